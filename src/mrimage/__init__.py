@@ -1,0 +1,3 @@
+"""MapReduce for images."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,49 @@
+"""The one interface behind which every place for bytes stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes."""
+
+    path: str
+    size: int
+    version: str
+
+
+class Store(Protocol):
+    """A tree of named bytes below ``root``. Paths are relative to it, with forward slashes.
+
+    Every method raises StoreError: NotFoundError for a missing path, DeniedError for a refused one, and one
+    with ``transient`` set where the caller's next try may succeed.
+    """
+
+    @property
+    def root(self) -> str:
+        """The store's place as the user would write it, without credentials."""
+        ...
+
+    def uri(self, path: str) -> str:
+        """The full name of ``path``, from which ``storage.open_uri`` finds it again."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[Item]:
+        """Every file below the folder ``prefix``, recursively, streamed in no promised order."""
+        ...
+
+    def stat(self, path: str) -> Item: ...
+
+    def read(self, path: str, start: int = 0, length: int | None = None) -> bytes: ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Put ``data`` under ``path`` as a whole: readers see the old bytes or the new ones, never a part."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove ``path``; nothing to remove is no error."""
+        ...

@@ -1,0 +1,193 @@
+"""The words of a job as plain data: frozen, standard library only, cheap to pickle and to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Fit = Literal["cover", "contain", "pad", "stretch"]
+"""How an image meets the box of ``--resize``: fill it and cut the overhang, fit inside it, fit inside it and
+fill the rest with the background, or be pulled to it."""
+
+Stage = Literal["list", "map", "reduce"]
+"""The phase in which an image was quarantined."""
+
+
+class ByteSource(Protocol):
+    """Bytes somewhere: a file, an object, an archive member. Reads are positional and free of side effects."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        """Bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
+
+        Raises StoreError (see ``errors``) when the bytes cannot be had.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of the source.
+
+    ``uri`` names it for anyone; ``path`` is its name below the source (``a/b.jpg``), from which output names
+    are made; ``size`` is in bytes; ``version`` is an etag or a modification time, opaque, compared for equality.
+    """
+
+    uri: str
+    path: str
+    size: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One map task's work. ``id`` is a hash of the entries, so the same entries are the same split."""
+
+    id: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A rectangle in pixels of the oriented image; without ``x`` and ``y`` it is centred."""
+
+    width: int
+    height: int
+    x: int | None = None
+    y: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What happens to each image on its own, in this order: orient, crop, resize, colour, correct, encode.
+
+    ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's default;
+    ``background`` is sRGB, 0..255; ``correct`` names a colour correction of ``image.correct``;
+    ``metadata`` says which of the source's metadata the output carries.
+    """
+
+    crop: Crop | None = None
+    resize: tuple[int, int] | None = None
+    fit: Fit = "contain"
+    enlarge: bool = True
+    to: str | None = None
+    correct: str | None = None
+    format: str = "keep"
+    quality: int | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
+    metadata: Literal["keep", "copyright", "strip"] = "copyright"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one image may cost: ``max_pixels`` decoded at once, ``deadline`` in seconds, ``memory`` in bytes
+    of address space for a guarded attempt. ``allow_truncated`` keeps what decodes of a cut-off file."""
+
+    max_pixels: int = 200_000_000
+    deadline: float = 60.0
+    memory: int = 4 << 30
+    allow_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people."""
+
+    uri: str
+    stage: Stage
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRow:
+    """Lineage of one file of the run. ``uri`` is the source image's, or None where a whole group made it;
+    ``output`` is the path below OUT; ``width`` and ``height`` are None for what is no image."""
+
+    uri: str | None
+    key: str
+    output: str
+    width: int | None
+    height: int | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What one finished task did; progress, resume and the report all read it, whatever the engine.
+
+    ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
+    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed.
+    """
+
+    task: str
+    phase: str
+    images: int
+    bytes: int
+    quarantined: int
+    outputs: int
+    started: float
+    seconds: float
+    peak_memory: int
+    worker: str
+    attempts: int = 1
+    speculative: bool = False
+    errors: tuple[str, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFacts:
+    """One phase of a run: ``seconds`` of wall time, and how many tasks, images and bytes went through it."""
+
+    name: str
+    seconds: float
+    tasks: int = 0
+    images: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run knows about itself, kept as ``_run/facts.json`` so that the report can be made again.
+
+    ``command`` is the exact command line without credentials, ``plan_hash`` names the job and its source,
+    ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
+    ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
+    images that an earlier run had done, ``removed`` the outputs that went with their images.
+    """
+
+    source: str
+    out: str
+    command: str
+    job: Mapping[str, object]
+    engine: str
+    workers: int
+    plan_hash: str
+    versions: Mapping[str, str]
+    started: float
+    listed: int
+    processed: int
+    quarantined: int
+    ignored: int
+    reused: int
+    bytes: int
+    groups: int
+    outputs: int
+    removed: int
+    reasons: Mapping[str, int]
+    phases: tuple[PhaseFacts, ...]
+    tasks: tuple[TaskReport, ...]
