@@ -1,1 +1,8 @@
+"""Where images come from: listing, archives, lists of uris, splits and reading ahead."""
 
+from mrimage.source.listing import list_entries
+from mrimage.source.readahead import open_entry, read_ahead
+from mrimage.source.selection import EXTENSIONS, Selection
+from mrimage.source.splits import cut_splits
+
+__all__ = ["EXTENSIONS", "Selection", "cut_splits", "list_entries", "open_entry", "read_ahead"]

@@ -40,8 +40,12 @@ class Store(Protocol):
 
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes: ...
 
-    def write(self, path: str, data: bytes) -> None:
-        """Put ``data`` under ``path`` as a whole: readers see the old bytes or the new ones, never a part."""
+    def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
+        """Put ``data`` under ``path`` as a whole: readers see the old bytes or the new ones, never a part.
+
+        With ``durable`` it survives a power cut, and so does everything that was written to this store before:
+        meant for the one file that commits a task, after its outputs.
+        """
         ...
 
     def delete(self, path: str) -> None:

@@ -1,0 +1,35 @@
+"""Splits: lists of entries, each one map task's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+from mrimage.types import Entry, Split
+
+
+def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iterator[Split]:
+    """Consecutive ``entries`` in splits of at most ``max_count`` entries and ``max_bytes`` bytes, streamed.
+
+    An entry larger than ``max_bytes`` is a split of its own. The same entries in the same order give the same splits.
+    """
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if batch and (len(batch) >= max_count or size + entry.size > max_bytes):
+            yield _split(batch)
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.size
+    if batch:
+        yield _split(batch)
+
+
+def _split(entries: list[Entry]) -> Split:
+    digest = blake2b(digest_size=16)
+    for entry in entries:
+        for text in (entry.uri, str(entry.size), entry.version):
+            data = text.encode()
+            digest.update(len(data).to_bytes(8, "little"))
+            digest.update(data)
+    return Split(digest.hexdigest(), tuple(entries))

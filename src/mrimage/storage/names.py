@@ -1,0 +1,129 @@
+"""Uris: how a file, an object or an archive member is named, and which names are safe."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import PurePosixPath
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from mrimage.errors import StoreError
+
+SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip", ".parquet")
+"""Endings of the containers whose members are entries."""
+
+_MEMBER = re.compile(r"^(.*?\.(?:tar|tar\.gz|tgz|zip|parquet))!/(.*)$", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+def scheme(url: str) -> str:
+    """The scheme of ``url`` in lower case; ``file`` for a plain path.
+
+    >>> scheme("S3://bucket/a"), scheme("photos/")
+    ('s3', 'file')
+    """
+    match = _SCHEME.match(url)
+    return match[1].lower() if match else "file"
+
+
+def split_member(uri: str) -> tuple[str, str | None]:
+    """The container's uri and the member's name, which is None where ``uri`` is no archive member.
+
+    >>> split_member("/data/x.tar!/a/b.jpg")
+    ('/data/x.tar', 'a/b.jpg')
+    >>> split_member("/data/b.jpg")
+    ('/data/b.jpg', None)
+    """
+    match = _MEMBER.match(uri)
+    return (match[1], match[2]) if match else (uri, None)
+
+
+def is_shard(path: str) -> bool:
+    """Whether ``path`` has the ending of a container.
+
+    >>> is_shard("a/train-000.TAR"), is_shard("a/b.jpg")
+    (True, False)
+    """
+    return path.lower().endswith(SHARD_SUFFIXES)
+
+
+def local_uri(path: str) -> str:
+    """The uri of the absolute local ``path`` (as ``os.fsdecode`` gives it).
+
+    It is the path itself, or ``file:///...`` percent-encoded where the name is not valid UTF-8 or looks like an
+    archive member.
+
+    >>> local_uri("/data/a b.jpg"), local_uri(os.fsdecode(b"/data/caf\\xe9.jpg"))
+    ('/data/a b.jpg', 'file:///data/caf%E9.jpg')
+    """
+    if path.isascii():
+        plain = True
+    else:
+        try:
+            path.encode()
+            plain = True
+        except UnicodeEncodeError:
+            plain = False
+    if plain and (".tar" not in path or "!/" not in path) and split_member(path)[1] is None:
+        return path
+    return "file://" + quote_from_bytes(os.fsencode(path), safe="/")
+
+
+def local_path(url: str) -> str:
+    """The local path that ``url`` (a plain path or ``file://...``) names.
+
+    >>> local_path("file:///a%20b"), local_path("a b")
+    ('/a b', 'a b')
+    """
+    if scheme(url) != "file" or not _SCHEME.match(url):
+        return url
+    rest = url.split("://", 1)[1]
+    host, slash, path = rest.partition("/")
+    if host not in ("", "localhost"):
+        raise StoreError(f'Expected a file url as file:///path, but received "{url}".')
+    return os.fsdecode(unquote_to_bytes(slash + path))
+
+
+def printable(path: str) -> str:
+    """``path`` as valid UTF-8: bytes that are none become ``%XX``, everything else stays.
+
+    >>> printable(os.fsdecode(b"caf\\xe9.jpg"))
+    'caf%E9.jpg'
+    """
+    if path.isascii():
+        return path
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in path)
+
+
+def unsafe(path: str) -> str | None:
+    """Why the relative ``path`` could leave its root, or None if it cannot.
+
+    >>> unsafe("a/../b"), unsafe("a/b")
+    ('it has a ".." part', None)
+    """
+    if not path or path.endswith("/"):
+        return "it names no file"
+    if "\0" in path:
+        return "it has a NUL character"
+    if path.startswith(("/", "\\")) or _DRIVE.match(path):
+        return "it is absolute"
+    if ".." in path and ".." in path.replace("\\", "/").split("/"):
+        return 'it has a ".." part'
+    return None
+
+
+def require_safe(path: str) -> None:
+    """Raise StoreError if the relative ``path`` could leave its root."""
+    why = unsafe(path)
+    if why:
+        raise StoreError(f"Expected a path below the store's root, but received {path!r}: {why}.")
+
+
+def suffix(path: str) -> str:
+    """The last extension of ``path`` in lower case with its dot, or an empty string.
+
+    >>> suffix("a.b/c.JPG"), suffix("a/.hidden"), suffix("a/b")
+    ('.jpg', '', '')
+    """
+    return PurePosixPath(path).suffix.lower()
