@@ -1,0 +1,102 @@
+"""The tables of a finished run as SQL views; DuckDB reads them out of core, whatever their size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+MEMORY_LIMIT = "1GB"
+"""What DuckDB may hold in memory; beyond it, it spills to a temporary folder."""
+
+_COLUMNS = {
+    "catalogue": "uri VARCHAR, size BIGINT, version VARCHAR, status VARCHAR, reason VARCHAR",
+    "groups": "key VARCHAR, images BIGINT, bytes BIGINT, pixels BIGINT",
+    "outputs": "uri VARCHAR, key VARCHAR, output VARCHAR, width INTEGER, height INTEGER, bytes BIGINT, sha256 VARCHAR",
+    "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
+    "members": "key VARCHAR, uri VARCHAR",
+    "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
+}
+_FILES = {"members": "_run/members.parquet", "thumbnails": "_run/thumbnails.parquet"}
+
+Connection = duckdb.DuckDBPyConnection
+Rows = list[tuple[Any, ...]]
+
+
+class Tables:
+    """A connection with the views ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members`` and
+    ``thumbnails`` over the folder ``results``. A table that the run did not write is an empty view."""
+
+    def __init__(self, results: Path, connection: Connection, prefix: str = "") -> None:
+        self.results = results
+        self.connection = connection
+        for name in _COLUMNS:
+            _make_view(connection, prefix + name, _files(results, name), _COLUMNS[name])
+        self.columns = self.columns_of(prefix + "catalogue")
+        if not prefix:
+            self._make_images()
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
+        """All rows of a query whose result is small."""
+        return self.connection.execute(sql, list(parameters)).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
+        """The first row of a query that always has one, such as an aggregate."""
+        return self.rows(sql, parameters)[0]
+
+    def columns_of(self, view: str) -> frozenset[str]:
+        """The names of a view's columns."""
+        return frozenset(name for name, *_ in self.rows(f"DESCRIBE {view}"))
+
+    def has(self, *columns: str) -> bool:
+        """Whether the catalogue has all of these columns (those of an extractor may be absent)."""
+        return self.columns.issuperset(columns)
+
+    def _make_images(self) -> None:
+        """``image``: what was processed, with the two numbers that nearly every figure wants."""
+        pixels = "width::BIGINT * height" if self.has("width", "height") else "NULL::BIGINT"
+        self.connection.execute(
+            f"CREATE TEMP VIEW image AS SELECT *, {pixels} AS pixels FROM catalogue WHERE status = 'processed'"
+        )
+
+
+@contextmanager
+def open_tables(results: Path) -> Iterator[Tables]:
+    """Open the tables of ``results``; the connection and its spill folder go when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="mrimage-sql-") as spill:
+        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": spill, "preserve_insertion_order": False}
+        connection = duckdb.connect(":memory:", config=settings)
+        try:
+            connection.execute("SET enable_progress_bar = false")
+            yield Tables(results, connection)
+        finally:
+            connection.close()
+
+
+def _files(results: Path, name: str) -> list[str]:
+    if name == "catalogue":
+        return [str(path) for path in sorted((results / "catalogue").glob("*.parquet"))]
+    path = results / _FILES.get(name, f"{name}.parquet")
+    return [str(path)] if path.exists() else []
+
+
+def _make_view(connection: Connection, name: str, files: list[str], columns: str) -> None:
+    if files:
+        listed = ", ".join(_literal(_unglob(file)) for file in files)
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
+        return
+    fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in (field.split() for field in columns.split(", ")))
+    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {fields} WHERE false")
+
+
+def _unglob(path: str) -> str:
+    """A path as DuckDB's pattern for itself: a folder may be called ``run [2]``."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in path)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
