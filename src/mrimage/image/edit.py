@@ -1,0 +1,217 @@
+"""One image through its edits, in the order in which the pixels meet them: orient, crop, resize, colour, correct, encode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrimage.errors import ImageError
+from mrimage.image.colour import built_in, colours, converted, is_srgb, source_profile, standard, tagged
+from mrimage.image.decode import Picture, complaints, decode, from_array, to_array
+from mrimage.image.encode import ENCODERS, Companions, encode_picture, encoder_for
+from mrimage.image.exif import Shot, copyright_block, turned_upright
+from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
+from mrimage.image.header.model import Header
+from mrimage.types import Edits, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A finished file: its bytes, its size in pixels, and its extension in lower case without dot."""
+
+    data: bytes
+    width: int
+    height: int
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image whose header is read and whose bytes are here."""
+
+    data: bytes
+    header: Header
+    shot: Shot
+
+    @property
+    def orientation(self) -> int:
+        """The turn that is still to be made."""
+        return 1 if self.header.upright else self.shot.orientation or 1
+
+    @property
+    def displayed(self) -> tuple[int, int]:
+        """Width and height once it is turned."""
+        size = self.header.width, self.header.height
+        return size if self.orientation < 5 else (size[1], size[0])
+
+
+def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
+    """Apply ``edits``. Raises ImageError."""
+    format = encoder_for(edits.format, opened.header.format)
+    encoder = ENCODERS[format]
+    geometry = geometry_of(*opened.displayed, edits)
+    with complaints(opened.data, opened.header):
+        image = resized(opened, geometry, limits)
+        image = _placed(image, geometry, edits.background)
+        profile = source_profile(opened.header, opened.shot)
+        image, profile = _coloured(image, profile, edits, format)
+        if edits.correct is not None:
+            image = _corrected(image, edits.correct)
+        if not encoder.alpha and image.hasalpha():
+            image = flattened(image, edits.background)
+        if not encoder.deep:
+            image = eight_bits(image)
+        exif = {"keep": _whole_exif, "copyright": _copyright_only, "strip": lambda _: None}[edits.metadata](opened)
+        icc = None if profile is None or (edits.metadata == "strip" and is_srgb(profile)) else profile
+        data = encode_picture(image, format, edits.quality, Companions(icc, exif))
+    return Encoded(data, image.width, image.height, encoder.extension)
+
+
+def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
+    """The decoded image, cropped, scaled and turned upright, in its own colour space and depth."""
+    header = opened.header
+    stored = as_stored(geometry, opened.orientation, header.width, header.height)
+    eighths = jpeg_eighths(stored) if header.format == "jpeg" else 8
+    guard(header, stored, eighths, limits)
+    image = decode(opened.data, header, limits, eighths)
+    image = _scaled(image, stored, header)
+    return _turned(image, opened.orientation)
+
+
+def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> None:
+    """Raises ImageError ``too-large`` when decoding would hold more than ``limits.max_pixels`` at once."""
+    result = stored.width * stored.height
+    held = header.pixels * eighths * eighths // 64
+    if header.format == "jpeg" and header.progressive:
+        held = header.pixels
+    if streams(header) and result <= limits.max_pixels:
+        held = 0
+    if max(held, result) > limits.max_pixels:
+        raise ImageError(
+            "too-large",
+            f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the image has "
+            f"{header.width}x{header.height} = {header.pixels}.",
+        )
+
+
+def streams(header: Header) -> bool:
+    """Can libvips decode this file from top to bottom without holding it?"""
+    return (header.format == "png" and not header.progressive) or header.format == "tiff"
+
+
+def _scaled(image: Picture, stored: Geometry, header: Header) -> Picture:
+    box = stored.crop
+    if (box.width, box.height) != (header.width, header.height):
+        across, down = image.width / header.width, image.height / header.height
+        x, y = round(box.x * across), round(box.y * down)
+        wide, high = (max(1, round(side)) for side in (box.width * across, box.height * down))
+        image = image.crop(x, y, min(wide, image.width - x), min(high, image.height - y))
+    if (stored.width, stored.height) == (image.width, image.height):
+        return image
+    horizontal, vertical = stored.width / image.width, stored.height / image.height
+    alpha, kind = image.hasalpha(), image.format
+    if alpha:
+        image = image.premultiply()
+    image = image.resize(horizontal, vscale=vertical, kernel="lanczos3")
+    if (image.width, image.height) != (stored.width, stored.height):
+        image = image.gravity("north-west", stored.width, stored.height, extend="copy")
+    if alpha:
+        image = image.unpremultiply()
+        image = (image.rint() if kind in ("uchar", "ushort") else image).cast(kind)
+    return image
+
+
+def _turned(image: Picture, orientation: int) -> Picture:
+    if orientation == 1:
+        return image
+    image = image.copy_memory()  # A turn reads columns; a streamed image has only rows.
+    if orientation in (2, 5, 7):
+        image = image.fliphor()
+    if orientation == 4:
+        return image.flipver()
+    return {3: image.rot180, 5: image.rot270, 6: image.rot90, 7: image.rot90, 8: image.rot270}.get(
+        orientation, lambda: image
+    )()
+
+
+def _placed(image: Picture, geometry: Geometry, background: tuple[int, int, int]) -> Picture:
+    if geometry.cut is not None:
+        cut = geometry.cut
+        return image.crop(cut.x, cut.y, cut.width, cut.height)
+    if geometry.canvas is None or geometry.canvas == (image.width, image.height):
+        return image
+    image = standard(image)
+    fill = [*_background(image, background), *([_white(image)] if image.hasalpha() else [])]
+    return image.gravity("centre", *geometry.canvas, extend="background", background=fill)
+
+
+def _coloured(image: Picture, profile: bytes | None, edits: Edits, format: str) -> tuple[Picture, bytes | None]:
+    encoder = ENCODERS[format]
+    if edits.to is not None:
+        return converted(image, profile, edits.to)
+    if format == "tiff" and edits.correct is None:
+        return image, profile
+    image = standard(image)
+    count = colours(image)
+    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (count == 1 and not encoder.gray and profile)
+    if awkward or count == 2 or count > 4:
+        return converted(image, profile, "srgb")
+    return image, profile
+
+
+def _corrected(image: Picture, name: str) -> Picture:
+    from mrimage.image.correct import CORRECTIONS
+
+    count = colours(image)
+    alpha = image[count] if image.hasalpha() else None
+    pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
+    result = from_array(CORRECTIONS[name](pixels))
+    return result if alpha is None else result.bandjoin(alpha)
+
+
+def flattened(image: Picture, background: tuple[int, int, int]) -> Picture:
+    """``image`` composited on ``background`` (sRGB, 0..255), without alpha."""
+    return image.flatten(background=_background(image, background), max_alpha=_white(image))
+
+
+def _white(image: Picture) -> float:
+    return 65_535.0 if image.format == "ushort" else 255.0
+
+
+def _background(image: Picture, background: tuple[int, int, int]) -> list[float]:
+    """``background`` in the bands of ``image``: gray is its luma, CMYK goes through the built-in profile."""
+    factor = _white(image) / 255
+    count = colours(image)
+    if count == 4:
+        pixel = from_array_of(background)
+        return list(tagged(pixel, built_in("srgb")).icc_transform("cmyk", embedded=True)(0, 0))
+    if count == 3:
+        return [value * factor for value in background]
+    red, green, blue = background
+    return [(0.299 * red + 0.587 * green + 0.114 * blue) * factor]
+
+
+def from_array_of(colour: tuple[int, int, int]) -> Picture:
+    """One pixel of sRGB."""
+    import numpy as np
+
+    return from_array(np.array([[colour]], dtype=np.uint8))
+
+
+def eight_bits(image: Picture) -> Picture:
+    """8 bits a band, by rounding and not by dropping the low byte."""
+    image = standard(image)
+    if image.format == "ushort":
+        space = "b-w" if image.bands < 3 else "srgb"
+        return (image / 257).rint().cast("uchar").copy(interpretation=space)
+    return image
+
+
+def _whole_exif(opened: Opened) -> bytes | None:
+    block = opened.header.exif
+    if block is None:
+        return _copyright_only(opened)
+    return turned_upright(block[6:] if block[:4] == b"Exif" else block)
+
+
+def _copyright_only(opened: Opened) -> bytes | None:
+    return copyright_block(opened.shot)

@@ -1,0 +1,88 @@
+"""The lazy image that mappers and reducers work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mrimage.errors import ImageError, unknown
+from mrimage.image.blocks import Blocks, Buffer
+from mrimage.image.exif import Shot
+from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
+from mrimage.image.header.model import Header
+from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
+from mrimage.types import ByteSource, Edits, Fit, Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mrimage.image.edit import Encoded, Opened
+
+
+class Image:
+    """One image, of which nothing is read before it is asked for.
+
+    ``metadata`` reads a bounded prefix; ``data`` all bytes, once; ``features``, ``edited`` and ``thumbnail``
+    decode. Every method raises ImageError when the image is bad, and StoreError when its bytes cannot be had.
+    """
+
+    def __init__(self, source: ByteSource, limits: Limits = Limits()) -> None:  # noqa: B008 - Limits is frozen
+        self._source = source
+        self._limits = limits
+
+    @property
+    def uri(self) -> str:
+        return self._source.uri
+
+    @cached_property
+    def data(self) -> bytes:
+        """All bytes of the file."""
+        return self._source.read()
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """The catalogue's columns of this image."""
+        return describe(self._header, self._shot)
+
+    @cached_property
+    def _blocks(self) -> Blocks:
+        return Blocks(Buffer(self.data) if "data" in self.__dict__ else self._source)
+
+    @cached_property
+    def _header(self) -> Header:
+        return read_header(self._blocks)
+
+    @cached_property
+    def _shot(self) -> Shot:
+        return read_shot_of(self._header, self._blocks)
+
+    def _opened(self) -> Opened:
+        from mrimage.image.edit import Opened
+
+        data = self.data
+        if not data:
+            raise ImageError("empty", "Expected an image, but the file has no bytes.")
+        return Opened(data, self._header, self._shot)
+
+    def features(self, names: Sequence[str]) -> dict[str, object]:
+        """The columns of the extractors ``names``, from one decode at the lowest scale that all of them accept."""
+        for name in names:
+            if name not in EXTRACTORS:
+                raise unknown("--extract", name, EXTRACTORS)
+        if not any(EXTRACTORS[name].pixels for name in names):
+            return {}
+        pixels = self.thumbnail(ANALYSIS_SIDE, ANALYSIS_SIDE)
+        return measure(names, pixels, self.data)
+
+    def edited(self, edits: Edits) -> Encoded:
+        """The image after ``edits``, as a file."""
+        from mrimage.image.edit import edited
+
+        return edited(self._opened(), edits, self._limits)
+
+    def thumbnail(self, width: int, height: int, fit: Fit = "contain") -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white, never enlarged."""
+        from mrimage.image.thumbnail import thumbnail
+
+        return thumbnail(self._opened(), width, height, fit, self._limits)

@@ -1,0 +1,1 @@
+"""Headers: what a file says about its picture, from its first bytes."""

@@ -1,0 +1,55 @@
+"""What a header says, before it is put into the words of the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mrimage.errors import ImageError
+
+Model = Literal["rgb", "gray", "cmyk", "lab", "ycbcr", "palette"]
+"""How the stored samples of a pixel make a colour, whatever the profile."""
+
+LONGEST_SIDE = 10_000_000
+"""Pixels; no format's decoder here goes further, so a larger number is damage (libvips' own limit)."""
+
+
+@dataclass(slots=True)
+class Header:
+    """Facts of one file as stored: sizes in pixels before orientation, ``bands`` with alpha, depths in bits.
+
+    ``exif`` is a TIFF block, ``icc`` a profile; ``space`` is the colour space that the container itself names
+    (PNG chunks, an nclx box); ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
+    decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
+    what one format's decoders separate, such as ``adobe`` CMYK or ``float`` samples; ``body`` is where a
+    JPEG's entropy-coded data begin.
+    """
+
+    format: str
+    width: int
+    height: int
+    bands: int
+    bit_depth: int
+    model: Model
+    has_alpha: bool = False
+    icc: bytes | None = None
+    exif: bytes | None = None
+    frames: int = 1
+    progressive: bool | None = None
+    dpi: float | None = None
+    space: str | None = None
+    colorants: tuple[float, ...] | None = None
+    software: str | None = None
+    upright: bool = False
+    variant: str = ""
+    body: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):
+            raise ImageError(
+                "corrupt", f"Expected a width and a height above zero, but the header says {self.width}x{self.height}."
+            )
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height

@@ -1,0 +1,96 @@
+"""TIFF and BigTIFF: the first directory, wherever in the file it stands, and the length of the chain."""
+
+from __future__ import annotations
+
+from mrimage.errors import ImageError
+from mrimage.image.blocks import Blocks
+from mrimage.image.header.model import Header, Model
+from mrimage.image.header.tags import Directory, Tree
+
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
+EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
+X_RESOLUTION, RESOLUTION_UNIT = 282, 296
+SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
+
+_MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
+_COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
+_CFA, _LINEAR_RAW = 32803, 34892
+
+
+def read_tiff(blocks: Blocks) -> Header:
+    """Size, sample layout and tags of the first page (TIFF 6.0; BigTIFF by its published layout)."""
+    tree = Tree(blocks.at)
+    if not tree.valid:
+        raise ImageError("corrupt", "Expected a TIFF header with a known version, but received another.")
+    first = tree.first
+    if not len(first):
+        kind = "truncated" if tree.offset + 2 > blocks.size else "corrupt"
+        raise ImageError(kind, f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.")
+    if _is_raw(first):
+        return read_raw(blocks)
+    width, height = first.integer(WIDTH), first.integer(HEIGHT)
+    if width is None or height is None:
+        raise ImageError("corrupt", "Expected a width and a height in the TIFF's first directory.")
+    photometric = first.integer(PHOTOMETRIC)
+    bands = first.integer(SAMPLES) or 1
+    model = _MODELS.get(photometric if photometric is not None else 1)
+    if model is None:
+        raise ImageError("unsupported", f"Expected a known photometric interpretation, but received {photometric}.")
+    sample_format = first.integer(FORMAT) or 1
+    return Header(
+        "tiff",
+        width,
+        height,
+        bands,
+        first.integer(BITS) or 1,
+        model,
+        has_alpha=_alpha(first, bands - _COLOURS[model]),
+        icc=_bytes(first, ICC_PROFILE),
+        frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
+        dpi=resolution(first),
+        variant={2: "signed", 3: "float"}.get(sample_format, ""),
+    )
+
+
+def read_raw(blocks: Blocks) -> Header:
+    """A camera RAW file built on TIFF: the size of its largest picture, as the directories give it."""
+    tree = Tree(blocks.at)
+    first = tree.first
+    best = (first.integer(WIDTH) or 0, first.integer(HEIGHT) or 0, first.integer(BITS) or 8)
+    offsets = first.get(SUB_DIRECTORIES) or ()
+    pages = [Directory(tree, int(offset)) for offset in offsets[:16]] if not isinstance(offsets, bytes) else []
+    for page in (*pages, *tree.directories()):
+        size = page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0, page.integer(BITS) or 8
+        if size[0] * size[1] > best[0] * best[1]:
+            best = size
+    return Header("raw", best[0], best[1], 3, best[2], "rgb", dpi=resolution(first))
+
+
+def resolution(directory: Directory) -> float | None:
+    """Dots per inch across, from XResolution and ResolutionUnit; None when absent, zero or without a unit."""
+    across = directory.number(X_RESOLUTION)
+    unit = directory.integer(RESOLUTION_UNIT)
+    factor = {None: 1.0, 2: 1.0, 3: 2.54}.get(unit)
+    return across * factor if across and factor else None
+
+
+def _alpha(first: Directory, extra: int) -> bool:
+    kinds = first.get(EXTRA_SAMPLES)
+    if kinds is None or isinstance(kinds, bytes):
+        return False
+    return extra > 0 and any(kind in (1, 2) for kind in kinds)
+
+
+def _bytes(directory: Directory, tag: int) -> bytes | None:
+    value = directory.get(tag)
+    return value if isinstance(value, bytes) else None
+
+
+def _reduced(page: Directory) -> bool:
+    return bool((page.integer(SUBFILE_TYPE) or 0) & 0b101)
+
+
+def _is_raw(first: Directory) -> bool:
+    if DNG_VERSION in first or first.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
+        return True
+    return _reduced(first) and SUB_DIRECTORIES in first and MAKE in first

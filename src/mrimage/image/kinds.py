@@ -1,0 +1,178 @@
+"""Which formats there are, how their content is told apart, and which library reads and writes each here."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from mrimage.errors import ImageError
+from mrimage.image.blocks import Blocks
+from mrimage.image.header.isobmff import brand
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One format: its ``extensions`` in lower case without dot, the ``reader`` and ``writer`` library, and the
+    optional ``extra`` of the package without which ``reader`` is missing."""
+
+    name: str
+    extensions: tuple[str, ...]
+    reader: str
+    writer: str | None = None
+    extra: str | None = None
+    module: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why pixels of this format cannot be read here, and what to do; None when they can."""
+        if self.module is None or find_spec(self.module) is not None:
+            return None
+        return f'the decoder is not installed: pip install "mrimage[{self.extra}]"'
+
+
+_RAW = ["3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"]
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("jpeg", ("jpg", "jpeg", "jpe", "jfif", "mpo"), "libjpeg-turbo (simplejpeg)", "libjpeg-turbo (simplejpeg)"),
+        Kind("png", ("png", "apng"), "libvips", "libvips"),
+        Kind("webp", ("webp",), "libvips", "libvips"),
+        Kind("gif", ("gif",), "libvips"),
+        Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips"),
+        Kind("avif", ("avif",), "libvips", "libvips"),
+        Kind("bmp", ("bmp", "dib"), "Pillow"),
+        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow"),
+        Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm"), "Pillow"),
+        Kind("ico", ("ico",), "Pillow"),
+        Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
+        Kind("psd", ("psd",), "Pillow"),
+        Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
+        Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl"),
+        Kind("raw", tuple(_RAW), "rawpy", extra="raw", module="rawpy"),
+    )
+}
+"""Every format known, by the name that stands in the catalogue's ``format`` column."""
+
+EXTENSIONS: frozenset[str] = frozenset(extension for kind in KINDS.values() for extension in kind.extensions)
+"""Extensions of all formats, in lower case without dot, also of those whose decoder is missing here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRow:
+    """One line of ``mrimage doctor``: can this format be read and written here, by which library, and if not, why."""
+
+    format: str
+    extensions: tuple[str, ...]
+    read: bool
+    write: bool
+    library: str
+    reason: str | None
+
+
+def formats() -> list[FormatRow]:
+    """The table of formats as it is on this machine, in the order of KINDS."""
+    return [
+        FormatRow(kind.name, kind.extensions, kind.missing is None, kind.writer is not None, kind.reader, kind.missing)
+        for kind in KINDS.values()
+    ]
+
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
+    (b"II*\x00\x10\x00\x00\x00CR", "raw"),
+    (b"IIRO", "raw"),
+    (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
+    (b"IIU\x00", "raw"),
+    (b"II\x1a\x00\x00\x00HEAPCCDR", "raw"),
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"FOVb", "raw"),
+    (b"\x00MRM", "raw"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\xff\x0a", "jxl"),
+    (b"8BPS\x00\x01", "psd"),
+)
+
+
+def sniff(blocks: Blocks) -> str:
+    """The format of a file by its content. Raises ImageError ``not-an-image``."""
+    head = blocks.at(0, 512)
+    for magic, name in _MAGIC:
+        if head.startswith(magic):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    name = brand(head) or ""
+    if name:
+        return "raw" if name == "cr3" else name
+    for name, looks_like in _BY_FIELDS:
+        if looks_like(head, blocks):
+            return name
+    raise ImageError(
+        "not-an-image", f"Expected an image, but the content is of no known format: it begins with {_shown(head)}."
+    )
+
+
+def _is_bmp(head: bytes, blocks: Blocks) -> bool:
+    if head[:2] != b"BM" or len(head) < 26:
+        return False
+    return struct.unpack("<I", head[14:18])[0] in (12, 16, 40, 52, 56, 64, 108, 124)
+
+
+def _is_ppm(head: bytes, blocks: Blocks) -> bool:
+    return (
+        head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F") and head[2:3] in b"\n\r\t #"
+    )
+
+
+def _is_ico(head: bytes, blocks: Blocks) -> bool:
+    if head[:4] != b"\x00\x00\x01\x00" or len(head) < 22:
+        return False
+    count = struct.unpack("<H", head[4:6])[0]
+    length, offset = struct.unpack("<II", head[14:22])
+    return 0 < count < 256 and head[9] == 0 and length > 0 and 6 + 16 * count <= offset < blocks.size
+
+
+def _is_tga(head: bytes, blocks: Blocks) -> bool:
+    """TGA has no signature at its start: all fields must agree, or version 2's footer must be there."""
+    if len(head) < 18:
+        return False
+    map_kind, kind, depth, attributes = head[1], head[2], head[16], head[17]
+    width, height = struct.unpack("<HH", head[12:16])
+    if map_kind > 1 or kind not in (1, 2, 3, 9, 10, 11) or depth not in (8, 15, 16, 24, 32) or not (width and height):
+        return False
+    if attributes & 0xC0 or (attributes & 0x0F) not in (0, 1, 8):
+        return False
+    if blocks.at(max(0, blocks.size - 18), 18) == b"TRUEVISION-XFILE.\x00":
+        return True
+    entries, entry_bits = struct.unpack("<H", head[5:7])[0], head[7]
+    mapped = entry_bits in (15, 16, 24, 32) and entries > 0 if map_kind else entries == 0 and entry_bits in (0, 24, 32)
+    if not mapped or (kind in (1, 9)) != bool(map_kind):
+        return False
+    pixels = width * height * ((depth + 7) // 8)
+    header = 18 + head[0] + entries * ((entry_bits + 7) // 8) * map_kind
+    return kind >= 9 or header < blocks.size <= 2 * (header + pixels)
+
+
+_BY_FIELDS: tuple[tuple[str, Callable[[bytes, Blocks], bool]], ...] = (
+    ("bmp", _is_bmp),
+    ("ppm", _is_ppm),
+    ("ico", _is_ico),
+    ("tga", _is_tga),
+)
+
+
+def _shown(head: bytes) -> str:
+    return repr(head[:16])[1:]

@@ -1,0 +1,136 @@
+"""The catalogue's columns from ``format`` to ``software``, from a header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mrimage.image.blocks import Blocks
+from mrimage.image.exif import NOTHING, Shot, read_shot, shot_of
+from mrimage.image.header.isobmff import read_isobmff
+from mrimage.image.header.jpeg import read_jpeg
+from mrimage.image.header.model import Header
+from mrimage.image.header.png import read_png
+from mrimage.image.header.tags import Tree
+from mrimage.image.header.tiff import read_tiff
+from mrimage.image.header.webp import read_webp
+from mrimage.image.kinds import sniff
+
+_READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the catalogue says of one image. None is a fact that the file does not give, never 0 or "".
+
+    ``width`` and ``height`` are in pixels as displayed; ``bands`` and ``bit_depth`` are as stored (a palette
+    image has one band of indices, and its depth is theirs); ``color_space`` is named by ``color_space_of``;
+    ``icc_profile`` is the profile's description; ``dpi`` is across, rounded to 0.01; ``taken_at`` is local time
+    without zone; ``exposure_time`` is in seconds, ``focal_length`` in millimetres, positions in degrees.
+    """
+
+    format: str
+    width: int
+    height: int
+    bands: int
+    bit_depth: int
+    color_space: str
+    has_alpha: bool
+    icc_profile: str | None
+    frames: int
+    orientation: int | None
+    progressive: bool | None
+    dpi: float | None
+    camera_make: str | None
+    camera: str | None
+    lens: str | None
+    taken_at: datetime | None
+    iso: int | None
+    exposure_time: float | None
+    f_number: float | None
+    focal_length: float | None
+    latitude: float | None
+    longitude: float | None
+    software: str | None
+
+
+def read_header(blocks: Blocks) -> Header:
+    """The header of a file of any known format. Raises ImageError."""
+    format = sniff(blocks)
+    reader = _READERS.get(format)
+    if reader is not None:
+        return reader(blocks)
+    if format in ("avif", "heic"):
+        return read_isobmff(blocks, format)
+    if format in ("jxl", "raw"):
+        from mrimage.image.header.extras import read_extra
+
+        return read_extra(blocks, format)
+    from mrimage.image.header.others import read_other
+
+    return read_other(blocks, format)
+
+
+def read_shot_of(header: Header, blocks: Blocks) -> Shot:
+    """The EXIF facts of a file; a TIFF's own tags are its EXIF."""
+    if header.format == "tiff" or (header.format == "raw" and blocks.at(0, 2) in (b"II", b"MM")):
+        tree = Tree(blocks.at)
+        return read_shot(tree) if tree.valid else NOTHING
+    return shot_of(header.exif)
+
+
+def describe(header: Header, shot: Shot) -> Metadata:
+    """The columns from a header and its EXIF facts."""
+    profile = None
+    if header.icc is not None:
+        from mrimage.image.profiles import profile_named
+
+        profile = profile_named(header.icc)
+    sideways = shot.orientation is not None and shot.orientation >= 5 and not header.upright
+    dpi = header.dpi or shot.dpi
+    return Metadata(
+        format=header.format,
+        width=header.height if sideways else header.width,
+        height=header.width if sideways else header.height,
+        bands=header.bands,
+        bit_depth=header.bit_depth,
+        color_space=color_space_of(header, shot, profile.space if profile else None),
+        has_alpha=header.has_alpha,
+        icc_profile=profile.description if profile else None,
+        frames=header.frames,
+        orientation=shot.orientation,
+        progressive=header.progressive,
+        dpi=round(dpi, 2) if dpi else None,
+        camera_make=shot.camera_make,
+        camera=shot.camera,
+        lens=shot.lens,
+        taken_at=shot.taken_at,
+        iso=shot.iso,
+        exposure_time=shot.exposure_time,
+        f_number=shot.f_number,
+        focal_length=shot.focal_length,
+        latitude=shot.latitude,
+        longitude=shot.longitude,
+        software=shot.software or header.software,
+    )
+
+
+def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
+    """The name of an image's colour space. For RGB the first that speaks decides:
+
+    1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB chunk or an nclx box, 4. EXIF ColorSpace,
+    5. the PNG gAMA and cHRM chunks, 6. nothing said is sRGB. Other samples are named by their kind: ``gray``,
+    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colours is ``palette-`` and the space of its colours.
+    """
+    if header.model not in ("rgb", "palette"):
+        return header.model
+    named_by_chunk = header.space if header.colorants is None else None
+    space = named_by_chunk if header.icc is None or header.variant == "cicp" else None
+    space = space or profile or shot.color_space or header.space or "srgb"
+    return f"palette-{space}" if header.model == "palette" else space
+
+
+def read_metadata(blocks: Blocks) -> Metadata:
+    """The columns of one file, from as few of its bytes as will do. Raises ImageError."""
+    header = read_header(blocks)
+    return describe(header, read_shot_of(header, blocks))
