@@ -31,6 +31,13 @@ def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: in
     return encode_array(pixels, format, quality)
 
 
+def caption(text: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """``text`` as pixels, uint8 ``height`` x ``width`` x 3, dark on white, cut to fit."""
+    from mrimage.image.caption import caption as draw
+
+    return draw(text, width, height)
+
+
 def __getattr__(name: str) -> Any:
     if name == "Encoded":
         from mrimage.image.edit import Encoded
@@ -51,6 +58,7 @@ __all__ = [
     "FormatRow",
     "Image",
     "Metadata",
+    "caption",
     "encode",
     "formats",
     "plan_scale",

@@ -27,7 +27,9 @@ class Image:
     decode. Every method raises ImageError when the image is bad, and StoreError when its bytes cannot be had.
     """
 
-    def __init__(self, source: ByteSource, limits: Limits = Limits()) -> None:  # noqa: B008 - Limits is frozen
+    def __init__(self, source: ByteSource, limits: Limits = Limits(), path: str = "") -> None:  # noqa: B008 - frozen
+        """``path`` is the image's name below its source, with forward slashes."""
+        self.path = path
         self._source = source
         self._limits = limits
 
@@ -81,8 +83,11 @@ class Image:
 
         return edited(self._opened(), edits, self._limits)
 
-    def thumbnail(self, width: int, height: int, fit: Fit = "contain") -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white, never enlarged."""
+    def thumbnail(
+        self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
+    ) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white; a smaller image stays
+        as it is without ``enlarge``."""
         from mrimage.image.thumbnail import thumbnail
 
-        return thumbnail(self._opened(), width, height, fit, self._limits)
+        return thumbnail(self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits)

@@ -8,14 +8,14 @@ from mrimage.image.colour import converted, source_profile
 from mrimage.image.decode import complaints, to_array
 from mrimage.image.edit import Opened, eight_bits, flattened, resized
 from mrimage.image.geometry import geometry_of
-from mrimage.types import Edits, Fit, Limits
+from mrimage.types import Edits, Limits
 
 WHITE = (255, 255, 255)
 
 
-def thumbnail(opened: Opened, width: int, height: int, fit: Fit, limits: Limits) -> Any:
-    """uint8 H x W x 3 inside ``width`` x ``height``, never enlarged. Raises ImageError."""
-    geometry = geometry_of(*opened.displayed, Edits(resize=(width, height), fit=fit, enlarge=False))
+def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Any:
+    """uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
+    geometry = geometry_of(*opened.displayed, edits)
     with complaints(opened.data, opened.header):
         image = resized(opened, geometry, limits)
         if geometry.cut is not None:
