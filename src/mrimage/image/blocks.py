@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError
 from mrimage.types import ByteSource
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffered
 
 PREFIX = 32 << 10
 """Bytes of the first read. Nine photographs in ten have their whole header in them."""
@@ -102,9 +106,9 @@ class BlockFile(io.RawIOBase):
         self._position = max(0, base + offset)
         return self._position
 
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(0, self._blocks.size - self._position)
-        wanted = left if size is None or size < 0 else min(size, left)
-        found = self._blocks.at(self._position, wanted)
+    def readinto(self, buffer: Buffered) -> int:
+        view = memoryview(buffer).cast("B")
+        found = self._blocks.at(self._position, len(view))
+        view[: len(found)] = found
         self._position += len(found)
-        return found
+        return len(found)

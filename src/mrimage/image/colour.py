@@ -28,8 +28,7 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     if header.model in ("gray", "lab"):
         return None
     if header.colorants is not None and shot.color_space is None:
-        *chromaticities, gamma = header.colorants
-        return matrix_profile("PNG gAMA and cHRM", tuple(chromaticities), 1 / gamma)  # type: ignore[arg-type]
+        return matrix_profile("PNG gAMA and cHRM", header.colorants[:8], 1 / header.colorants[8])
     space = header.space if header.colorants is None and header.space else shot.color_space
     return {"adobe-rgb": adobe_rgb, "display-p3": lambda: built_in("p3")}.get(space or "", lambda: None)()
 

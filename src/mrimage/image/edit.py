@@ -1,4 +1,4 @@
-"""One image through its edits, in the order in which the pixels meet them: orient, crop, resize, colour, correct, encode."""
+"""One image through its edits, as the pixels meet them: orient, crop, resize, colour, correct, encode."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
             image = flattened(image, edits.background)
         if not encoder.deep:
             image = eight_bits(image)
-        exif = {"keep": _whole_exif, "copyright": _copyright_only, "strip": lambda _: None}[edits.metadata](opened)
-        icc = None if profile is None or (edits.metadata == "strip" and is_srgb(profile)) else profile
-        data = encode_picture(image, format, edits.quality, Companions(icc, exif))
+        data = encode_picture(image, format, edits.quality, _companions(opened, profile, edits))
     return Encoded(data, image.width, image.height, encoder.extension)
 
 
@@ -74,7 +72,7 @@ def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
     guard(header, stored, eighths, limits)
     image = decode(opened.data, header, limits, eighths)
     image = _scaled(image, stored, header)
-    return _turned(image, opened.orientation)
+    return turned(image, opened.orientation)
 
 
 def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> None:
@@ -120,7 +118,7 @@ def _scaled(image: Picture, stored: Geometry, header: Header) -> Picture:
     return image
 
 
-def _turned(image: Picture, orientation: int) -> Picture:
+def turned(image: Picture, orientation: int) -> Picture:
     if orientation == 1:
         return image
     image = image.copy_memory()  # A turn reads columns; a streamed image has only rows.
@@ -206,12 +204,16 @@ def eight_bits(image: Picture) -> Picture:
     return image
 
 
+def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companions:
+    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours."""
+    if edits.metadata == "strip":
+        return Companions(None if is_srgb(profile) else profile, None)
+    exif = _whole_exif(opened) if edits.metadata == "keep" else copyright_block(opened.shot)
+    return Companions(profile, exif)
+
+
 def _whole_exif(opened: Opened) -> bytes | None:
     block = opened.header.exif
     if block is None:
-        return _copyright_only(opened)
+        return copyright_block(opened.shot)
     return turned_upright(block[6:] if block[:4] == b"Exif" else block)
-
-
-def _copyright_only(opened: Opened) -> bytes | None:
-    return copyright_block(opened.shot)

@@ -109,7 +109,8 @@ def _moment(detail: Directory, tag: int, fraction_tag: int) -> datetime | None:
     if match is None:
         return None
     try:
-        moment = datetime(*(int(part or 0) for part in match.groups()))
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        moment = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     fraction = re.match(r"\d{1,6}", detail.text(fraction_tag) or "")
@@ -127,7 +128,7 @@ def _degrees(gps: Directory, tag: int, reference: int, negative: str, bound: flo
     parts = gps.get(tag)
     if parts is None or isinstance(parts, bytes) or not 1 <= len(parts) <= 3:
         return None
-    degrees = sum(part / 60**power for power, part in enumerate(parts))
+    degrees = sum(float(part) / (1, 60, 3600)[power] for power, part in enumerate(parts))
     if not abs(degrees) <= bound:
         return None
     return -degrees if (gps.text(reference) or "").upper().startswith(negative) else degrees
@@ -144,7 +145,7 @@ def _color_space(detail: Directory) -> str | None:
 
 
 def copyright_block(shot: Shot) -> bytes | None:
-    """An EXIF block, without its head, with the artist and the copyright of ``shot`` alone; None when it has neither."""
+    """An EXIF block, without its head, of the artist and the copyright of ``shot`` alone; None without either."""
     fields = [
         (tag, text.encode() + b"\x00") for tag, text in ((ARTIST, shot.artist), (COPYRIGHT, shot.copyright)) if text
     ]

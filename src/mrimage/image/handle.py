@@ -74,7 +74,9 @@ class Image:
                 raise unknown("--extract", name, EXTRACTORS)
         if not any(EXTRACTORS[name].pixels for name in names):
             return {}
-        pixels = self.thumbnail(ANALYSIS_SIDE, ANALYSIS_SIDE)
+        from mrimage.image.thumbnail import analysis_picture
+
+        pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
         return measure(names, pixels, self.data)
 
     def edited(self, edits: Edits) -> Encoded:

@@ -32,7 +32,7 @@ class Kind:
         return f'the decoder is not installed: pip install "mrimage[{self.extra}]"'
 
 
-_RAW = ["3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"]
+_RAW = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 
 KINDS = {
     kind.name: kind
@@ -51,7 +51,7 @@ KINDS = {
         Kind("psd", ("psd",), "Pillow"),
         Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
         Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl"),
-        Kind("raw", tuple(_RAW), "rawpy", extra="raw", module="rawpy"),
+        Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
 """Every format known, by the name that stands in the catalogue's ``format`` column."""

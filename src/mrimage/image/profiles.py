@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from mrimage.image.header.tags import clean_text
 
-Chromaticities = tuple[float, float, float, float, float, float, float, float]
+Chromaticities = tuple[float, ...]
 
 SRGB: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 ADOBE_RGB: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
@@ -27,7 +27,7 @@ _TOLERANCE = 0.004
 
 @dataclass(frozen=True, slots=True)
 class ProfileName:
-    """``description`` in the profile's own words, ``space`` in the catalogue's, ``model`` as its four-letter signature."""
+    """``description`` in the profile's own words, ``space`` in the catalogue's, ``model`` as its signature."""
 
     description: str | None
     space: str | None
@@ -136,7 +136,8 @@ def matrix_profile(description: str, chromaticities: Chromaticities, gamma: floa
 def _xyz(values: object) -> bytes:
     import numpy as np
 
-    return b"XYZ \x00\x00\x00\x00" + np.rint(np.asarray(values) * 65_536).astype(">i4").tobytes()
+    fixed: bytes = np.rint(np.asarray(values) * 65_536).astype(">i4").tobytes()
+    return b"XYZ \x00\x00\x00\x00" + fixed
 
 
 def _assembled(tags: list[tuple[bytes, bytes]]) -> bytes:

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mrimage.image.colour import converted, source_profile
-from mrimage.image.decode import complaints, to_array
-from mrimage.image.edit import Opened, eight_bits, flattened, resized
-from mrimage.image.geometry import geometry_of
+from mrimage.image.decode import Picture, complaints, decode, to_array
+from mrimage.image.edit import Opened, eight_bits, flattened, guard, resized, turned
+from mrimage.image.geometry import Box, Geometry, geometry_of
 from mrimage.types import Edits, Limits
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 WHITE = (255, 255, 255)
 
 
-def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Any:
+def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
     """uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
     geometry = geometry_of(*opened.displayed, edits)
     with complaints(opened.data, opened.header):
         image = resized(opened, geometry, limits)
         if geometry.cut is not None:
             image = image.crop(geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height)
-        image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
-        if image.hasalpha():
-            image = flattened(image, WHITE)
-        return to_array(eight_bits(image))
+        return _srgb_array(image, opened)
+
+
+def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
+    """uint8 H x W x 3 whose longer side has at least ``side`` pixels, where the image has them, and seldom more than
+    twice that: a JPEG as its scaled decode leaves it, anything else scaled to twice ``side``. Raises ImageError."""
+    header = opened.header
+    longer = max(header.width, header.height)
+    eighths = next((m for m in range(1, 8) if -(-longer * m // 8) >= side), 8)
+    if header.format != "jpeg" or header.model == "cmyk" or header.pixels * eighths * eighths > 64 * limits.max_pixels:
+        return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
+    wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
+    stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
+    guard(header, stored, eighths, limits)
+    with complaints(opened.data, header):
+        image = turned(decode(opened.data, header, limits, eighths), opened.orientation)
+        return _srgb_array(image, opened)
+
+
+def _srgb_array(image: Picture, opened: Opened) -> Pixels:
+    image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
+    if image.hasalpha():
+        image = flattened(image, WHITE)
+    pixels: Pixels = to_array(eight_bits(image))
+    return pixels

@@ -9,7 +9,7 @@ from typing import Any
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import BlockFile, Blocks
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import Header, Model
 from mrimage.image.header.others import DAMAGE, damaged
 from mrimage.image.header.tiff import read_raw
 from mrimage.image.kinds import KINDS
@@ -39,11 +39,11 @@ def _read_jxl(blocks: Blocks) -> Header:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            picture = Image.open(BlockFile(blocks), formats=("JXL",))
+            picture = Image.open(io.BufferedReader(BlockFile(blocks)), formats=("JXL",))
         except DAMAGE as error:
             raise damaged(error, "jxl") from error
     alpha = picture.mode in ("RGBA", "LA")
-    model = "gray" if picture.mode.startswith("L") else "rgb"
+    model: Model = "gray" if picture.mode.startswith("L") else "rgb"
     header = Header("jxl", picture.width, picture.height, len(picture.getbands()), 8, model, alpha, upright=True)
     header.icc = picture.info.get("icc_profile") or None
     header.exif = picture.info.get("exif") or None
@@ -56,7 +56,7 @@ def _read_with_rawpy(blocks: Blocks) -> Header:
     import rawpy
 
     try:
-        with rawpy.imread(BlockFile(blocks)) as raw:
+        with rawpy.imread(io.BufferedReader(BlockFile(blocks))) as raw:
             return Header("raw", raw.sizes.width, raw.sizes.height, 3, 16, "rgb", upright=True)
     except (rawpy.LibRawError, OSError, ValueError, struct.error) as error:
         raise damaged(error, "raw") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from typing import TYPE_CHECKING
@@ -71,7 +72,7 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
         warnings.simplefilter("ignore")  # The size is judged by max_pixels, not by Pillow's fixed bound.
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(BlockFile(blocks), formats=PLUGINS[format])
+            return Image.open(io.BufferedReader(BlockFile(blocks)), formats=PLUGINS[format])
         except DAMAGE as error:
             raise damaged(error, format) from error
         finally:

@@ -1,4 +1,4 @@
-"""PNG and APNG: the chunks before the pixels. What stands behind them is not looked for: it would cost the whole file."""
+"""PNG and APNG: the chunks before the pixels. What stands behind them would cost reading the whole file."""
 
 from __future__ import annotations
 
