@@ -26,14 +26,14 @@ ENCODERS = ENCODER_NAMES
 
 def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
     """An array H x W x 3 or H x W of sRGB bytes as a file of ``format``, one of ENCODERS but ``keep``."""
-    from mrimage.image.encode import encode as encode_array
+    from mrimage.image.encoding import encode as encode_array
 
     return encode_array(pixels, format, quality)
 
 
 def caption(text: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """``text`` as pixels, uint8 ``height`` x ``width`` x 3, dark on white, cut to fit."""
-    from mrimage.image.caption import caption as draw
+    from mrimage.image.lettering import caption as draw
 
     return draw(text, width, height)
 
