@@ -191,3 +191,41 @@ class RunFacts:
     reasons: Mapping[str, int]
     phases: tuple[PhaseFacts, ...]
     tasks: tuple[TaskReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a task. ``number`` counts from 1; a ``careful`` one handles each image in a guarded child,
+    because an earlier try took its process down; an ``expendable`` one runs in a process that may be ended by
+    the kernel when an image takes too long; ``errors`` says why earlier tries failed."""
+
+    number: int = 1
+    careful: bool = False
+    expendable: bool = False
+    speculative: bool = False
+    worker: str = "main"
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One reduce task's work: every pending key from ``first`` to ``last``, both included, in the order of
+    their UTF-8 bytes. ``id`` is a hash of the groups' content."""
+
+    id: str
+    first: str
+    last: str
+    groups: int
+    records: int
+    images: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A planned shuffle: where the records lie (paths below OUT), which partitions they go to, and, when some
+    groups are done already, the table (key) of those that are not."""
+
+    parts: tuple[str, ...]
+    partitions: tuple[Partition, ...]
+    pending: str | None = None

@@ -1,1 +1,80 @@
+"""Engines by name. An engine delivers: it runs tasks somewhere, exchanges records, and retries."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mrimage.errors import UsageError, unknown
+from mrimage.job import Plan
+from mrimage.types import Attempt, Exchange, TaskReport
+
+__all__ = ["ENGINES", "Engine", "Options", "Task", "TaskFunction", "open_engine"]
+
+ENGINES = ("local",)
+"""Names that ``--engine`` accepts."""
+
+
+class Task(Protocol):
+    """A Split or a Partition: anything with a name and a weight."""
+
+    @property
+    def id(self) -> str: ...
+
+
+TaskFunction = Callable[[Any, Attempt], TaskReport]
+"""``(task, attempt) -> report``; it can be pickled by cloudpickle, and running it twice does no harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
+    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow."""
+
+    workers: int | None = None
+    retries: int = 3
+    speculate: bool = True
+    memory: int = 4 << 30
+
+
+class Engine(Protocol):
+    """What a run asks of an engine. Reports come in the order in which tasks finish, each task's exactly once."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once."""
+        ...
+
+    def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
+        """Run independent tasks; ``tasks`` is a stream and is pulled as workers become free.
+
+        Raises EngineError for a task that fails after all retries, JobError for a job at fault.
+        """
+        ...
+
+    def reduce(self, plan: Plan, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+        """Exchange the records and run ``reduce_partition`` on every partition of ``exchange``.
+
+        ``scratch`` is a local folder for what need not be kept.
+        """
+        ...
+
+    def close(self) -> None:
+        """End every process and connection that the engine started."""
+        ...
+
+
+def open_engine(name: str, options: Options) -> Engine:
+    """The engine called ``name``; its module is imported only now."""
+    if options.workers is not None and options.workers < 1:
+        raise UsageError(f"Expected --workers as a number from 1, but received {options.workers}.")
+    if name == "local":
+        from mrimage.engine.local import open_local
+
+        return open_local(options)
+    raise unknown("--engine", name, ENGINES)

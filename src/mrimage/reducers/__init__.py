@@ -1,1 +1,38 @@
+"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator of outputs in a
+file of its own and register it here."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from mrimage.errors import unknown
+from mrimage.job import Job, Reducer
+from mrimage.reducers.context import Context, running
+from mrimage.reducers.mean import reduce_to_mean
+from mrimage.reducers.sheet import contact_sheet, reduce_to_sheet
+from mrimage.shuffle.records import Record
+from mrimage.sink.output import Output
+
+__all__ = ["GROUPS", "Context", "GroupReducer", "contact_sheet", "reducers_of", "running"]
+
+GroupReducer = Callable[[str, Iterable[Record]], Iterable[Output]]
+"""``(key, records) -> outputs``; records come sorted by image."""
+
+GROUPS: Mapping[str, GroupReducer] = MappingProxyType({"contact-sheet": reduce_to_sheet, "mean": reduce_to_mean})
+
+
+def reducers_of(job: Job) -> list[GroupReducer]:
+    """The job's own reducer first, then those that ``group`` names. Raises UsageError for an unknown one."""
+    for name in job.group:
+        if name not in GROUPS:
+            raise unknown("--group", name, GROUPS)
+    own = [_of_values(job.reduce)] if job.reduce else []
+    return own + [GROUPS[name] for name in dict.fromkeys(job.group)]
+
+
+def _of_values(reduce: Reducer) -> GroupReducer:
+    def reducer(key: str, records: Iterable[Record]) -> Iterator[Output]:
+        yield from reduce(key, (record.value for record in records))
+
+    return reducer

@@ -1,0 +1,40 @@
+"""How many quarantined images a run tolerates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mrimage.errors import BudgetError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """``--max-failures``: a number of images, or a share of those listed; without either any number will do."""
+
+    count: int | None = None
+    percent: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> Budget:
+        """``10`` or ``2.5%``. Raises UsageError for anything else."""
+        if text is None:
+            return cls()
+        if re.fullmatch(r"\d+", text):
+            return cls(count=int(text))
+        if re.fullmatch(r"\d+(\.\d+)?%", text) and float(text[:-1]) <= 100:
+            return cls(percent=float(text[:-1]))
+        raise UsageError(
+            f'Expected --max-failures as a number or a percentage, for example 10 or 5%, but received "{text}".'
+        )
+
+    def check(self, quarantined: int, listed: int) -> None:
+        """Raise BudgetError as soon as ``quarantined`` of ``listed`` images are too many."""
+        allowed = self.count if self.count is not None else None
+        if self.percent is not None:
+            allowed = int(listed * self.percent / 100)
+        if allowed is not None and quarantined > allowed:
+            raise BudgetError(
+                f"Expected at most {allowed} quarantined images of {listed} (--max-failures), but there are "
+                f"{quarantined} already. What is done is kept; raise --max-failures to continue."
+            )

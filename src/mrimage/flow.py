@@ -1,0 +1,325 @@
+"""The whole story of a run: list, split, map, plan, shuffle, reduce, publish, report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mrimage.budget import Budget
+from mrimage.engine import Engine, Options, open_engine
+from mrimage.errors import AccountingError, NotFoundError, SourceError
+from mrimage.gallery import TABLE as THUMBNAILS_TABLE
+from mrimage.gallery import cut_wishes, draw_thumbnails
+from mrimage.job import Job, Plan
+from mrimage.mappers.mapping import check_job
+from mrimage.progress import Progress, task_done, watch
+from mrimage.results import exists, results_folder, write_facts, write_report
+from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
+from mrimage.sink.inventory import Inventory
+from mrimage.sink.lock import locked
+from mrimage.sink.place import check_apart, claim, scratch_folder
+from mrimage.sink.prune import delete_outputs, prune_split
+from mrimage.sink.publish import Published, Publisher
+from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
+from mrimage.source import Selection, cut_splits, list_entries
+from mrimage.storage import Store, open_store
+from mrimage.summary import Summary
+from mrimage.tables.schemas import THUMBNAILS
+from mrimage.tasks import map_split
+from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
+
+T = TypeVar("T")
+
+HEADER_SPLIT = 2_000
+"""Images of a split when only headers are read."""
+
+PIXEL_SPLIT = (8 << 20, 128 << 20)
+"""Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
+
+PUBLISHED = f"{ROOT}/published.json"
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a job runs, as opposed to what it does: nothing here changes a result."""
+
+    engine: str = "local"
+    workers: int | None = None
+    retries: int = 3
+    speculate: bool = True
+    fresh: bool = False
+    max_failures: str | None = None
+    quiet: bool = True
+    thumbnails: bool = True
+    command: str = ""
+
+
+def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is frozen
+    """Do ``job`` on every image of ``source``, into ``out``; what an earlier run of it has done is kept.
+
+    Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
+    """
+    check_job(job)
+    check_apart(source, out)
+    budget = Budget.parse(how.max_failures)
+    plan = Plan(job, source, out)
+    with ExitStack() as stack:
+        engine = open_engine(how.engine, Options(how.workers, how.retries, how.speculate, job.limits.memory))
+        stack.callback(engine.close)
+        require_images(plan)
+        store = open_store(out, create=True)
+        stack.enter_context(locked(store))
+        claim(store, plan, how.fresh)
+        scratch = stack.enter_context(scratch_folder(store))
+        this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet))
+        inventory = this.list_source()
+        this.forget_gone(inventory)
+        this.map(inventory)
+        exchange, weighed = this.plan_shuffle()
+        this.reduce(exchange)
+        published = this.publish(weighed)
+        this.draw_thumbnails()
+        return this.report(published)
+
+
+def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+    """The plan's source, listed by the job's selection."""
+    selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
+    return list_entries(plan.source, selection, on_ignored)
+
+
+def require_images(plan: Plan) -> None:
+    """Raise SourceError for a source that is missing or holds no image, before anything is written."""
+    ignored: list[str] = []
+    if next(entries_of(plan, ignored.append), None) is None:
+        raise SourceError(
+            f"Expected images in {plan.source}, but found none ({len(ignored)} files are no images by their names). "
+            "Check the place, --include and --exclude, or add --all-files."
+        )
+
+
+@dataclass
+class Run:
+    """One run in progress: its places, and what it has seen so far."""
+
+    plan: Plan
+    how: How
+    store: Store
+    engine: Engine
+    scratch: Path
+    budget: Budget
+    progress: Progress
+    started: float = field(default_factory=time.time)
+    phases: list[PhaseFacts] = field(default_factory=list)
+    tasks: list[TaskReport] = field(default_factory=list)
+    ignored: int = 0
+    listed: int = 0
+    bytes: int = 0
+    reused: int = 0
+    quarantined: int = 0
+    removed: list[str] = field(default_factory=list)
+
+    def list_source(self) -> Inventory:
+        """List the source once, to disk."""
+        committed = Committed(self.store, "map")
+        parts = localize(self.store, committed.tables("catalogue"), self.scratch)
+        inventory = Inventory(self.scratch, parts)
+        with self._phase("list", None):
+            inventory.write(self._counted(entries_of(self.plan, self._ignore)))
+            self.listed, self.bytes = inventory.totals()
+        return inventory
+
+    def forget_gone(self, inventory: Inventory) -> None:
+        """Take back what was committed of images that the source no longer holds as they were."""
+        committed = Committed(self.store, "map")
+        for part, uris in inventory.gone():
+            self._touch()
+            combined = self.plan.job.combine is not None
+            self.removed += prune_split(self.store, committed, task_of(part), uris, combined)
+
+    def map(self, inventory: Inventory) -> None:
+        """Map what no committed split holds."""
+        images, size = inventory.totals_to_map()
+        self.reused = self.listed - images
+        committed = Committed(self.store, "map")
+        self.quarantined = sum(committed.rows("quarantine"))
+        self.budget.check(self.quarantined, self.listed)
+        splits = cut_splits(inventory.to_map(), *self._split_limits(size)) if images else iter(())
+        if images:
+            self._touch()
+        self._execute("map", images, self.engine.run(partial(map_split, self.plan), splits))
+
+    def plan_shuffle(self) -> tuple[Exchange, Path]:
+        """Weigh the keys that map emitted, and cut those that are not reduced yet into partitions."""
+        weighed = self.scratch / "weighed.parquet"
+        with self._phase("plan", None):
+            names = Committed(self.store, "map").tables("records")
+            weigh_groups(localize(self.store, names, self.scratch), weighed, self.scratch)
+            if not self.plan.job.reduces:
+                return Exchange((), ()), weighed
+            done = localize(self.store, Committed(self.store, "reduce").tables("groups"), self.scratch)
+            if not done:
+                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+            pending = self.scratch / "pending.parquet"
+            write_pending(weighed, done, pending, self.scratch)
+            partitions = plan_partitions(pending, self.engine.workers)
+            deliver(self.store, pending, f"{ROOT}/pending.parquet")
+            return Exchange(tuple(names), partitions, f"{ROOT}/pending.parquet"), weighed
+
+    def reduce(self, exchange: Exchange) -> None:
+        """Exchange the records and reduce every partition."""
+        if not exchange.partitions:
+            return
+        self._touch()
+        images = sum(partition.images for partition in exchange.partitions)
+        reports = self.engine.reduce(self.plan, exchange, self.scratch)
+        self._execute("reduce", images, reports)
+
+    def publish(self, weighed: Path) -> Published:
+        """Make the tables that people read, unless nothing has changed since they were made."""
+        with self._phase("publish", None):
+            if (published := self._read(PUBLISHED, Published)) is None:
+                mapped, reduced = Committed(self.store, "map"), Committed(self.store, "reduce")
+                publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
+                superseded = publisher.superseded()
+                delete_outputs(self.store, superseded)
+                self.removed += superseded
+                publisher.publish(self.plan.job.extract)
+                published = publisher.summarise()
+                for name in [*mapped.leftovers(), *reduced.leftovers()]:
+                    self.store.delete(name)
+                self._account(published)
+                self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
+            else:
+                self._account(published)
+        self.budget.check(published.quarantined, self.listed)
+        return published
+
+    def draw_thumbnails(self) -> None:
+        """Make the report's pictures."""
+        from mrimage import report
+
+        if not self.how.thumbnails or exists(self.store, THUMBNAILS_TABLE):
+            return
+        with results_folder(self.store, self.scratch) as results:
+            wishes = [(wish.uri, wish.is_output) for wish in report.choose_thumbnails(results)]
+        if wishes:
+            splits = cut_wishes(wishes, max(1, min(16, len(wishes) // (2 * self.engine.workers))))
+            function = partial(draw_thumbnails, self.plan)
+            self._execute("thumbnails", len(wishes), self.engine.run(function, splits))
+        made = Committed(self.store, "thumbnails")
+        merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
+        made.forget(sorted(made.tasks))
+
+    def report(self, published: Published) -> Summary:
+        """Write facts, summary and page."""
+        with self._phase("report", None):
+            write_report(self.store, self._facts(published), self.scratch)
+        facts = self._facts(published)
+        write_facts(self.store, facts)
+        return Summary(facts)
+
+    def _facts(self, published: Published) -> RunFacts:
+        job = self.plan.job
+        return RunFacts(
+            source=self.plan.source,
+            out=self.plan.out,
+            command=self.how.command,
+            job=job.describe(),
+            engine=self.engine.name,
+            workers=self.engine.workers,
+            plan_hash=self.plan.hash(),
+            versions={"python": platform.python_version()}
+            | {
+                name: version(name)
+                for name in ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
+            },
+            started=self.started,
+            listed=self.listed,
+            processed=published.processed,
+            quarantined=published.quarantined,
+            ignored=self.ignored,
+            reused=self.reused,
+            bytes=published.bytes,
+            groups=published.groups,
+            outputs=published.outputs,
+            removed=len(self.removed),
+            reasons=published.reasons,
+            phases=tuple(self.phases),
+            tasks=tuple(self.tasks),
+        )
+
+    def _account(self, published: Published) -> None:
+        """``listed = processed + quarantined``, or the run has lost an image and says so."""
+        if self.listed != published.processed + published.quarantined:
+            raise AccountingError(
+                f"Expected listed = processed + quarantined, but {self.listed} were listed, {published.processed} "
+                f"processed and {published.quarantined} quarantined. Run again with --fresh, and please report this."
+            )
+
+    def _split_limits(self, size: int) -> tuple[int, int]:
+        """Most bytes and most images of a split."""
+        if not self.plan.job.needs_bytes:
+            return 1 << 62, HEADER_SPLIT
+        smallest, largest = PIXEL_SPLIT
+        return min(largest, max(smallest, size // (8 * self.engine.workers))), HEADER_SPLIT
+
+    def _execute(self, name: str, images: int, reports: Iterator[TaskReport]) -> None:
+        """Run a phase of tasks to its end, watching the failure budget."""
+        with self._phase(name, images):
+            for report in reports:
+                self.tasks.append(report)
+                task_done(self.progress, report)
+                if name != "thumbnails":
+                    self.quarantined += report.quarantined
+                    self.budget.check(self.quarantined, self.listed)
+
+    @contextmanager
+    def _phase(self, name: str, images: int | None) -> Iterator[None]:
+        begun, tasks = time.monotonic(), len(self.tasks)
+        if images != 0:
+            self.progress.start(name, images)
+        try:
+            yield
+        finally:
+            if images != 0:
+                self.progress.finish()
+            mine = self.tasks[tasks:]
+            self.phases.append(
+                PhaseFacts(
+                    name,
+                    time.monotonic() - begun,
+                    len(mine),
+                    sum(report.images for report in mine),
+                    sum(report.bytes for report in mine),
+                )
+            )
+
+    def _counted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for number, entry in enumerate(entries, 1):
+            yield entry
+            if number % 1_000 == 0:
+                self.progress.advance(1_000)
+
+    def _ignore(self, path: str) -> None:
+        self.ignored += 1
+
+    def _touch(self) -> None:
+        """From here on the published tables are out of date."""
+        self.store.delete(PUBLISHED)
+        self.store.delete(THUMBNAILS_TABLE)
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode(self.store.read(name), type=kind)
+        except NotFoundError:
+            return None

@@ -1,0 +1,68 @@
+"""What a run left in OUT, wherever that is, as a local folder; and the report made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from mrimage import report
+from mrimage.errors import NotFoundError, SinkError
+from mrimage.sink.state import ROOT, list_names, localize
+from mrimage.storage import Store
+from mrimage.storage.names import local_path, scheme
+from mrimage.types import RunFacts
+
+FACTS = f"{ROOT}/facts.json"
+TABLES = (
+    "groups.parquet",
+    "outputs.parquet",
+    "quarantine.parquet",
+    f"{ROOT}/members.parquet",
+    f"{ROOT}/thumbnails.parquet",
+)
+
+
+@contextmanager
+def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
+    """The published tables as files below one local folder: OUT itself where it is local, else a copy."""
+    if scheme(store.root) == "file":
+        yield Path(local_path(store.root))
+        return
+    present = [name for name in TABLES if exists(store, name)]
+    localize(store, [*list_names(store, "catalogue"), *present], scratch)
+    yield scratch / "copies"
+
+
+def exists(store: Store, name: str) -> bool:
+    """Whether there is a file ``name`` below OUT."""
+    try:
+        store.stat(name)
+    except NotFoundError:
+        return False
+    return True
+
+
+def read_facts(store: Store) -> RunFacts:
+    """What the last finished run said of itself. Raises SinkError where there was none."""
+    try:
+        return msgspec.json.decode(store.read(FACTS), type=RunFacts)
+    except NotFoundError:
+        raise SinkError(
+            f"Expected {store.root} as the OUT of a finished run, but it holds none. Check the place, or run the job."
+        ) from None
+
+
+def write_facts(store: Store, facts: RunFacts) -> None:
+    """Keep what a run says of itself, so that its report can be made again."""
+    store.write(FACTS, msgspec.json.encode(facts))
+
+
+def write_report(store: Store, facts: RunFacts, scratch: Path) -> None:
+    """Make ``report.html`` and ``summary.json`` from the published tables."""
+    with results_folder(store, scratch) as results:
+        made = report.build(results, facts)
+    store.write("report.html", made.html)
+    store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))

@@ -1,0 +1,121 @@
+"""The plan of the shuffle, from what map learned: which keys there are, how heavy each is, and who gets what.
+
+Because every key's weight is known before anything moves, keys are not hashed but cut into ranges of even
+weight, as a total-order sort does. A key heavier than an even share is a partition of its own. Nothing that
+reaches a reducer needs to be cut inside a key: edits, which treat each image on its own, run in the map task.
+
+Groups that an earlier run reduced, with the very same records, are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mrimage.shuffle.records import COLUMNS, Record, from_batch
+from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.schemas import DONE_GROUPS, RECORDS, WEIGHED
+from mrimage.types import Partition
+
+PARTITIONS_PER_WORKER = 4
+"""Reduce tasks for each worker, so that uneven ones level out."""
+
+IMAGE_WEIGHT = 10_000
+"""A record weighs one; the image behind it, which a reducer may decode, weighs this much more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is known of a key before it is reduced."""
+
+    key: str
+    images: int
+    bytes: int
+    pixels: int
+    records: int
+    fingerprint: str
+
+    @property
+    def weight(self) -> int:
+        return self.records + self.images * IMAGE_WEIGHT
+
+
+def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
+    """Write ``target``: one row per key of the records in ``parts``, sorted by key (columns of WEIGHED)."""
+    query = f"""
+        SELECT key, sum(images)::BIGINT AS images, sum(bytes)::BIGINT AS bytes, sum(pixels)::BIGINT AS pixels,
+               count(*)::BIGINT AS records, count(*) || '-' || sum(digest)::VARCHAR AS fingerprint
+        FROM {read_parquet(parts, RECORDS)} GROUP BY key ORDER BY key"""
+    _write(query, WEIGHED, target, scratch)
+
+
+def write_pending(weighed: Path, done: list[str], target: Path, scratch: Path) -> None:
+    """Write ``target``: the rows of ``weighed`` whose key is not among ``done`` with the same fingerprint."""
+    query = f"""
+        SELECT * FROM {read_parquet([str(weighed)], WEIGHED)} ANTI JOIN {read_parquet(done, DONE_GROUPS)}
+        USING (key, fingerprint) ORDER BY key"""
+    _write(query, WEIGHED, target, scratch)
+
+
+def plan_partitions(pending: Path, workers: int) -> tuple[Partition, ...]:
+    """The pending groups, cut into ranges of keys of even weight."""
+    total = sum(group.weight for group in _groups(pending))
+    share = max(1, -(-total // (workers * PARTITIONS_PER_WORKER)))
+    return tuple(cut_ranges(_groups(pending), share))
+
+
+def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
+    """Groups sorted by key, as partitions of at most ``share`` weight each, or of one group that is heavier."""
+    batch: list[Group] = []
+    weight = 0
+    for group in groups:
+        if batch and weight + group.weight > share:
+            yield _partition(batch)
+            batch, weight = [], 0
+        batch.append(group)
+        weight += group.weight
+    if batch:
+        yield _partition(batch)
+
+
+def sorted_records(parts: list[str], partition: Partition, pending: str | None, scratch: Path) -> Iterator[Record]:
+    """The partition's records, sorted by key, image and number: out of core, streamed."""
+    only = f"SEMI JOIN {read_parquet([pending], WEIGHED)} USING (key)" if pending else ""
+    query = f"""
+        SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} {only}
+        WHERE key >= ? AND key <= ? ORDER BY key, uri, seq"""
+    with connect(scratch) as connection:
+        for batch in batches(connection, query, (partition.first, partition.last)):
+            yield from from_batch(batch)
+
+
+def _partition(groups: list[Group]) -> Partition:
+    digest = hashlib.blake2b(digest_size=16)
+    for group in groups:
+        digest.update(f"{group.key}\0{group.fingerprint}\0".encode())
+    return Partition(
+        id=digest.hexdigest(),
+        first=groups[0].key,
+        last=groups[-1].key,
+        groups=len(groups),
+        records=sum(group.records for group in groups),
+        images=sum(group.images for group in groups),
+        bytes=sum(group.bytes for group in groups),
+    )
+
+
+def _groups(weighed: Path) -> Iterator[Group]:
+    for batch in pq.ParquetFile(weighed).iter_batches(10_000):
+        yield from (Group(**row) for row in batch.to_pylist())
+
+
+def _write(query: str, schema: pa.Schema, target: Path, scratch: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with connect(scratch) as connection, pq.ParquetWriter(target, schema, compression="zstd") as writer:
+        for batch in batches(connection, query):
+            writer.write_batch(batch.cast(schema))

@@ -1,0 +1,89 @@
+"""The source against what is committed: which images are to be mapped, and which are gone.
+
+Everything here works on tables on disk, so that neither a listing nor a catalogue need fit in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.schemas import KNOWN, LISTING
+from mrimage.types import Entry
+
+BATCH = 10_000
+
+
+class Inventory:
+    """The listing of one run on disk, and questions about it."""
+
+    def __init__(self, scratch: Path, catalogue_parts: list[str]) -> None:
+        self._scratch, self._known = scratch, catalogue_parts
+        self._path = scratch / "listing.parquet"
+
+    def write(self, entries: Iterable[Entry]) -> None:
+        """Stream the listing to disk."""
+        with pq.ParquetWriter(self._path, LISTING, compression="zstd") as writer:
+            batch: list[Entry] = []
+            for entry in entries:
+                batch.append(entry)
+                if len(batch) == BATCH:
+                    writer.write_table(_table(batch))
+                    batch = []
+            writer.write_table(_table(batch))
+
+    def totals(self) -> tuple[int, int]:
+        """Images listed, each uri once, and their bytes."""
+        return self._sum(self._listing)
+
+    def totals_to_map(self) -> tuple[int, int]:
+        """Images that no committed split holds as they are now, and their bytes."""
+        return self._sum(self._new)
+
+    def to_map(self) -> Iterator[Entry]:
+        """Those images, sorted by uri, streamed."""
+        with connect(self._scratch) as connection:
+            query = f"SELECT uri, path, size, version FROM {self._new} ORDER BY uri"
+            for batch in batches(connection, query):
+                yield from (Entry(**row) for row in batch.to_pylist())
+
+    def gone(self) -> list[tuple[str, list[str]]]:
+        """Committed images that the source no longer holds as they were: (catalogue part, uris) pairs."""
+        if not self._known:
+            return []
+        with connect(self._scratch) as connection:
+            known = read_parquet(self._known, KNOWN).replace("hive_partitioning", "filename = true, hive_partitioning")
+            query = f"""
+                SELECT filename, list(uri ORDER BY uri) FROM
+                (SELECT filename, uri, size, version FROM {known})
+                ANTI JOIN {self._listing} USING (uri, size, version) GROUP BY filename ORDER BY filename"""
+            return connection.execute(query).fetchall()
+
+    @property
+    def _listing(self) -> str:
+        listing = read_parquet([str(self._path)], LISTING)
+        return (
+            f"(SELECT uri, min(path) AS path, max(size) AS size, max(version) AS version FROM {listing} GROUP BY uri)"
+        )
+
+    @property
+    def _new(self) -> str:
+        if not self._known:
+            return self._listing
+        known = f"(SELECT uri, size, version FROM {read_parquet(self._known, KNOWN)})"
+        return f"(SELECT * FROM {self._listing} ANTI JOIN {known} USING (uri, size, version))"
+
+    def _sum(self, table: str) -> tuple[int, int]:
+        with connect(self._scratch) as connection:
+            row = connection.execute(f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}").fetchone()
+        assert row
+        return int(row[0]), int(row[1])
+
+
+def _table(entries: list[Entry]) -> pa.Table:
+    columns = {name: [getattr(entry, name) for entry in entries] for name in LISTING.names}
+    return pa.table(columns, LISTING)

@@ -1,0 +1,83 @@
+"""Output names: made from source paths, safe on every file system, and never the same for two sources.
+
+Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)``; no component is empty,
+``.``, ``..``, hidden, or longer than 200 bytes; nothing but the listed characters appears.
+
+``~`` and ``%`` never survive from a source name, so the names that use them here cannot be met by accident:
+``photo.png`` becomes ``photo~png.webp`` when the format changes, and stays ``photo.png`` when it does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import unicodedata
+
+SAFE = frozenset(" !#$&'()+,-.=@[]^_`{}")
+"""Characters that pass as they are, besides letters, digits and marks of any script."""
+
+ALIASES = {"jpg": {"jpg", "jpeg", "jpe", "jfif"}, "tiff": {"tif", "tiff"}}
+"""Extensions that a source may keep, because they name the output's own format."""
+
+MAX_BYTES = 200
+"""Longest component in bytes of UTF-8: file systems allow 255, and a temporary name needs a little more."""
+
+
+def component(text: str) -> str:
+    """``text`` as one path component: unsafe characters percent-encoded, too long a name cut and hashed.
+
+    >>> component("a/b<c>")
+    'a%2Fb%3Cc%3E'
+    """
+    escaped = "".join(char if _is_safe(char) else _percent(char) for char in text)
+    if escaped[:1] in {".", "-", " "}:
+        escaped = _percent(escaped[0]) + escaped[1:]
+    if escaped[-1:] in {".", " "}:
+        escaped = escaped[:-1] + _percent(escaped[-1])
+    if not escaped:
+        return "~empty"
+    if len(escaped.encode()) <= MAX_BYTES:
+        return escaped
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return escaped.encode()[: MAX_BYTES - 26].decode("utf-8", "ignore").rstrip("% .") + "~~" + digest
+
+
+def image_name(path: str, extension: str) -> str:
+    """The output's name below its group for the source ``path``, encoded as ``extension`` (no dot).
+
+    >>> image_name("summer/Beach.JPG", "jpg"), image_name("summer/beach.png", "webp")
+    ('summer/Beach.JPG', 'summer/beach~png.webp')
+    """
+    folder, name = posixpath.split(path)
+    stem, dot, old = name.rpartition(".")
+    if not dot:
+        stem, old = name, ""
+    # A folder never looks like an output file, or "x.jpg/y.jpg" would need a file x.jpg to be a folder too.
+    folders = [component(part).replace(".", "%2E") for part in folder.split("/")] if folder else []
+    tail = f".{old}" if old.lower() in ALIASES.get(extension, {extension}) else f"~{component(old)}.{extension}"
+    file = component(stem) + tail
+    if len(file.encode()) > MAX_BYTES + 40:
+        file = f"{component(name + ' ' * MAX_BYTES)}.{extension}"
+    return "/".join([*folders, file])
+
+
+def image_path(key: str, path: str, extension: str) -> str:
+    """``images/<key>/<name>.<extension>``."""
+    return f"images/{component(key)}/{image_name(path, extension)}"
+
+
+def group_path(key: str, name: str) -> str:
+    """``groups/<key>/<name>``; a name with slashes makes folders, each a safe component."""
+    return "/".join(["groups", component(key), *(component(part) for part in name.split("/"))])
+
+
+def _is_safe(char: str) -> bool:
+    return (
+        char in SAFE
+        or (char.isascii() and char.isalnum())
+        or (not char.isascii() and unicodedata.category(char)[0] in "LMN")
+    )
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,181 @@
+"""Publishing: the tables that people read, made from the committed parts, sorted, the same whatever the history.
+
+A run that was killed and resumed, or grew over ten evenings, publishes the same bytes as one that was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mrimage.sink.state import Committed, deliver, list_names, localize
+from mrimage.storage import Store
+from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.schemas import (
+    DONE_GROUPS,
+    GROUPS,
+    KNOWN,
+    MEMBERS,
+    OUTPUTS,
+    QUARANTINE,
+    RECORDS,
+    WEIGHED,
+    catalogue_schema,
+)
+
+ROWS_PER_CHUNK = 50_000
+CHUNKS_PER_FILE = 5
+"""Rows of a row group, and row groups of a catalogue file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the published tables hold."""
+
+    processed: int
+    quarantined: int
+    bytes: int
+    groups: int
+    outputs: int
+    reasons: dict[str, int]
+
+
+class Publisher:
+    """Writes the published tables of one run."""
+
+    def __init__(self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path) -> None:
+        self._store, self._scratch, self._reduced, self._weighed = store, scratch, reduced, weighed
+        self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
+        self._reduce = {name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES}
+
+    def publish(self, extract: tuple[str, ...]) -> None:
+        """Write catalogue, groups, outputs, quarantine and the members of each group."""
+        self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
+        self._write_catalogue(catalogue_schema(extract))
+        self._write("groups.parquet", read_parquet([str(self._weighed)], WEIGHED), GROUPS, "key")
+        self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
+        records = f"(SELECT DISTINCT key, uri FROM {read_parquet(self._map['records'], RECORDS)})"
+        self._write("_run/members.parquet", records, MEMBERS, "key, uri")
+
+    def summarise(self) -> Published:
+        """Counts of what was published, read back from the committed tables."""
+        status = f"SELECT uri FROM {read_parquet(self._map['catalogue'], KNOWN)}"
+        with connect(self._scratch) as connection:
+
+            def one(query: str) -> int:
+                row = connection.execute(query).fetchone()
+                return int(row[0]) if row else 0
+
+            images = one(f"SELECT count(*) FROM ({status})")
+            reasons = dict(
+                connection.execute(
+                    f"SELECT reason, count(*) FROM {self._quarantine} GROUP BY reason ORDER BY count(*) DESC, reason"
+                ).fetchall()
+            )
+            return Published(
+                processed=images - sum(reasons.values()),
+                quarantined=sum(reasons.values()),
+                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"),
+                groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
+                outputs=one(f"SELECT count(*) FROM {self._outputs}"),
+                reasons=reasons,
+            )
+
+    def superseded(self) -> list[str]:
+        """Outputs of groups that have changed or gone, and that no current group made again."""
+        query = f"SELECT output FROM {self._all_reduced} EXCEPT SELECT output FROM {self._outputs} ORDER BY output"
+        with connect(self._scratch) as connection:
+            return [output for (output,) in connection.execute(query).fetchall()]
+
+    @property
+    def _quarantine(self) -> str:
+        """One row per image: where both phases failed it, the map's."""
+        rows = read_parquet(self._map["quarantine"] + self._reduce["quarantine"], QUARANTINE)
+        return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
+
+    @property
+    def _outputs(self) -> str:
+        mapped = f"SELECT {_names(OUTPUTS)} FROM {read_parquet(self._map['outputs'], OUTPUTS)}"
+        current = f"SELECT key, fingerprint FROM {read_parquet([str(self._weighed)], WEIGHED)}"
+        reduced = (
+            f"SELECT DISTINCT {_names(OUTPUTS)} FROM {self._all_reduced} SEMI JOIN ({current}) USING (key, fingerprint)"
+        )
+        return f"({mapped} UNION ALL {reduced})"
+
+    @property
+    def _all_reduced(self) -> str:
+        """Every output that a committed reduce task lists, with the fingerprint of its group at that time."""
+        outputs, groups = self._reduce["outputs"], self._reduce["groups"]
+        if not outputs:
+            return f"(SELECT *, NULL::VARCHAR AS fingerprint FROM {read_parquet([], OUTPUTS)})"
+        task = "split_part(parse_filename(filename), '.', 1) AS task"
+        return f"""(
+            SELECT {_names(OUTPUTS)}, fingerprint
+            FROM (SELECT *, {task} FROM {_with_filename(outputs, OUTPUTS)})
+            JOIN (SELECT *, {task} FROM {_with_filename(groups, DONE_GROUPS)}) USING (task, key))"""
+
+    def _write_catalogue(self, schema: pa.Schema) -> None:
+        """Map's rows, with the images that failed in reduce marked, in files of bounded size."""
+        rows = read_parquet(self._map["catalogue"], schema)
+        failed = "c.status = 'processed' AND q.uri IS NOT NULL"
+        columns = {name: f"c.{name}" for name in schema.names}
+        columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
+        columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
+        table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
+        query = f"SELECT {_names(schema)} FROM {table} ORDER BY uri"
+        old = set(list_names(self._store, "catalogue"))
+        with connect(self._scratch) as connection:
+            chunks = rechunk(batches(connection, query), schema)
+            number = 0
+            while part := list(islice(chunks, CHUNKS_PER_FILE)):
+                name = f"catalogue/part-{number:05}.parquet"
+                self._put(name, part, schema)
+                old.discard(name)
+                number += 1
+        for name in sorted(old):
+            self._store.delete(name)
+
+    def _write(self, name: str, table: str, schema: pa.Schema, order: str) -> None:
+        with connect(self._scratch) as connection:
+            query = f"SELECT {_names(schema)} FROM {table} ORDER BY {order}"
+            self._put(name, rechunk(batches(connection, query), schema), schema)
+
+    def _put(self, name: str, chunks: Iterable[pa.Table], schema: pa.Schema) -> None:
+        path = self._scratch / "publish.parquet"
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for chunk in chunks:
+                writer.write_table(chunk)
+        deliver(self._store, path, name)
+
+
+def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The same rows in tables of ROWS_PER_CHUNK, the last one shorter: what a Parquet file looks like must not
+    depend on how its rows arrived. No rows make one empty table."""
+    held: list[pa.Table] = []
+    rows = 0
+    for batch in stream:
+        held.append(pa.Table.from_batches([batch]).cast(schema))
+        rows += batch.num_rows
+        while rows >= ROWS_PER_CHUNK:
+            table = pa.concat_tables(held)
+            yield table.slice(0, ROWS_PER_CHUNK).combine_chunks()
+            held, rows = [table.slice(ROWS_PER_CHUNK)], rows - ROWS_PER_CHUNK
+    if rows or not held:
+        yield pa.concat_tables(held or [schema.empty_table()]).combine_chunks()
+
+
+_MAP_TABLES = ("catalogue", "records", "outputs", "quarantine")
+_REDUCE_TABLES = ("groups", "outputs", "quarantine")
+
+
+def _names(schema: pa.Schema) -> str:
+    return ", ".join(f'"{name}"' for name in schema.names)
+
+
+def _with_filename(paths: list[str], schema: pa.Schema) -> str:
+    return read_parquet(paths, schema).replace("hive_partitioning", "filename = true, hive_partitioning")

@@ -1,0 +1,140 @@
+"""``_run/``: what a run has committed, and where its pieces lie.
+
+A task writes its tables first and its report last; the report is the commit. Tables without a report are
+leftovers of an attempt that was killed: nobody reads them, and the next attempt writes the same names.
+
+    _run/job.json                     the description of the job, to tell another one
+    _run/listing.parquet              the source as it was listed
+    _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, outputs, quarantine
+    _run/map/<split>.json             its TaskReport: the commit
+    _run/reduce/<partition>...        likewise: groups, outputs, quarantine
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mrimage.errors import NotFoundError
+from mrimage.storage import Store
+from mrimage.storage.names import local_path, scheme
+from mrimage.types import TaskReport
+
+ROOT = "_run"
+
+
+def encode_table(rows: list[dict[str, object]], schema: pa.Schema) -> bytes:
+    """``rows`` as one Parquet file; the same rows are the same bytes."""
+    return encode_arrow(pa.Table.from_pylist(rows, schema))
+
+
+def encode_arrow(table: pa.Table) -> bytes:
+    """``table`` as one Parquet file; the same table is the same bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def table_path(phase: str, task: str, table: str) -> str:
+    """Where a task's table lies below OUT."""
+    return f"{ROOT}/{phase}/{task}.{table}.parquet"
+
+
+def commit(store: Store, report: TaskReport) -> None:
+    """The atomic moment at which a task counts."""
+    store.write(f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True)
+
+
+class Committed:
+    """The committed tasks of one phase (``map`` or ``reduce``), as listed once from the store."""
+
+    def __init__(self, store: Store, phase: str) -> None:
+        self.store, self.phase = store, phase
+        self._names = list_names(store, f"{ROOT}/{phase}")
+        self.tasks = {task_of(name) for name in self._names if name.endswith(".json")}
+
+    def tables(self, table: str) -> list[str]:
+        """Paths below OUT of every committed part of ``table``, sorted."""
+        return sorted(
+            name
+            for name in self._names
+            if name.endswith(".parquet") and task_of(name) in self.tasks and _table(name) == table
+        )
+
+    def rows(self, table: str) -> Iterator[int]:
+        """Rows of each committed part of ``table``, a file at a time."""
+        for name in self.tables(table):
+            yield pq.ParquetFile(io.BytesIO(self.store.read(name))).metadata.num_rows
+
+    def leftovers(self) -> list[str]:
+        """Paths below OUT of tables that no commit claims."""
+        return [name for name in self._names if task_of(name) not in self.tasks]
+
+    def reports(self) -> Iterator[TaskReport]:
+        for task in sorted(self.tasks):
+            yield msgspec.json.decode(self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport)
+
+    def forget(self, tasks: Iterable[str]) -> None:
+        """Take commits back: the report goes first, so a kill in between leaves leftovers, never half a task."""
+        for task in tasks:
+            self.store.delete(f"{ROOT}/{self.phase}/{task}.json")
+            for name in [name for name in self._names if task_of(name) == task and name.endswith(".parquet")]:
+                self.store.delete(name)
+            self.tasks.discard(task)
+
+
+def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
+    """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
+    if scheme(store.root) == "file":
+        root = Path(local_path(store.root))
+        return [str(root / name) for name in names]
+    return [_copy(store, name, scratch) for name in names]
+
+
+def deliver(store: Store, path: Path, name: str) -> None:
+    """Move the finished file ``path`` to ``name`` below OUT, atomically."""
+    if scheme(store.root) == "file":
+        target = Path(local_path(store.root), name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+    else:
+        store.write(name, path.read_bytes())
+        path.unlink()
+
+
+def _copy(store: Store, name: str, scratch: Path) -> str:
+    target = scratch / "copies" / name
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(target.name + ".part")
+        partial.write_bytes(store.read(name))
+        partial.replace(target)
+    return str(target)
+
+
+def list_names(store: Store, folder: str) -> list[str]:
+    """Paths below OUT of the files in ``folder``; a missing folder has none."""
+    try:
+        return [item.path for item in store.list(folder)]
+    except NotFoundError:
+        return []
+
+
+def task_of(path: str) -> str:
+    """The task whose table ``path`` is."""
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
+    """The rows of small tables as one, in the order of ``names``."""
+    tables = [pq.read_table(io.BytesIO(store.read(name)), schema=schema) for name in names]
+    store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
+
+
+def _table(name: str) -> str:
+    return name.rpartition("/")[2].split(".")[1].partition("-")[0]

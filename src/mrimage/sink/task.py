@@ -1,0 +1,83 @@
+"""What one task makes, collected and committed as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import time
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from mrimage.errors import JobError
+from mrimage.sink import state
+from mrimage.sink.files import Sink
+from mrimage.storage import Store
+from mrimage.tables.schemas import OUTPUTS, QUARANTINE
+from mrimage.types import Attempt, Failure, OutputRow, TaskReport
+
+
+class TaskWriter:
+    """Takes a task's outputs and failures; ``commit`` writes its tables and then its report.
+
+    Nothing counts before ``commit``: an attempt that ends earlier leaves at most whole outputs under names that
+    the next attempt writes again with the same bytes.
+    """
+
+    def __init__(self, store: Store, sink: Sink, phase: str, task: str, attempt: Attempt) -> None:
+        self.store, self.phase, self.task, self.attempt = store, phase, task, attempt
+        self._sink = sink
+        self._started, self._clock = time.time(), time.monotonic()
+        self._outputs: dict[str, OutputRow] = {}
+        self._failures: list[Failure] = []
+
+    def output(self, uri: str | None, key: str, path: str, data: bytes, width: int | None, height: int | None) -> None:
+        """Put one output. Raises JobError when the task has already made one of this name from other bytes."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        made = self._outputs.get(path)
+        if made is not None:
+            if made.sha256 == sha256:
+                return
+            raise JobError(f"Expected different names for the outputs of key {key!r}, but two are named {path!r}.")
+        name = self._sink.put(path, data)
+        self._outputs[path] = OutputRow(uri, key, name, width, height, len(data), sha256)
+
+    def fail(self, failure: Failure) -> None:
+        """Put one image into quarantine."""
+        self._failures.append(failure)
+
+    def table(self, name: str, table: pa.Table) -> None:
+        """Write one of the task's own tables."""
+        self.store.write(state.table_path(self.phase, self.task, name), state.encode_arrow(table))
+
+    def commit(self, images: int, size: int) -> TaskReport:
+        """Write lineage, quarantine and, last, the report: from here on the task is done."""
+        self._sink.close()
+        if self._outputs:
+            rows = [_row(row) for row in self._outputs.values()]
+            self.table("outputs", pa.Table.from_pylist(rows, OUTPUTS))
+        if self._failures:
+            self.table("quarantine", pa.Table.from_pylist([_row(row) for row in self._failures], QUARANTINE))
+        report = TaskReport(
+            task=self.task,
+            phase=self.phase,
+            images=images,
+            bytes=size,
+            quarantined=len(self._failures),
+            outputs=len(self._outputs),
+            started=self._started,
+            seconds=time.monotonic() - self._clock,
+            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            worker=self.attempt.worker,
+            attempts=self.attempt.number,
+            speculative=self.attempt.speculative,
+            errors=self.attempt.errors,
+            reasons=dict(Counter(failure.reason for failure in self._failures)),
+        )
+        state.commit(self.store, report)
+        return report
+
+
+def _row(row: Any) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__slots__}

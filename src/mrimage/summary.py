@@ -1,0 +1,83 @@
+"""What a run answers with: counts, groups, failures, timings and paths, readable at a prompt and in a notebook."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+from mrimage.types import RunFacts
+
+
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """The outcome of a run. ``facts`` has every figure; the properties are those most asked for."""
+
+    facts: RunFacts
+
+    @property
+    def images(self) -> int:
+        """Images listed: ``processed + quarantined``."""
+        return self.facts.listed
+
+    @property
+    def processed(self) -> int:
+        return self.facts.processed
+
+    @property
+    def quarantined(self) -> int:
+        return self.facts.quarantined
+
+    @property
+    def groups(self) -> int:
+        return self.facts.groups
+
+    @property
+    def outputs(self) -> int:
+        return self.facts.outputs
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Quarantined images by reason."""
+        return dict(self.facts.reasons)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds of each phase."""
+        return {phase.name: phase.seconds for phase in self.facts.phases}
+
+    @property
+    def report(self) -> str:
+        """Where the report is."""
+        return f"{self.facts.out.rstrip('/')}/report.html"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The summary as (label, text) pairs."""
+        facts = self.facts
+        reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
+        rows = [
+            ("images", f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined"),
+            ("quarantined", reasons or "none"),
+            ("groups", str(facts.groups)),
+            ("outputs", str(facts.outputs)),
+        ]
+        if facts.ignored:
+            rows.append(("ignored", f"{facts.ignored} files that are no images by their names"))
+        if facts.reused:
+            rows.append(("reused", f"{facts.reused} images were done by an earlier run"))
+        if facts.removed:
+            rows.append(("removed", f"{facts.removed} outputs of images that are gone or have changed"))
+        if retried := [task for task in facts.tasks if task.attempts > 1]:
+            rows.append(("retried", f"{len(retried)} tasks"))
+        rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
+        rows.append(("report", self.report))
+        return rows
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{label:<12} {text}" for label, text in self.rows())
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
+            for label, text in self.rows()
+        )
+        return f"<table>{cells}</table>"

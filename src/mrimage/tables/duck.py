@@ -1,0 +1,59 @@
+"""DuckDB as this project uses it: bounded memory, spilling to the run's scratch folder, the same answer always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+MEMORY = "160MB"
+"""What one connection may hold before it spills."""
+
+
+@contextmanager
+def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory database whose large intermediate results go to ``scratch``."""
+    settings = {
+        "memory_limit": MEMORY,
+        "threads": threads,
+        "temp_directory": str(scratch / "duckdb"),
+        "preserve_insertion_order": False,
+    }
+    connection = duckdb.connect(":memory:", config=settings)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def read_parquet(paths: list[str], schema: pa.Schema) -> str:
+    """A table expression over Parquet files; over none, an empty table with the schema's columns."""
+    if not paths:
+        columns = ", ".join(f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema)
+        return f"(SELECT {columns} WHERE false)"
+    names = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def batches(
+    connection: duckdb.DuckDBPyConnection, query: str, values: tuple[str, ...] = (), rows: int = 10_000
+) -> Iterator[pa.RecordBatch]:
+    """The query's result as a stream of Arrow batches of about ``rows`` rows; ``values`` fill its ``?``."""
+    yield from connection.sql(query, params=list(values)).to_arrow_reader(rows)
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    names = {
+        pa.string(): "VARCHAR",
+        pa.binary(): "BLOB",
+        pa.bool_(): "BOOLEAN",
+        pa.int32(): "INTEGER",
+        pa.int64(): "BIGINT",
+        pa.uint64(): "UBIGINT",
+        pa.float64(): "DOUBLE",
+        pa.timestamp("ms"): "TIMESTAMP_MS",
+    }
+    return names.get(kind) or "VARCHAR[]"

@@ -1,0 +1,103 @@
+"""The tables of a run, column by column. Names are part of the contract."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+
+from mrimage.image import EXTRACTORS, Metadata
+
+ARROW_TYPES: Mapping[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int32(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    datetime: pa.timestamp("ms"),
+    list[str]: pa.list_(pa.string()),
+}
+
+LISTING = pa.schema([("uri", pa.string()), ("path", pa.string()), ("size", pa.int64()), ("version", pa.string())])
+
+KNOWN = pa.schema([("uri", pa.string()), ("size", pa.int64()), ("version", pa.string())])
+"""What of a catalogue row says whether an entry is the one that was mapped."""
+
+RECORDS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("uri", pa.string()),
+        ("seq", pa.int32()),
+        ("value", pa.binary()),
+        # Below: what the plan adds up per key, and what a reducer needs to read the very image that was mapped.
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("version", pa.string()),
+        ("images", pa.int64()),
+        ("bytes", pa.int64()),
+        ("pixels", pa.int64()),
+        ("digest", pa.uint64()),
+    ]
+)
+
+OUTPUTS = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("key", pa.string()),
+        ("output", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("bytes", pa.int64()),
+        ("sha256", pa.string()),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [("uri", pa.string()), ("stage", pa.string()), ("reason", pa.string()), ("message", pa.string())]
+)
+
+GROUPS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("images", pa.int64()),
+        ("bytes", pa.int64()),
+        ("pixels", pa.int64()),
+        ("records", pa.int64()),
+    ]
+)
+
+WEIGHED = pa.schema(
+    [
+        ("key", pa.string()),
+        ("images", pa.int64()),
+        ("bytes", pa.int64()),
+        ("pixels", pa.int64()),
+        ("records", pa.int64()),
+        ("fingerprint", pa.string()),
+    ]
+)
+"""A key before it is reduced; the fingerprint names the content of its records."""
+
+DONE_GROUPS = pa.schema([("key", pa.string()), ("fingerprint", pa.string())])
+
+MEMBERS = pa.schema([("key", pa.string()), ("uri", pa.string())])
+
+THUMBNAILS = pa.schema([("uri", pa.string()), ("width", pa.int32()), ("height", pa.int32()), ("jpeg", pa.binary())])
+
+
+def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
+    """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
+    hints = get_type_hints(Metadata)
+    header = [(field.name, _arrow_type(hints[field.name])) for field in dataclasses.fields(Metadata)]
+    features = [(column, _arrow_type(kind)) for name in extract for column, kind in EXTRACTORS[name].columns.items()]
+    entry = [("uri", pa.string()), ("size", pa.int64()), ("version", pa.string())]
+    return pa.schema([*entry, ("status", pa.string()), ("reason", pa.string()), *header, *features])
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if hint in ARROW_TYPES:
+        return ARROW_TYPES[hint]
+    (kind,) = [arg for arg in get_args(hint) if arg is not type(None)]
+    return ARROW_TYPES[kind]

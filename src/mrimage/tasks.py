@@ -1,0 +1,122 @@
+"""The two functions that every engine runs: all meaning is here, an engine only delivers.
+
+    map_split         a split of entries      -> catalogue rows, records, edited images
+    reduce_partition  a partition of records  -> what the group reducers make of each key
+
+Both are pure but for what they write to OUT; they may run twice, at once, on two machines, with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+
+import pyarrow as pa
+
+from mrimage.errors import ImageError, JobError, StoreError
+from mrimage.guard import Guard, deadline
+from mrimage.job import Job, Plan
+from mrimage.mappers.mapping import Mapped, failure_of, map_image, mapper_of, quarantined
+from mrimage.reducers import Context, GroupReducer, reducers_of, running
+from mrimage.shuffle.records import Record, Spill
+from mrimage.shuffle.replay import Fingerprint, replayable
+from mrimage.sink import open_sink
+from mrimage.sink.naming import group_path, image_path
+from mrimage.sink.output import Output
+from mrimage.sink.task import TaskWriter
+from mrimage.source import open_entry, read_ahead
+from mrimage.storage import open_store
+from mrimage.tables.schemas import DONE_GROUPS, RECORDS, catalogue_schema
+from mrimage.types import Attempt, Entry, Partition, Split, TaskReport
+
+
+def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
+    """Map every image of ``split``; commit its catalogue rows, its sorted records and its edited images.
+
+    An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
+    bytes cannot be had or written, and JobError for a job that is at fault.
+    """
+    job, store = plan.job, open_store(plan.out)
+    writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
+    spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(f"records-{part:05}", table))
+    rows: list[dict[str, object]] = []
+    for mapped in _map_images(job, split, attempt):
+        rows.append(mapped.row)
+        spill.add(mapped.records)
+        if mapped.failure:
+            writer.fail(mapped.failure)
+        if edited := mapped.edited:
+            for key in mapped.keys:
+                path = image_path(key, mapped.entry.path, edited.extension)
+                writer.output(mapped.entry.uri, key, path, edited.data, edited.width, edited.height)
+    spill.flush()
+    writer.table("catalogue", pa.Table.from_pylist(rows, catalogue_schema(job.extract)))
+    return writer.commit(len(rows), split.size)
+
+
+def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:
+    """Reduce every key of ``partition``; ``records`` are all of theirs, sorted by key, image and number.
+
+    The groups that are done are committed with a fingerprint of their records, by which a later run knows
+    whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
+    """
+    job, store = plan.job, open_store(plan.out)
+    writer = TaskWriter(store, open_sink(job, store, partition.id), "reduce", partition.id, attempt)
+    reducers = reducers_of(job)
+    done: list[dict[str, object]] = []
+    with running(Context(job.limits, attempt)) as context:
+        for key, members in groupby(records, attrgetter("key")):
+            fingerprint = Fingerprint()
+            with replayable(fingerprint.watch(members), len(reducers)) as passes:
+                for reducer, values in zip(reducers, passes, strict=True):
+                    for output in _run_reducer(reducer, key, values):
+                        data, width, height = output.encoded()
+                        writer.output(None, key, group_path(key, output.name), data, width, height)
+            done.append({"key": key, "fingerprint": fingerprint.text()})
+        for failure in context.failures.values():
+            writer.fail(failure)
+    writer.table("groups", pa.Table.from_pylist(done, DONE_GROUPS))
+    return writer.commit(partition.images, partition.bytes)
+
+
+def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
+    """Each image of the split, in order: in this process, or carefully in a child that it may take down."""
+    if attempt.careful:
+        yield from _map_guarded(job, split)
+        return
+    mapper = mapper_of(job)
+    for entry, source in read_ahead(split.entries, whole=job.needs_bytes):
+        with deadline(job.limits.deadline, attempt.expendable):
+            mapped = map_image(job, mapper, entry, source)
+        yield mapped
+
+
+def _map_guarded(job: Job, split: Split) -> Iterator[Mapped]:
+    guard = Guard(partial(map_entry, job), job.limits)
+    try:
+        for entry in split.entries:
+            try:
+                yield guard(entry)
+            except ImageError as error:
+                yield quarantined(entry, {}, failure_of(entry.uri, "map", error))
+    finally:
+        guard.close()
+
+
+def map_entry(job: Job, entry: Entry) -> Mapped:
+    """One image on its own, as a guarded child maps it."""
+    return map_image(job, mapper_of(job), entry, open_entry(entry))
+
+
+def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> Iterator[Output]:
+    try:
+        for output in reducer(key, records):
+            if not isinstance(output, Output):
+                raise JobError(f"Expected the reducer to yield mrimage.Output, but received {type(output).__name__}.")
+            yield output
+    except (JobError, StoreError):
+        raise
+    except Exception as error:
+        raise JobError(f"The reducer failed on key {key!r} with {type(error).__name__}: {error}") from error
