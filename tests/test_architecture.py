@@ -29,6 +29,8 @@ ORDER = (
     {"budget", "progress", "summary", "results"},
     {"flow"},
     {"api", "options"},
+    {"dryrun", "retry"},
+    {"commands"},
     {"cli"},
 )
 """From the ground up; a part imports only itself and parts that stand lower."""

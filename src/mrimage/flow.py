@@ -107,6 +107,14 @@ def require_images(plan: Plan) -> None:
         )
 
 
+def split_limits(job: Job, size: int, workers: int) -> tuple[int, int]:
+    """Most bytes and most images of a split, for ``size`` bytes in all."""
+    if not job.needs_bytes:
+        return 1 << 62, HEADER_SPLIT
+    smallest, largest = PIXEL_SPLIT
+    return min(largest, max(smallest, size // (8 * workers))), HEADER_SPLIT
+
+
 @dataclass
 class Run:
     """One run in progress: its places, and what it has seen so far."""
@@ -153,7 +161,11 @@ class Run:
         committed = Committed(self.store, "map")
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
-        splits = cut_splits(inventory.to_map(), *self._split_limits(size)) if images else iter(())
+        splits = (
+            cut_splits(inventory.to_map(), *split_limits(self.plan.job, size, self.engine.workers))
+            if images
+            else iter(())
+        )
         if images:
             self._touch()
         self._execute("map", images, self.engine.run(partial(map_split, self.plan), splits))
@@ -265,13 +277,6 @@ class Run:
                 f"Expected listed = processed + quarantined, but {self.listed} were listed, {published.processed} "
                 f"processed and {published.quarantined} quarantined. Run again with --fresh, and please report this."
             )
-
-    def _split_limits(self, size: int) -> tuple[int, int]:
-        """Most bytes and most images of a split."""
-        if not self.plan.job.needs_bytes:
-            return 1 << 62, HEADER_SPLIT
-        smallest, largest = PIXEL_SPLIT
-        return min(largest, max(smallest, size // (8 * self.engine.workers))), HEADER_SPLIT
 
     def _execute(self, name: str, images: int, reports: Iterator[TaskReport]) -> None:
         """Run a phase of tasks to its end, watching the failure budget."""

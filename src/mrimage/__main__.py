@@ -1,0 +1,7 @@
+"""``python -m mrimage``."""
+
+import sys
+
+from mrimage.cli import main
+
+sys.exit(main())

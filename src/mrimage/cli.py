@@ -1,0 +1,160 @@
+"""The command line: arguments -> Job -> run. Exit status 0 done, 1 not done, 2 bad usage."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from mrimage import __version__
+from mrimage.errors import MrimageError, UsageError
+
+EDITS_HELP = "applied to each image in this order: orient, crop, resize, colour, correct, encode"
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and with the status of bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}. See mrimage --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command ``mrimage`` and answer its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    try:
+        options = make_parser().parse_args([argument for argument in arguments if argument != "--debug"])
+        options.command = shlex.join(["mrimage", *arguments])
+        status: int = options.handler(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has had enough
+        return 1
+    except KeyboardInterrupt:
+        print("mrimage: interrupted; what is done is kept. Run the same command again to continue.", file=sys.stderr)
+        return 1
+    except MrimageError as error:
+        if debug:
+            raise
+        print(f"mrimage: {_one_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}. Add --debug to see where.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    parser = Parser(prog="mrimage", description="MapReduce for images.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"mrimage {__version__}")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
+    _add_run(commands)
+
+    retry = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
+    retry.add_argument("out", metavar="OUT")
+    retry.add_argument("--reason", action="append", help="only those quarantined for this reason; repeatable")
+    _add_how(retry)
+
+    report = _command(commands, "report", "make OUT's report again", "make_report")
+    report.add_argument("out", metavar="OUT")
+
+    query = _command(commands, "query", "run SQL on OUT's tables: catalogue, groups, outputs, quarantine", "run_query")
+    query.add_argument("out", metavar="OUT")
+    query.add_argument("sql", metavar="SQL")
+    query.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    verify = _command(commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out")
+    verify.add_argument("out", metavar="OUT")
+
+    inspect = _command(commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files")
+    inspect.add_argument("files", nargs="+", metavar="FILE")
+    inspect.add_argument("--json", action="store_true")
+
+    _command(commands, "doctor", "show which formats, engines and stores are available here", "show_doctor")
+
+    demo = _command(commands, "demo", "make a folder of real photographs to try things on", "make_demo")
+    demo.add_argument("folder", metavar="DIR")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, handler: str
+) -> argparse.ArgumentParser:
+    def handle(options: argparse.Namespace) -> int:
+        from mrimage import commands as handlers  # --help and bad usage need none of it
+
+        status: int = getattr(handlers, handler)(options)
+        return status
+
+    parser = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".", allow_abbrev=False)
+    parser.set_defaults(handler=handle)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "run", "group the images of SOURCE and process each group into OUT", "run_job")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("out", metavar="OUT")
+    what = parser.add_argument_group("what to do")
+    what.add_argument("--job", metavar="FILE.toml|module:name", help="the job; other options override it")
+    what.add_argument("--key", action="append", metavar="K[,K...]", help="group by (default: dimensions)")
+    what.add_argument("--extract", action="append", metavar="NAME[,NAME...]", help="header, content, hash")
+    what.add_argument("--group", action="append", metavar="NAME", help="a group reducer: contact-sheet, mean")
+    files = parser.add_argument_group("which files")
+    files.add_argument("--include", action="append", metavar="GLOB")
+    files.add_argument("--exclude", action="append", metavar="GLOB")
+    files.add_argument("--all-files", action="store_true", default=None, help="try every file by its content")
+    _add_edits(parser)
+    limits = parser.add_argument_group("limits")
+    limits.add_argument("--deadline", metavar="SECONDS", help="per image (default: 60)")
+    limits.add_argument("--max-pixels", metavar="N", help="most pixels decoded at once (default: 200000000)")
+    limits.add_argument("--memory", metavar="SIZE", help="most memory of a worker (default: 4GB)")
+    limits.add_argument("--allow-truncated", action="store_true", default=None, help="keep what decodes of a cut file")
+    _add_how(parser)
+    parser.add_argument("--fresh", action="store_true", help="start over")
+    parser.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
+
+
+def _add_edits(parser: argparse.ArgumentParser) -> None:
+    edits = parser.add_argument_group("edits", EDITS_HELP)
+    edits.add_argument("--crop", metavar="WxH[+X+Y]", help="cut a rectangle out, at the centre without +X+Y")
+    edits.add_argument("--resize", metavar="WxH")
+    edits.add_argument("--fit", metavar="FIT", help="how --resize fits: cover, contain (default), pad, stretch")
+    edits.add_argument("--no-enlarge", dest="enlarge", action="store_false", default=None)
+    edits.add_argument("--to", metavar="SPACE", help="convert colours: srgb, gray, display-p3, adobe-rgb")
+    edits.add_argument("--correct", metavar="METHOD", help="gray-world, white-patch, auto-levels, equalize, exposure")
+    edits.add_argument("--format", metavar="FORMAT", help="jpeg, png, webp, avif, tiff, keep (default)")
+    edits.add_argument("--quality", metavar="N", help="1 to 100")
+    edits.add_argument("--background", metavar="COLOR", help="behind transparency, and of --fit pad (default: white)")
+    edits.add_argument("--metadata", metavar="WHICH", help="keep, copyright (default) or strip")
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_argument_group("how to run")
+    how.add_argument("--engine", default="local", help="local (default)")
+    how.add_argument("--workers", type=int, metavar="N", help="processes; 1 stays in this one (default: all cores)")
+    how.add_argument("--retries", type=int, default=3, metavar="N", help="of a failed task (default: 3)")
+    how.add_argument("--no-speculation", action="store_true", help="never race a straggler")
+    how.add_argument("--max-failures", metavar="N|P%", help="quarantined images to tolerate (default: any)")
+    how.add_argument("--quiet", action="store_true", help="no progress and no summary")
+    how.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
+    how.add_argument("--no-thumbnails", action="store_true", help="decode nothing for the report")
+    how.add_argument("--debug", action="store_true", help="a traceback with an error")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

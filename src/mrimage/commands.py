@@ -1,0 +1,167 @@
+"""What each command does, once its arguments are parsed."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from mrimage.dryrun import describe_plan
+from mrimage.errors import ImageError, StoreError, UsageError
+from mrimage.flow import How, run
+from mrimage.options import JOB_OPTIONS, build_job, load_job
+from mrimage.results import read_facts, results_folder, write_report
+from mrimage.storage import Store, open_store
+from mrimage.summary import Summary
+
+
+def run_job(options: argparse.Namespace) -> int:
+    """``mrimage run``."""
+    base = load_job(options.job) if options.job else None
+    given = {name: getattr(options, name, None) for name in JOB_OPTIONS}
+    job = build_job({name: value for name, value in given.items() if value is not None}, base)
+    how = _how(options, fresh=options.fresh)
+    if options.dry_run:
+        _print_rows(describe_plan(job, options.source, options.out, how))
+        return 0
+    _tell(run(job, options.source, options.out, how), options)
+    return 0
+
+
+def retry_images(options: argparse.Namespace) -> int:
+    """``mrimage retry``: forget the quarantined images, then run the same job again."""
+    from mrimage.retry import forget_quarantined, job_of
+
+    with _opened(options.out) as (store, scratch):
+        plan = job_of(store, options.out)
+        forgotten = forget_quarantined(store, scratch, options.reason)
+    if not options.quiet:
+        print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
+    _tell(run(plan.job, plan.source, options.out, _how(options, fresh=False)), options)
+    return 0
+
+
+def make_report(options: argparse.Namespace) -> int:
+    """``mrimage report``."""
+    with _opened(options.out) as (store, scratch):
+        write_report(store, read_facts(store), scratch)
+    print(f"{options.out.rstrip('/')}/report.html")
+    return 0
+
+
+def run_query(options: argparse.Namespace) -> int:
+    """``mrimage query``."""
+    from mrimage import report
+
+    with _opened(options.out) as (store, scratch), results_folder(store, scratch) as results:
+        read_facts(store)
+        print(report.query(results, options.sql, options.format), end="")
+    return 0
+
+
+def verify_out(options: argparse.Namespace) -> int:
+    """``mrimage verify``: a line per problem; status 1 when there is any."""
+    from mrimage.sink.verify import verify
+
+    with _opened(options.out) as (store, scratch), results_folder(store, scratch) as results:
+        facts = read_facts(store)
+        problems = 0
+        for problem in verify(store, results, facts, scratch):
+            problems += 1
+            print(problem)
+    if not problems:
+        print(f"{facts.outputs} outputs verified; {facts.listed} images accounted for")
+    return 1 if problems else 0
+
+
+def inspect_files(options: argparse.Namespace) -> int:
+    """``mrimage inspect``: status 1 when any file could not be read."""
+    from mrimage.image import Image
+    from mrimage.storage import open_uri
+
+    bad = 0
+    for file in options.files:
+        facts: dict[str, object] = {"uri": file}
+        try:
+            source = open_uri(file if "://" in file else str(Path(file).absolute()))
+            facts |= dataclasses.asdict(Image(source).metadata)
+        except (ImageError, StoreError) as error:
+            bad += 1
+            facts |= {"reason": getattr(error, "reason", "unreadable"), "message": str(error)}
+        if options.json:
+            print(msgspec.json.encode(facts).decode())
+        else:
+            _print_rows([(name, str(value)) for name, value in facts.items() if value is not None])
+    return 1 if bad else 0
+
+
+def show_doctor(options: argparse.Namespace) -> int:
+    """``mrimage doctor``."""
+    from mrimage.image import formats
+
+    print(f"{'format':<10} {'read':<5} {'write':<6} by")
+    for row in formats():
+        print(f"{row.name:<10} {_yes(row.read):<5} {_yes(row.write):<6} {row.missing or row.library}")
+    print()
+    for what, module, extra in (
+        ("engine local", "mrimage", ""),
+        ("store file", "mrimage", ""),
+    ):
+        there = find_spec(module) is not None
+        print(f"{what:<20} {'available' if there else f'missing: pip install mrimage[{extra}]'}")
+    return 0
+
+
+def make_demo(options: argparse.Namespace) -> int:
+    """``mrimage demo``."""
+    from mrimage.demo import build
+
+    print(f"{options.folder}: {build(Path(options.folder))}")
+    return 0
+
+
+def _how(options: argparse.Namespace, fresh: bool) -> How:
+    if options.retries < 0:
+        raise UsageError(f"Expected --retries as a number from 0, but received {options.retries}.")
+    return How(
+        engine=options.engine,
+        workers=options.workers,
+        retries=options.retries,
+        speculate=not options.no_speculation,
+        fresh=fresh,
+        max_failures=options.max_failures,
+        quiet=options.quiet or options.json,
+        thumbnails=not options.no_thumbnails,
+        command=options.command,
+    )
+
+
+def _tell(summary: Summary, options: argparse.Namespace) -> None:
+    if options.json:
+        print(open_store(options.out).read("summary.json").decode())
+    elif not options.quiet:
+        print(summary)
+
+
+@contextmanager
+def _opened(out: str) -> Iterator[tuple[Store, Path]]:
+    """OUT, and a scratch folder outside it: these commands need not be alone there."""
+    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
+        yield open_store(out), Path(folder)
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    width = max(len(label) for label, _ in rows) + 2
+    for label, text in rows:
+        print(f"{label:<{width}}{text}")
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,71 @@
+"""``--dry-run``: what a run would do, from the listing alone."""
+
+from __future__ import annotations
+
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+from mrimage.errors import ImageError, StoreError
+from mrimage.flow import How, check_apart, check_job, entries_of, require_images, split_limits
+from mrimage.image import EXTRACTORS, Image, plan_scale
+from mrimage.job import Job, Plan
+from mrimage.sink.inventory import Inventory
+from mrimage.source import cut_splits, open_entry
+from mrimage.tables.schemas import catalogue_schema
+from mrimage.types import Entry
+
+SAMPLE = 100
+"""Images whose headers are read to tell the scale of decoding."""
+
+
+def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, str]]:
+    """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
+    check_job(job)
+    check_apart(source, out)
+    plan = Plan(job, source, out)
+    require_images(plan)
+    ignored: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
+        inventory = Inventory(Path(folder), [])
+        inventory.write(entries_of(plan, ignored.append))
+        images, size = inventory.totals()
+        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, size, how.workers or 1)))
+        sample = list(islice(inventory.to_map(), SAMPLE))
+    return [
+        ("images", str(images)),
+        ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
+        ("ignored", f"{len(ignored)} files that are no images by their names"),
+        ("splits", str(splits)),
+        ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
+        ("columns", ", ".join(catalogue_schema(job.extract).names)),
+        ("pixels", _decoding(job)),
+        ("scale", _scales(job, sample)),
+        ("reducers", ", ".join([*(["the job's own"] if job.reduce else []), *job.group]) or "none"),
+        ("output", out),
+    ]
+
+
+def _decoding(job: Job) -> str:
+    why = [name for name in job.extract if EXTRACTORS[name].pixels]
+    why += ["edits"] if job.edits else []
+    why += ["the job's own mapper, if it asks for them"] if job.map else []
+    why += ["group reducers"] if job.group else []
+    return f"decoded for {', '.join(why)}" if why else "not decoded: headers only"
+
+
+def _scales(job: Job, sample: list[Entry]) -> str:
+    """How many of the sample's JPEG files would be decoded at which scale."""
+    if job.edits is None:
+        return "none" if _decoding(job).startswith("not") else "the lowest that holds 256 pixels"
+    counts: dict[str, int] = {}
+    for entry in sample:
+        try:
+            metadata = Image(open_entry(entry), job.limits).metadata
+        except (ImageError, StoreError):
+            continue
+        scale = plan_scale(metadata.width, metadata.height, job.edits) if metadata.format == "jpeg" else "1"
+        counts[scale] = counts.get(scale, 0) + 1
+    return (
+        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items())) + f" (first {len(sample)} images)"
+    )
