@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator
 
 import mrimage as mr
 
-HUES = ("red", "yellow", "green", "cyan", "blue", "magenta")
+WHEEL = ["red", "orange", "yellow", "lime", "green", "mint", "cyan", "azure", "blue", "violet", "magenta", "rose"]
 
 
 def hue(image: mr.Image) -> str:
     """The name of the mean color's hue, ``gray`` where it has hardly any."""
     red, green, blue = image.thumbnail(64, 64, "contain").mean(axis=(0, 1)) / 255
     angle, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)
-    return HUES[round(angle * 6) % 6] if saturation > 0.1 else "gray"
+    return WHEEL[round(angle * 12) % 12] if saturation > 0.1 else "gray"
 
 
 def by_decade(image: mr.Image) -> Iterator[tuple[str, dict[str, int]]]:
