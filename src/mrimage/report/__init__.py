@@ -43,7 +43,7 @@ def build(results: Path, facts: RunFacts, *, places: bool = False, against: Path
     with open_tables(results) as tables:
         gathered = gather(tables, facts, places=places)
     summary: dict[str, object] = msgspec.to_builtins(gathered.summary)
-    return Report(render(gathered), summary, gathered.summary)
+    return Report(render(gathered.summary, gathered.shots), summary, gathered.summary)
 
 
 def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from mrimage.report import text
 from mrimage.report.figures import Bar, Distribution
 from mrimage.report.measures import MEASURES, Measure
 from mrimage.report.tables import Tables
 
-CATEGORY_LIMIT = 14
+CATEGORY_LIMIT = 9
 """Bars of a distribution of names; the rest is one more bar."""
 
 LINEAR_BINS = 24
 OTHER = "other values"
 
-_STEPS = {"day": 86_400.0, "month": 30.44 * 86_400, "year": 365.25 * 86_400}
+GAPS_LIMIT = 80
+TIMELINE_LIMIT = 200
+
+_DATES = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+_SECONDS = {"day": 86_400.0, "month": 30.44 * 86_400, "year": 365.25 * 86_400}
+
+Edge = Callable[[int], float]
 
 
 def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...]:
@@ -33,17 +40,45 @@ def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...
 def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
     if measure.scale == "category":
         return _categories(tables, measure, filters)
-    value, label = _binning(tables, measure)
+    if measure.scale == "time":
+        return _timeline(tables, measure, filters)
+    value, edge = _binning(tables, measure)
+    sql, missing, counted = _bins(tables, value)
+    bins = _without_gaps(list(counted))
+    bars = tuple(
+        Bar(_range(edge(bin_), edge(bin_ + 1), measure.unit), *counted.get(bin_, (0, 0)), edge(bin_), edge(bin_ + 1))
+        for bin_ in bins
+    )
+    groups = _by_group(tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters)
+    return Distribution(measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, groups)
+
+
+def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
+    """Days, months or years, whichever gives a chart that can be read."""
+    first, last = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
+    days = (last - first).days if first is not None else 0
+    part = "day" if days <= 62 else "month" if days <= 366 * 8 else "year"
+    value = f"date_trunc('{part}', {measure.expression})::TIMESTAMP"
+    sql, missing, counted = _bins(tables, value)
+    bars = tuple(
+        Bar(start.strftime(_DATES[part]), images, size, _epoch(start), _epoch(start) + _SECONDS[part])
+        for start, (images, size) in sorted(counted.items())[-TIMELINE_LIMIT:]
+    )
+    places = {start: place for place, start in enumerate(sorted(counted)[-TIMELINE_LIMIT:])}
+    groups = _by_group(tables, value, places, len(bars), None, filters)
+    return Distribution(measure.name, measure.title, "timeline", measure.about, sql, bars, missing, 0, groups)
+
+
+def _bins(tables: Tables, value: str) -> tuple[str, int, dict[Any, tuple[int, int]]]:
+    """The query, the images without a value, and the images and bytes of each bin."""
     sql = f"SELECT {value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes FROM image GROUP BY ALL ORDER BY bin"
     found = tables.rows(sql)
-    missing = sum(row[1] for row in found if row[0] is None)
-    counted = {row[0]: row for row in found if row[0] is not None}
-    bins = _without_gaps(measure, list(counted))
-    bars = tuple(_bar(label, bin_, counted.get(bin_)) for bin_ in bins)
-    places = {bin_: place for place, bin_ in enumerate(bins)}
-    groups = _by_group(tables, value, places, len(bars), None, filters)
-    kind = "timeline" if measure.scale == "time" else "histogram"
-    return Distribution(measure.name, measure.title, kind, measure.about, sql, bars, missing, 0, groups)
+    missing = sum(images for bin_, images, _ in found if bin_ is None)
+    return sql, missing, {bin_: (images, size or 0) for bin_, images, size in found if bin_ is not None}
+
+
+def _epoch(moment: datetime) -> float:
+    return (moment - datetime(1970, 1, 1)).total_seconds()
 
 
 def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
@@ -83,38 +118,16 @@ def _by_group(
     return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}
 
 
-Labels = dict[str, float | str]
-
-
-def _binning(tables: Tables, measure: Measure) -> tuple[str, Labels]:
-    """The SQL that gives an image its bin, and what is needed to label bins."""
-    if measure.scale == "log":
-        return f"floor(log2({measure.expression}) * {measure.step})::INTEGER", {
-            "log": measure.step,
-            "unit": measure.unit,
-        }
-    low, high = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
-    if measure.scale == "time":
-        days = (high - low).days if low is not None else 0
-        part = "day" if days <= 62 else "month" if days <= 366 * 8 else "year"
-        return f"date_trunc('{part}', {measure.expression})::TIMESTAMP", {"part": part}
-    step = nice_step(low, high)
-    return f"floor({measure.expression} / {step!r})::INTEGER", {"step": step, "unit": measure.unit}
-
-
-def _bar(label: Labels, bin_: object, row: tuple[object, ...] | None) -> Bar:
-    images, size = (int(str(row[1])), int(str(row[2] or 0))) if row else (0, 0)
-    if isinstance(bin_, datetime):
-        part = str(label["part"])
-        start = (bin_ - datetime(1970, 1, 1)).total_seconds()
-        name = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}[part]
-        return Bar(bin_.strftime(name), images, size, start, start + _STEPS[part])
-    index = int(str(bin_))
-    if "log" in label:
-        low, high = 2.0 ** (index / float(label["log"])), 2.0 ** ((index + 1) / float(label["log"]))
-    else:
-        low, high = index * float(label["step"]), (index + 1) * float(label["step"])
-    return Bar(_range(low, high, str(label["unit"])), images, size, low, high)
+def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
+    """The SQL that gives an image its bin, and the function that gives a bin its lower edge."""
+    value = measure.expression
+    if measure.scale == "decade":
+        return f"decade_bin({value})", lambda bin_: (1.0, 2.0, 5.0)[bin_ % 3] * 10.0 ** (bin_ // 3)
+    if measure.scale == "octave":
+        anchor, step = measure.anchor, measure.step
+        return f"floor(log2({value} / {anchor}) * {step})::INTEGER", lambda bin_: anchor * 2.0 ** (bin_ / step)
+    width = nice_step(*tables.row(f"SELECT min({value}), max({value}) FROM image"))
+    return f"floor({value} / {width!r})::INTEGER", lambda bin_: round(bin_ * width, 12)
 
 
 def _range(low: float, high: float, unit: str) -> str:
@@ -123,13 +136,11 @@ def _range(low: float, high: float, unit: str) -> str:
     return f"{text.short(low)} to {text.short(high)}" + (f"\u00a0{unit}" if unit else "")
 
 
-def _without_gaps(measure: Measure, bins: Sequence[object]) -> list[object]:
-    """Empty bins between full ones are shown, as long as they are not most of the chart."""
-    if measure.scale == "time" or not bins:
-        return sorted(bins, key=str)
-    numbers = [int(str(bin_)) for bin_ in bins]
-    low, high = min(numbers), max(numbers)
-    return list(range(low, high + 1)) if high - low < 80 else list(sorted(numbers))
+def _without_gaps(bins: Sequence[int]) -> list[int]:
+    """Empty bins between full ones are shown too, as long as they are not most of the chart."""
+    if bins and max(bins) - min(bins) < GAPS_LIMIT:
+        return list(range(min(bins), max(bins) + 1))
+    return sorted(bins)
 
 
 def nice_step(low: float | None, high: float | None, bins: int = LINEAR_BINS) -> float:

@@ -13,7 +13,7 @@ REPRESENTATIVES = 24
 """Groups that get a picture in the table of groups: the largest ones."""
 
 GROUP_GALLERIES, GROUP_PICTURES = 6, 5
-PAIRS, SHEETS, EXTREMES = 8, 6, 4
+PAIRS, SHEETS, EXTREMES = 6, 6, 5
 
 MAX_COST = 0.3
 """Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG is not worth its picture."""

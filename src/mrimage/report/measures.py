@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Scale = Literal["category", "log", "linear", "time"]
+Scale = Literal["category", "decade", "octave", "linear", "time"]
+Unit = Literal["", "bytes", "MP", "bit/px", "mm"]
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """``expression`` is SQL over the view ``image``, NULL where an image has no value; ``needs`` names its
-    columns. A ``log`` scale has ``step`` bins for each doubling. ``unit`` chooses how values are written."""
+    columns. Bins of a ``decade`` scale start at 1, 2 and 5 times the powers of ten; an ``octave`` scale has ``step``
+    bins for each doubling, from ``anchor`` on; a ``linear`` one has even bins. ``unit`` is written after values."""
 
     name: str
     title: str
@@ -19,7 +21,8 @@ class Measure:
     needs: tuple[str, ...]
     expression: str
     scale: Scale = "category"
-    unit: Literal["", "bytes", "MP", "bit/px", "mm"] = ""
+    unit: Unit = ""
+    anchor: float = 1.0
     step: int = 1
 
 
@@ -51,17 +54,17 @@ MEASURES: tuple[Measure, ...] = (
     Measure("format", "Formats", "The format found in the bytes, whatever the file is called.", ("format",), "format"),
     Measure("color_space", "Colour spaces", "From the ICC profile, EXIF and the pixel format.",
             ("color_space",), "color_space"),
-    Measure("megapixels", "Megapixels", "Width times height; each bar doubles the one before.",
-            ("width", "height"), "pixels / 1e6", "log", "MP"),
-    Measure("size", "File sizes", "Bytes in the source; each bar doubles the one before.",
-            ("size",), "nullif(size, 0)", "log", "bytes"),
     Measure("aspect", "Aspect ratios", "Longer to shorter side, named within 1.5 %.",
             ("width", "height"), _aspect()),
+    Measure("megapixels", "Megapixels", "Width times height, in millions.",
+            ("width", "height"), "nullif(pixels, 0) / 1e6", "decade", "MP"),
+    Measure("size", "File sizes", "Bytes of each file in the source.",
+            ("size",), "nullif(size, 0)", "decade", "bytes"),
+    Measure("density", "Bits per pixel", "File size over pixels: high for raw and noise, low for flat graphics.",
+            ("size", "width", "height"), "nullif(8.0 * size / nullif(pixels, 0), 0)", "octave", "bit/px", 1.0, 2),
     Measure("bit_depth", "Bit depths", "Bits in one sample of one band.", ("bit_depth",), "bit_depth || ' bit'"),
     Measure("bands", "Bands and alpha", "Colour bands, and whether one more holds transparency.",
-            ("bands", "has_alpha"), "bands || CASE WHEN has_alpha THEN ' bands, alpha' ELSE ' bands' END"),
-    Measure("density", "Bits per pixel", "File size over pixels: high for raw and noise, low for flat graphics.",
-            ("size", "width", "height"), "nullif(8.0 * size / nullif(pixels, 0), 0)", "log", "bit/px", 2),
+            ("bands", "has_alpha"), "bands || CASE WHEN bands = 1 THEN ' band' ELSE ' bands' END || CASE WHEN has_alpha THEN ', alpha' ELSE '' END"),
     Measure("orientation", "EXIF orientation", "How the stored pixels must be turned; done already in widths, "
             "heights and outputs.", ("orientation",), _EXIF_TURNS),
     Measure("icc_profile", "ICC profiles", "The embedded profile's own name.", ("icc_profile",), "icc_profile"),
@@ -74,15 +77,15 @@ MEASURES: tuple[Measure, ...] = (
     Measure("software", "Software", "What wrote the file last, by its own word.", ("software",),
             "nullif(trim(software), '')"),
     Measure("taken_at", "Dates taken", "EXIF original date.", ("taken_at",), "taken_at", "time"),
-    Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",), "nullif(iso, 0)", "log"),
+    Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",), "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
     Measure("focal_length", "Focal lengths", "In millimetres, of the lens itself.", ("focal_length",),
-            "CASE WHEN focal_length > 0 THEN focal_length END", "log", "mm", 2),
-    Measure("brightness", "Brightness", "Mean lightness of the image.", ("brightness",), "brightness", "linear"),
-    Measure("contrast", "Contrast", "Spread of lightness within the image.", ("contrast",), "contrast", "linear"),
-    Measure("sharpness", "Sharpness", "Strength of fine detail; low means blurred, or flat.", ("sharpness",),
-            "CASE WHEN sharpness > 0 THEN sharpness END", "log", "", 1),
-    Measure("entropy", "Entropy", "Bits of information in the histogram; low means flat graphics.", ("entropy",),
+            "CASE WHEN focal_length > 0 THEN focal_length END", "octave", "mm", 25.0, 2),
+    Measure("brightness", "Brightness", "Mean luma: 0 is black, 1 is white.", ("brightness",), "brightness", "linear"),
+    Measure("contrast", "Contrast", "Standard deviation of luma, 0 to 0.5.", ("contrast",), "contrast", "linear"),
+    Measure("sharpness", "Sharpness", "Variance of the Laplacian: low means blurred, or flat.", ("sharpness",),
+            "CASE WHEN sharpness > 0 THEN sharpness END", "decade"),
+    Measure("entropy", "Entropy", "Of the luma histogram, 0 to 8 bits; low means flat graphics.", ("entropy",),
             "entropy", "linear"),
-    Measure("colorfulness", "Colourfulness", "0 is gray.", ("colorfulness",), "colorfulness", "linear"),
+    Measure("colorfulness", "Colourfulness", "0 is gray, over 80 is vivid.", ("colorfulness",), "colorfulness", "linear"),
 )  # fmt: skip
 """In the order of the page."""

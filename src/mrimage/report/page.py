@@ -2,43 +2,128 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
+import shlex
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
 from mrimage.report import bundle, text
-from mrimage.report.summary import Gathered
+from mrimage.report.charts import (
+    Chart,
+    dimensions_chart,
+    distribution_chart,
+    places_chart,
+    side_by_side_chart,
+    spreads_chart,
+)
+from mrimage.report.figures import Distribution, Summary
+from mrimage.report.health_charts import groups_chart, health_charts
+from mrimage.report.thumbnails import Shot
+
+FIRST_GROUPS = 25
+"""Groups in the page before any script runs: on paper, and where scripts are off."""
 
 
-def render(gathered: Gathered) -> bytes:
-    """The page as UTF-8."""
-    style, script, library = _asset("page.css"), _asset("page.js"), bundle.load().replace("</script", "<\\/script")
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """All charts by section. ``same`` are distributions of a single value, which are said and not drawn."""
+
+    data: tuple[Chart, ...]
+    groups: tuple[Chart, ...]
+    health: tuple[Chart, ...]
+    comparison: tuple[Chart, ...]
+    same: tuple[Distribution, ...]
+
+    @property
+    def all(self) -> tuple[Chart, ...]:
+        """Every chart of the page, in its order."""
+        return self.comparison + self.data + self.groups + self.health
+
+
+def make_charts(summary: Summary) -> Charts:
+    """The charts of the page."""
+    data = summary.data
+    several = [found for found in data.distributions if len(found.bars) > 1]
+    middle = [dimensions_chart(data.dimensions)] if data.dimensions and data.dimensions.cells else []
+    drawn = [distribution_chart(found) for found in several]
+    places = [places_chart(data.places)] if data.places else []
+    groups = groups_chart(summary.groups)
+    sides = summary.comparison.distributions if summary.comparison else ()
+    return Charts(
+        data=(*drawn[:3], *middle, *drawn[3:6], *map(spreads_chart, data.spreads), *drawn[6:], *places),
+        groups=(groups,) if groups else (),
+        health=health_charts(summary.health),
+        comparison=tuple(side_by_side_chart(both) for both in sides),
+        same=tuple(found for found in data.distributions if len(found.bars) == 1),
+    )
+
+
+def render(summary: Summary, shots: Mapping[str, Shot]) -> bytes:
+    """The page as UTF-8, with its charts drawn by the reader's browser."""
+    charts = make_charts(summary)
+    script = _asset("page.js")
+    library = bundle.load().replace("</script", "<\\/script")
+    scripts = [library, script] if charts.all else [script]
+    islands = {"charts": [_plain(chart) for chart in charts.all], "groups": _group_rows(summary)}
+    return _fill(summary, shots, charts, scripts=scripts, islands=islands, drawn={})
+
+
+def render_static(summary: Summary, shots: Mapping[str, Shot], drawn: Mapping[str, str]) -> str:
+    """The page for paper: no script, every chart as the picture that ``drawn`` has for its name, as a data URI."""
+    return _fill(summary, shots, make_charts(summary), scripts=[], islands={}, drawn=drawn).decode()
+
+
+def _fill(
+    summary: Summary,
+    shots: Mapping[str, Shot],
+    charts: Charts,
+    *,
+    scripts: Sequence[str],
+    islands: Mapping[str, object],
+    drawn: Mapping[str, str],
+) -> bytes:
+    style = _asset("page.css")
     page = (
         _environment()
         .get_template("page.html")
         .render(
-            summary=gathered.summary,
-            shots=gathered.shots,
+            s=summary,
+            shots=shots,
+            charts=charts,
+            drawn=drawn,
+            first_groups=FIRST_GROUPS,
             style=Markup(style),
-            scripts=[Markup(library), Markup(script)],
-            policy=_policy([library, script], [style]),
-            data=_json_island(dataclasses.asdict(gathered.summary)),
+            scripts=[Markup(script) for script in scripts],
+            policy=_policy(scripts, [style]),
+            islands={name: _json_island(value) for name, value in islands.items()},
         )
     )
     return page.encode("utf-8", "replace")
 
 
-def _policy(scripts: list[str], styles: list[str]) -> str:
+def _plain(chart: Chart) -> dict[str, object]:
+    return {"name": chart.name, "spec": chart.spec, "rows": chart.rows, "groups": dict(chart.groups)}
+
+
+def _group_rows(summary: Summary) -> list[list[object]]:
+    """One short list for each group, in the order of the table's columns."""
+    return [[g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes, g.sample] for g in summary.groups.rows]
+
+
+def _policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
     """Nothing is allowed but these very scripts and styles, and pictures inside the page."""
+    allowed = " ".join(map(_hash, scripts)) or "'none'"
     return (
-        f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src {' '.join(map(_hash, styles))}; "
+        f"default-src 'none'; script-src {allowed}; style-src {' '.join(map(_hash, styles))}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
@@ -48,13 +133,39 @@ def _hash(content: str) -> str:
 
 
 def _json_island(value: object) -> Markup:
-    """JSON that no content can end early: what HTML or JavaScript might read as markup is escaped."""
-    plain = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False, default=str)
+    """JSON that no content can end early: whatever HTML might read as markup is escaped, and so is all non-ASCII."""
+    plain = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return Markup(plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def _asset(name: str) -> str:
     return files("mrimage.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _query(sql: str, out: str) -> str:
+    """The command that lists what a figure counts."""
+    return f"mrimage query {shlex.quote(text.cut(out))} {shlex.quote(' '.join(sql.split()))}"
+
+
+def _link(path: str) -> str:
+    """A path below OUT as a relative link; the leading ``./`` keeps any name from being read as a scheme."""
+    return "./" + quote(path)
+
+
+def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
+    """What a job sets, one line for each setting: ``("edits.format", "webp")``."""
+    lines: list[tuple[str, str]] = []
+    for name, value in job.items():
+        if isinstance(value, Mapping):
+            lines += [(f"{name}.{inner}", shown) for inner, shown in _flatten(value)]
+        elif value not in (None, [], (), ""):
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            lines.append((text.cut(name, 40), text.cut(shown)))
+    return lines
 
 
 @cache
@@ -66,8 +177,18 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names: dict[str, Any] = {
-        name: getattr(text, name) for name in ("number", "short", "size", "percent", "duration", "plural")
-    }
-    environment.filters.update(names)
+    environment.filters.update(
+        number=text.number,
+        short=text.short,
+        bytesize=text.size,
+        percent=text.percent,
+        duration=text.duration,
+        plural=text.plural,
+        cut=text.cut,
+        when=_when,
+        query=_query,
+        relative=_link,
+        flatten=_flatten,
+        shell=shlex.quote,
+    )
     return environment

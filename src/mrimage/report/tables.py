@@ -23,6 +23,11 @@ _COLUMNS = {
 }
 _FILES = {"members": "_run/members.parquet", "thumbnails": "_run/thumbnails.parquet"}
 
+_DECADE_BIN = """CREATE TEMP MACRO decade_bin(x) AS (floor(log10(x)) * 3 + CASE
+    WHEN x / power(10, floor(log10(x))) >= 4.9999999 THEN 2
+    WHEN x / power(10, floor(log10(x))) >= 1.9999999 THEN 1 ELSE 0 END)::INTEGER"""
+"""``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times the powers of ten; bin 0 starts at 1."""
+
 Connection = duckdb.DuckDBPyConnection
 Rows = list[tuple[Any, ...]]
 
@@ -38,6 +43,7 @@ class Tables:
             _make_view(connection, prefix + name, _files(results, name), _COLUMNS[name])
         self.columns = self.columns_of(prefix + "catalogue")
         if not prefix:
+            connection.execute(_DECADE_BIN)
             self._make_images()
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
@@ -68,7 +74,11 @@ class Tables:
 def open_tables(results: Path) -> Iterator[Tables]:
     """Open the tables of ``results``; the connection and its spill folder go when the block ends."""
     with tempfile.TemporaryDirectory(prefix="mrimage-sql-") as spill:
-        settings = {"memory_limit": MEMORY_LIMIT, "temp_directory": spill, "preserve_insertion_order": False}
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": spill,
+            "preserve_insertion_order": False,
+        }
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET enable_progress_bar = false")
