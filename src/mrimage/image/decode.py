@@ -49,7 +49,7 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
     except ImageError:
         raise
     except vips().Error as error:
-        if "memory" in str(error).lower():
+        if "out of memory" in str(error.detail).lower():
             raise MemoryError(str(error)) from error
         raise _vips_damage(error, data, header) from error
     except DAMAGE as error:
