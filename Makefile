@@ -2,36 +2,45 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := requirements.lock
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean env
+.PHONY: demo test lint bench services clean env env-dev
 
 env: $(VENV)/ready
+env-dev: $(VENV)/ready-dev
 
-$(VENV)/ready: $(LOCK) pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mrimage needs Python 3.11 or newer; set PYTHON=")'
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("mrimage needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(LOCK)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements-dev.lock
+	$(PIP) --requirement requirements-dev.lock
 	touch $@
 
 demo: env
-	rm -rf demo/out
 	$(BIN)/mrimage demo demo/photos
-	$(BIN)/mrimage run demo/photos demo/out --key color_space --extract content,hash \
+	$(BIN)/mrimage run demo/photos demo/out --fresh --key color_space --extract content,hash \
 		--resize 512x512 --fit cover --to srgb --format webp --group contact-sheet --group mean
-	@echo "Open demo/out/report.html"
+	@echo
+	@echo "Open demo/out/report.html in a browser; the processed images are in demo/out/images."
 
-test: env
-	$(BIN)/python -m pytest -n 2
+test: env-dev
+	sh tests/system-packages.sh
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: env
+lint: env-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: env
+bench: env-dev
 	$(BIN)/python benchmarks/run.py
 
+services: env-dev
+	$(BIN)/python -m tests.services
+
 clean:
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
