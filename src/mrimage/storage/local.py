@@ -137,6 +137,8 @@ class LocalStore:
         size 0 and version "missing"."""
         top = self._join(prefix.rstrip("/")) if prefix else self._root
         if not os.path.lexists(top):
+            if prefix:
+                return
             raise NotFoundError(f"Cannot list {local_uri(top)}: there is nothing of this name.")
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
@@ -186,8 +188,9 @@ class LocalStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.st_size, file_version(status))
 
-    def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
-        return LocalSource(self.uri(path), self._join(path)).read(start, length)
+    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+        listed = (expected.size, expected.version) if expected else None
+        return LocalSource(self.uri(path), self._join(path), listed).read(start, length)
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         place = self._join(path)

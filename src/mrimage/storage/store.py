@@ -9,7 +9,8 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes."""
+    """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes, ``version`` an etag
+    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read."""
 
     path: str
     size: int
@@ -33,12 +34,21 @@ class Store(Protocol):
         ...
 
     def list(self, prefix: str = "") -> Iterator[Item]:
-        """Every file below the folder ``prefix``, recursively, streamed in no promised order."""
+        """Every file below the folder ``prefix``, recursively, streamed in no promised order.
+
+        A missing prefix holds nothing; a missing root raises NotFoundError, where the store has such a thing.
+        """
         ...
 
     def stat(self, path: str) -> Item: ...
 
-    def read(self, path: str, start: int = 0, length: int | None = None) -> bytes: ...
+    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+        """The bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
+
+        With ``expected``, as listed, another version raises ImageError("changed") and a missing one
+        ImageError("vanished"), as far as the store can tell without asking twice.
+        """
+        ...
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         """Put ``data`` under ``path`` as a whole: readers see the old bytes or the new ones, never a part.

@@ -1,0 +1,145 @@
+"""Parquet files with a column of bytes: one image a row, the Hugging Face layout (``struct<bytes, path>``) too."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mrimage.errors import ImageError
+from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too_large
+from mrimage.storage.names import printable
+from mrimage.types import ByteSource
+
+_CHUNK = 64
+"""Rows decoded at once: few enough that their images fit in memory."""
+
+
+class ParquetArchive:
+    """The images of a Parquet file; ``place`` is "column:row". A member's name is the row's number before the name
+    that its path column gives, so that it is unique: ``train/00000017-cat.jpg``."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._uri = source.uri
+        self._source = source
+        self._lock = threading.Lock()
+        self._group: tuple[str, int, int, pa.ChunkedArray] | None = None
+
+    def members(self) -> Iterator[Member]:
+        file = self._open()
+        columns = image_columns(file.schema_arrow)
+        if not columns:
+            return
+        try:
+            for column in columns:
+                yield from self._column(file, column, prefix=f"{printable(column)}/" if len(columns) > 1 else "")
+        except (pa.ArrowException, OSError) as error:
+            raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+
+    def _column(self, file: pq.ParquetFile, column: str, prefix: str) -> Iterator[Member]:
+        # Parquet does not keep the lengths of values: they are read once, a few rows at a time.
+        row = 0
+        for batch in file.iter_batches(batch_size=_CHUNK, columns=[column], use_threads=False):
+            values = batch.column(0)
+            data, names = _parts(values)
+            lengths = pc.binary_length(data).to_pylist()
+            for index, length in enumerate(lengths):
+                yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
+                row += 1
+
+    def open(self, name: str, place: str, size: int) -> ByteSource:
+        column, _, row = place.rpartition(":")
+        return _Row(self, f"{self._uri}!/{name}", column, int(row), size)
+
+    def value(self, column: str, row: int) -> bytes:
+        """The bytes of ``column`` in ``row``. The row group around it is kept, since the next row is mostly in it."""
+        with self._lock:
+            if not (self._group and self._group[0] == column and self._group[1] <= row < self._group[2]):
+                self._group = self._read_group(column, row)
+            values = self._group[3]
+            value = values[row - self._group[1]]
+            return bytes(value.as_py() or b"")
+
+    def _read_group(self, column: str, row: int) -> tuple[str, int, int, pa.ChunkedArray]:
+        file = self._open()
+        first = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if first <= row < first + rows:
+                if file.metadata.row_group(group).total_byte_size > 4 * MAX_MEMBER:
+                    raise ImageError("too-large", f"{self._uri}: row group {group} is over {4 * MAX_MEMBER >> 30} GiB.")
+                try:
+                    table = file.read_row_group(group, columns=[column], use_threads=False)
+                except (pa.ArrowException, OSError) as error:
+                    raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+                chunks = [_parts(chunk)[0] for chunk in table.column(0).chunks]
+                return column, first, first + rows, pa.chunked_array(chunks)
+            first += rows
+        raise ImageError("changed", f"{self._uri} has no row {row} any more.")
+
+    def _open(self) -> pq.ParquetFile:
+        if self._source.size == 0:
+            raise ImageError("empty", f"{self._uri} has no bytes.")
+        try:
+            # Arrow asks for no more than a readable, seekable file.
+            return pq.ParquetFile(pa.PythonFile(cast("object", BlockReader(self._source, 64 << 10)), mode="r"))
+        except (pa.ArrowException, OSError) as error:
+            reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
+            raise ImageError(reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}") from error
+
+
+class _Row:
+    __slots__ = ("_archive", "_column", "_row", "size", "uri")
+
+    def __init__(self, archive: ParquetArchive, uri: str, column: str, row: int, size: int) -> None:
+        self.uri = uri
+        self.size = size
+        self._archive = archive
+        self._column = column
+        self._row = row
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        if self.size > MAX_MEMBER:
+            raise too_large(self.uri)
+        return self._archive.value(self._column, self._row)[start:][:length]
+
+
+def image_columns(schema: pa.Schema) -> list[str]:
+    """The columns that hold bytes: binary ones, and structs with a binary field ``bytes`` (Hugging Face)."""
+    return [field.name for field in schema if _is_binary(field.type) or _is_image_struct(field.type)]
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _is_image_struct(kind: pa.DataType) -> bool:
+    if not pa.types.is_struct(kind):
+        return False
+    index = kind.get_field_index("bytes")
+    return index >= 0 and _is_binary(kind.field(index).type)
+
+
+def _parts(values: pa.Array) -> tuple[pa.Array, list[str | None]]:
+    """The bytes of a column and the names that it holds for them."""
+    if not pa.types.is_struct(values.type):
+        return values, []
+    index = values.type.get_field_index("path")
+    names = pc.struct_field(values, [index]).to_pylist() if index >= 0 else []
+    return pc.struct_field(values, [values.type.get_field_index("bytes")]), names
+
+
+def _name(row: int, names: list[str | None], index: int) -> str:
+    given = names[index] if names else None
+    if not isinstance(given, str) or not given.strip("/"):
+        return f"{row:08d}"
+    folder, slash, last = given.strip("/").rpartition("/")
+    return f"{folder}{slash}{row:08d}-{last}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

@@ -1,0 +1,69 @@
+"""Tar archives, plain or gzipped: WebDataset shards."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from typing import cast
+
+from mrimage.errors import ImageError
+from mrimage.storage.archives.gzip import GunzipSource
+from mrimage.storage.archives.member import BlockReader, Member, Window
+from mrimage.types import ByteSource
+
+_BLOCK = 512
+
+
+class TarArchive:
+    """A tar of which single members are read by range; ``place`` is the offset of a member's bytes."""
+
+    def __init__(self, source: ByteSource, *, gzipped: bool = False) -> None:
+        self._uri = source.uri
+        self._source = GunzipSource(source) if gzipped else source
+
+    def members(self) -> Iterator[Member]:
+        reader = BlockReader(self._source)
+        count = 0
+        try:
+            # tarfile asks for no more than read, seek and tell.
+            with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
+                while info := tar.next():
+                    tar.members.clear()  # or the index of a shard of a million files stays in memory
+                    ends = info.offset_data + info.size
+                    if info.isreg() and not info.issparse():
+                        if not _has(self._source, ends):
+                            raise ImageError("truncated", self._cut(count))
+                        yield Member(info.name, info.size, str(info.offset_data))
+                        count += 1
+                    elif not info.isdir():
+                        yield Member(info.name, 0, "", ignored=True)
+                self._check_end(tar.offset, count)
+        except tarfile.ReadError as error:
+            if count or "unexpected end" in str(error) or "truncated" in str(error):
+                raise ImageError("truncated", self._cut(count)) from error
+            if not self._source.read(0, 1):
+                raise ImageError("empty", f"{self._uri} has no bytes.") from error
+            raise ImageError("corrupt", f"{self._uri} is no tar archive: {error}.") from error
+        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+            raise ImageError("corrupt", f"{self._uri} cannot be read as a tar: {error}.") from error
+
+    def open(self, name: str, place: str, size: int) -> ByteSource:
+        return Window(f"{self._uri}!/{name}", self._source, int(place), size)
+
+    def _check_end(self, offset: int, count: int) -> None:
+        """tarfile takes a damaged header, or the end of the file where a header should be, for the end of the archive.
+        A whole archive ends with blocks of zeros (POSIX.1-1988, ustar)."""
+        block = self._source.read(offset, _BLOCK)
+        if len(block) < _BLOCK:
+            raise ImageError("truncated", self._cut(count))
+        if block.strip(b"\0"):
+            raise ImageError("corrupt", f"{self._uri} is damaged behind its {count} first files.")
+
+    def _cut(self, count: int) -> str:
+        return f"{self._uri} is cut off: {count} whole files, the rest is missing."
+
+
+def _has(source: ByteSource, end: int) -> bool:
+    if isinstance(source, GunzipSource):
+        return True  # asking would inflate all that lies between; the next header tells
+    return end <= source.size

@@ -1,0 +1,192 @@
+"""HDFS by hdfs-native: no Java on the client; the user's Hadoop configuration (HADOOP_CONF_DIR) is honoured.
+
+MRIMAGE_HDFS_REPLICATION sets how many DataNodes keep what is written; without it the cluster's own default holds.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TypeVar
+
+import hdfs_native
+
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.storage.names import require_safe
+from mrimage.storage.retry import Retry
+from mrimage.storage.store import Item
+
+T = TypeVar("T")
+
+_TEMPORARY = ".mrimage-tmp-"
+# The client's own tries are kept short: by default they go on for three minutes even where nobody listens.
+_CONFIG = {
+    "dfs.client.failover.max.attempts": "3",
+    "dfs.client.failover.sleep.base.millis": "100",
+    "dfs.client.failover.sleep.max.millis": "1000",
+    "dfs.client.socket-timeout": "15000",
+}
+
+
+class HdfsStore:
+    """The Store of ``hdfs://namenode:port/folder``, ``hdfs://nameservice/folder`` or ``hdfs:///folder``."""
+
+    def __init__(self, url: str) -> None:
+        authority, _, folder = url.split("://", 1)[1].partition("/")
+        self._authority = f"hdfs://{authority}"
+        self._folder = "/" + folder.strip("/") if folder.strip("/") else ""
+        self._replication = _replication()
+        self._retry = Retry()
+        try:
+            self._client = hdfs_native.Client(self._authority if authority else None, _CONFIG)
+        except Exception as error:  # noqa: BLE001 - the client's errors share no base
+            raise self._translate(error, "open", "") from None
+
+    @property
+    def root(self) -> str:
+        return self._authority + (self._folder or "/")
+
+    def uri(self, path: str) -> str:
+        return f"{self._authority}{self._folder}/{path}"
+
+    def list(self, prefix: str = "") -> Iterator[Item]:
+        try:
+            yield from self._walk(self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/")
+        except NotFoundError:
+            if not prefix:
+                raise
+
+    def _walk(self, start: str) -> Iterator[Item]:
+        folders = [start]
+        below = len(self._folder) + 1
+        while folders:
+            for status in self._children(folders.pop()):
+                name = status.path.rpartition("/")[2]
+                if status.isdir:
+                    folders.append(status.path)
+                elif not name.startswith(_TEMPORARY):
+                    yield Item(status.path[below:], status.length, str(status.modification_time))
+
+    def _children(self, folder: str) -> Iterator[hdfs_native.FileStatus]:
+        """The sorted children of ``folder``; after a failure the listing goes on behind the last one."""
+        last = ""
+        found = iter(self._client.list_status(folder))
+
+        def step() -> hdfs_native.FileStatus | None:
+            nonlocal found
+            try:
+                return next(found, None)
+            except Exception:
+                found = (each for each in self._client.list_status(folder) if each.path.encode() > last.encode())
+                raise
+
+        while status := self._try("list", folder[len(self._folder) + 1 :], step):
+            last = status.path
+            yield status
+
+    def stat(self, path: str) -> Item:
+        place = self._place(path)
+        status = self._try("read", path, lambda: self._client.get_file_info(place))
+        if status.isdir:
+            raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
+        return Item(path, status.length, str(status.modification_time))
+
+    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+        place = self._place(path)
+        listed = expected.size if expected else -1
+
+        def fetch() -> bytes:
+            reader = self._client.read(place)
+            size = len(reader)
+            if listed not in (-1, size):
+                raise ImageError("changed", f"{self.uri(path)} is not the file that was listed.")
+            # The client panics on a range past the end.
+            wanted = max(size - start, 0) if length is None else max(min(length, size - start), 0)
+            return reader.read_range(start, wanted) if wanted else b""
+
+        try:
+            return self._try("read", path, fetch)
+        except NotFoundError as error:
+            if expected:
+                raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
+            raise
+
+    def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
+        place = self._place(path)
+        folder = place.rpartition("/")[0]
+        options = hdfs_native.WriteOptions(replication=self._replication, overwrite=True, create_parent=True)
+
+        def put() -> None:
+            temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
+            try:
+                with self._client.create(temporary, options) as writer:
+                    writer.write(data)
+                    if durable and data:
+                        writer.hsync()
+                self._client.rename(temporary, place, True)
+            except BaseException:
+                with suppress(OSError, RuntimeError):
+                    self._client.delete(temporary)
+                raise
+
+        self._try("write", path, put)
+
+    def delete(self, path: str) -> None:
+        place = self._place(path)
+        with suppress(NotFoundError):
+            self._try("delete", path, lambda: self._client.delete(place))
+
+    def sweep(self, prefix: str = "") -> int:
+        """Remove the temporary files that killed writers left below ``prefix``; returns how many there were."""
+        start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
+        found = self._try("list", prefix, lambda: list(self._client.list_status(start, True)))
+        left = [each.path for each in found if each.path.rpartition("/")[2].startswith(_TEMPORARY)]
+        for place in left:
+            self._client.delete(place)
+        return len(left)
+
+    def _place(self, path: str) -> str:
+        require_safe(path)
+        return f"{self._folder}/{path}"
+
+    def _try(self, action: str, path: str, call: Callable[[], T]) -> T:
+        def attempt() -> T:
+            try:
+                return call()
+            except ImageError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the client's errors share no base
+                raise self._translate(error, action, path) from None
+
+        return self._retry(attempt)
+
+    def _translate(self, error: Exception, action: str, path: str) -> StoreError:
+        text = str(error)
+        # Behind the first line is the NameNode's Java stack trace.
+        reason = text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".") if text else type(error).__name__
+        what = f"Cannot {action} {self.uri(path) if path else self.root}"
+        if isinstance(error, FileNotFoundError):
+            return NotFoundError(f"{what}: there is nothing of this name.")
+        if isinstance(error, PermissionError) or "AccessControlException" in text or "Permission denied" in text:
+            return DeniedError(f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket.")
+        if "No NameNode hosts found" in text:
+            return StoreError(f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}")
+        if any(sign in text for sign in ("SafeMode", "StandbyException", "RetriableException", "AlreadyBeingCreated")):
+            return StoreError(f"{what}: the NameNode asks to wait ({reason}).", transient=True)
+        if isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError)) or "RPCError" in text:
+            return StoreError(f"{what}: {reason}.")
+        return StoreError(f"{what}: {reason}. {_CHECK}", transient=True)
+
+
+_CHECK = "Check the NameNode's address, and HADOOP_CONF_DIR."
+
+
+def _replication() -> int | None:
+    text = os.environ.get("MRIMAGE_HDFS_REPLICATION", "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
+        raise UsageError(f'Expected MRIMAGE_HDFS_REPLICATION as a number from 1 to 512, but received "{text}".')
+    return int(text)

@@ -1,0 +1,199 @@
+"""http and https, read only: single urls, with limits per host, timeouts, and a guard against private addresses.
+
+MRIMAGE_HTTP_PER_HOST sets how many requests a process has under way at one host (8), MRIMAGE_HTTP_SECONDS how long
+one request may take (120).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpcore
+
+from mrimage import __version__
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.storage.guard import GuardedNetwork
+from mrimage.storage.redact import redact
+from mrimage.storage.retry import Retry, seconds_from
+
+MAX_BYTES = 2 << 30
+"""Longest body that is read: more is no image, but a stream without an end."""
+
+_REDIRECTS = 5
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_HOSTS: dict[str, threading.Semaphore] = {}
+_RETRIES: defaultdict[str, Retry] = defaultdict(Retry)
+_lock = threading.Lock()
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What came back: ``data`` from ``start`` on, ``size`` of the whole or -1, ``etag`` or an empty string."""
+
+    data: bytes
+    start: int
+    size: int
+    etag: str
+
+
+class HttpSource:
+    """A url as a ByteSource. Its size and etag are known after the first read; a later read of another etag raises
+    ImageError("changed")."""
+
+    def __init__(self, url: str, uri: str | None = None) -> None:
+        """``uri`` is the name under which the source goes, by default the url without credentials."""
+        self.uri = uri or redact(url)
+        self._url = url
+        self._size = -1
+        self._etag = ""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise StoreError(f'Expected a url as https://host/name, but received "{self.uri}".')
+        self._host = parts.hostname
+
+    @property
+    def size(self) -> int:
+        if self._size < 0:
+            self.read(0, 1)
+        return self._size
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        if length == 0 or 0 <= self._size <= start:
+            return b""
+        end = None if length is None else start + length
+        answer = _RETRIES[self._host](lambda: self._fetch(start, end))
+        if self._etag and answer.etag and answer.etag != self._etag:
+            raise ImageError("changed", f"{self.uri} changed while it was read.")
+        self._etag = answer.etag or self._etag
+        if answer.size >= 0:
+            self._size = answer.size
+        return answer.data[start - answer.start :][:length]
+
+    def _fetch(self, start: int, end: int | None) -> _Answer:
+        with _host_limit(self._host):
+            try:
+                return self._follow(start, end, time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0))
+            except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
+                reason = redact(str(error)) or type(error).__name__
+                raise StoreError(f"Cannot read {self.uri}: {reason}.", transient=True) from None
+            except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
+                raise StoreError(f"Cannot read {self.uri}: {redact(str(error))}.") from None
+
+    def _follow(self, start: int, end: int | None, deadline: float) -> _Answer:
+        url = self._url
+        headers = {"User-Agent": f"mrimage/{__version__}", "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
+        if start or end is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        if start and self._etag.startswith('"'):
+            headers["If-Match"] = self._etag
+        for _ in range(_REDIRECTS + 1):
+            with _pool().stream(
+                "GET", _plain(url), headers=_headers(url, headers), extensions={"timeout": _TIMEOUTS}
+            ) as response:
+                if response.status in (301, 302, 303, 307, 308):
+                    url = self._redirected(url, _header(response, b"location"))
+                    continue
+                return self._body(response, start, end, deadline)
+        raise StoreError(f"Cannot read {self.uri}: it redirects more than {_REDIRECTS} times.")
+
+    def _redirected(self, url: str, location: str) -> str:
+        target = urljoin(url, location)
+        if urlsplit(target).scheme not in ("http", "https"):
+            raise DeniedError(f"Cannot read {self.uri}: it redirects to {redact(target)}, which is no http url.")
+        return target
+
+    def _body(self, response: httpcore.Response, start: int, end: int | None, deadline: float) -> _Answer:
+        status = response.status
+        etag = _header(response, b"etag")
+        length = _header(response, b"content-length")
+        announced = int(length) if length.isascii() and length.isdigit() else -1
+        if status == 416:
+            return _Answer(b"", start, -1, etag)
+        if status not in (200, 206):
+            raise self._refusal(status)
+        first, size = 0, announced
+        if status == 206:
+            match = _RANGE.match(_header(response, b"content-range"))
+            first, size = (int(match[1]), int(match[2]) if match[2] != "*" else -1) if match else (start, -1)
+        # A server that ignores the range sends everything: only as much is read as was asked for.
+        wanted = MAX_BYTES if end is None else end - first
+        parts, got = [], 0
+        for part in response.iter_stream():
+            parts.append(part)
+            got += len(part)
+            if got > MAX_BYTES:
+                raise ImageError("too-large", f"{self.uri} sends more than {MAX_BYTES >> 30} GiB.")
+            if time.monotonic() > deadline:
+                raise StoreError(f"Cannot read {self.uri}: the server is too slow.", transient=True)
+            if got >= wanted:
+                break
+        if got < min(wanted, announced):
+            raise StoreError(f"Cannot read {self.uri}: the body ends early.", transient=True)
+        if size < 0 and got < wanted:
+            size = first + got
+        return _Answer(b"".join(parts), first, size, etag)
+
+    def _refusal(self, status: int) -> Exception:
+        what = f"Cannot read {self.uri}: the server answered {status}."
+        if status in (404, 410):
+            return NotFoundError(what)
+        if status == 412:
+            return ImageError("changed", f"{self.uri} changed while it was read.")
+        if status in (401, 403, 407, 451):
+            return DeniedError(what)
+        return StoreError(what, transient=status >= 500 or status in (408, 425, 429))
+
+
+_TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}
+
+
+@cache
+def _pool_of(process: int) -> httpcore.ConnectionPool:
+    return httpcore.ConnectionPool(
+        max_connections=64, max_keepalive_connections=32, keepalive_expiry=15, network_backend=GuardedNetwork()
+    )
+
+
+def _pool() -> httpcore.ConnectionPool:
+    # Connections must not be shared with a forked child.
+    return _pool_of(os.getpid())
+
+
+def _host_limit(host: str) -> threading.Semaphore:
+    with _lock:
+        if host not in _HOSTS:
+            text = os.environ.get("MRIMAGE_HTTP_PER_HOST", "8")
+            if not text.isascii() or not text.isdigit() or text == "0":
+                raise UsageError(f'Expected MRIMAGE_HTTP_PER_HOST as a whole number above 0, but received "{text}".')
+            _HOSTS[host] = threading.Semaphore(int(text))
+        return _HOSTS[host]
+
+
+def _plain(url: str) -> bytes:
+    """``url`` as it goes over the wire: without user, password and fragment, percent-encoded where it must be."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].encode("idna").decode() if not parts.netloc.isascii() else parts.netloc
+    query = f"?{parts.query}" if parts.query else ""
+    text = f"{parts.scheme}://{host.rpartition('@')[2]}{parts.path or '/'}{query}"
+    return b"".join(bytes([c]) if 0x21 <= c <= 0x7E else b"%%%02X" % c for c in text.encode("utf-8", "surrogateescape"))
+
+
+def _headers(url: str, headers: dict[str, str]) -> Sequence[tuple[bytes | str, bytes | str]]:
+    parts = urlsplit(url)
+    if parts.username is None:
+        return list(headers.items())
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return [*headers.items(), ("Authorization", f"Basic {b64encode(pair.encode()).decode()}")]
+
+
+def _header(response: httpcore.Response, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), "")

@@ -1,0 +1,198 @@
+"""Object stores by obstore: Amazon S3 and everything that speaks it, Google Cloud Storage, Azure Blob Storage.
+
+Endpoints, regions and credentials come from the environment variables that each provider's own tools read, so that
+worker processes and Spark executors inherit them; ``docs/storage.md`` lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import obstore
+from obstore import exceptions
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.storage import credentials
+from mrimage.storage.names import require_safe, scheme
+from mrimage.storage.redact import redact
+from mrimage.storage.retry import Retry
+from mrimage.storage.store import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ClientConfig, RetryConfig
+
+T = TypeVar("T")
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_MISSING_CONTAINER = ("NoSuchBucket", "ContainerNotFound")
+_ADVICE = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS (or GOOGLE_SKIP_SIGNATURE=true for a public bucket)",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_SKIP_SIGNATURE=true)",
+}
+_CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
+_NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=600)}
+
+
+class ObjectStore:
+    """The Store of ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``."""
+
+    def __init__(self, url: str) -> None:
+        self._kind = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}.get(
+            scheme(url), scheme(url)
+        )
+        bucket, _, prefix = url.split("://", 1)[1].partition("/")
+        if not bucket or "@" in bucket:
+            raise UsageError(f'Expected an object store as {self._kind}://bucket/folder, but received "{redact(url)}".')
+        self._root = f"{self._kind}://{bucket}"
+        self._bucket = bucket
+        self._prefix = prefix.strip("/")
+        self.endpoint = credentials.endpoint(self._kind)
+        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint)
+        self._retry = Retry()
+
+    @property
+    def root(self) -> str:
+        return f"{self._root}/{self._prefix}" if self._prefix else self._root
+
+    def uri(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def list(self, prefix: str = "") -> Iterator[Item]:
+        folder = prefix.strip("/") or None
+        last: str | None = None
+        pages = obstore.list(self._store, folder, chunk_size=1000)
+
+        def next_page() -> Sequence[ObjectMeta]:
+            nonlocal pages
+            try:
+                return next(pages, [])
+            except Exception:
+                # A stream that failed is over: the next try goes on behind the last key that was seen.
+                pages = obstore.list(self._store, folder, offset=last, chunk_size=1000)
+                raise
+
+        while page := self._try("list", prefix, next_page):
+            for meta in page:
+                last = meta["path"]
+                yield _item(meta, last)
+
+    def stat(self, path: str) -> Item:
+        require_safe(path)
+        return self._try("read", path, lambda: _item(obstore.head(self._store, path), path))
+
+    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+        require_safe(path)
+        if length == 0 or (expected and 0 <= expected.size <= start):
+            return b""
+        options: GetOptions = {}
+        if start or length is not None:
+            options["range"] = (start, start + length) if length is not None else {"offset": start}
+        if expected and expected.version.startswith(('"', "0x")):
+            options["if_match"] = expected.version
+        try:
+            return self._try("read", path, lambda: bytes(obstore.get(self._store, path, options=options).bytes()))
+        except NotFoundError as error:
+            if expected:
+                raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
+            raise
+
+    def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
+        # A PUT is whole and durable once it is answered; above 5 MB obstore sends parts and completes them at the end.
+        require_safe(path)
+        self._try("write", path, lambda: obstore.put(self._store, path, data))
+
+    def delete(self, path: str) -> None:
+        require_safe(path)
+        try:
+            self._try("delete", path, lambda: obstore.delete(self._store, path))
+        except NotFoundError:
+            return
+
+    def _try(self, action: str, path: str, call: Callable[[], T]) -> T:
+        def attempt() -> T:
+            try:
+                return call()
+            except Exception as error:  # noqa: BLE001 - obstore's errors share no base with those of its HTTP client
+                raise self._translate(error, action, path) from None
+
+        return self._retry(attempt)
+
+    def _translate(self, error: Exception, action: str, path: str) -> Exception:
+        """The error in our words: what, where, what to do. The server's own text is left out but for its code: it may
+        quote the request, signature and all."""
+        text = str(error)
+        status = int(match[1]) if (match := _STATUS.search(text)) else 0
+        code = match[1] if (match := _CODE.search(text)) else ""
+        what = f"Cannot {action} {self.uri(path) if path else self.root}{self._place()}"
+        if isinstance(error, exceptions.PreconditionError) or status == 412:
+            return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
+        if code in _MISSING_CONTAINER:
+            return StoreError(
+                f"{what}: there is no bucket {self._bucket}. Check its name, the endpoint and the region."
+            )
+        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)) or status in (
+            401,
+            403,
+        ):
+            said = f" ({code})" if code else ""
+            return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
+        if isinstance(error, FileNotFoundError) or status == 404:
+            return NotFoundError(f"{what}: there is nothing of this name.")
+        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
+            return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
+        if status:
+            transient = status >= 500 or status in (408, 429)
+            return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)
+        return StoreError(f"{what}: {_reason(text, self._kind)}", transient=True)
+
+    def _place(self) -> str:
+        return f" at {redact(self.endpoint)}" if self.endpoint else ""
+
+
+def _reason(text: str, kind: str) -> str:
+    """A line for a failure without an answer."""
+    if "169.254.169.254" in text or "metadata" in text.lower():
+        return f"there are no credentials. Set {_ADVICE[kind]}."
+    for sign, reason in (
+        ("dns error", "the host's name cannot be resolved. Check the endpoint"),
+        ("Connection refused", "the connection was refused. Check that the server runs, and the endpoint"),
+        ("imed out", "the server did not answer in time. Check the endpoint and the network"),
+        ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
+        ("certificate", "the server's certificate is not trusted"),
+    ):
+        if sign in text:
+            return reason + "."
+    return "the connection failed (" + redact(text.splitlines()[0][:200] if text else "no reason given") + ")."
+
+
+def _item(meta: ObjectMeta, path: str) -> Item:
+    version = meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or ""
+    return Item(path, meta["size"], str(version))
+
+
+def _connect(kind: str, bucket: str, prefix: str, endpoint: str | None) -> S3Store | GCSStore | AzureStore:
+    client = _CLIENT.copy()
+    if endpoint and endpoint.startswith("http://"):
+        client["allow_http"] = True
+    below = prefix or None
+    try:
+        if kind == "s3":
+            config = credentials.s3_config()
+            return S3Store(bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY)
+        if kind == "gs":
+            google = credentials.gcs_config()
+            return GCSStore(bucket, prefix=below, config=google, client_options=client, retry_config=_NO_RETRY)
+        azure = credentials.azure_config()
+        return AzureStore(bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY)
+    except exceptions.BaseError as error:
+        first = redact(str(error).splitlines()[0])
+        raise StoreError(f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}.") from None

@@ -1,0 +1,82 @@
+"""Trying again: one policy for every remote store.
+
+A transient error is tried again after a random part of a wait that doubles (full jitter), until the budget of seconds
+is used up: a short one until the store has answered for the first time, so that a wrong address is told at once, and a
+longer one afterwards, so that a server that is restarted does not end a run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from mrimage.errors import StoreError, UsageError
+
+T = TypeVar("T")
+
+FIRST_BUDGET = 6.0
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+
+_lock = threading.Lock()
+_count = 0
+
+
+def retry_count() -> int:
+    """How many tries this process has repeated so far, over all stores; a task reports the difference."""
+    return _count
+
+
+def retry_budget() -> float:
+    """Seconds for which a store that has answered before is tried again: MRIMAGE_RETRY_SECONDS, by default 60."""
+    return seconds_from("MRIMAGE_RETRY_SECONDS", 60.0)
+
+
+def seconds_from(variable: str, default: float) -> float:
+    """The seconds in the environment's ``variable``."""
+    text = os.environ.get(variable, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if value < 0:
+        raise UsageError(f'Expected {variable} as a number of seconds, but received "{text}".')
+    return value
+
+
+class Retry:
+    """The policy of one store; shared by its threads."""
+
+    def __init__(self) -> None:
+        self.contacted = False
+
+    def __call__(self, action: Callable[[], T]) -> T:
+        """What ``action`` returns; a transient StoreError is tried again within the budget, then raised."""
+        budget = retry_budget()
+        started = time.monotonic()
+        wait = FIRST_WAIT
+        while True:
+            try:
+                result = action()
+                self.contacted = True
+                return result
+            except StoreError as error:
+                if not error.transient:
+                    self.contacted = True
+                    raise
+                pause = random.uniform(0, wait)
+                if time.monotonic() - started + pause > (budget if self.contacted else min(budget, FIRST_BUDGET)):
+                    raise
+            _note()
+            time.sleep(pause)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+
+def _note() -> None:
+    global _count
+    with _lock:
+        _count += 1
