@@ -43,7 +43,8 @@ def in_srgb(path: Path) -> np.ndarray:
     return np.asarray(converted).astype(int)
 
 
-def test_counts_are_those_of_the_folder_and_a_second_build_changes_nothing(folder: Path) -> None:
+def test_counts_are_those_of_the_folder_and_a_second_build_makes_the_same_bytes(folder: Path) -> None:
+    """A file that came out otherwise would be written again, and have a new time."""
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     counts = demo.build(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} == files
@@ -51,12 +52,6 @@ def test_counts_are_those_of_the_folder_and_a_second_build_changes_nothing(folde
     assert counts.bytes == sum(path.stat().st_size for path in files)
     assert 100 <= counts.images <= 200
     assert str(counts).startswith(f"{counts.images} images, 5 damaged files, 1 ignored, ")
-
-
-def test_every_build_gives_the_same_bytes(folder: Path) -> None:
-    again = photos.find_photos()
-    changed = [file.path for file in FILES if file.make(again) != (folder / file.path).read_bytes()]
-    assert changed == []
 
 
 def test_images_decode_and_damaged_files_do_not(folder: Path) -> None:

@@ -9,8 +9,6 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageCms, ImageEnhance, ImageFilter, ImageOps
 
-from mrimage.demo.profiles import adobe_rgb
-
 Edit = Callable[[Image.Image], Image.Image]
 VipsEdit = Callable[[pyvips.Image], pyvips.Image]
 
@@ -103,11 +101,15 @@ def to_lab(image: Image.Image) -> Image.Image:
     return edited
 
 
-def to_adobe_rgb(image: Image.Image) -> Image.Image:
-    """The same colors in Adobe RGB (1998) numbers, tagged with the profile."""
-    edited = _transformed(image, ImageCms.ImageCmsProfile(io.BytesIO(adobe_rgb())), "RGB")
-    edited.info["icc_profile"] = adobe_rgb()
-    return edited
+def to_profile(profile: bytes) -> Edit:
+    """The same colors in the numbers of an RGB ``profile``, tagged with it."""
+
+    def edit(image: Image.Image) -> Image.Image:
+        edited = _transformed(image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB")
+        edited.info["icc_profile"] = profile
+        return edited
+
+    return edit
 
 
 def in_profile(profile: str) -> VipsEdit:

@@ -35,7 +35,7 @@ def image(path: str, photo: str, *steps: Edit, **options: object) -> File:
         edited = photos.pixels(photo)
         for step in steps:
             edited = step(edited)
-        return _encoded(edited, settings)
+        return encoded(edited, settings)
 
     return File(path, make)
 
@@ -47,7 +47,7 @@ def frames(path: str, photo: str, *views: Edit, **options: object) -> File:
     def make(photos: Photos) -> bytes:
         first, *rest = [view(photos.pixels(photo)) for view in views]
         settings = {"format": Image.registered_extensions()[extension], "save_all": True, "append_images": rest}
-        return _encoded(first, settings | options)
+        return encoded(first, settings | options)
 
     return File(path, make)
 
@@ -63,7 +63,8 @@ def vips_image(path: str, photo: str, step: VipsEdit, **options: object) -> File
     return File(path, make)
 
 
-def _encoded(pixels: Image.Image, settings: dict[str, object]) -> bytes:
+def encoded(pixels: Image.Image, settings: dict[str, object]) -> bytes:
+    """The file that Pillow writes with ``settings``, tagged with the profile that ``pixels`` carry, if any."""
     buffer = io.BytesIO()
     tag = {"icc_profile": pixels.info["icc_profile"]} if "icc_profile" in pixels.info else {}
     pixels.save(buffer, **(tag | settings))

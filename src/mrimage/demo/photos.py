@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageCms
 
 from mrimage.errors import UsageError
 
@@ -45,8 +46,13 @@ class Photos:
         """The file as it is in the wheel."""
         return (self.folder / PHOTOS[name]).read_bytes()
 
+    def profile(self, name: str) -> bytes:
+        """The ICC profile that the photograph carries."""
+        with Image.open(self.folder / PHOTOS[name]) as image:
+            return bytes(image.info["icc_profile"])
+
     def pixels(self, name: str) -> Image.Image:
-        """The photograph in mode RGB or L, without metadata; the caller's own, since saving writes to it."""
+        """The photograph in sRGB (mode RGB or L), without metadata; the caller's own, since saving writes to it."""
         return _open(self.folder / PHOTOS[name]).copy()
 
 
@@ -54,6 +60,10 @@ class Photos:
 def _open(path: Path) -> Image.Image:
     with Image.open(path) as image:
         pixels = image.copy()
+    profile = pixels.info.get("icc_profile")
+    if profile and pixels.mode == "RGB":
+        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        pixels = ImageCms.profileToProfile(pixels, source, target) or pixels
     pixels.info.clear()
     return pixels
 

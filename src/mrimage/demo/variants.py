@@ -7,7 +7,7 @@ from functools import partial
 
 from mrimage.demo import edits
 from mrimage.demo.cameras import TRIPS, Trip, orientation_exif, shot_exif
-from mrimage.demo.files import File, frames, image, vips_image
+from mrimage.demo.files import File, encoded, frames, image, vips_image
 from mrimage.demo.photos import ALL_PHOTOS, PHOTOS, Photos
 
 
@@ -71,10 +71,16 @@ def _colors() -> Iterator[File]:
     yield vips_image("color/coffee-cmyk-profile.jpg", "coffee", edits.in_profile("cmyk"), Q=85)
     yield image("color/chelsea-lab.tif", "chelsea", edits.to_lab)
     for photo in ("astronaut", "motorcycle", "retina"):
-        yield image(f"color/{photo}-adobe-rgb.jpg", photo, edits.to_adobe_rgb, quality=90)
+        yield File(f"color/{photo}-adobe-rgb.jpg", partial(_adobe_rgb, photo=photo))
         yield vips_image(f"color/{photo}-display-p3.jpg", photo, edits.in_profile("p3"), Q=90)
     yield vips_image("color/coffee-srgb-profile.jpg", "coffee", edits.in_profile("srgb"), Q=90)
     yield vips_image("color/coffee-display-p3.png", "coffee", edits.in_profile("p3"))
+
+
+def _adobe_rgb(photos: Photos, photo: str) -> bytes:
+    """In Adobe RGB (1998), with the profile that the photograph of the rocket carries."""
+    edited = edits.to_profile(photos.profile("rocket"))(photos.pixels(photo))
+    return encoded(edited, {"format": "JPEG", "quality": 90})
 
 
 def _orientations() -> Iterator[File]:
