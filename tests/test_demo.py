@@ -10,7 +10,6 @@ import pytest
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mrimage import demo
-from mrimage.demo import photos
 from mrimage.demo.variants import FILES
 from mrimage.errors import UsageError
 
