@@ -13,6 +13,9 @@ from mrimage.image.header.model import Header
 from mrimage.image.vips import vips
 from mrimage.types import Limits
 
+Array = Any
+"""A numpy array; loosely typed, so that numpy is not loaded to read this module."""
+
 Picture = Any
 """A pyvips.Image: 1 to 4 colour bands and perhaps alpha, of uchar, ushort or float."""
 
@@ -73,20 +76,28 @@ def _decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> P
             "unsupported", f"Expected an 8-bit DCT JPEG, but received {header.variant or f'{header.bit_depth} bits'}."
         )
     if header.model == "cmyk":
-        shrink = {1: 8, 2: 4, 4: 2}.get(eighths, 1)
         fail_on = "none" if limits.allow_truncated else "error"
-        return vips().Image.jpegload_buffer(data, shrink=shrink, fail_on=fail_on)
+        return vips().Image.jpegload_buffer(data, shrink=8 // eighths, fail_on=fail_on)
+    return from_array(jpeg_array(data, header, limits, eighths))
+
+
+def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Array:
+    """uint8 H x W x 3 (gray: x 1) of an 8-bit JPEG that is not CMYK, at ``eighths``/8 of its size, as stored.
+
+    What libjpeg-turbo warns of and every viewer forgives is forgiven. Raises ImageError.
+    """
     import simplejpeg
 
     space = "GRAY" if header.model == "gray" else "RGB"
     wide, high = (-(-side * eighths // 8) for side in (header.width, header.height))
+    array: Array
     try:
         array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=True)
     except ValueError as error:
         if not limits.allow_truncated and not any(text in str(error) for text in _FORGIVEN):
             raise _jpeg_damage(error, data, header) from error
         array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=False)
-    return from_array(array)
+    return array
 
 
 def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mrimage.errors import ImageError
 from mrimage.image.colour import built_in, colours, converted, is_srgb, source_profile, standard, tagged
 from mrimage.image.decode import Picture, complaints, decode, from_array, to_array
-from mrimage.image.encode import ENCODERS, Companions, encode_picture, encoder_for
+from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
 from mrimage.image.exif import Shot, copyright_block, turned_upright
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
 from mrimage.image.header.model import Header

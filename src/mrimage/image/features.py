@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 ANALYSIS_SIDE = 128
 """Pixels that the longer side of the picture has at least, where the image has them."""
 
-STRIDE_FROM = 65_536
-"""Pixels of the picture from which every second row and column is enough for the statistics of colour."""
+ENOUGH = 12_000
+"""Pixels that are enough for statistics of colour; of a larger picture only every second (third ...) row and column
+counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +57,33 @@ EXTRACTORS: Mapping[str, Extractor] = {
 
 def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, object]:
     """The columns of the extractors ``names``. ``pixels`` is uint8 H x W x 3; ``data`` the whole file."""
+    import numpy as np
+
     columns: dict[str, object] = {}
-    luma = luma_of(pixels)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    luma = luma_of(planes)
+    small = _at_analysis_size(luma)
     if "content" in names:
-        columns |= content(pixels, luma)
+        columns |= content(planes, luma, small)
     if "hash" in names:
-        columns |= {"phash": perceptual_hash(luma), "sha256": hashlib.sha256(data).hexdigest()}
+        columns |= {"phash": perceptual_hash(small), "sha256": hashlib.sha256(data).hexdigest()}
     return columns
 
 
-def luma_of(pixels: Array) -> Array:
-    """Luma of Rec. ITU-R BT.601, float32 H x W, 0..255."""
+def luma_of(planes: Array) -> Array:
+    """Luma of Rec. ITU-R BT.601 as uint8 H x W, with its weights in 256ths; ``planes`` is uint8 3 x H x W.
+
+    Whole numbers, here and below, because floating-point sums differ from one processor to the next.
+    """
     import numpy as np
 
-    luma: Array = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    red, green, blue = planes.astype(np.uint16)
+    luma: Array = ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)
     return luma
 
 
-def content(pixels: Array, luma: Array) -> dict[str, object]:
-    """The seven content columns.
+def content(planes: Array, luma: Array, small: Array) -> dict[str, object]:
+    """The seven content columns. ``planes`` is uint8 3 x H x W, ``luma`` uint8 H x W, ``small`` luma at analysis size.
 
     - ``brightness``: mean luma over 255, 0..1.
     - ``contrast``: root-mean-square contrast, the standard deviation of luma over 255, 0..0.5 (E. Peli, Contrast in
@@ -88,18 +97,17 @@ def content(pixels: Array, luma: Array) -> dict[str, object]:
     """
     import numpy as np
 
-    step = 2 if luma.size >= STRIDE_FROM else 1
-    planes = np.ascontiguousarray(pixels[::step, ::step].transpose(2, 0, 1)).reshape(3, -1)
-    values = planes.astype(np.float32)
+    step = max(1, round(math.sqrt(luma.size / ENOUGH)))
+    flat = np.ascontiguousarray(planes[:, ::step, ::step]).reshape(3, -1)
     mean, deviation, entropy = _luma_statistics(luma[::step, ::step])
     return {
         "brightness": _rounded(mean / 255),
         "contrast": _rounded(deviation / 255),
-        "sharpness": _rounded(sharpness(luma)),
+        "sharpness": _rounded(sharpness(small)),
         "entropy": _rounded(entropy),
-        "colorfulness": _rounded(_colorfulness(values)),
-        "mean_color": _hex(values.mean(axis=1)),
-        "dominant_colors": dominant(planes),
+        "colorfulness": _rounded(_colorfulness(flat)),
+        "mean_color": _hex(flat.sum(axis=1) / flat.shape[1]),
+        "dominant_colors": dominant(flat),
     }
 
 
@@ -107,42 +115,47 @@ def _luma_statistics(luma: Array) -> tuple[float, float, float]:
     """Mean, standard deviation and entropy in bits, all from the histogram of 256 bins."""
     import numpy as np
 
-    counts = np.bincount((luma + 0.5).astype(np.uint8).ravel(), minlength=256)
+    counts = np.bincount(luma.ravel(), minlength=256)
     shares, levels = counts / luma.size, np.arange(256)
-    mean = float(shares @ levels)
-    deviation = math.sqrt(max(0.0, float(shares @ (levels - mean) ** 2)))
+    mean = float((shares * levels).sum())
+    deviation = math.sqrt(float((shares * (levels - mean) ** 2).sum()))
     present = shares[counts > 0]
-    return mean, deviation, max(0.0, -float(present @ np.log2(present)))
+    return mean, deviation, abs(float((present * np.log2(present)).sum()))
+
+
+def _at_analysis_size(luma: Array) -> Array:
+    height, width = luma.shape
+    longer = max(height, width)
+    if longer <= ANALYSIS_SIDE:
+        return luma.astype("float64")
+    return averaged(luma, *(max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width)))
 
 
 def sharpness(luma: Array) -> float:
-    """The variance of the 4-neighbour Laplacian of luma, with the longer side averaged to 128 pixels; 0 and up.
+    """The variance of the 4-neighbour Laplacian of luma, whose longer side has been averaged to 128 pixels; 0 and up.
 
     J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000. At this size it tells a blurred
     picture from a sharp one as a viewer of a small picture would; it does not see what only the full size shows.
     """
-    height, width = luma.shape
-    longer = max(height, width)
-    if longer > ANALYSIS_SIDE:
-        sides = (max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width))
-        luma = averaged(luma, *sides)
     if min(luma.shape) < 3:
         return 0.0
     centre = luma[1:-1, 1:-1]
-    laplacian: Array = (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre).ravel()
-    mean = float(laplacian.sum()) / laplacian.size
-    return max(0.0, float(laplacian @ laplacian) / laplacian.size - mean * mean)
+    laplacian: Array = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
+    return float(laplacian.var())
 
 
-def _colorfulness(values: Array) -> float:
-    red, green, blue = values
-    red_green, yellow_blue = red - green, (red + green) * 0.5 - blue
-    means, squares = 0.0, 0.0
-    for opponent in (red_green, yellow_blue):
-        mean = float(opponent.sum()) / opponent.size
-        means += mean * mean
-        squares += max(0.0, float(opponent @ opponent) / opponent.size - mean * mean)
-    return math.sqrt(squares) + 0.3 * math.sqrt(means)
+def _colorfulness(planes: Array) -> float:
+    """From whole numbers: twice the yellow-blue opponent is red + green - 2 blue."""
+    import numpy as np
+
+    red, green, blue = planes.astype(np.int16)
+    means, variances = 0.0, 0.0
+    for opponent, unit in ((red - green, 1), (red + green - 2 * blue, 2)):
+        mean = int(opponent.sum(dtype=np.int64)) / opponent.size
+        squares = int((opponent.astype(np.int32) ** 2).sum(dtype=np.int64)) / opponent.size
+        means += (mean / unit) ** 2
+        variances += max(0.0, squares - mean * mean) / unit**2
+    return math.sqrt(variances) + 0.3 * math.sqrt(means)
 
 
 def dominant(planes: Array, most: int = 5) -> list[str]:
@@ -159,7 +172,8 @@ def dominant(planes: Array, most: int = 5) -> list[str]:
     counts = np.bincount(cells, minlength=512)
     order = np.argsort(-counts, kind="stable")[:most]
     chosen = [cell for cell in order if counts[cell] >= max(1, 0.01 * cells.size)]
-    return [_hex(planes[:, np.flatnonzero(cells == cell)].mean(axis=1)) for cell in chosen]
+    sums = np.stack([np.bincount(cells, weights=plane, minlength=512) for plane in planes])
+    return [_hex(sums[:, cell] / counts[cell]) for cell in chosen]
 
 
 def perceptual_hash(luma: Array) -> str:
@@ -179,9 +193,22 @@ def perceptual_hash(luma: Array) -> str:
 
 
 def averaged(luma: Array, height: int, width: int) -> Array:
-    """``luma`` resampled to ``height`` x ``width`` by the area that old and new pixels share."""
-    result: Array = _area_weights(luma.shape[0], height) @ luma @ _area_weights(luma.shape[1], width).T
-    return result
+    """``luma`` resampled to ``height`` x ``width``, float64, by the area that old and new pixels share."""
+    return _averaged_rows(_averaged_rows(luma, height).T, width).T
+
+
+def _averaged_rows(values: Array, count: int) -> Array:
+    """The integral of the rows, read at the new edges and differenced: exact, and independent of any matrix library."""
+    import numpy as np
+
+    size = values.shape[0]
+    integral = np.zeros((size + 1, values.shape[1]), dtype=np.int32 if values.dtype == np.uint8 else np.float64)
+    np.cumsum(values, axis=0, out=integral[1:])
+    edges = np.arange(count + 1) * (size / count)
+    whole = np.minimum(edges.astype(int), size - 1)
+    at_edges = integral[whole] + (edges - whole)[:, None] * (integral[whole + 1] - integral[whole])
+    rows: Array = np.diff(at_edges, axis=0) * (count / size)
+    return rows
 
 
 @lru_cache(maxsize=1)
@@ -189,19 +216,8 @@ def _cosines(size: int, count: int) -> Array:
     import numpy as np
 
     angles = np.pi * (2 * np.arange(size) + 1) * np.arange(count)[:, None] / (2 * size)
-    return np.cos(angles).astype(np.float32)
-
-
-@lru_cache(maxsize=64)
-def _area_weights(size: int, cells: int) -> Array:
-    """The matrix that averages ``size`` samples to ``cells``."""
-    import numpy as np
-
-    edges = np.linspace(0, size, cells + 1)
-    left, right = edges[:-1, None], edges[1:, None]
-    shared = np.minimum(right, np.arange(1, size + 1)) - np.maximum(left, np.arange(size))
-    weights: Array = (np.clip(shared, 0, None) * (cells / size)).astype(np.float32)
-    return weights
+    cosines: Array = np.cos(angles)
+    return cosines
 
 
 def _hex(colour: Array) -> str:
@@ -209,5 +225,5 @@ def _hex(colour: Array) -> str:
 
 
 def _rounded(value: float) -> float:
-    """Four decimals: single-precision sums differ beyond them from one processor's vector width to another's."""
-    return round(float(value), 4)
+    """Six decimals: what is beyond them is rounding."""
+    return round(float(value), 6)

@@ -13,4 +13,4 @@ def plan_scale(width: int, height: int, edits: Edits) -> str:
     '1/8'
     """
     eighths = jpeg_eighths(geometry_of(width, height, edits))
-    return {2: "1/4", 4: "1/2", 6: "3/4", 8: "1"}.get(eighths, f"{eighths}/8")
+    return {1: "1/8", 2: "1/4", 4: "1/2", 8: "1"}[eighths]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mrimage.image.colour import converted, source_profile
-from mrimage.image.decode import Picture, complaints, decode, to_array
+from mrimage.image.colour import converted, is_srgb, source_profile
+from mrimage.image.decode import Picture, complaints, from_array, jpeg_array, to_array
 from mrimage.image.edit import Opened, eight_bits, flattened, guard, resized, turned
-from mrimage.image.geometry import Box, Geometry, geometry_of
+from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
 from mrimage.types import Edits, Limits
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -32,15 +32,17 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     twice that: a JPEG as its scaled decode leaves it, anything else scaled to twice ``side``. Raises ImageError."""
     header = opened.header
     longer = max(header.width, header.height)
-    eighths = next((m for m in range(1, 8) if -(-longer * m // 8) >= side), 8)
+    eighths = next((m for m in EIGHTHS if -(-longer * m // 8) >= side), 8)
     if header.format != "jpeg" or header.model == "cmyk" or header.pixels * eighths * eighths > 64 * limits.max_pixels:
         return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
     wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
     stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
     guard(header, stored, eighths, limits)
     with complaints(opened.data, header):
-        image = turned(decode(opened.data, header, limits, eighths), opened.orientation)
-        return _srgb_array(image, opened)
+        pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
+        if header.model == "rgb" and opened.orientation == 1 and is_srgb(source_profile(header, opened.shot)):
+            return pixels
+        return _srgb_array(turned(from_array(pixels), opened.orientation), opened)
 
 
 def _srgb_array(image: Picture, opened: Opened) -> Pixels:
