@@ -5,45 +5,83 @@ The heavy libraries (DuckDB, Jinja2, vl-convert) are imported when a function is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
-    from mrimage.report.figures import Comparison, Summary
-    from mrimage.report.thumbnails import Thumbnail
+    import subprocess
 
-__all__ = ["Report", "build", "choose_thumbnails", "compare", "query", "warm"]
+    from mrimage.report.figures import Comparison, Summary
+    from mrimage.report.thumbnails import Shot, Thumbnail
+
+__all__ = ["Report", "build", "choose_thumbnails", "compare", "load", "notebook_html", "query", "warm"]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A finished report: ``html`` is report.html in UTF-8, ``summary`` is summary.json as plain data, and
-    ``figures`` is the same as dataclasses."""
+    """A finished report: ``html`` is report.html in UTF-8, ``summary`` is summary.json as plain data, ``figures`` is
+    the same as dataclasses, and ``shots`` are its pictures by uri."""
 
     html: bytes
     summary: dict[str, object]
     figures: Summary
+    shots: Mapping[str, Shot]
+
+    def write_pngs(self, folder: Path) -> list[Path]:
+        """Write the charts as pictures into ``folder``; returns their paths."""
+        from mrimage.report import export
+
+        return export.write_pngs(self.figures, folder)
+
+    def to_pdf(self) -> bytes:
+        """The report for paper. Raises UsageError when WeasyPrint (the extra ``pdf``) is missing."""
+        from mrimage.report import export
+
+        return export.to_pdf(self.figures, self.shots)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self.figures)
 
 
-def build(results: Path, facts: RunFacts, *, places: bool = False, against: Path | None = None) -> Report:
+def build(results: Path, facts: RunFacts | None = None, *, places: bool = False, against: Path | None = None) -> Report:
     """Make the report of the run whose tables are in the folder ``results``.
 
-    ``places`` adds a coarse map of GPS positions, ``against`` the folder of another run to compare with.
-    Nothing is decoded: pictures come from ``_run/thumbnails.parquet``, where there is one.
+    ``facts`` are read from ``_run/facts.json`` when they are not given. ``places`` adds a coarse map of GPS positions,
+    ``against`` is the folder of another run to compare with. Nothing is decoded: pictures come from
+    ``_run/thumbnails.parquet``, where there is one.
     """
     import msgspec
 
+    from mrimage.report.compare import compare_tables
+    from mrimage.report.facts import read_facts
     from mrimage.report.page import render
     from mrimage.report.summary import gather
     from mrimage.report.tables import open_tables
 
     with open_tables(results) as tables:
-        gathered = gather(tables, facts, places=places)
-    summary: dict[str, object] = msgspec.to_builtins(gathered.summary)
-    return Report(render(gathered.summary, gathered.shots), summary, gathered.summary)
+        gathered = gather(tables, facts or read_facts(results), places=places)
+        comparison = compare_tables(tables, against) if against else None
+    figures = replace(gathered.summary, comparison=comparison)
+    summary: dict[str, object] = msgspec.to_builtins(figures)
+    return Report(render(figures, gathered.shots), summary, figures, gathered.shots)
+
+
+def load(results: Path) -> Summary:
+    """The figures of a finished run, from its ``summary.json``. Raises SinkError when there is none."""
+    from mrimage.report.facts import read_summary
+
+    return read_summary(results)
+
+
+def notebook_html(figures: Summary) -> str:
+    """A run's totals, insights and charts as HTML, for a ``_repr_html_``."""
+    from mrimage.report import notebook
+
+    return notebook.to_html(figures)
 
 
 def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
@@ -56,7 +94,7 @@ def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
     return thumbnails.choose_thumbnails(results, limit)
 
 
-def warm() -> object:
+def warm() -> subprocess.Popen[bytes] | None:
     """Start making what the first report on a machine needs, in a process of its own; see ``bundle.warm``."""
     from mrimage.report import bundle
 
@@ -71,5 +109,7 @@ def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "ta
 
 
 def compare(results: Path, other: Path) -> Comparison:
-    """What changed from the run in ``other`` to the one in ``results``."""
-    raise NotImplementedError
+    """What changed from the run in the folder ``other`` to the one in ``results``."""
+    from mrimage.report import compare as comparison
+
+    return comparison.compare(results, other)

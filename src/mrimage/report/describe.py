@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections import Counter
 from collections.abc import Sequence
 
 from mrimage.report import text
@@ -74,7 +75,10 @@ def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
     x, y = "floor(log2(width) * 4)::INTEGER", "floor(log2(height) * 4)::INTEGER"
     cells = f"SELECT {x} AS x, {y} AS y, count(*) AS images FROM image WHERE width > 0 AND height > 0 GROUP BY ALL"
     grid = tables.rows(f"SELECT * FROM ({cells}) ORDER BY images DESC, x, y LIMIT {CELL_LIMIT}")
-    sql = "SELECT width, height, count(*) AS images FROM image WHERE width > 0 GROUP BY ALL ORDER BY images DESC, width, height"
+    sql = (
+        "SELECT width, height, count(*) AS images FROM image WHERE width > 0 "
+        "GROUP BY ALL ORDER BY images DESC, width, height"
+    )
     sizes = tables.rows(
         f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?", [COMMON_SIZES]
     )
@@ -109,7 +113,7 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
         "FROM image WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL ORDER BY images DESC, format LIMIT 12"
     )
     rows = tuple(Spread(text.cut(label, 40), images, *map(float, spread)) for label, images, spread in tables.rows(sql))
-    about = "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half, the mark the median."
+    about = "The line spans the 5th to 95th percentile of file size over pixels, the bar the middle half."
     return (Spreads("density_by_format", "Bits per pixel by format", about, sql, rows),) if rows else ()
 
 
@@ -117,12 +121,14 @@ def _swatches(tables: Tables) -> tuple[Swatch, ...]:
     """Dominant colours in cells of 32 levels per channel, most frequent first, then ordered as a rainbow."""
     if not tables.has("dominant_colors"):
         return ()
-    channels = [f"('0x' || substr(color, {start}, 2))::INTEGER // 32" for start in (2, 4, 6)]
-    sql = f"""SELECT {channels[0]} AS r, {channels[1]} AS g, {channels[2]} AS b, count(DISTINCT uri) AS images
-        FROM (SELECT uri, unnest(dominant_colors) AS color FROM image)
-        WHERE regexp_full_match(color, '#[0-9a-fA-F]{{6}}') GROUP BY ALL ORDER BY images DESC, r, g, b LIMIT {SWATCHES}"""
-    cells = [(tuple(level * 32 + 16 for level in row[:3]), row[3]) for row in tables.rows(sql)]
-    cells.sort(key=lambda cell: _rainbow(cell[0]))
+    cell = "color[2:2] || color[4:4] || color[6:6]"
+    sql = f"""SELECT cell, count(*) AS images FROM (SELECT unnest(list_distinct(list_transform(dominant_colors,
+        lambda color: CASE WHEN length(color) = 7 THEN lower({cell}) END))) AS cell FROM image)
+        WHERE regexp_full_match(cell, '[0-9a-f]{{3}}') GROUP BY cell"""
+    counted: Counter[tuple[int, ...]] = Counter()
+    for digits, images in tables.rows(sql):
+        counted[tuple(int(digit, 16) // 2 * 32 + 16 for digit in digits)] += images
+    cells = sorted(counted.most_common(SWATCHES), key=lambda cell: _rainbow(cell[0]))
     return tuple(Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images) for rgb, images in cells)
 
 
@@ -136,7 +142,8 @@ def _places(tables: Tables) -> tuple[Cell, ...]:
     step = PLACE_DEGREES
     found = tables.rows(
         f"SELECT floor(longitude / {step}) * {step}, floor(latitude / {step}) * {step}, count(*) FROM image "
-        "WHERE latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT ?",
+        "WHERE latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 "
+        "GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT ?",
         [CELL_LIMIT],
     )
     return tuple(Cell(x, x + step, y, y + step, images) for x, y, images in found)

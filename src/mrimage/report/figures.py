@@ -17,6 +17,10 @@ Level = Literal["good", "info", "notice", "warning"]
 """How much an insight matters: ``warning`` asks for a decision, ``good`` and ``info`` need none."""
 
 
+Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds"]
+"""What a total counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The whole run in numbers. ``pixels`` counts those of processed images, ``source_bytes`` all listed files;
@@ -341,7 +345,7 @@ class Change:
     """One number, then and now."""
 
     name: str
-    unit: Literal["images", "bytes", "pixels", "groups", "files", "seconds"]
+    unit: Unit
     before: float
     after: float
 

@@ -134,7 +134,8 @@ def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
                    abs(log2(pixels) - median(log2(pixels)) OVER w){light} AS distance
             FROM affordable JOIN member USING (uri) WINDOW w AS (PARTITION BY key)
         ), ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY key ORDER BY round(distance, 1), cost, uri) AS typical FROM measured
+            SELECT *, row_number() OVER (PARTITION BY key ORDER BY round(distance, 1), cost, uri) AS typical
+            FROM measured
         )
         SELECT key, uri, width, height, typical FROM ranked JOIN largest USING (key)
         QUALIFY row_number() OVER (PARTITION BY key ORDER BY typical > 1, chance, uri) <= {GROUP_PICTURES}

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mrimage.report import text
-from mrimage.report.charts import CHART, SECOND, THIRD, Chart, Spec, Table, base, distribution_chart
+from mrimage.report.charts import CHART, COUNT_AXIS, SECOND, THIRD, Chart, Spec, Table, base, distribution_chart
 from mrimage.report.figures import Bar, Distribution, Groups, Health
 
 TIMELINE_WORKERS = 24
+_SINCE = "Seconds since the first task"
 
 
 def health_charts(health: Health) -> tuple[Chart, ...]:
@@ -42,10 +43,10 @@ def _throughput(health: Health) -> Chart:
         {
             "mark": {"type": "bar", "binSpacing": 0},
             "encoding": {
-                "x": {"field": "start", "type": "quantitative", "bin": "binned", "title": "Seconds since the first task",
+                "x": {"field": "start", "type": "quantitative", "bin": "binned", "title": _SINCE,
                       "scale": {"nice": False}, "axis": {"grid": False}},
                 "x2": {"field": "end"},
-                "y": {"field": "images", "type": "quantitative", "title": "Images per second", "axis": {"format": "~s", "tickCount": 4}},
+                "y": {"field": "images", "type": "quantitative", "title": "Images per second", "axis": COUNT_AXIS},
                 "tooltip": [{"field": "start", "title": "From second", "format": ".1f"},
                             {"field": "images", "title": "Images per second", "format": ",.1f"},
                             {"field": "bytes", "title": "Bytes per second"}],
@@ -85,7 +86,7 @@ def _timeline(health: Health) -> Chart:
             "mark": {"type": "bar", "cornerRadius": 1, "strokeWidth": 2, "height": {"band": 0.8}},
             "encoding": {
                 "y": {"field": "worker", "type": "nominal", "sort": list(workers.values()), "title": None},
-                "x": {"field": "start", "type": "quantitative", "title": "Seconds since the first task", "axis": {"grid": False}},
+                "x": {"field": "start", "type": "quantitative", "title": _SINCE, "axis": {"grid": False}},
                 "x2": {"field": "end"},
                 "color": {"field": "phase", "type": "nominal", "title": None, "legend": {"orient": "top"},
                           "scale": {"domain": phases, "range": colors[: len(phases)]}},
@@ -104,8 +105,8 @@ def _timeline(health: Health) -> Chart:
     return Chart(
         name="tasks",
         title="Tasks over time",
-        about="One row for each worker, the busiest first; a marked border is a retry, a speculative attempt or a task of "
-        "at least twice its phase's median time." + cut,
+        about="One row for each worker, the busiest first; a marked border is a retry, a speculative attempt or "
+        "a task of at least twice its phase's median time." + cut,
         alt=f"Timeline of {text.plural(len(drawn), 'task')} on {text.plural(len(workers), 'worker')}.",
         spec=spec,
         rows=rows,

@@ -75,8 +75,8 @@ def _from_job(facts: RunFacts, health: Health) -> Iterator[Insight]:
         worst = health.stragglers[0]
         words = (
             f"{text.plural(len(health.stragglers), 'task')} took at least twice as long as the median of "
-            f"{'its' if len(health.stragglers) == 1 else 'their'} phase; the slowest ran {text.duration(worst.seconds)}, "
-            f"{worst.times_median:.1f} times the median."
+            f"{'its' if len(health.stragglers) == 1 else 'their'} phase; the slowest ran "
+            f"{text.duration(worst.seconds)}, {worst.times_median:.1f} times the median."
         )
         yield Insight("stragglers", "notice", words, "Tasks of at least a second and twice the phase's median.", "", 0)
 
@@ -86,7 +86,8 @@ def _duplicates(tables: Tables) -> Iterator[Insight]:
         return
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
-        "(SELECT count(*) AS n, any_value(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256 HAVING n > 1)"
+        "(SELECT count(*) AS n, any_value(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256)"
+        " WHERE n > 1"
     )
     if copies:
         words = (
@@ -110,7 +111,7 @@ def _lookalikes(tables: Tables) -> Iterator[Insight]:
         "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
     )[0]
     if alike:
-        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, though the bytes differ."
+        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, in other bytes."
         sql = (
             "SELECT phash, count(*) AS images, list(uri ORDER BY uri) AS uris FROM image WHERE phash IS NOT NULL "
             "GROUP BY phash HAVING count(DISTINCT sha256) > 1 ORDER BY images DESC, phash"
@@ -140,11 +141,11 @@ def _cameras(tables: Tables) -> Iterator[Insight]:
     if len(counted) < 2:
         return
     total, held = int(counted[0][1]), 0
-    for place, (images, _) in enumerate(counted, 1):
-        held += images
-        if held >= MOST * total:
-            break
-    else:
+    place = 0
+    while held < MOST * total and place < len(counted):
+        held += counted[place][0]
+        place += 1
+    if held < MOST * total:
         return
     words = f"{text.plural(place, 'camera accounts', 'cameras account')} for {text.percent(held / total)} of the "
     sql = "SELECT camera, count(*) AS images FROM image WHERE camera IS NOT NULL GROUP BY camera ORDER BY images DESC"
@@ -174,7 +175,9 @@ def _savings(tables: Tables) -> Iterator[Insight]:
             f"Converting the {text.plural(images, f'{name} file')} to {made} saves about {text.size(saved)} of "
             f"{text.size(size)}, measured on the {text.plural(sample, 'image')} that this run converted at full size."
         )
-        rule = "Output bytes over source bytes of the images whose output has the source's size, times all bytes of the format."
+        rule = (
+            "Output over source bytes of the images whose output has the source's size, times all bytes of the format."
+        )
         sql = f"SELECT uri, size, width, height FROM image WHERE format = '{name}' ORDER BY size DESC"
         yield Insight(f"savings_{name}", "notice", words, rule, sql, images)
 
@@ -186,15 +189,20 @@ def _outputs(tables: Tables) -> Iterator[Insight]:
     if not images:
         return
     if after and before > 1.05 * after:
-        words = f"The {text.plural(images, 'edited image')} take {text.size(after)}, {before / after:.1f} times less than before."
+        words = (
+            f"{text.plural(images, 'edited image takes', 'edited images take')} {text.size(after)}, "
+            f"{before / after:.1f} times less than before."
+        )
         sql = "SELECT uri, output, bytes FROM outputs WHERE uri IS NOT NULL ORDER BY bytes DESC"
         yield Insight("smaller", "good", words, "Bytes of the outputs against those of their sources.", sql, images)
     if tables.has("width", "height"):
         grown = "FROM outputs o JOIN image i USING (uri) WHERE o.width > i.width AND o.height > i.height"
         count = tables.row(f"SELECT count(*) {grown}")[0]
         if count:
-            words = f"{text.plural(count, 'image was', 'images were')} enlarged, which adds pixels but no detail; --no-enlarge keeps them."
-            sql = f"SELECT uri, i.width, i.height, o.width AS output_width, o.height AS output_height {grown} ORDER BY uri"
+            words = (
+                f"{text.plural(count, 'image was', 'images were')} enlarged, which adds no detail; see --no-enlarge."
+            )
+            sql = f"SELECT uri, i.width, i.height, o.width AS made_width, o.height AS made_height {grown} ORDER BY uri"
             yield Insight(
                 "enlarged", "notice", words, "Outputs that are wider and higher than their source.", sql, count
             )

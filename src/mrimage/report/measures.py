@@ -64,7 +64,8 @@ MEASURES: tuple[Measure, ...] = (
             ("size", "width", "height"), "nullif(8.0 * size / nullif(pixels, 0), 0)", "octave", "bit/px", 1.0, 2),
     Measure("bit_depth", "Bit depths", "Bits in one sample of one band.", ("bit_depth",), "bit_depth || ' bit'"),
     Measure("bands", "Bands and alpha", "Colour bands, and whether one more holds transparency.",
-            ("bands", "has_alpha"), "bands || CASE WHEN bands = 1 THEN ' band' ELSE ' bands' END || CASE WHEN has_alpha THEN ', alpha' ELSE '' END"),
+            ("bands", "has_alpha"),
+            "bands || CASE WHEN bands = 1 THEN ' band' ELSE ' bands' END || if(has_alpha, ', alpha', '')"),
     Measure("orientation", "EXIF orientation", "How the stored pixels must be turned; done already in widths, "
             "heights and outputs.", ("orientation",), _EXIF_TURNS),
     Measure("icc_profile", "ICC profiles", "The embedded profile's own name.", ("icc_profile",), "icc_profile"),
@@ -77,7 +78,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("software", "Software", "What wrote the file last, by its own word.", ("software",),
             "nullif(trim(software), '')"),
     Measure("taken_at", "Dates taken", "EXIF original date.", ("taken_at",), "taken_at", "time"),
-    Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",), "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
+    Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",),
+            "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
     Measure("focal_length", "Focal lengths", "In millimetres, of the lens itself.", ("focal_length",),
             "CASE WHEN focal_length > 0 THEN focal_length END", "octave", "mm", 25.0, 2),
     Measure("brightness", "Brightness", "Mean luma: 0 is black, 1 is white.", ("brightness",), "brightness", "linear"),
@@ -86,6 +88,7 @@ MEASURES: tuple[Measure, ...] = (
             "CASE WHEN sharpness > 0 THEN sharpness END", "decade"),
     Measure("entropy", "Entropy", "Of the luma histogram, 0 to 8 bits; low means flat graphics.", ("entropy",),
             "entropy", "linear"),
-    Measure("colorfulness", "Colourfulness", "0 is gray, over 80 is vivid.", ("colorfulness",), "colorfulness", "linear"),
+    Measure("colorfulness", "Colourfulness", "0 is gray, over 80 is vivid.", ("colorfulness",),
+            "colorfulness", "linear"),
 )  # fmt: skip
 """In the order of the page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -14,20 +15,17 @@ from importlib.resources import files
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mrimage.report import bundle, text
-from mrimage.report.charts import (
-    Chart,
-    dimensions_chart,
-    distribution_chart,
-    places_chart,
-    side_by_side_chart,
-    spreads_chart,
-)
+from mrimage.report.charts import Chart, distribution_chart
 from mrimage.report.figures import Distribution, Summary
 from mrimage.report.health_charts import groups_chart, health_charts
+from mrimage.report.maps import dimensions_chart, places_chart
+from mrimage.report.spans import side_by_side_chart, spreads_chart
 from mrimage.report.thumbnails import Shot
+
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
 
 FIRST_GROUPS = 25
 """Groups in the page before any script runs: on paper, and where scripts are off."""
@@ -151,6 +149,11 @@ def _query(sql: str, out: str) -> str:
     return f"mrimage query {shlex.quote(text.cut(out))} {shlex.quote(' '.join(sql.split()))}"
 
 
+def _with_options(sentence: str) -> Markup:
+    """A sentence with its command-line options set as code, so that no line breaks within one."""
+    return Markup(_OPTION.sub(r"<code>\1</code>", str(escape(sentence))))
+
+
 def _link(path: str) -> str:
     """A path below OUT as a relative link; the leading ``./`` keeps any name from being read as a scheme."""
     return "./" + quote(path)
@@ -185,6 +188,7 @@ def _environment() -> jinja2.Environment:
         duration=text.duration,
         plural=text.plural,
         cut=text.cut,
+        with_options=_with_options,
         when=_when,
         query=_query,
         relative=_link,

@@ -29,21 +29,17 @@ _EXTENSIONS = {
     "jpeg": "jpg jpeg jpe jfif mpo", "png": "png apng", "webp": "webp", "gif": "gif", "tiff": "tif tiff btf tf8",
     "bmp": "bmp dib",
 }  # fmt: skip
-_EXTENSION = "regexp_extract(lower(uri), '\\.([a-z0-9]{2,5})$', 1)"
 
 
 def _misnamed() -> str:
     """Names that claim one of the common formats and hold another."""
-    claims = " OR ".join(
-        f"format <> '{name}' AND {_EXTENSION} IN ({', '.join(repr(one) for one in extensions.split())})"
-        for name, extensions in _EXTENSIONS.items()
-    )
-    return f"({claims})"
+    claims = " ".join(f"WHEN '{one}' THEN '{name}'" for name, ones in _EXTENSIONS.items() for one in ones.split())
+    return f"CASE lower(split_part(uri, '.', -1)) {claims} END <> format"
 
 
 RULES: tuple[Rule, ...] = (
     Rule("located", "warning", ("latitude", "longitude"), "latitude IS NOT NULL",
-         "{images} say{s} where {they} {were} taken. Think before publishing; outputs leave GPS out unless --metadata keep.",
+         "{images} say{s} where {they} {were} taken. Mind that before publishing; outputs leave it out by default.",
          "EXIF has a GPS latitude."),
     Rule("flat", "warning", ("contrast",), "contrast < 0.01",
          "{images} {are} nearly one flat colour: perhaps failed exports or blank scans.",
@@ -53,7 +49,7 @@ RULES: tuple[Rule, ...] = (
          "The colour space is cmyk."),
     Rule("blurred", "notice", ("sharpness", "contrast"), f"sharpness < {BLURRED:g} AND contrast >= 0.05",
          "{images} {are} probably blurred.",
-         f"Variance of the Laplacian under {BLURRED:g} though there is contrast (standard deviation of luma of at least 5 %).",
+         f"Variance of the Laplacian under {BLURRED:g}, with a standard deviation of luma of at least 5 %.",
          "sharpness"),
     Rule("dark", "notice", ("brightness",), "brightness < 0.12", "{images} ({share}) {are} very dark.",
          "Mean luma under 12 % of its range.", "brightness"),
@@ -63,11 +59,11 @@ RULES: tuple[Rule, ...] = (
          "{images} {have} an extension of another format than {their} content.",
          "The name's extension is that of a common format, the bytes are of another."),
     Rule("turned", "notice", ("orientation",), "orientation BETWEEN 2 AND 8",
-         "{images} ({share}) {are} stored turned or mirrored: software that ignores EXIF shows them so. Outputs are upright.",
+         "{images} ({share}) {are} stored turned or mirrored, and shown so where EXIF is ignored; outputs are upright.",
          "EXIF orientation is 2 to 8."),
     Rule("wide_gamut", "notice", ("color_space",),
          "color_space IN ('adobe-rgb', 'display-p3', 'prophoto-rgb', 'rec2020', 'rgb-other')",
-         "{images} ({share}) {are} in another RGB than sRGB and look pale where profiles are ignored; --to srgb converts.",
+         "{images} ({share}) {are} in another RGB than sRGB, pale where profiles are ignored; --to srgb converts.",
          "The colour space is an RGB other than sRGB."),
     Rule("tiny", "notice", ("width", "height"), "least(width, height) < 64",
          "{images} ({share}) {are} under 64 pixels in width or height: icons or spacers perhaps.",

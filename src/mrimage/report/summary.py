@@ -67,7 +67,7 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
     summary = Summary(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
-        totals=_totals(tables, facts),
+        totals=count_totals(tables, facts),
         insights=find_insights(tables, facts, data, groups, health),
         data=data,
         groups=groups,
@@ -92,7 +92,8 @@ def _run(facts: RunFacts) -> Run:
     )
 
 
-def _totals(tables: Tables, facts: RunFacts) -> Totals:
+def count_totals(tables: Tables, facts: RunFacts) -> Totals:
+    """The totals of a run: what it says of itself, and the sums of its tables."""
     pixels = tables.row("SELECT coalesce(sum(pixels), 0)::BIGINT FROM image")[0]
     output_bytes = tables.row("SELECT coalesce(sum(bytes), 0)::BIGINT FROM outputs")[0]
     return Totals(
@@ -113,7 +114,8 @@ def _totals(tables: Tables, facts: RunFacts) -> Totals:
 
 def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot]) -> Groups:
     found = tables.rows(
-        """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0), count(*) OVER (), sum(images) OVER ()
+        """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0),
+            count(*) OVER (), sum(images) OVER ()
         FROM groups LEFT JOIN (SELECT key, count(*) AS files, sum(bytes) AS made FROM outputs GROUP BY key) USING (key)
         ORDER BY images DESC, key LIMIT ?""",
         [GROUP_LIMIT],

@@ -14,8 +14,9 @@ _COUNT_UNITS = ("", "k", "M", "G", "T", "P")
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
     """``text`` with control characters made visible, its middle left out where it is longer than ``limit``.
 
-    The end of a path tells more than its middle, so both ends stay. Lone surrogates (file names that are no
-    UTF-8) become U+FFFD, since no page can hold them.
+    The end of a path tells more than its middle, so both ends stay. Marks that turn the direction of the text around
+    them, which can make ``gpj.exe`` look like ``exe.jpg``, become visible; Arabic and Hebrew need none of them.
+    Lone surrogates (file names that are no UTF-8) become U+FFFD, since no page can hold them.
     """
     plain = str(text)
     if len(plain) > limit:
@@ -117,4 +118,6 @@ def _visible(char: str) -> str:
         return chr(0x2400 + code)
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
-    return "\u2421" if code == 0x7F else char
+    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
+        return "\u2426"
+    return "\u2421" if code == 0x7F or 0x80 <= code <= 0x9F else char

@@ -1,0 +1,42 @@
+"""Reads what a run wrote about itself: the facts for a report, and the figures of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from mrimage.errors import SinkError
+from mrimage.report.figures import Summary
+from mrimage.types import RunFacts
+
+FACTS = "_run/facts.json"
+
+
+SUMMARY = "summary.json"
+
+T = TypeVar("T")
+
+
+def read_facts(results: Path) -> RunFacts:
+    """The facts of the finished run in the folder ``results``.
+
+    Raises SinkError when there are none: the folder is not a run's, or its run has not finished.
+    """
+    return _read(results, FACTS, RunFacts)
+
+
+def read_summary(results: Path) -> Summary:
+    """The figures that the report of ``results`` wrote. Raises SinkError when there are none."""
+    return _read(results, SUMMARY, Summary)
+
+
+def _read(results: Path, name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode((results / name).read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SinkError(
+            f'Expected the results of a finished run in "{results}", but {name} cannot be read ({error}). '
+            "Run the job to its end first, or give its OUT."
+        ) from error

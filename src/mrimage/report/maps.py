@@ -1,0 +1,134 @@
+"""Charts over two axes: the heat map of dimensions, and the coarse map of places."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mrimage.report import text
+from mrimage.report.charts import Chart, Row, Spec, Table, base, zoom
+from mrimage.report.figures import Cell, Dimensions, NamedSize
+
+NAMED_LABELS = 5
+"""Exact sizes that get a ring and a label on the heat map."""
+
+
+def dimensions_chart(dimensions: Dimensions) -> Chart:
+    """A heat map of width by height on logarithmic axes, the usual sizes named."""
+    rows = tuple(
+        {"x": c.x, "x2": c.x2, "y": c.y, "y2": c.y2, "images": c.images,
+         "width": f"{c.x:.0f} to {c.x2:.0f} px", "height": f"{c.y:.0f} to {c.y2:.0f} px"}
+        for c in dimensions.cells
+    )  # fmt: skip
+    named = [
+        {"w": size.width, "h": size.height, "text": f"{size.width} × {size.height}", "n": size.images,
+         "name": size.name or "no usual name"}
+        for size in _apart(dimensions.common)
+    ]  # fmt: skip
+    first = dimensions.common[0] if dimensions.common else None
+    most = f" The most frequent size is {first.width} × {first.height}." if first else ""
+    return Chart(
+        name="dimensions",
+        title="Dimensions",
+        about="Width by height as displayed. Darker cells hold more images; rings mark exact sizes that many share. "
+        "Drag to move, Shift and wheel to zoom, double-click to reset.",
+        alt=f"Heat map of width by height: {text.plural(dimensions.distinct, 'distinct size')}.{most}",
+        spec=_heat_map(named, "Width (pixels)", "Height (pixels)"),
+        rows=rows,
+        table=Table(
+            ("Size", "Name", "Images"),
+            tuple((f"{s.width} × {s.height}", s.name, text.number(s.images)) for s in dimensions.common),
+            (False, False, True),
+        ),
+        sql=dimensions.sql,
+        wide=True,
+        groups=dimensions.groups,
+    )
+
+
+def places_chart(places: Sequence[Cell]) -> Chart:
+    """A coarse map: one square for each degree of longitude and latitude with images."""
+    rows = tuple({"x": c.x, "x2": c.x2, "y": c.y, "y2": c.y2, "images": c.images} for c in places)
+    axis: Spec = {"grid": True, "labelExpr": "format(datum.value, '~r') + '°'", "tickCount": 8}
+    scale: Spec = {"nice": False, "zero": False, "padding": 20}
+    x: Spec = {"type": "quantitative", "scale": scale, "axis": axis, "title": "Longitude"}
+    y: Spec = {**x, "title": "Latitude"}
+    view = {
+        "params": [zoom("x", "y")],
+        "mark": {"type": "rect", "clip": True},
+        "encoding": {
+            "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
+            "fillOpacity": {"field": "images", "type": "quantitative", "legend": None,
+                            "scale": {"type": "log", "range": [0.3, 1], "nice": False}},
+            "tooltip": [{"field": "y", "title": "Latitude from", "format": ".0f"},
+                        {"field": "x", "title": "Longitude from", "format": ".0f"},
+                        {"field": "images", "title": "Images", "format": ","}],
+        },
+    }  # fmt: skip
+    top = tuple((f"{c.y:.0f}°", f"{c.x:.0f}°", text.number(c.images)) for c in places[:20])
+    return Chart(
+        name="places",
+        title="Places",
+        about="GPS positions in cells of one degree, about 100 km: coarse on purpose.",
+        alt=f"Map of {text.plural(len(places), 'cell')} of one degree that hold images.",
+        spec=base(view, 320),
+        rows=rows,
+        table=Table(("Latitude from", "Longitude from", "Images"), top, (True, True, True)),
+        sql="SELECT floor(latitude) AS latitude, floor(longitude) AS longitude, count(*) AS images FROM image "
+        "WHERE latitude IS NOT NULL GROUP BY ALL ORDER BY images DESC",
+        wide=True,
+    )
+
+
+def _heat_map(named: Sequence[Row], x_title: str, y_title: str) -> Spec:
+    axis: Spec = {
+        "labelExpr": "format(datum.value, '~r')",
+        "grid": True,
+        "values": [2**power for power in range(0, 20)],
+    }
+    scale: Spec = {"type": "log", "base": 2, "nice": False, "padding": 18}
+    x: Spec = {"type": "quantitative", "scale": scale, "title": x_title, "axis": axis}
+    y: Spec = {**x, "title": y_title}
+    cells = {
+        "params": [zoom("x", "y")],
+        "transform": [{"filter": "datum.images > 0"}],
+        "mark": {"type": "rect", "clip": True},
+        "encoding": {
+            "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
+            "fillOpacity": {"field": "images", "type": "quantitative", "legend": None,
+                            "scale": {"type": "log", "range": [0.18, 1], "nice": False}},
+            "tooltip": [{"field": "width", "title": "Width"}, {"field": "height", "title": "Height"},
+                        {"field": "images", "title": "Images", "format": ","}],
+        },
+    }  # fmt: skip
+    at = {"x": {"field": "w", **x}, "y": {"field": "h", **y}}
+    tips = [
+        {"field": "text", "title": "Size"},
+        {"field": "name", "title": "Name"},
+        {"field": "n", "title": "Images", "format": ","},
+    ]
+    rings = {
+        "data": {"values": list(named)},
+        "mark": {"type": "point", "size": 60, "strokeWidth": 2, "color": "var(--ink)"},
+        "encoding": {**at, "tooltip": tips},
+    }
+    label: Spec = {"type": "text", "align": "right", "dx": -9, "dy": -8, "fontSize": 12, "fontWeight": 600}
+    halo: Spec = {"stroke": "var(--surface)", "strokeWidth": 3.5, "strokeJoin": "round", "opacity": 0.85}
+    names = [
+        {"data": {"values": list(named)}, "mark": {**label, **look}, "encoding": {**at, "text": {"field": "text"}}}
+        for look in (halo, {"color": "var(--ink)"})
+    ]
+    return base({"layer": [cells, rings, *names] if named else [cells]}, 360)
+
+
+def _apart(sizes: Sequence[NamedSize]) -> list[NamedSize]:
+    """The most frequent sizes whose labels do not cover each other."""
+    kept: list[NamedSize] = []
+    for size in sizes:
+        clear = all(
+            abs(math.log2(size.height / other.height)) > 0.45 or abs(math.log2(size.width / other.width)) > 2
+            for other in kept
+        )
+        if clear and len(kept) < NAMED_LABELS and size.images > 1:
+            kept.append(size)
+    return kept
