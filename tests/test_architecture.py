@@ -17,7 +17,7 @@ ORDER = (
     {"errors"},
     {"types"},
     {"storage", "guard"},
-    {"source", "image", "demo"},
+    {"source", "image", "demo", "functions"},
     {"job"},
     {"tables"},
     {"sink", "shuffle"},

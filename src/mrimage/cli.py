@@ -88,7 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help: str, handler: str
+    commands: argparse._SubParsersAction[Parser], name: str, help: str, handler: str
 ) -> argparse.ArgumentParser:
     def handle(options: argparse.Namespace) -> int:
         from mrimage import commands as handlers  # --help and bad usage need none of it
@@ -101,7 +101,7 @@ def _command(
     return parser
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = _command(commands, "run", "group the images of SOURCE and process each group into OUT", "run_job")
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("out", metavar="OUT")

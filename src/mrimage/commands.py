@@ -108,14 +108,17 @@ def show_doctor(options: argparse.Namespace) -> int:
 
     print(f"{'format':<10} {'read':<5} {'write':<6} by")
     for row in formats():
-        print(f"{row.name:<10} {_yes(row.read):<5} {_yes(row.write):<6} {row.missing or row.library}")
+        print(f"{row.format:<10} {_yes(row.read):<5} {_yes(row.write):<6} {row.reason or row.library}")
     print()
-    for what, module, extra in (
-        ("engine local", "mrimage", ""),
-        ("store file", "mrimage", ""),
+    for what, modules, remedy in (
+        ("engine local", (), ""),
+        ("engine spark", ("pyspark",), 'pip install "mrimage[spark]"'),
+        ("store file", (), ""),
+        ("store s3, gs, az", ("obstore",), 'pip install "mrimage[objects]"'),
+        ("store hdfs", ("hdfs_native",), 'pip install "mrimage[hdfs]"'),
     ):
-        there = find_spec(module) is not None
-        print(f"{what:<20} {'available' if there else f'missing: pip install mrimage[{extra}]'}")
+        there = all(find_spec(module) for module in modules)
+        print(f"{what:<18} {'available' if there else f'missing: {remedy}'}")
     return 0
 
 

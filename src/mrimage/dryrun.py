@@ -7,10 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.flow import How, check_apart, check_job, entries_of, require_images, split_limits
+from mrimage.flow import How, entries_of, require_images, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.job import Job, Plan
+from mrimage.mappers.mapping import check_job
 from mrimage.sink.inventory import Inventory
+from mrimage.sink.place import check_apart
 from mrimage.source import cut_splits, open_entry
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import Entry

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mrimage.errors import UsageError
+from mrimage.functions import describe_function
+from mrimage.storage.names import local_path, scheme
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ class Job:
     under the key that ``key`` names. ``edits`` make an image from each image, ``group`` names built-in group
     reducers, and ``extract`` names the columns that map computes. A Job with neither edits nor a reducer is a
     catalogue: it reads headers and decodes nothing. ``include``, ``exclude`` and ``all_files`` say which files
-    of the source are entries.
+    of the source are entries. Where several names may stand, one will do: ``key="camera"``.
     """
 
     map: Mapper | None = None
@@ -53,6 +56,12 @@ class Job:
     output: str = "files"
     shard_size: int = 256 << 20
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        for name in ("key", "extract", "group", "include", "exclude"):
+            given = getattr(self, name)
+            names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+            object.__setattr__(self, name, names)
 
     @property
     def needs_bytes(self) -> bool:
@@ -70,21 +79,27 @@ class Job:
         Functions are described by their name and a hash of their source, so that an edited mapper is a
         different job.
         """
-        facts = asdict(self)
-        for name in ("map", "reduce", "combine"):
-            facts[name] = _describe_function(facts[name])
+        facts = {name: value for name, value in vars(self).items() if name not in ("map", "reduce", "combine")}
+        facts |= {name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")}
+        facts["edits"] = asdict(self.edits) if self.edits else None
         limits = facts.pop("limits")
-        facts |= {name: limits[name] for name in ("max_pixels", "allow_truncated")}
-        return _plain(facts)
+        facts |= {name: getattr(limits, name) for name in ("max_pixels", "allow_truncated")}
+        # There and back, so that it is equal to what an earlier run has written down.
+        described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(facts))
+        return described
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places. Tasks get it whole; ``out`` and ``source`` are what the user wrote."""
+    """A job and its places, absolute. Tasks get it whole."""
 
     job: Job
     source: str
     out: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", absolute(self.source))
+        object.__setattr__(self, "out", absolute(self.out))
 
     def hash(self) -> str:
         """Names the job on its source: the same description is the same plan."""
@@ -92,18 +107,14 @@ class Plan:
         return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
-def _describe_function(function: Callable[..., object] | None) -> str | None:
-    if function is None:
-        return None
-    name = f"{getattr(function, '__module__', '?')}:{getattr(function, '__qualname__', type(function).__name__)}"
-    try:
-        text = inspect.getsource(function).encode()
-    except (OSError, TypeError):
-        code = getattr(function, "__code__", None)
-        text = code.co_code if code else repr(function).encode()
-    return f"{name} ({hashlib.blake2b(text, digest_size=4).hexdigest()})"
+def absolute(place: str) -> str:
+    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and ``file:///home/me/photos``.
 
-
-def _plain(facts: Mapping[str, object]) -> dict[str, object]:
-    plain: dict[str, object] = msgspec.to_builtins(dict(facts))
-    return plain
+    >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
+    ('/photos', 's3://bucket/photos')
+    """
+    if not place:
+        raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
+    if scheme(place) == "file":
+        return os.path.abspath(local_path(place))  # noqa: PTH100  # resolve() would follow links
+    return place if scheme(place) in ("http", "https") else place.rstrip("/")

@@ -126,7 +126,8 @@ def parse_bytes(option: str, value: object) -> int:
     match = re.fullmatch(r"(\d+)\s*([kKMGT]?)B?", str(value))
     if not match or int(match[1]) < 1:
         raise _expected(option, "a size, for example 256MB", value)
-    return int(match[1]) * 1000 ** " kMGT".index(match[2].replace("K", "k") or " ")
+    power = " kMGT".index(match[2].replace("K", "k") or " ")
+    return int(match[1]) * int(1000**power)
 
 
 def whole(low: int, high: int) -> Callable[[str, object], int]:

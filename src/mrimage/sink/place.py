@@ -108,13 +108,17 @@ def _description(plan: Plan) -> dict[str, object]:
 
 
 def _difference(earlier: dict[str, object], now: dict[str, object]) -> str:
-    """The options that differ, as text: ``key "camera" instead of "format"``."""
-    names = sorted(earlier.keys() | now.keys())
-    return ", ".join(
-        f"{name} {_show(now.get(name))} instead of {_show(earlier.get(name))}"
-        for name in names
-        if earlier.get(name) != now.get(name)
-    )
+    """The options that differ, as text: ``key ["camera"] instead of ["format"]``."""
+    told = []
+    for name in sorted(earlier.keys() | now.keys()):
+        before, after = earlier.get(name), now.get(name)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            told.append(_difference(before, after))
+        else:
+            told.append(f"{name} {_show(after)} instead of {_show(before)}")
+    return ", ".join(told)
 
 
 def _show(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,7 +30,7 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
         if _belongs(name, task):
             table = _read(store, name)
             gone = table if combined else table.filter(_among(table, uris))
-            removed += gone.column("output").to_pylist()
+            removed += [str(output) for output in gone.column("output").to_pylist()]
     delete_outputs(store, removed)
     if combined:
         committed.forget([task])
@@ -62,7 +63,7 @@ def _read(store: Store, name: str) -> pa.Table:
     return pq.read_table(io.BytesIO(store.read(name)))
 
 
-def _among(table: pa.Table, uris: list[str]) -> pa.ChunkedArray:
+def _among(table: pa.Table, uris: list[str]) -> Any:
     return pc.is_in(table.column("uri"), value_set=pa.array(uris, pa.string()))
 
 

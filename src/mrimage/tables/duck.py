@@ -16,7 +16,7 @@ MEMORY = "160MB"
 @contextmanager
 def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory database whose large intermediate results go to ``scratch``."""
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "threads": threads,
         "temp_directory": str(scratch / "duckdb"),

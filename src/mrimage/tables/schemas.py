@@ -20,80 +20,77 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
     list[str]: pa.list_(pa.string()),
 }
 
-LISTING = pa.schema([("uri", pa.string()), ("path", pa.string()), ("size", pa.int64()), ("version", pa.string())])
 
-KNOWN = pa.schema([("uri", pa.string()), ("size", pa.int64()), ("version", pa.string())])
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema(list(columns.items()))
+
+
+LISTING = _schema(uri=pa.string(), path=pa.string(), size=pa.int64(), version=pa.string())
+
+KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
 """What of a catalogue row says whether an entry is the one that was mapped."""
 
-RECORDS = pa.schema(
-    [
-        ("key", pa.string()),
-        ("uri", pa.string()),
-        ("seq", pa.int32()),
-        ("value", pa.binary()),
-        # Below: what the plan adds up per key, and what a reducer needs to read the very image that was mapped.
-        ("path", pa.string()),
-        ("size", pa.int64()),
-        ("version", pa.string()),
-        ("images", pa.int64()),
-        ("bytes", pa.int64()),
-        ("pixels", pa.int64()),
-        ("digest", pa.uint64()),
-    ]
+RECORDS = _schema(
+    key=pa.string(),
+    uri=pa.string(),
+    seq=pa.int32(),
+    value=pa.binary(),
+    # Below: what the plan adds up per key, and what a reducer needs to read the very image that was mapped.
+    path=pa.string(),
+    size=pa.int64(),
+    version=pa.string(),
+    images=pa.int64(),
+    bytes=pa.int64(),
+    pixels=pa.int64(),
+    digest=pa.uint64(),
 )
 
-OUTPUTS = pa.schema(
-    [
-        ("uri", pa.string()),
-        ("key", pa.string()),
-        ("output", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("bytes", pa.int64()),
-        ("sha256", pa.string()),
-    ]
+OUTPUTS = _schema(
+    uri=pa.string(),
+    key=pa.string(),
+    output=pa.string(),
+    width=pa.int32(),
+    height=pa.int32(),
+    bytes=pa.int64(),
+    sha256=pa.string(),
 )
 
-QUARANTINE = pa.schema(
-    [("uri", pa.string()), ("stage", pa.string()), ("reason", pa.string()), ("message", pa.string())]
+QUARANTINE = _schema(uri=pa.string(), stage=pa.string(), reason=pa.string(), message=pa.string())
+
+GROUPS = _schema(
+    key=pa.string(),
+    images=pa.int64(),
+    bytes=pa.int64(),
+    pixels=pa.int64(),
+    records=pa.int64(),
 )
 
-GROUPS = pa.schema(
-    [
-        ("key", pa.string()),
-        ("images", pa.int64()),
-        ("bytes", pa.int64()),
-        ("pixels", pa.int64()),
-        ("records", pa.int64()),
-    ]
-)
-
-WEIGHED = pa.schema(
-    [
-        ("key", pa.string()),
-        ("images", pa.int64()),
-        ("bytes", pa.int64()),
-        ("pixels", pa.int64()),
-        ("records", pa.int64()),
-        ("fingerprint", pa.string()),
-    ]
+WEIGHED = _schema(
+    key=pa.string(),
+    images=pa.int64(),
+    bytes=pa.int64(),
+    pixels=pa.int64(),
+    records=pa.int64(),
+    fingerprint=pa.string(),
 )
 """A key before it is reduced; the fingerprint names the content of its records."""
 
-DONE_GROUPS = pa.schema([("key", pa.string()), ("fingerprint", pa.string())])
+DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
 
-MEMBERS = pa.schema([("key", pa.string()), ("uri", pa.string())])
+MEMBERS = _schema(key=pa.string(), uri=pa.string())
 
-THUMBNAILS = pa.schema([("uri", pa.string()), ("width", pa.int32()), ("height", pa.int32()), ("jpeg", pa.binary())])
+THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary())
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
     """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
     hints = get_type_hints(Metadata)
-    header = [(field.name, _arrow_type(hints[field.name])) for field in dataclasses.fields(Metadata)]
-    features = [(column, _arrow_type(kind)) for name in extract for column, kind in EXTRACTORS[name].columns.items()]
-    entry = [("uri", pa.string()), ("size", pa.int64()), ("version", pa.string())]
-    return pa.schema([*entry, ("status", pa.string()), ("reason", pa.string()), *header, *features])
+    columns: dict[str, pa.DataType] = {"uri": pa.string(), "size": pa.int64(), "version": pa.string()}
+    columns |= {"status": pa.string(), "reason": pa.string()}
+    columns |= {field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)}
+    for name in extract:
+        columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
+    return _schema(**columns)
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
