@@ -51,7 +51,7 @@ SELECT format('/data/photos/{:02d}/IMG_{:07d}.{}', i % 40, i, suffix) AS uri,
     CASE WHEN camera = 'Apple iPhone 14' AND i % 2 = 0 THEN 2 + 9 * v END AS longitude,
     CASE WHEN i % 5 = 0 THEN 'GIMP 2.10' END AS software,
     least(0.98, greatest(0.02, 0.5 + 0.3 * (u + v - 1))) AS brightness, 0.08 + 0.25 * u AS contrast,
-    CASE WHEN i % 61 = 0 THEN 2 + 30 * u ELSE exp(5 + 3 * v) END AS sharpness, 7.6 - 3 * u * u AS entropy,
+    CASE WHEN i % 61 = 0 THEN 2 + 20 * u ELSE exp(6 + 3 * v) END AS sharpness, 7.6 - 3 * u * u AS entropy,
     CASE WHEN color_space = 'gray' THEN 0 ELSE 90 * v END AS colorfulness,
     format('#{:02x}{:02x}{:02x}', (255 * u)::INTEGER, (255 * v)::INTEGER, i % 256) AS mean_color,
     [format('#{:02x}{:02x}{:02x}', (255 * u)::INTEGER, (200 * v)::INTEGER, i % 256),
@@ -87,7 +87,9 @@ def fabricate(
     connection.execute("CREATE MACRO chance(x) AS (hash(x) >> 1)::BIGINT")
     connection.execute(f"CREATE TABLE made AS {_fill(CATALOGUE, rows)}")
     if groups != 6:
-        connection.execute(f"UPDATE made SET folder = 'group ' || lpad(((i * i * 31) % {groups})::VARCHAR, 5, '0')")
+        connection.execute(
+            f"UPDATE made SET folder = 'group ' || lpad(floor({groups} * power(chance(i * 23) % 100003 / 100003.0, 1.6))::INTEGER::VARCHAR, 5, '0')"
+        )
     if hostile:
         _poison(connection)
     _copy(

@@ -229,7 +229,7 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
             "encoding": {
                 "x": {"field": "low", "type": "temporal", "title": None, "scale": {"type": "utc"},
                       "axis": {"grid": False, "labelOverlap": "greedy", "labelSeparation": 10,
-                               "format": _date_format(distribution.bars)}},
+                               **_date_ticks(distribution.bars)}},
                 "x2": {"field": "high"},
                 "y": {"field": "images", "type": "quantitative", "title": f"{noun.capitalize()}s", "stack": None,
                       "axis": COUNT_AXIS},
@@ -241,9 +241,12 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
     )  # fmt: skip
 
 
-def _date_format(bars: Sequence[Bar]) -> str:
-    """Ticks need days only where the bars are days, and no month where they are years."""
-    return {4: "%Y", 7: "%b %Y"}.get(len(bars[0].label), "%-d %b %Y") if bars else "%Y"
+def _date_ticks(bars: Sequence[Bar]) -> Spec:
+    """Ticks name days only where the bars are days, and no month where they are years."""
+    length = len(bars[0].label) if bars else 0
+    if length == len("2024"):
+        return {"format": "%Y", "tickCount": {"interval": "year", "step": 1}}
+    return {"format": "%b %Y" if length == len("2024-01") else "%-d %b %Y"}
 
 
 def zoom(*axes: str) -> Spec:

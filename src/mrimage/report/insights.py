@@ -15,6 +15,9 @@ _ORDER = ("warning", "notice", "info", "good")
 MOST = 0.9
 """Cameras are counted until they account for this share."""
 
+SAMPLE = 3
+"""Images that a measured saving needs at least."""
+
 WASTEFUL = ("bmp", "tiff", "ppm", "tga")
 """Formats that are usually stored without compression."""
 
@@ -169,7 +172,7 @@ def _savings(tables: Tables) -> Iterator[Insight]:
     for name, made, sample, before, after in measured:
         images, size = tables.row("SELECT count(*), sum(size)::BIGINT FROM image WHERE format = ?", [name])
         saved = size * (1 - after / before)
-        if saved <= 0:
+        if saved <= 0 or sample < SAMPLE:
             continue
         words = (
             f"Converting the {text.plural(images, f'{name} file')} to {made} saves about {text.size(saved)} of "

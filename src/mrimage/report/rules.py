@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from mrimage.report.figures import Level
 
-BLURRED = 60.0
-"""Sharpness (variance of the Laplacian) under which an image with some contrast is probably blurred."""
+BLURRED = 0.06
+"""Variance of the Laplacian over variance of luma under which an image with some contrast is probably blurred.
+
+Measured on 17 sharp photographs and Gaussian blurs of them: none of the originals is under it, 1 of 16 blurred with a
+sigma of 0.5 % of the width, 11 of 14 at 1 %, and all at 2 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ RULES: tuple[Rule, ...] = (
     Rule("cmyk", "warning", ("color_space",), "color_space = 'cmyk'",
          "{images} {are} CMYK, which browsers and training code often show wrongly; --to srgb converts.",
          "The colour space is cmyk."),
-    Rule("blurred", "notice", ("sharpness", "contrast"), f"sharpness < {BLURRED:g} AND contrast >= 0.05",
-         "{images} {are} probably blurred.",
-         f"Variance of the Laplacian under {BLURRED:g}, with a standard deviation of luma of at least 5 %.",
+    Rule("blurred", "notice", ("sharpness", "contrast"), f"contrast >= 0.05 AND sharpness < {BLURRED:g} * power(255 * contrast, 2)",
+         "{images} {are} probably blurred, or smooth by design.",
+         f"Variance of the Laplacian under {BLURRED:g} times the variance of luma, where the latter is not small.",
          "sharpness"),
     Rule("dark", "notice", ("brightness",), "brightness < 0.12", "{images} ({share}) {are} very dark.",
          "Mean luma under 12 % of its range.", "brightness"),
