@@ -7,10 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.flow import How, entries_of, require_images, split_limits
+from mrimage.flow import How, entries_of, require_images, require_sense, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.job import Job, Plan
-from mrimage.mappers.mapping import check_job
 from mrimage.sink.inventory import Inventory
 from mrimage.sink.place import check_apart
 from mrimage.source import cut_splits, open_entry
@@ -23,7 +22,7 @@ SAMPLE = 100
 
 def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, str]]:
     """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
-    check_job(job)
+    require_sense(job)
     check_apart(source, out)
     plan = Plan(job, source, out)
     require_images(plan)

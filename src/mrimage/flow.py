@@ -16,12 +16,13 @@ import msgspec
 
 from mrimage.budget import Budget
 from mrimage.engine import Engine, Options, open_engine
-from mrimage.errors import AccountingError, NotFoundError, SourceError
+from mrimage.errors import AccountingError, NotFoundError, SourceError, UsageError
 from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import check_job
 from mrimage.progress import Progress, task_done, watch
+from mrimage.reducers import reducers_of
 from mrimage.results import exists, results_folder, write_facts, write_report
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.sink.inventory import Inventory
@@ -68,7 +69,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
 
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
-    check_job(job)
+    require_sense(job)
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out)
@@ -89,6 +90,17 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
         published = this.publish(weighed)
         this.draw_thumbnails()
         return this.report(published)
+
+
+def require_sense(job: Job) -> None:
+    """Raise UsageError for a job that names a key, an extractor or a reducer that does not exist."""
+    check_job(job)
+    reducers_of(job)
+    if job.combine and job.group:
+        raise UsageError(
+            "Expected a combiner beside the job's own reducer only: built-in group reducers see every image, and "
+            "a combiner merges them. Leave out --group or the combiner."
+        )
 
 
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:

@@ -57,7 +57,7 @@ def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
 def write_pending(weighed: Path, done: list[str], target: Path, scratch: Path) -> None:
     """Write ``target``: the rows of ``weighed`` whose key is not among ``done`` with the same fingerprint."""
     query = f"""
-        SELECT * FROM {read_parquet([str(weighed)], WEIGHED)} ANTI JOIN {read_parquet(done, DONE_GROUPS)}
+        SELECT w.* FROM {read_parquet([str(weighed)], WEIGHED)} w ANTI JOIN {read_parquet(done, DONE_GROUPS)} d
         USING (key, fingerprint) ORDER BY key"""
     _write(query, WEIGHED, target, scratch)
 
@@ -85,9 +85,9 @@ def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
 
 def sorted_records(parts: list[str], partition: Partition, pending: str | None, scratch: Path) -> Iterator[Record]:
     """The partition's records, sorted by key, image and number: out of core, streamed."""
-    only = f"SEMI JOIN {read_parquet([pending], WEIGHED)} USING (key)" if pending else ""
+    only = f"SEMI JOIN {read_parquet([pending], WEIGHED)} p USING (key)" if pending else ""
     query = f"""
-        SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} {only}
+        SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} r {only}
         WHERE key >= ? AND key <= ? ORDER BY key, uri, seq"""
     with connect(scratch) as connection:
         for batch in batches(connection, query, (partition.first, partition.last)):

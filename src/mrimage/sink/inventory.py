@@ -59,8 +59,8 @@ class Inventory:
             known = read_parquet(self._known, KNOWN).replace("hive_partitioning", "filename = true, hive_partitioning")
             query = f"""
                 SELECT filename, list(uri ORDER BY uri) FROM
-                (SELECT filename, uri, size, version FROM {known})
-                ANTI JOIN {self._listing} USING (uri, size, version) GROUP BY filename ORDER BY filename"""
+                (SELECT filename, uri, size, version FROM {known}) k
+                ANTI JOIN {self._listing} l USING (uri, size, version) GROUP BY filename ORDER BY filename"""
             return connection.execute(query).fetchall()
 
     @property
@@ -75,7 +75,7 @@ class Inventory:
         if not self._known:
             return self._listing
         known = f"(SELECT uri, size, version FROM {read_parquet(self._known, KNOWN)})"
-        return f"(SELECT * FROM {self._listing} ANTI JOIN {known} USING (uri, size, version))"
+        return f"(SELECT l.* FROM {self._listing} l ANTI JOIN {known} k USING (uri, size, version))"
 
     def _sum(self, table: str) -> tuple[int, int]:
         with connect(self._scratch) as connection:

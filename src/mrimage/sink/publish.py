@@ -102,9 +102,7 @@ class Publisher:
     def _outputs(self) -> str:
         mapped = f"SELECT {_names(OUTPUTS)} FROM {read_parquet(self._map['outputs'], OUTPUTS)}"
         current = f"SELECT key, fingerprint FROM {read_parquet([str(self._weighed)], WEIGHED)}"
-        reduced = (
-            f"SELECT DISTINCT {_names(OUTPUTS)} FROM {self._all_reduced} SEMI JOIN ({current}) USING (key, fingerprint)"
-        )
+        reduced = f"SELECT DISTINCT {_names(OUTPUTS)} FROM {self._all_reduced} r SEMI JOIN ({current}) w USING (key, fingerprint)"
         return f"({mapped} UNION ALL {reduced})"
 
     @property
@@ -116,8 +114,8 @@ class Publisher:
         task = "split_part(parse_filename(filename), '.', 1) AS task"
         return f"""(
             SELECT {_names(OUTPUTS)}, fingerprint
-            FROM (SELECT *, {task} FROM {_with_filename(outputs, OUTPUTS)})
-            JOIN (SELECT *, {task} FROM {_with_filename(groups, DONE_GROUPS)}) USING (task, key))"""
+            FROM (SELECT *, {task} FROM {_with_filename(outputs, OUTPUTS)}) o
+            JOIN (SELECT *, {task} FROM {_with_filename(groups, DONE_GROUPS)}) g USING (task, key))"""
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
         """Map's rows, with the images that failed in reduce marked, in files of bounded size."""

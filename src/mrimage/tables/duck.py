@@ -35,7 +35,8 @@ def read_parquet(paths: list[str], schema: pa.Schema) -> str:
         columns = ", ".join(f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema)
         return f"(SELECT {columns} WHERE false)"
     names = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return f"read_parquet([{names}], hive_partitioning = false)"
+    # In parentheses, because DuckDB takes the SEMI or ANTI of a join that follows a bare call for the table's alias.
+    return f"(FROM read_parquet([{names}], hive_partitioning = false))"
 
 
 def batches(

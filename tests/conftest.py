@@ -1,0 +1,37 @@
+"""Small images and runs that every folder of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Nine small sound images in three colour spaces and two folders, and one bad file of each simple kind."""
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    for number in range(4):
+        color = (40 * number, 255 - 40 * number, 90)
+        Image.new("RGB", (64, 48), color).save(folder / f"wide {number}.jpg", quality=95)
+        Image.new("L", (30, 40), 20 * number).save(folder / "trip" / f"tall-{number}.png")
+    Image.new("CMYK", (20, 20), (10, 20, 30, 0)).save(folder / "trip" / "ink.jpg")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("no image at all")
+    (folder / "README.txt").write_text("not an entry")
+    return folder
+
+
+@pytest.fixture
+def rows() -> Callable[[Path, str], list[dict[str, object]]]:
+    """Rows of a published table of OUT, by its name."""
+
+    def read(out: Path, table: str) -> list[dict[str, object]]:
+        path = out / table if table == "catalogue" else out / f"{table}.parquet"
+        return pq.read_table(path).to_pylist()
+
+    return read
