@@ -70,6 +70,8 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
+        environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         command = [sys.executable, "-m", module, str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
         return process, Connection(ours.detach())

@@ -14,6 +14,9 @@ from mrimage import tasks as tasks  # imported while the driver still lists, so 
 from mrimage.errors import JobError
 from mrimage.guard import die_with_parent, limit_memory
 
+OWN_MEMORY = 2 << 30
+"""Address space of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
+
 
 def main(descriptor: int) -> None:
     """Serve the driver on the socket ``descriptor`` until it hangs up.
@@ -33,7 +36,7 @@ def main(descriptor: int) -> None:
         if message[0] == "load":
             function, memory = cloudpickle.loads(message[1])
             if sys.platform == "linux":
-                limit_memory(memory)
+                limit_memory(memory + OWN_MEMORY)
             continue
         try:
             answer = "done", function(*message[1:])

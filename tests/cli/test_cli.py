@@ -1,0 +1,100 @@
+"""The command line: exit statuses, one-line errors, quiet and JSON output, the dry run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mrimage.cli import main
+
+QUICK = ["--workers", "1", "--no-thumbnails"]
+
+
+def test_a_run_with_quarantined_images_is_done(photos: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", str(photos), str(tmp_path / "out"), *QUICK]) == 0
+    told = capsys.readouterr()
+    assert "11 listed = 9 processed + 2 quarantined" in told.out
+    assert "map: " in told.err
+
+
+def test_quiet_prints_nothing_and_json_only_json(photos: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", str(photos), str(tmp_path / "quiet"), *QUICK, "--quiet"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
+    assert main(["run", str(photos), str(tmp_path / "json"), *QUICK, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "told"),
+    [
+        (["--key", "camra"], 2, 'Did you mean "camera"?'),
+        (["--resize", "512"], 2, "WIDTHxHEIGHT, for example 512x512"),
+        (["--format", "wepb"], 2, 'Did you mean "webp"?'),
+        (["--engine", "lokal"], 2, 'Did you mean "local"?'),
+        (["--quality", "101"], 2, "from 1 to 100"),
+        (["--max-failures", "many"], 2, "10 or 5%"),
+        (["--workers", "0"], 2, "from 1"),
+        (["--max-failures", "1"], 1, "max-failures"),
+        (["--no-such-option"], 2, "no-such-option"),
+    ],
+)
+def test_errors_are_one_line_with_their_status(
+    photos: Path, tmp_path: Path, capsys, options: list[str], status: int, told: str
+) -> None:
+    assert main(["run", str(photos), str(tmp_path / "out"), "--no-thumbnails", "--workers", "1", *options]) == status
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("mrimage: ")
+    assert told in error
+
+
+def test_a_dry_run_tells_and_writes_nothing(photos: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["run", str(photos), str(out), "--dry-run"]) == 0
+    assert "not decoded: headers only" in capsys.readouterr().out
+    assert main(["run", str(photos), str(out), "--dry-run", "--resize", "8x8"]) == 0
+    assert "decoded for edits" in capsys.readouterr().out
+    assert not out.exists()
+
+
+def test_a_job_from_toml(photos: Path, tmp_path: Path, capsys) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text('key = ["color_space"]\nresize = "9x9"\nfit = "stretch"\nformat = "png"\n')
+    assert main(["run", str(photos), str(tmp_path / "out"), "--job", str(job), *QUICK]) == 0
+    assert len(list((tmp_path / "out" / "images").rglob("*.png"))) == 9
+    job.write_text('kee = "camera"\n')
+    assert main(["run", str(photos), str(tmp_path / "out2"), "--job", str(job), *QUICK]) == 2
+    assert 'Did you mean "key"?' in capsys.readouterr().err
+
+
+def test_verify_report_query_and_inspect(photos: Path, tmp_path: Path, capsys) -> None:
+    out = str(tmp_path / "out")
+    main(["run", str(photos), out, *QUICK, "--resize", "9x9", "--quiet"])
+    assert main(["verify", out]) == 0
+    assert main(["report", out]) == 0
+    assert main(["query", out, "SELECT count(*) AS n FROM catalogue", "--format", "json"]) == 0
+    assert '"n":11' in capsys.readouterr().out.replace(" ", "")
+    assert main(["inspect", str(photos / "wide 0.jpg")]) == 0
+    assert "64" in capsys.readouterr().out
+    assert main(["inspect", str(photos / "text.jpg")]) == 1
+    next(Path(out).glob("images/*/*.jpg")).write_bytes(b"altered")
+    assert main(["verify", out]) == 1
+    assert "altered" in capsys.readouterr().out
+
+
+def test_retry_maps_what_was_mended(photos: Path, tmp_path: Path, capsys) -> None:
+    out = str(tmp_path / "out")
+    main(["run", str(photos), out, *QUICK, "--quiet"])
+    assert main(["retry", out, "--reason", "empty", "--workers", "1", "--no-thumbnails"]) == 0
+    told = capsys.readouterr()
+    assert "1 quarantined images will be tried again" in told.err
+    assert "9 processed + 2 quarantined" in told.out
+
+
+def test_doctor_lists_formats_engines_and_stores(capsys) -> None:
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert "jpeg" in told
+    assert "engine local" in told

@@ -1,0 +1,147 @@
+"""Images that take their process down, and runs that are killed: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mrimage as mr
+from mrimage.flow import How, run
+from mrimage.types import Limits
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(12):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def poison(kind: str):
+    def mapper(image: mr.Image):
+        if "05" in image.uri.rpartition("/")[2]:
+            if kind == "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if kind == "exit":
+                os._exit(3)
+            if kind == "sleep":
+                time.sleep(600)
+            if kind == "spin":
+                while True:
+                    pass
+            if kind == "memory":
+                hoard = []
+                while True:
+                    hoard.append(bytearray(64 << 20))
+        yield "all", None
+
+    return mapper
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("segfault", "crashed"),
+        ("exit", "crashed"),
+        ("sleep", "timed-out"),
+        ("spin", "timed-out"),
+        ("memory", "out-of-memory"),
+    ],
+)
+def test_a_poison_image_is_quarantined_and_the_rest_is_processed(
+    corpus: Path, tmp_path: Path, rows, kind: str, reason: str
+) -> None:
+    job = mr.Job(map=poison(kind), limits=Limits(deadline=1.5, memory=1 << 30))
+    summary = run(job, str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    assert (summary.processed, summary.quarantined) == (11, 1)
+    (row,) = rows(tmp_path / "out", "quarantine")
+    assert (str(row["uri"]).rpartition("/")[2], row["reason"]) == ("05.png", reason)
+
+
+def test_a_task_that_dies_is_told_in_its_report(corpus: Path, tmp_path: Path) -> None:
+    summary = run(mr.Job(map=poison("segfault")), str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    told = [error for task in summary.facts.tasks for error in task.errors]
+    assert told == ["its process was ended by SIGSEGV"]
+
+
+def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(60):
+        Image.new("RGB", (400, 300), (4 * number, 0, 0)).save(photos / f"{number:02}.jpg")
+    command = [sys.executable, "-m", "mrimage", "run", str(photos)]
+    options = ["--resize", "32x32", "--key", "format,year", "--group", "mean", "--no-thumbnails", "--workers", "2"]
+
+    def outputs(out: Path) -> dict[str, bytes]:
+        tops = [out / top for top in ("images", "groups", "catalogue")]
+        return {str(p.relative_to(out)): p.read_bytes() for top in tops for p in top.rglob("*") if p.is_file()}
+
+    subprocess.run([*command, str(tmp_path / "whole"), *options, "--quiet"], check=True)
+    out = tmp_path / "killed"
+    for delay in (0.3, 0.7, 1.1, 1.5):
+        process = subprocess.Popen([*command, str(out), *options, "--quiet"])
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, str(out), *options, "--quiet"], check=True)
+    assert outputs(out) == outputs(tmp_path / "whole")
+    left = [p.name for p in out.rglob("*") if p.name.startswith((".mrimage", "lock", "scratch"))]
+    assert left == []
+
+
+def test_a_second_run_at_the_same_time_is_refused(corpus: Path, tmp_path: Path) -> None:
+    from mrimage.errors import SinkError
+    from mrimage.sink.lock import locked
+    from mrimage.storage import open_store
+
+    with (
+        locked(open_store(str(tmp_path / "out"), create=True)),
+        pytest.raises(SinkError, match=f"process {os.getpid()}"),
+    ):
+        run(mr.Job(), str(corpus), str(tmp_path / "out"), How(workers=1))
+
+
+def test_an_image_that_vanishes_after_the_listing_is_quarantined(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mrimage.sink.inventory import Inventory
+
+    real = Inventory.to_map
+
+    def remove_first(self):
+        (corpus / "03.png").unlink()
+        Image.new("RGB", (77, 77)).save(corpus / "04.png")
+        yield from real(self)
+
+    monkeypatch.setattr(Inventory, "to_map", remove_first)
+    summary = run(mr.Job(), str(corpus), str(tmp_path / "out"), How(workers=1, thumbnails=False))
+    assert summary.failures == {"changed": 1, "vanished": 1}
+
+
+def test_a_straggler_is_raced_and_the_output_is_the_same(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(40):
+        Image.effect_noise((1100, 1100), 90).save(photos / f"{number:02}.png")  # a split is cut after 8 MB
+    marker = tmp_path / "first-attempt"
+
+    def slow_once(image: mr.Image):
+        if image.uri.endswith("39.png") and not marker.exists():
+            marker.touch()
+            time.sleep(30)
+        yield "all", None
+
+    begun = time.monotonic()
+    summary = run(mr.Job(map=slow_once), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    assert any(task.speculative for task in summary.facts.tasks)
+    assert time.monotonic() - begun < 30
+    assert summary.processed == 40
