@@ -131,7 +131,7 @@ def test_a_reducer_that_raises_fails_the_job_and_names_the_key(photos: Path, tmp
         raise ValueError("on purpose")
         yield
 
-    with pytest.raises(JobError, match="failed on key '64x48'|failed on key '20x20'|failed on key '30x40'"):
+    with pytest.raises(JobError, match="failed on key '20x20'"):
         run(mr.Job(reduce=broken), str(photos), str(tmp_path / "out"), HERE)
 
 
@@ -278,16 +278,55 @@ def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(photos: Path,
 def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(mr.Job(extract=("content", "hash")), str(photos), str(out), HERE)
-    assert (
-        pq.read_table(out / "catalogue").column_names
-        == (
-            "uri size version status reason format width height bands bit_depth color_space has_alpha icc_profile frames "
-            "orientation progressive dpi camera_make camera lens taken_at iso exposure_time f_number focal_length latitude "
-            "longitude software brightness contrast sharpness entropy colorfulness mean_color dominant_colors phash sha256"
-        ).split()
-    )
+    assert pq.read_table(out / "catalogue").column_names == [
+        "uri",
+        "size",
+        "version",
+        "status",
+        "reason",
+        "format",
+        "width",
+        "height",
+        "bands",
+        "bit_depth",
+        "color_space",
+        "has_alpha",
+        "icc_profile",
+        "frames",
+        "orientation",
+        "progressive",
+        "dpi",
+        "camera_make",
+        "camera",
+        "lens",
+        "taken_at",
+        "iso",
+        "exposure_time",
+        "f_number",
+        "focal_length",
+        "latitude",
+        "longitude",
+        "software",
+        "brightness",
+        "contrast",
+        "sharpness",
+        "entropy",
+        "colorfulness",
+        "mean_color",
+        "dominant_colors",
+        "phash",
+        "sha256",
+    ]
     assert pq.read_table(out / "groups.parquet").column_names[:4] == ["key", "images", "bytes", "pixels"]
-    assert pq.read_table(out / "outputs.parquet").column_names == "uri key output width height bytes sha256".split()
+    assert pq.read_table(out / "outputs.parquet").column_names == [
+        "uri",
+        "key",
+        "output",
+        "width",
+        "height",
+        "bytes",
+        "sha256",
+    ]
     assert pq.read_table(out / "quarantine.parquet").column_names == ["uri", "stage", "reason", "message"]
     assert json.loads((out / "summary.json").read_text())
     assert (out / "report.html").read_text().lstrip().startswith("<!doctype html>")

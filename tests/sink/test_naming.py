@@ -1,0 +1,57 @@
+"""Output names: injective, safe on every file system, bounded."""
+
+from __future__ import annotations
+
+import posixpath
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mrimage.sink.naming import component, group_path, image_name, image_path
+
+part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
+    lambda text: text not in {".", ".."}
+)
+path = st.lists(part, min_size=1, max_size=3).map("/".join)
+key = st.text(max_size=40)
+extension = st.sampled_from(["jpg", "png", "webp", "avif", "tiff"])
+
+
+@given(st.lists(path, min_size=2, max_size=6, unique=True), extension)
+@example(["a.jpg", "a.png"], "webp")
+@example(["a.png", "a~png.webp", "a%7Epng.webp"], "webp")
+@example(["x.jpg", "x.jpg/y.jpg"], "jpg")
+def test_two_sources_never_share_a_name(paths: list[str], ending: str) -> None:
+    names = [image_name(path, ending) for path in paths]
+    assert len(set(names)) == len(names)
+    folders = {folder for name in names for folder in _parents(name)}
+    assert not folders & set(names), "a file would have to be a folder too"
+
+
+@given(st.lists(key, min_size=2, max_size=6, unique=True))
+def test_two_keys_never_share_a_folder(keys: list[str]) -> None:
+    assert len({component(key) for key in keys}) == len(keys)
+
+
+@given(key, path, extension)
+@example("../../etc", "../../passwd", "png")
+@example("", "-rf", "png")
+@example("k", "a" * 300 + "/" + "b" * 300 + ".jpg", "webp")
+def test_every_component_is_safe_and_bounded(key: str, path: str, ending: str) -> None:
+    for name in (image_path(key, path, ending), group_path(key, path)):
+        assert posixpath.normpath(name) == name
+        for piece in name.split("/"):
+            assert piece not in {"", ".", ".."}
+            assert not piece.startswith((".", "-", " "))
+            assert len(piece.encode()) <= 250
+            assert not any(char in piece for char in '<>:"|?*\\\n\r\t\0')
+
+
+def test_a_name_that_needs_no_change_is_kept() -> None:
+    assert image_name("summer/IMG 0001.JPG", "jpg") == "summer/IMG 0001.JPG"
+    assert image_name("fotos/ñandú.png", "png") == "fotos/ñandú.png"
+
+
+def _parents(name: str) -> list[str]:
+    pieces = name.split("/")
+    return ["/".join(pieces[:end]) for end in range(1, len(pieces))]
