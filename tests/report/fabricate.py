@@ -147,7 +147,8 @@ def _poison(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, path: Path, sql: str) -> None:
-    connection.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"COPY ({sql}) TO '{quoted}' (FORMAT parquet)")
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> RunFacts:

@@ -56,7 +56,7 @@ def build(results: Path, facts: RunFacts | None = None, *, places: bool = False,
     """
     import msgspec
 
-    from mrimage.report.compare import compare_tables
+    from mrimage.report.comparison import compare_tables
     from mrimage.report.facts import read_facts
     from mrimage.report.page import render
     from mrimage.report.summary import gather
@@ -110,6 +110,6 @@ def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "ta
 
 def compare(results: Path, other: Path) -> Comparison:
     """What changed from the run in the folder ``other`` to the one in ``results``."""
-    from mrimage.report import compare as comparison
+    from mrimage.report import comparison
 
     return comparison.compare(results, other)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrimage.report import text
-from mrimage.report.figures import Bar, Distribution
+from mrimage.report.data_figures import Bar, Distribution
 
 Spec = dict[str, Any]
 Row = dict[str, Any]
@@ -107,6 +107,7 @@ def base(view: Spec, height: int = CHART_HEIGHT) -> Spec:
 
 CONFIG: Spec = {
     "aria": False,
+    "mark": {"aria": False},
     "font": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
     "view": {"stroke": None},
     "bar": {"color": CHART},

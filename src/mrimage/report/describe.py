@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mrimage.report import text
+from mrimage.report.data_figures import Cell, Data, Dimensions, NamedSize, Spread, Spreads, Swatch
 from mrimage.report.distributions import count_all
-from mrimage.report.figures import Cell, Data, Dimensions, NamedSize, Spread, Spreads, Swatch
 from mrimage.report.tables import Tables
 
 FILTER_LIMIT = 24

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mrimage.report import text
-from mrimage.report.figures import Bar, Distribution
+from mrimage.report.data_figures import Bar, Distribution
 from mrimage.report.measures import MEASURES, Measure
 from mrimage.report.tables import Tables
 

@@ -7,8 +7,11 @@ Texts that come from a source (names, keys, EXIF) are cut to a bounded length an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from mrimage.report.data_figures import Data
+from mrimage.report.job_figures import Health, Run
 
 SCHEMA_VERSION = 1
 """Rises when a field of ``summary.json`` changes its meaning or goes away; new fields do not raise it."""
@@ -50,111 +53,6 @@ class Insight:
     rule: str
     sql: str
     images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar of a distribution: a value, or a range ``low`` (inclusive) to ``high`` (exclusive) of one."""
-
-    label: str
-    images: int
-    bytes: int
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """How many images have which value. ``missing`` have none; ``folded`` values beyond the most frequent are
-    summed up in a bar "other"; ``groups`` maps a key to its counts, one for each bar, for the largest groups."""
-
-    name: str
-    title: str
-    kind: Literal["category", "histogram", "timeline"]
-    about: str
-    sql: str
-    bars: tuple[Bar, ...]
-    missing: int = 0
-    folded: int = 0
-    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Images in one cell of a two-dimensional count: ``x`` and ``y`` to ``x2`` and ``y2``, exclusive."""
-
-    x: float
-    x2: float
-    y: float
-    y2: float
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSize:
-    """An exact size in pixels that many images share; ``name`` is its usual name, or ""."""
-
-    width: int
-    height: int
-    name: str
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Dimensions:
-    """Width by height: counts on a logarithmic grid, and the most frequent exact sizes."""
-
-    cells: tuple[Cell, ...]
-    common: tuple[NamedSize, ...]
-    distinct: int
-    sql: str
-    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """How a number is spread within one label: its 5th, 25th, 50th, 75th and 95th percentile."""
-
-    label: str
-    images: int
-    p5: float
-    p25: float
-    median: float
-    p75: float
-    p95: float
-
-
-@dataclass(frozen=True, slots=True)
-class Spreads:
-    """The spread of one number over the labels of another column."""
-
-    name: str
-    title: str
-    about: str
-    sql: str
-    rows: tuple[Spread, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Swatch:
-    """A colour (``#rrggbb``, the middle of its cell) and the images in which it is dominant."""
-
-    color: str
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """What is in the pile. ``filters`` are the keys that charts can be narrowed to; ``places`` is only there when
-    asked for."""
-
-    distributions: tuple[Distribution, ...]
-    dimensions: Dimensions | None
-    spreads: tuple[Spreads, ...]
-    swatches: tuple[Swatch, ...]
-    filters: tuple[str, ...]
-    places: tuple[Cell, ...] | None
-    located: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,100 +142,6 @@ class Quarantine:
     images: int
     reasons: tuple[Reason, ...]
     sql: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase. ``task_seconds`` adds up its tasks, ``parallelism`` is that over the wall time."""
-
-    name: str
-    seconds: float
-    tasks: int
-    images: int
-    bytes: int
-    images_per_second: float
-    task_seconds: float
-    parallelism: float
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's."""
-
-    task: str
-    phase: str
-    start: float
-    seconds: float
-    images: int
-    bytes: int
-    worker: str
-    attempts: int
-    speculative: bool
-    times_median: float
-    errors: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What all workers did per second in one slice of time, ``start`` in seconds since the first task's."""
-
-    start: float
-    seconds: float
-    images_per_second: float
-    bytes_per_second: float
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """One worker process: its share of the work and its peak of resident memory."""
-
-    worker: str
-    tasks: int
-    images: int
-    busy_seconds: float
-    peak_memory: int
-
-
-@dataclass(frozen=True, slots=True)
-class Skew:
-    """Largest over mean number of images: of the keys, and of the reduce tasks that the plan made of them."""
-
-    keys: float
-    tasks: float
-    reduce_tasks: int
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the job itself did. ``timeline`` is cut to the longest tasks when there are too many to draw."""
-
-    phases: tuple[Phase, ...]
-    throughput: tuple[Moment, ...]
-    durations: tuple[Distribution, ...]
-    timeline: tuple[Task, ...]
-    stragglers: tuple[Task, ...]
-    troubled: tuple[Task, ...]
-    workers: tuple[Worker, ...]
-    tasks: int
-    retries: int
-    speculative: int
-    peak_memory: int
-    skew: Skew | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What was run, so that it can be run again. ``started`` is in seconds since the epoch."""
-
-    source: str
-    out: str
-    command: str
-    job: Mapping[str, object]
-    engine: str
-    workers: int
-    plan_hash: str
-    versions: Mapping[str, str]
-    started: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from mrimage.report import text
-from mrimage.report.figures import Bar, Distribution, Group, Health, Moment, Phase, Skew, Task, Worker
+from mrimage.report.data_figures import Bar, Distribution
+from mrimage.report.figures import Group
+from mrimage.report.job_figures import Health, Moment, Phase, Skew, Task, Worker
 from mrimage.types import RunFacts, TaskReport
 
 TIMELINE_LIMIT = 400

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from mrimage.report import text
 from mrimage.report.charts import CHART, COUNT_AXIS, SECOND, THIRD, Chart, Spec, Table, base, distribution_chart
-from mrimage.report.figures import Bar, Distribution, Groups, Health
+from mrimage.report.data_figures import Bar, Distribution
+from mrimage.report.figures import Groups
+from mrimage.report.job_figures import Health
 
 TIMELINE_WORKERS = 24
 _SINCE = "Seconds since the first task"

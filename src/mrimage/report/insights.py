@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mrimage.report import text
-from mrimage.report.figures import Data, Groups, Health, Insight
+from mrimage.report.data_figures import Data
+from mrimage.report.figures import Groups, Insight
+from mrimage.report.job_figures import Health
 from mrimage.report.rules import RULES, Rule
 from mrimage.report.tables import Tables
 from mrimage.types import RunFacts

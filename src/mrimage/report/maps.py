@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mrimage.report import text
 from mrimage.report.charts import Chart, Row, Spec, Table, base, zoom
-from mrimage.report.figures import Cell, Dimensions, NamedSize
+from mrimage.report.data_figures import Cell, Dimensions, NamedSize
 
 NAMED_LABELS = 5
 """Exact sizes that get a ring and a label on the heat map."""

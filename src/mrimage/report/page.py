@@ -19,7 +19,8 @@ from markupsafe import Markup, escape
 
 from mrimage.report import bundle, text
 from mrimage.report.charts import Chart, distribution_chart
-from mrimage.report.figures import Distribution, Summary
+from mrimage.report.data_figures import Distribution
+from mrimage.report.figures import Summary
 from mrimage.report.health_charts import groups_chart, health_charts
 from mrimage.report.maps import dimensions_chart, places_chart
 from mrimage.report.spans import side_by_side_chart, spreads_chart

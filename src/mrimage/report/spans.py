@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mrimage.report import text
 from mrimage.report.charts import BAR_STEP, CHART, COUNT_AXIS, PLAIN_LABEL, SECOND, Chart, Spec, Table, base
-from mrimage.report.figures import SideBySide, Spreads
+from mrimage.report.data_figures import Spreads
+from mrimage.report.figures import SideBySide
 
 
 def spreads_chart(spreads: Spreads) -> Chart:

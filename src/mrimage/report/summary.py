@@ -8,19 +8,10 @@ from dataclasses import dataclass
 from mrimage.errors import REASONS
 from mrimage.report import galleries, text
 from mrimage.report.describe import describe
-from mrimage.report.figures import (
-    SCHEMA_VERSION,
-    Casualty,
-    Group,
-    Groups,
-    Quarantine,
-    Reason,
-    Run,
-    Summary,
-    Totals,
-)
+from mrimage.report.figures import SCHEMA_VERSION, Casualty, Group, Groups, Quarantine, Reason, Summary, Totals
 from mrimage.report.health import examine
 from mrimage.report.insights import find_insights
+from mrimage.report.job_figures import Run
 from mrimage.report.tables import Tables
 from mrimage.report.thumbnails import Shot, read_thumbnails
 from mrimage.types import RunFacts

@@ -7,9 +7,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from mrimage.report import text
+from mrimage.report.data_figures import Distribution
 from mrimage.report.distributions import OTHER, count_all
 from mrimage.report.facts import read_facts
-from mrimage.report.figures import Change, Comparison, Distribution, Moved, SideBySide, Totals, Unit
+from mrimage.report.figures import Change, Comparison, Moved, SideBySide, Totals, Unit
 from mrimage.report.summary import count_totals
 from mrimage.report.tables import Tables, open_tables
 

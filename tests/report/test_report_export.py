@@ -1,0 +1,72 @@
+"""The report on paper, its charts as pictures, in a notebook, and the script that is kept between runs."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mrimage import report
+from mrimage.errors import UsageError
+from mrimage.report import bundle, export
+
+
+def test_every_chart_becomes_a_picture_with_something_on_it(plain: Path, tmp_path: Path) -> None:
+    paths = report.build(plain).write_pngs(tmp_path / "charts")
+    assert {"format.png", "dimensions.png", "groups.png", "throughput.png"} <= {path.name for path in paths}
+    for path in paths:
+        with Image.open(path) as picture:
+            colors = picture.convert("RGB").getcolors(1 << 24) or []
+        assert any(abs(r - 15) + abs(g - 122) + abs(b - 128) < 200 for _, (r, g, b) in colors), path.name
+
+
+def test_a_pdf_has_pages_and_needs_no_browser(made: report.Report) -> None:
+    pytest.importorskip("weasyprint", reason="WeasyPrint (the extra pdf) is not installed")
+    assert made.to_pdf().startswith(b"%PDF-")
+
+
+def test_a_pdf_without_weasyprint_says_what_to_install(made: report.Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> object:
+        raise ImportError(name)
+
+    monkeypatch.setattr(export, "import_module", refuse)
+    with pytest.raises(UsageError, match=r'pip install "mrimage\[pdf\]"'):
+        made.to_pdf()
+
+
+def test_a_notebook_shows_totals_and_charts_without_running_names(made: report.Report) -> None:
+    shown = made._repr_html_()
+    assert "processed" in shown
+    assert shown.count("data:image/svg+xml") >= 5
+    assert "<script" not in shown
+
+
+def test_the_script_is_made_once_and_a_broken_one_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = bundle.load()
+    assert bundle.cache_path().read_text() == made
+    assert bundle.warm() is None
+    bundle.cache_path().write_text(made[: len(made) // 2])
+    assert bundle.load() == made
+    assert [path.name for path in bundle.cache_path().parent.iterdir()] == [bundle.cache_path().name]
+
+
+def test_a_home_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert bundle.END_MARK in bundle.load()
+
+
+def test_the_same_tables_give_the_same_page(plain: Path) -> None:
+    assert report.build(plain).html == report.build(plain).html
+
+
+def test_thumbnails_are_in_the_page_as_they_were_made(made: report.Report) -> None:
+    assert made.shots
+    shot = next(iter(made.shots.values()))
+    assert shot.source.encode() in made.html
+    assert io.BytesIO(made.html).read(200).lstrip().startswith(b"<!doctype html>")

@@ -1,0 +1,224 @@
+"""The figures: they add up, their queries answer what they say, and they come from whatever tables there are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import msgspec
+import pytest
+from fabricate import fabricate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrimage import report
+from mrimage.errors import SinkError, UsageError
+from mrimage.report import text
+from mrimage.report.distributions import nice_step
+from mrimage.report.figures import Summary
+from mrimage.report.galleries import MAX_COST
+from mrimage.report.tables import open_tables
+
+
+def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:
+    processed = made.figures.totals.processed
+    for distribution in made.figures.data.distributions:
+        assert sum(bar.images for bar in distribution.bars) + distribution.missing == processed, distribution.name
+
+
+def test_the_counts_of_a_group_add_up_to_its_images(plain: Path) -> None:
+    figures = report.build(plain).figures
+    sizes = {group.key: group.images for group in figures.groups.rows}
+    formats = figures.data.distributions[0]
+    assert formats.name == "format"
+    assert len(formats.groups) > 10
+    assert {key: sum(counts) for key, counts in formats.groups.items()} == {key: sizes[key] for key in formats.groups}
+
+
+def test_each_insight_on_images_has_a_query_that_lists_them(made: report.Report, hostile: Path) -> None:
+    checked = set()
+    for insight in made.figures.insights:
+        if insight.sql:
+            listed = json.loads(report.query(hostile, insight.sql, "json"))
+            assert listed, insight.name
+            if "GROUP BY" not in insight.sql and "FROM outputs WHERE" not in insight.sql:
+                assert len(listed) == insight.images, insight.name
+                checked.add(insight.name)
+    assert {"quarantined", "located", "cmyk", "blurred", "turned", "large"} <= checked
+
+
+def test_every_query_of_a_chart_runs(made: report.Report, hostile: Path) -> None:
+    for distribution in made.figures.data.distributions:
+        rows = json.loads(report.query(hostile, distribution.sql, "json"))
+        assert sum(row["images"] for row in rows) == made.figures.totals.processed, distribution.name
+
+
+def test_the_summary_is_the_figures_and_reads_back(made: report.Report, hostile: Path) -> None:
+    (hostile / "summary.json").write_bytes(msgspec.json.encode(made.summary))
+    assert report.load(hostile) == made.figures
+    assert msgspec.convert(made.summary, Summary) == made.figures
+
+
+def test_names_in_the_summary_are_bounded(made: report.Report) -> None:
+    def texts(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [found for inner in value.values() for found in texts(inner)]
+        if isinstance(value, list):
+            return [found for inner in value for found in texts(inner)]
+        return [value] if isinstance(value, str) else []
+
+    assert max(map(len, texts(made.summary["groups"]) + texts(made.summary["quarantine"]))) <= 200
+
+
+def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
+    wanted = report.choose_thumbnails(hostile, 30)
+    assert len(wanted) == 30
+    assert len({wish.uri for wish in wanted}) == 30
+    assert {wish.kind for wish in wanted} >= {"before", "after", "sheet", "group"}
+    assert all(wish.uri.startswith(("images/", "groups/")) == wish.is_output for wish in wanted)
+    assert report.choose_thumbnails(hostile, 0) == []
+    with open_tables(hostile) as tables:
+        costs = dict(tables.rows("SELECT uri, pixels * 25e-9 FROM image"))
+    heavy = [wish for wish in wanted if not wish.is_output and costs[wish.uri] > 25 * MAX_COST]
+    assert heavy == []
+
+
+def test_pictures_are_only_shown_where_there_is_a_thumbnail(tmp_path: Path) -> None:
+    facts = fabricate(tmp_path / "out", 200, pictures=False)
+    assert report.build(tmp_path / "out", facts).figures.galleries.pairs == ()
+
+
+def test_tables_without_extractors_members_or_outputs_are_enough(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    facts = fabricate(out, 100, pictures=False)
+    part = out / "catalogue" / "part-00000.parquet"
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE t AS SELECT uri, size, version, status, reason FROM '{part}'")
+    connection.execute(f"COPY t TO '{part}'")
+    for gone in ("outputs.parquet", "groups.parquet", "_run/members.parquet"):
+        (out / gone).unlink()
+    figures = report.build(out, facts).figures
+    assert [distribution.name for distribution in figures.data.distributions] == ["size"]
+    assert figures.data.dimensions is None
+    assert report.choose_thumbnails(out) == []
+
+
+def test_places_are_left_out_unless_asked_for(hostile: Path, made: report.Report) -> None:
+    assert made.figures.data.places
+    quiet = report.build(hostile)
+    assert quiet.figures.data.places is None
+    assert quiet.figures.data.located > 0
+    assert all(cell.x == int(cell.x) and cell.x2 - cell.x == 1 for cell in made.figures.data.places)
+
+
+def test_health_finds_the_straggler_the_retry_and_the_skew(made: report.Report) -> None:
+    health = made.figures.health
+    assert [task.task for task in health.stragglers] == ["map-0031"]
+    assert {task.task for task in health.troubled} == {"map-0012", "map-0040"}
+    assert (health.retries, health.speculative, health.tasks) == (1, 1, 56)
+    assert health.skew is not None
+    assert health.skew.keys > health.skew.tasks >= 1
+    done = sum(moment.images_per_second * moment.seconds for moment in health.throughput)
+    assert done == pytest.approx(sum(task.images for task in health.timeline), rel=1e-6)
+
+
+def test_a_comparison_names_what_is_new_gone_changed_and_fallen(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        fabricate(folder, 300, pictures=False)
+    part = new / "catalogue" / "part-00000.parquet"
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE t AS SELECT * FROM '{part}' ORDER BY uri")
+    uris = [row[0] for row in connection.execute("SELECT uri FROM t WHERE status = 'processed' LIMIT 6").fetchall()]
+    connection.execute("DELETE FROM t WHERE uri IN (?, ?)", uris[:2])
+    connection.execute("UPDATE t SET size = size + 7, version = 'later' WHERE uri = ?", [uris[2]])
+    connection.execute("UPDATE t SET status = 'quarantined', reason = 'truncated' WHERE uri = ?", [uris[3]])
+    connection.execute("INSERT INTO t SELECT * REPLACE ('/data/photos/new.jpg' AS uri) FROM t WHERE uri = ?", [uris[4]])
+    connection.execute(f"COPY (FROM t ORDER BY uri) TO '{part}'")
+    found = report.compare(new, old)
+    assert (found.new, found.gone, found.changed, found.newly_quarantined, found.recovered) == (1, 2, 1, 1, 0)
+    assert [moved.path for moved in found.examples["Gone"]] == uris[:2]
+    assert found.same == 297
+    itself = report.compare(old, old)
+    assert (itself.new, itself.gone, itself.changed, itself.distributions) == (0, 0, 0, ())
+
+
+def test_runs_of_two_places_are_matched_by_path(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        fabricate(folder, 120, pictures=False)
+    part = new / "catalogue" / "part-00000.parquet"
+    connection = duckdb.connect()
+    connection.execute(
+        f"CREATE TABLE t AS SELECT * REPLACE (replace(uri, '/data/photos', 's3://b') AS uri) FROM '{part}'"
+    )
+    connection.execute(f"COPY (FROM t ORDER BY uri) TO '{part}'")
+    assert report.compare(new, old).same == 120
+
+
+def test_a_query_answers_as_table_csv_and_json(plain: Path) -> None:
+    sql = "SELECT format, count(*) AS n FROM catalogue GROUP BY format ORDER BY n DESC, format LIMIT 2"
+    rows = json.loads(report.query(plain, sql, "json"))
+    assert [list(row) for row in rows] == [["format", "n"]] * 2
+    table = list(csv.DictReader(io.StringIO(report.query(plain, sql, "csv"))))
+    assert [{"format": row["format"], "n": str(row["n"])} for row in rows] == table
+    lines = report.query(plain, sql).splitlines()
+    assert lines[0].split() == ["format", "n"]
+    assert lines[-1] == "2 rows"
+
+
+def test_a_query_for_people_obeys_no_terminal_codes(plain: Path) -> None:
+    assert "\x1b" not in report.query(plain, "SELECT chr(27) || '[31mred' AS evil")
+
+
+def test_a_wrong_query_is_a_usage_error_in_one_line(plain: Path) -> None:
+    with pytest.raises(UsageError, match="Expected SQL that DuckDB can run") as error:
+        report.query(plain, "SELECT nothing FROM catalogue")
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_without_a_run_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="Run the job to its end first"):
+        report.build(tmp_path)
+
+
+def test_the_report_costs_nothing_until_it_is_built() -> None:
+    code = "import sys, mrimage.report; print([m for m in ('duckdb', 'jinja2', 'vl_convert', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@given(st.text(max_size=400), st.integers(min_value=10, max_value=200))
+def test_cut_text_is_bounded_and_can_be_written_anywhere(anything: str, limit: int) -> None:
+    shown = text.cut(anything, limit)
+    assert len(shown) <= limit
+    shown.encode("utf-8")
+    assert not any(ord(char) < 0x20 or "\u202a" <= char <= "\u202e" for char in shown)
+
+
+def test_a_name_that_is_no_utf8_can_be_shown() -> None:
+    assert text.cut(b"caf\xe9.jpg".decode("utf-8", "surrogateescape")) == "caf\ufffd.jpg"
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+def test_a_step_cuts_a_range_into_a_readable_number_of_bins(low: float, spread: float) -> None:
+    step = nice_step(low, low + spread)
+    assert spread / step <= 24.001
+    assert spread / step >= 4 or spread < 1e-5
+
+
+def test_a_decade_bin_holds_its_values(plain: Path) -> None:
+    with open_tables(plain) as tables:
+        rows = tables.rows("SELECT x, decade_bin(x) FROM (SELECT 10 ** (i / 97.0 - 5) AS x FROM range(1000) r(i))")
+        exact = tables.rows("SELECT x, decade_bin(x) FROM (SELECT unnest([1, 2, 5, 10, 20, 50, 0.1, 0.2]) AS x)")
+
+    def edge(bin_: int) -> float:
+        return (1, 2, 5)[bin_ % 3] * 10.0 ** (bin_ // 3)
+
+    assert all(edge(bin_) * (1 - 1e-6) <= x < edge(bin_ + 1) for x, bin_ in rows)
+    assert [bin_ for _, bin_ in exact] == [0, 1, 2, 3, 4, 5, -3, -2]

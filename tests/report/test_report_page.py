@@ -1,0 +1,180 @@
+"""The page in a real browser: it needs nothing else, draws every chart, can be used by all, and cannot be scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from fabricate import HOSTILE, fabricate
+from playwright.sync_api import Browser, Page
+
+from mrimage import report
+
+
+@dataclass
+class Opened:
+    """A page, and what went wrong on it."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open a report's HTML as a file, wait until all is drawn, and watch."""
+    contexts = []
+
+    def opened(html: bytes, *, width: int = 1280, scheme: str = "light") -> Opened:
+        path = tmp_path / "report.html"
+        path.write_bytes(html)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        this = Opened(context.new_page())
+        this.page.on("console", lambda message: this.problems.append(f"{message.type}: {message.text}"))
+        this.page.on("pageerror", lambda error: this.problems.append(str(error)))
+        this.page.on("dialog", lambda dialog: (this.problems.append("a dialog opened"), dialog.dismiss()))
+        this.page.on("request", lambda request: this.requests.append(request.url))
+        this.page.goto(path.as_uri())
+        this.page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
+        return this
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+DRAWN = """() => [...document.querySelectorAll('.plot[data-chart]')].map(place => [
+    place.dataset.chart, place.dataset.state,
+    [...place.querySelectorAll('.role-mark path')].filter(path => {
+        const box = path.getBBox(); return box.width > 0 && box.height > 0; }).length])"""
+
+
+def test_the_page_needs_nothing_but_itself_and_draws_every_chart(made: report.Report, open_page: Open) -> None:
+    this = open_page(made.html)
+    drawn = this.page.evaluate(DRAWN)
+    assert this.problems == []
+    assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
+    assert len(drawn) >= 25
+    assert [name for name, state, marks in drawn if state != "drawn" or not marks] == []
+
+
+def test_hostile_text_is_shown_and_never_run(made: report.Report, open_page: Open) -> None:
+    this = open_page(made.html)
+    assert this.page.title() == "800 images: mrimage report"
+    assert this.page.locator("main script, main iframe, main object, img[onerror]").count() == 0
+    keys = this.page.locator("#group-table bdi").all_inner_texts()
+    assert HOSTILE[0] in keys
+    assert HOSTILE[1] in keys
+    assert max(map(len, keys)) < 200
+    assert not any("\u202e" in key for key in keys)
+
+
+def test_the_policy_stops_a_script_that_got_into_the_page(made: report.Report, open_page: Open) -> None:
+    this = open_page(made.html)
+    this.page.evaluate(
+        "() => { const script = document.createElement('script'); script.textContent = 'window.owned = 1';"
+        "document.body.append(script);"
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.owned = 2\">'); }"
+    )
+    this.page.wait_for_timeout(200)
+    assert this.page.evaluate("() => window.owned") is None
+    assert all("Content Security Policy" in problem for problem in this.problems)
+    assert this.problems
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious(made: report.Report, open_page: Open, axe: str, scheme: str, width: int) -> None:
+    this = open_page(made.html, width=width, scheme=scheme)
+    this.page.evaluate(axe)
+    found = this.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        f"{violation['id']}: {node['html'][:120]}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"][:3]
+    ]
+    assert serious == []
+
+
+def test_hovering_a_bar_tells_its_figures(made: report.Report, open_page: Open) -> None:
+    page = open_page(made.html).page
+    bar = page.locator("#format .plot .role-mark path").first
+    bar.scroll_into_view_if_needed()
+    bar.hover()
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    text = page.locator("#vg-tooltip-element").inner_text()
+    assert "jpeg" in text
+    assert "Share" in text
+
+
+def test_narrowing_to_a_group_changes_the_charts(plain: Path, open_page: Open) -> None:
+    made = report.build(plain)
+    page = open_page(made.html).page
+    widths = "() => [...document.querySelectorAll('#format .role-mark path')].map(path => path.getBBox().width)"
+    texts = "() => [...document.querySelectorAll('#format .role-mark text')].map(text => Number(text.textContent))"
+    before = page.evaluate(texts)
+    key = made.figures.data.filters[3]
+    page.select_option("#filter", key)
+    page.wait_for_function(f"before => JSON.stringify(({texts})()) !== JSON.stringify(before)", arg=before)
+    assert page.evaluate(texts) == list(made.figures.data.distributions[0].groups[key])
+    assert max(page.evaluate(widths)) > 0
+    assert "alone" in page.locator("#filtered").inner_text()
+
+
+def test_groups_are_found_sorted_and_paged(plain: Path, open_page: Open) -> None:
+    page = open_page(report.build(plain).html).page
+    first = page.locator("#group-table tbody tr").first
+    assert page.locator("#group-table tbody tr").count() == 25
+    page.click("#next")
+    assert page.locator("#range").inner_text().startswith("26")
+    page.click("#group-table th[data-column='0'] button")
+    assert first.inner_text().strip().startswith("group 00000")
+    page.fill("#find", "group 0003")
+    assert page.locator("#group-table tbody tr").count() == 10
+    page.fill("#find", "<script>")
+    assert page.locator("#range").inner_text() == "none"
+
+
+def test_light_and_dark_can_be_chosen_and_paper_is_light(made: report.Report, open_page: Open) -> None:
+    page = open_page(made.html, scheme="dark").page
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.click("#theme")
+    light = page.evaluate(ground)
+    assert dark != light
+    page.click("#theme")
+    page.emulate_media(media="print")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_a_phone_needs_no_sideways_scrolling(made: report.Report, open_page: Open) -> None:
+    page = open_page(made.html, width=390).page
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_run_without_any_image_still_has_a_page(tmp_path: Path, open_page: Open) -> None:
+    facts = fabricate(tmp_path / "out", 1, pictures=False)
+    (tmp_path / "out" / "catalogue" / "part-00000.parquet").unlink()
+    for table in ("groups", "outputs", "quarantine"):
+        (tmp_path / "out" / f"{table}.parquet").unlink()
+    this = open_page(report.build(tmp_path / "out", facts).html)
+    assert this.problems == []
+    assert "nothing to draw" in this.page.locator("#data").inner_text()
+
+
+def test_a_million_images_make_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:
+    folder = tmp_path / "million"
+    fabricate(folder, 1_000_000, groups=5000, edits=False, pictures=False)
+    made = report.build(folder)
+    assert len(made.html) < 5_000_000
+    assert made.figures.groups.total == 5000
+    assert sum(bar.images for bar in made.figures.data.distributions[0].bars) == made.figures.totals.processed
+    this = open_page(made.html)
+    assert this.problems == []
+    assert [name for name, state, marks in this.page.evaluate(DRAWN) if state != "drawn" or not marks] == []
