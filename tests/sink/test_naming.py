@@ -55,3 +55,9 @@ def test_a_name_that_needs_no_change_is_kept() -> None:
 def _parents(name: str) -> list[str]:
     pieces = name.split("/")
     return ["/".join(pieces[:end]) for end in range(1, len(pieces))]
+
+
+def test_names_without_extension_and_folders_full_of_dots_stay_readable_and_short() -> None:
+    assert image_name("3f9a2c71d0", "webp") == "3f9a2c71d0~.webp"
+    assert image_name("x.jpg/y.png", "png") == "x%2Ejpg/y.png"
+    assert max(len(part) for part in image_name("." * 200 + "/a.png", "png").split("/")) <= 240

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, unknown
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, unknown
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job import Job, Mapper
 from mrimage.mappers.keys import by_keys
@@ -78,7 +78,10 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
 
 def _run_mapper(mapper: Mapper, image: Image):  # type: ignore[no-untyped-def]
     try:
-        yield from mapper(image)
+        pairs = mapper(image)
+        if pairs is None:
+            raise ImageError("mapper-failed", "Expected the mapper to yield pairs, but it returned None.")
+        yield from pairs
     except (ImageError, StoreError, MemoryError):
         raise
     except Exception as error:
@@ -96,3 +99,12 @@ def check_job(job: Job) -> None:
     for name in job.extract:
         if name not in EXTRACTORS:
             raise unknown("--extract", name, EXTRACTORS)
+    if job.combine and not job.reduce:
+        raise UsageError(
+            "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."
+        )
+    if job.combine and job.group:
+        raise UsageError(
+            f"Expected either combine or a group reducer, but received combine and {', '.join(job.group)}: combined "
+            "values no longer tell which images they come from. Leave out one of them."
+        )

@@ -54,9 +54,22 @@ def make_records(entry: Entry, pixels: int, pairs: Iterator[tuple[str, Value]]) 
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ImageError("mapper-failed", f"Expected the mapper to yield (text key, value), but received {pair!r}.")
         key, value = pair
-        records.append(make_record(key, entry, seq, value, pixels, int(key not in seen)))
+        if not _is_unicode(key):
+            raise ImageError(
+                "mapper-failed", f"Expected the mapper to yield keys of valid Unicode, but received {key!r}."
+            )
+        first = key not in seen
+        records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first)))
         seen.add(key)
     return records
+
+
+def _is_unicode(key: str) -> bool:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def make_record(key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int) -> Record:
@@ -118,7 +131,7 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
                 seq,
                 value,
                 sum(record.pixels for record in firsts) if seq == 0 else 0,
-                len(firsts) if seq == 0 else 0,
+                sum(record.images for record in firsts) if seq == 0 else 0,
             )
 
 

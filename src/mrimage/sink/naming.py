@@ -1,7 +1,7 @@
 """Output names: made from source paths, safe on every file system, and never the same for two sources.
 
 Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)``; no component is empty,
-``.``, ``..``, hidden, or longer than 200 bytes; nothing but the listed characters appears.
+``.``, ``..``, hidden, or longer than 240 bytes; nothing but the listed characters appears.
 
 ``~`` and ``%`` never survive from a source name, so the names that use them here cannot be met by accident:
 ``photo.png`` becomes ``photo~png.webp`` when the format changes, and stays ``photo.png`` when it does not.
@@ -23,13 +23,13 @@ MAX_BYTES = 200
 """Longest component in bytes of UTF-8: file systems allow 255, and a temporary name needs a little more."""
 
 
-def component(text: str) -> str:
+def component(text: str, unsafe: str = "") -> str:
     """``text`` as one path component: unsafe characters percent-encoded, too long a name cut and hashed.
 
     >>> component("a/b<c>")
     'a%2Fb%3Cc%3E'
     """
-    escaped = "".join(char if _is_safe(char) else _percent(char) for char in text)
+    escaped = "".join(char if _is_safe(char) and char not in unsafe else _percent(char) for char in text)
     if escaped[:1] in {".", "-", " "}:
         escaped = _percent(escaped[0]) + escaped[1:]
     if escaped[-1:] in {".", " "}:
@@ -50,11 +50,15 @@ def image_name(path: str, extension: str) -> str:
     """
     folder, name = posixpath.split(path)
     stem, dot, old = name.rpartition(".")
-    if not dot:
+    if not dot or not old:
         stem, old = name, ""
     # A folder never looks like an output file, or "x.jpg/y.jpg" would need a file x.jpg to be a folder too.
-    folders = [component(part).replace(".", "%2E") for part in folder.split("/")] if folder else []
-    tail = f".{old}" if old.lower() in ALIASES.get(extension, {extension}) else f"~{component(old)}.{extension}"
+    folders = [component(part, unsafe=".") for part in folder.split("/")] if folder else []
+    tail = (
+        f".{old}"
+        if old.lower() in ALIASES.get(extension, {extension})
+        else f"~{component(old) if old else ''}.{extension}"
+    )
     file = component(stem) + tail
     if len(file.encode()) > MAX_BYTES + 40:
         file = f"{component(name + ' ' * MAX_BYTES)}.{extension}"
@@ -80,4 +84,4 @@ def _is_safe(char: str) -> bool:
 
 
 def _percent(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape"))
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))
