@@ -97,6 +97,9 @@ class Lines:
     def _print(self, state: str) -> None:
         seconds = max(1e-9, time.monotonic() - self._started)
         of = f" of {self._total}" if self._total else ""
+        if not self._images:
+            print(f"{self._phase}: {seconds:.1f} s, {state}", file=sys.stderr, flush=True)
+            return
         facts = [f"{self._images}{of} images", f"{self._images / seconds:.0f} images/s"]
         if self._size:
             facts.append(f"{self._size / 1e6 / seconds:.1f} MB/s")

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage.errors import REASONS, SinkError, UsageError, unknown
+from mrimage.functions import describe_function
 from mrimage.job import Job, Plan
 from mrimage.options import load_object
 from mrimage.sink.lock import locked
@@ -48,7 +49,10 @@ def _function(described: object) -> object:
             f"Expected functions that can be imported, but the job's {name} was defined in a script. "
             "Run the script again with what it needs; the images in quarantine stay there until then."
         )
-    return load_object(name)
+    found = load_object(name)
+    if not callable(found) or describe_function(found) != described:
+        raise UsageError(f"Expected {name} as it was when the job ran, but it has changed. Run the job again instead.")
+    return found
 
 
 def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -> int:

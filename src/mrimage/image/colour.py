@@ -20,12 +20,14 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     The embedded one if it is of the image's kind; else the one that EXIF or PNG chunks name; untagged CMYK means
     libvips' built-in CMYK profile (a free SWOP-like coated one).
     """
+    if header.model == "lab":
+        return None  # Lab means the same everywhere; a profile of it adds nothing
     cicp = header.variant == "cicp"
     if header.icc is not None and not cicp and profile_named(header.icc).model == _SIGNATURES[header.model]:
         return header.icc
     if header.model == "cmyk":
         return built_in("cmyk")
-    if header.model in ("gray", "lab"):
+    if header.model == "gray":
         return None
     if header.colorants is not None and shot.color_space is None:
         return matrix_profile("PNG gAMA and cHRM", header.colorants[:8], 1 / header.colorants[8])

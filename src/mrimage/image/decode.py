@@ -37,6 +37,8 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
     with complaints(data, header):
         if header.format == "jpeg":
             return _decode_jpeg(data, header, limits, eighths)
+        if header.format == "tiff" and header.model == "lab" and header.bit_depth == 8:
+            return _from_lab(_decode_with_pillow(data, header, limits))
         if header.format in _VIPS_LOADERS:
             return _load(data, header, limits)
         return _decode_with_pillow(data, header, limits)
@@ -145,6 +147,13 @@ def _pillow(data: bytes, header: Header) -> Any:
 
         return open_extra(data, header.format)
     return open_picture(Blocks.of(data), header.format)
+
+
+def _from_lab(image: Picture) -> Picture:
+    """CIELab of three bytes (L* over 0..255, a* and b* signed) as libvips computes with it. libvips 8.18 takes such
+    a TIFF for its own packed encoding and refuses it, so Pillow decodes it."""
+    chroma = image.extract_band(1, n=2).copy(format="char")
+    return (image[0] * (100 / 255)).bandjoin(chroma).cast("float").copy(interpretation="lab")
 
 
 def from_array(array: Any) -> Picture:

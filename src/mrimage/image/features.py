@@ -127,7 +127,7 @@ def _at_analysis_size(luma: Array) -> Array:
     height, width = luma.shape
     longer = max(height, width)
     if longer <= ANALYSIS_SIDE:
-        return luma.astype("float64")
+        return luma.astype("float32")
     return averaged(luma, *(max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width)))
 
 
@@ -141,7 +141,7 @@ def sharpness(luma: Array) -> float:
         return 0.0
     centre = luma[1:-1, 1:-1]
     laplacian: Array = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
-    return float(laplacian.var())
+    return float(laplacian.var(dtype="float64"))
 
 
 def _colorfulness(planes: Array) -> float:
@@ -193,22 +193,37 @@ def perceptual_hash(luma: Array) -> str:
 
 
 def averaged(luma: Array, height: int, width: int) -> Array:
-    """``luma`` resampled to ``height`` x ``width``, float64, by the area that old and new pixels share."""
-    return _averaged_rows(_averaged_rows(luma, height).T, width).T
+    """``luma`` resampled to ``height`` x ``width``, float32, by the area that old and new pixels share.
+
+    By multiplications and additions one after another, and not by a matrix library, whose sums depend on its threads.
+    """
+    import numpy as np
+
+    rows = np.ascontiguousarray(_averaged_rows(luma, height).T)
+    return np.ascontiguousarray(_averaged_rows(rows, width).T)
 
 
 def _averaged_rows(values: Array, count: int) -> Array:
-    """The integral of the rows, read at the new edges and differenced: exact, and independent of any matrix library."""
+    (first_rows, first_weights), *others = _shares(values.shape[0], count)
+    total: Array = values[first_rows] * first_weights
+    for rows, weights in others:
+        total += values[rows] * weights
+    return total
+
+
+@lru_cache(maxsize=64)
+def _shares(size: int, count: int) -> list[tuple[Array, Array]]:
+    """Which of ``size`` rows go into each of ``count``, and with what weight: the first one of each, the second ..."""
     import numpy as np
 
-    size = values.shape[0]
-    integral = np.zeros((size + 1, values.shape[1]), dtype=np.int32 if values.dtype == np.uint8 else np.float64)
-    np.cumsum(values, axis=0, out=integral[1:])
     edges = np.arange(count + 1) * (size / count)
-    whole = np.minimum(edges.astype(int), size - 1)
-    at_edges = integral[whole] + (edges - whole)[:, None] * (integral[whole + 1] - integral[whole])
-    rows: Array = np.diff(at_edges, axis=0) * (count / size)
-    return rows
+    first = edges[:-1].astype(int)
+    shares = []
+    for step in range(math.ceil(size / count) + 1):
+        overlap = np.minimum(edges[1:], first + step + 1) - np.maximum(edges[:-1], first + step)
+        weights = (np.clip(overlap, 0, None) * (count / size)).astype(np.float32)[:, None]
+        shares.append((np.minimum(first + step, size - 1), weights))
+    return shares
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from mrimage.storage.names import suffix
 
 _NAMES = """
     jpg jpeg jpe jfif png apng gif webp avif avifs heic heif hif tif tiff bmp dib jp2 j2k jpf jpx jxl
-    ppm pgm pbm pnm pfm tga ico cur psd exr hdr svg qoi pcx dds sgi rgb xbm xpm fits fit
+    ppm pgm pbm pnm pfm tga ico cur psd exr hdr qoi pcx dds sgi rgb xbm xpm fits fit
     dng cr2 cr3 nef nrw arw srf sr2 orf rw2 raf pef raw rwl srw 3fr iiq kdc mef mos mrw x3f
 """
 EXTENSIONS = frozenset("." + name for name in _NAMES.split())

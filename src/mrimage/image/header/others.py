@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 PLUGINS = {
+    "tiff": ("TIFF",),
     "gif": ("GIF",),
     "bmp": ("BMP", "DIB"),
     "jp2": ("JPEG2000",),
