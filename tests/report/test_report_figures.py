@@ -22,6 +22,7 @@ from mrimage.report import text
 from mrimage.report.distributions import nice_step
 from mrimage.report.figures import Summary
 from mrimage.report.galleries import MAX_COST
+from mrimage.report.schema import summary_schema
 from mrimage.report.tables import open_tables
 
 
@@ -222,3 +223,10 @@ def test_a_decade_bin_holds_its_values(plain: Path) -> None:
 
     assert all(edge(bin_) * (1 - 1e-6) <= x < edge(bin_ + 1) for x, bin_ in rows)
     assert [bin_ for _, bin_ in exact] == [0, 1, 2, 3, 4, 5, -3, -2]
+
+
+def test_the_schema_describes_every_field_of_the_summary(made: report.Report) -> None:
+    schema = summary_schema()
+    fields = schema["$defs"]["Summary"]["properties"]
+    assert set(made.summary) == set(fields)
+    assert set(schema["$defs"]["Totals"]["properties"]) == set(msgspec.to_builtins(made.figures.totals))

@@ -106,7 +106,7 @@ def _fill(
             islands={name: _json_island(value) for name, value in islands.items()},
         )
     )
-    return page.encode("utf-8", "replace")
+    return page.lstrip().encode("utf-8", "replace")
 
 
 def _plain(chart: Chart) -> dict[str, object]:
