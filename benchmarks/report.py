@@ -6,7 +6,6 @@ Run with ``python -m benchmarks.report [ROWS ...]``; the tables are fabricated a
 from __future__ import annotations
 
 import importlib.util
-import resource
 import shutil
 import subprocess
 import sys
@@ -42,7 +41,13 @@ def measure(folder: Path) -> tuple[float, float, int, int]:
     made = report.build(folder)
     built = time.perf_counter()
     (folder / "report.html").write_bytes(made.html)
-    return chosen - start, built - chosen, len(made.html), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return chosen - start, built - chosen, len(made.html), peak_memory()
+
+
+def peak_memory() -> int:
+    """Bytes of this process's resident peak; ``ru_maxrss`` would count the parent's, which it inherits."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 def open_page(path: Path) -> tuple[float, float]:

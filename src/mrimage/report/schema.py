@@ -22,7 +22,7 @@ def summary_schema() -> dict[str, Any]:
 def _anything(kind: type) -> dict[str, Any]:
     """A job's settings may be any JSON."""
     if kind is object:
-        return {}
+        return {"description": "any JSON"}
     raise NotImplementedError
 
 
