@@ -28,7 +28,7 @@ from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pendin
 from mrimage.sink.inventory import Inventory
 from mrimage.sink.lock import locked
 from mrimage.sink.place import check_apart, claim, scratch_folder
-from mrimage.sink.prune import delete_outputs, prune_split
+from mrimage.sink.prune import prune_groups, prune_split
 from mrimage.sink.publish import Published, Publisher
 from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
@@ -74,7 +74,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out)
     with ExitStack() as stack:
-        engine = open_engine(how.engine, Options(how.workers, how.retries, how.speculate, job.limits.memory))
+        engine = open_engine(how.engine, Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet))
         stack.callback(engine.close)
         require_images(plan)
         store = open_store(out, create=True)
@@ -190,7 +190,12 @@ class Run:
             weigh_groups(localize(self.store, names, self.scratch), weighed, self.scratch)
             if not self.plan.job.reduces:
                 return Exchange((), ()), weighed
-            done = localize(self.store, Committed(self.store, "reduce").tables("groups"), self.scratch)
+            reduced = Committed(self.store, "reduce")
+            stale = prune_groups(self.store, reduced, weighed, self.scratch)
+            if stale:
+                self._touch()
+            self.removed += stale
+            done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
                 return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
             pending = self.scratch / "pending.parquet"
@@ -214,9 +219,6 @@ class Run:
             if (published := self._read(PUBLISHED, Published)) is None:
                 mapped, reduced = Committed(self.store, "map"), Committed(self.store, "reduce")
                 publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
-                superseded = publisher.superseded()
-                delete_outputs(self.store, superseded)
-                self.removed += superseded
                 publisher.publish(self.plan.job.extract)
                 published = publisher.summarise()
                 for name in [*mapped.leftovers(), *reduced.leftovers()]:

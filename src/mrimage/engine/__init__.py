@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from mrimage.errors import UsageError, unknown
+from mrimage.errors import EngineError, UsageError, unknown
 from mrimage.job import Plan
 from mrimage.types import Attempt, Exchange, TaskReport
 
 __all__ = ["ENGINES", "Engine", "Options", "Task", "TaskFunction", "open_engine"]
 
-ENGINES = ("local",)
-"""Names that ``--engine`` accepts."""
+ENGINES = ("local", "spark")
+"""Names that ``--engine`` accepts; also a Spark master: spark://HOST:PORT, yarn, k8s://..., local[N]."""
 
 
 class Task(Protocol):
@@ -31,12 +32,14 @@ TaskFunction = Callable[[Any, Attempt], TaskReport]
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
-    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow."""
+    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow, ``quiet``
+    to say nothing on standard error."""
 
     workers: int | None = None
     retries: int = 3
     speculate: bool = True
     memory: int = 4 << 30
+    quiet: bool = True
 
 
 class Engine(Protocol):
@@ -77,4 +80,12 @@ def open_engine(name: str, options: Options) -> Engine:
         from mrimage.engine.local import open_local
 
         return open_local(options)
+    if name in ("spark", "yarn") or name.startswith(("spark://", "k8s://", "local[")):
+        if find_spec("pyspark") is None:
+            raise EngineError(
+                f'Expected pyspark for --engine {name}, but it is not installed: pip install "mrimage[spark]"'
+            )
+        from mrimage.engine.spark import open_spark
+
+        return open_spark(name, options)
     raise unknown("--engine", name, ENGINES)

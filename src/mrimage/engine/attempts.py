@@ -27,8 +27,10 @@ def after_failure(attempt: Attempt, error: Exception, task: str, retries: int) -
 
 
 def after_death(attempt: Attempt, how: str, task: str, retries: int) -> Attempt:
-    """The next attempt after one that took its process down: a careful one."""
-    return replace(_next(attempt, f"its process {how}", task, retries), careful=True)
+    """The next attempt after one that took its process down: a careful one. The first such is always allowed,
+    because it finds the image that did it."""
+    allowed = retries if attempt.careful else max(retries, attempt.number)
+    return replace(_next(attempt, f"its process {how}", task, allowed), careful=True)
 
 
 def _next(attempt: Attempt, told: str, task: str, retries: int) -> Attempt:

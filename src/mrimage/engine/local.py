@@ -198,7 +198,8 @@ class _Phase:
                 continue
             for connection in wait([worker.connection for worker in busy], timeout=TICK):
                 worker = next(worker for worker in busy if worker.connection is connection)
-                report = self._hear(worker)
+                # A rival that was heard a moment ago may have ended this one.
+                report = self._hear(worker) if worker in self._pool.busy() else None
                 if report:
                     yield report
 

@@ -1,0 +1,210 @@
+"""The Spark application: the one that is running, or one of our own with settings for tasks of seconds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+from pyspark import SparkConf, SparkContext
+
+from mrimage.engine import Options
+from mrimage.errors import EngineError
+
+PATIENCE = 25.0
+"""Seconds in which a master has to answer."""
+
+LOGGING = """\
+rootLogger.level = {level}
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = {level}
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n
+"""
+
+
+@dataclass
+class Session:
+    """A SparkContext, and whether it is ours to stop."""
+
+    context: SparkContext
+    ours: bool
+
+    def cancel(self, group: str, thread: Thread) -> None:
+        """End what runs of ``group``, and wait for the thread that started it."""
+        if thread.is_alive():
+            with suppress(Exception):  # a context that is stopped has nothing left to cancel
+                self.context.cancelJobGroup(group)
+            thread.join(10)
+
+    def close(self) -> None:
+        """Stop the application if it is ours."""
+        if self.ours:
+            self.context.stop()
+
+
+def open_session(master: str, options: Options) -> Session:
+    """The running application, or a new one on ``master``."""
+    running = SparkContext._active_spark_context
+    if running is not None:
+        if master not in ("spark", running.master):
+            raise EngineError(
+                f"Expected --engine {running.master}, of the Spark application that is running in this process, but "
+                f'received "{master}". Use --engine spark, or stop it first.'
+            )
+        return Session(running, ours=False)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        _require_java()
+    _require_listener(master)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
+    context = _within(master, options, submitted)
+    if not options.quiet and context.uiWebUrl:
+        print(f"mrimage: Spark shows the run at {context.uiWebUrl}", file=sys.stderr, flush=True)
+    return Session(context, ours=True)
+
+
+def defaults(options: Options, local: bool) -> dict[str, str]:
+    """Settings for tasks of seconds; what the user has set stays."""
+    failures = max(2, options.retries + 1)
+    chosen = {
+        "spark.task.maxFailures": str(failures),
+        "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
+        "spark.task.reaper.enabled": "true",  # a cancelled task that does not end takes its executor with it
+        "spark.task.reaper.killTimeout": "60s",
+    }
+    if options.workers and not local:
+        chosen |= {"spark.cores.max": str(options.workers), "spark.executor.instances": str(options.workers)}
+    if local:
+        return chosen
+    return chosen | {
+        # A straggler is what runs three times as long as its siblings' median, once half of them are done.
+        "spark.speculation": str(options.speculate).lower(),
+        "spark.speculation.interval": "250ms",
+        "spark.speculation.multiplier": "3",
+        "spark.speculation.quantile": "0.5",
+        "spark.speculation.minTaskRuntime": "2s",
+        # A worker process that dies is mostly an image's fault: an executor is left out only after many.
+        "spark.excludeOnFailure.enabled": "true",
+        "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
+        "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
+        "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
+        "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "4",
+        "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "40",
+        "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "4",
+    }
+
+
+def explain(error: Exception) -> EngineError:
+    """Spark's report of a failed job, in one line."""
+    text = str(error)
+    missing = re.search(r"No module named '([\w.]+)'", text)
+    if missing:
+        return EngineError(
+            f"Expected {missing[1]} in the Python of Spark's workers, but it is not there. Install it on every "
+            "machine, or send a packed environment along (spark.archives; see docs/cluster.md)."
+        )
+    aborted = re.search(r"failed (\d+) times", text)
+    causes = re.findall(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt)): (.+)$", text, re.MULTILINE)
+    told = next((message for kind, message in causes if kind not in ("Py4JJavaError",)), "")
+    if "exited unexpectedly" in text:
+        told = "a worker process died each time"
+    reason = " ".join((told or text.partition("\n")[0]).split())[:300]
+    times = f"A task failed {aborted[1]} times: " if aborted else "Spark gave up: "
+    return EngineError(f"{times}{reason}. What is done is kept; run the same command again to continue.")
+
+
+def _within(master: str, options: Options, submitted: bool) -> SparkContext:
+    """A new context; a thread makes it, because a master that keeps silent would hold us for a minute."""
+    made: list[SparkContext] = []
+    failed: list[Exception] = []
+
+    def make() -> None:
+        try:
+            made.append(_make_context(master, options, submitted))
+        except Exception as error:  # noqa: BLE001  # told to the thread that waits
+            failed.append(error)
+
+    patient = master in ("yarn", "spark") or master.startswith("k8s://")  # these queue an application
+    thread = Thread(target=make, daemon=True)
+    thread.start()
+    thread.join(None if patient else PATIENCE)
+    if made:
+        return made[0]
+    if failed:
+        raise EngineError(
+            f"Spark did not start on {master}: {' '.join(str(failed[0]).split())[:300]} "
+            "It needs Java 17 or newer; see docs/engines.md."
+        ) from failed[0]
+    raise _silent(master)
+
+
+def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
+    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
+        SparkContext._ensure_initialized(conf=_launch_settings(Path(folder)))
+    conf = SparkConf()
+    if not submitted:
+        conf.set("spark.master", _full_master(master, options))
+    for name, value in defaults(options, local=conf.get("spark.master", "").startswith("local")).items():
+        conf.setIfMissing(name, value)
+    if not submitted:  # what the launcher presumes of a prompt
+        conf.set("spark.app.name", "mrimage").set("spark.ui.showConsoleProgress", "false")
+    return SparkContext(conf=conf)
+
+
+def _launch_settings(folder: Path) -> SparkConf | None:
+    """What the JVM has to know as it starts: to keep quiet, unless the user configures Spark's logging."""
+    if "SPARK_CONF_DIR" in os.environ:
+        return None
+    path = folder / "log4j2.properties"
+    path.write_text(LOGGING.format(level=os.environ.get("MRIMAGE_SPARK_LOG", "off")))
+    conf = SparkConf(loadDefaults=False)
+    return conf.set("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={path.as_uri()}")
+
+
+def _full_master(master: str, options: Options) -> str:
+    """``local[N]`` with the number of failures after which Spark gives up, which is 1 where it is not said."""
+    if master == "spark":
+        master = f"local[{options.workers or '*'}]"
+    one = re.fullmatch(r"local\[([\d*]+)\]", master)
+    return f"local[{one[1]},{max(2, options.retries + 1)}]" if one else master
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java") is None and not (home and Path(home, "bin", "java").exists()):
+        raise EngineError(
+            "Expected Java 17 or newer for --engine spark, but there is no java on the PATH and no JAVA_HOME. "
+            "Install it, for example with apt-get install openjdk-17-jre-headless."
+        )
+
+
+def _require_listener(master: str) -> None:
+    """Raise EngineError where nobody listens at any address of a standalone ``master``."""
+    if not master.startswith("spark://"):
+        return
+    for address in master.removeprefix("spark://").split(","):
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdigit():
+            raise EngineError(f'Expected --engine as spark://HOST:PORT, but received "{master}".')
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=10):
+            return
+    raise _silent(master)
+
+
+def _silent(master: str) -> EngineError:
+    return EngineError(
+        f"Expected a Spark master at {master}, but none answers there. Check the address, and that it is running."
+    )

@@ -1,0 +1,149 @@
+"""What runs in Spark's Python workers, and nothing that needs a driver.
+
+Spark retries a task whose Python process or executor died; every attempt but the first is careful, so the image
+at fault is found. What will not pass by trying again comes back as an outcome, not as a failure, so that Spark
+does not try it four times.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import socket
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import cloudpickle
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark import AccumulatorParam, TaskContext
+
+from mrimage.engine import Options
+from mrimage.engine.attempts import after_failure
+from mrimage.errors import MrimageError, StoreError
+from mrimage.guard import limit_memory
+from mrimage.shuffle.records import COLUMNS, Record
+from mrimage.storage import open_store
+from mrimage.tasks import reduce_partition
+from mrimage.types import Attempt, Entry, Partition, TaskReport
+
+SortKey = tuple[str, str, int]
+"""(key, uri, number): Python orders text by code points, which is the order of its UTF-8 bytes."""
+
+Row = tuple[bytes, str, int, str, int, int, int]
+"""The rest of a record: value, path, size, version, images, pixels, digest."""
+
+ROWS = 10_000
+"""Rows of a part in memory at once."""
+
+
+class Outcomes(AccumulatorParam[list[Any]]):
+    """A list that grows on the driver, in place, by what each finished task adds."""
+
+    def zero(self, value: list[Any]) -> list[Any]:
+        return []
+
+    def addInPlace(self, value1: list[Any], value2: list[Any]) -> list[Any]:
+        value1.extend(value2)
+        return value1
+
+
+def run_packed(payload: bytes, options: Options, outcomes: Any, tasks: Iterator[bytes]) -> None:
+    """Run the shipped function on each packed task of this RDD partition: one."""
+    for packed in tasks:
+        task = cloudpickle.loads(zlib.decompress(packed))
+        function = cloudpickle.loads(payload)
+        _attempt(task.id, partial_of(function, task), options, outcomes)
+
+
+def reduce_sorted(
+    payload: bytes,
+    partitions: tuple[Partition, ...],
+    options: Options,
+    outcomes: Any,
+    rows: Iterator[tuple[SortKey, Row]],
+) -> None:
+    """Reduce the planned partition that this RDD partition is."""
+    partition = partitions[_context().partitionId()]
+    plan = cloudpickle.loads(payload)
+    records = _whole(partition, rows)
+    _attempt(partition.id, lambda attempt: reduce_partition(plan, partition, records, attempt), options, outcomes)
+
+
+def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> Iterator[tuple[SortKey, Row]]:
+    """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
+    those whose key is in that table."""
+    out = cloudpickle.loads(payload).out
+    store = open_store(out)
+    keys = _pending_keys(out, pending) if pending else None
+    for name in names:
+        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
+            if keys is not None:
+                batch = batch.filter(pc.is_in(batch["key"], value_set=keys))
+            for key, uri, seq, *rest in zip(*(batch[column].to_pylist() for column in COLUMNS), strict=True):
+                yield (key, uri, seq), tuple(rest)
+
+
+def partial_of(function: Callable[[Any, Attempt], TaskReport], task: Any) -> Callable[[Attempt], TaskReport]:
+    """``function`` waiting for its attempt only."""
+    return lambda attempt: function(task, attempt)
+
+
+def _attempt(task: str, work: Callable[[Attempt], TaskReport], options: Options, outcomes: Any) -> None:
+    """One attempt, as Spark numbers them. Its outcome is a report, or the error that ends the run; any other
+    error is Spark's to retry."""
+    _limit(options.memory)
+    number = _context().attemptNumber() + 1
+    attempt = Attempt(
+        number=number,
+        careful=number > 1,
+        expendable=True,
+        worker=f"{socket.gethostname()} pid {os.getpid()}",
+        errors=(f"Spark started attempt {number}",) if number > 1 else (),
+    )
+    outcome: TaskReport | MrimageError
+    try:
+        outcome = work(attempt)
+    except Exception as error:  # noqa: BLE001  # the rules for retries sort them
+        try:
+            _, delay = after_failure(attempt, error, task, options.retries)
+        except MrimageError as final:
+            outcome = final
+        else:
+            time.sleep(delay)
+            raise
+    outcomes.add([outcome])
+
+
+def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterator[Record]:
+    """The rows as records. Raises StoreError when there are fewer or more than planned: a stream that breaks off
+    looks like one that ends, and must not be committed."""
+    received = 0
+    for (key, uri, seq), (data, path, size, version, images, pixels, digest) in rows:
+        received += 1
+        yield Record(key, Entry(uri, path, size, version), seq, data, pixels, images, digest)
+    if received != partition.records:
+        told = f"Expected {partition.records} records of partition {partition.id}, but received {received}."
+        raise StoreError(told, transient=True)
+
+
+@lru_cache(maxsize=1)
+def _pending_keys(out: str, pending: str) -> Any:
+    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])["key"].combine_chunks()
+
+
+def _limit(room: int) -> None:
+    """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
+    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        limit_memory(room)
+
+
+def _context() -> TaskContext:
+    context = TaskContext.get()
+    assert context  # we are in a task
+    return context
