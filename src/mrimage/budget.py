@@ -30,7 +30,7 @@ class Budget:
 
     def check(self, quarantined: int, listed: int) -> None:
         """Raise BudgetError as soon as ``quarantined`` of ``listed`` images are too many."""
-        allowed = self.count if self.count is not None else None
+        allowed = self.count
         if self.percent is not None:
             allowed = int(listed * self.percent / 100)
         if allowed is not None and quarantined > allowed:

@@ -124,10 +124,9 @@ class Guard(Generic[Argument, Result]):
         assert self._child
         self._child[1].close()
         self._child = None
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        peak = max(usage.ru_maxrss, before) * 1024 if usage.ru_maxrss > before else usage.ru_maxrss * 1024
+        peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
         if process.returncode in (-signal.SIGABRT, -signal.SIGKILL) and peak > 0.6 * self._limits.memory:
@@ -145,7 +144,8 @@ def limit_memory(room: int) -> None:
     with open("/proc/self/statm") as statm:  # noqa: PTH123  # /proc is no path of the user's
         used = int(statm.read().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used + room, hard))
+    wanted = used + room if hard == resource.RLIM_INFINITY else min(used + room, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
 
 
 def _serve(connection: Connection) -> None:

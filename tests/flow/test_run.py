@@ -158,7 +158,8 @@ def test_growth_equals_a_fresh_run_and_touches_only_its_groups(photos: Path, tmp
     Image.new("RGB", (10, 10)).save(photos / "new.png")
     grown = run(job, str(photos), str(out), HERE)
     assert sum(task.images for task in grown.facts.tasks if task.phase == "map") == 2
-    assert grown.facts.removed == 2  # of the image that went, and of the one that changed
+    # One each of the image that went and of the one that changed, and the mean of their group, made anew.
+    assert grown.facts.removed == 3
     assert (out / "groups/jpeg/mean.png").stat().st_mtime_ns == untouched
     run(job, str(photos), str(tmp_path / "fresh"), HERE)
     assert everything(out) == everything(tmp_path / "fresh")
@@ -330,3 +331,16 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
     assert pq.read_table(out / "quarantine.parquet").column_names == ["uri", "stage", "reason", "message"]
     assert json.loads((out / "summary.json").read_text())
     assert (out / "report.html").read_text().lstrip().startswith("<!doctype html>")
+
+
+def test_a_group_that_grew_and_shrank_again_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
+    job = mr.Job(key=("format",), group=("mean",))
+    out = tmp_path / "out"
+    run(job, str(photos), str(out), HERE)
+    before = everything(out)
+    Image.new("L", (30, 40), 250).save(photos / "visitor.png")
+    run(job, str(photos), str(out), HERE)
+    assert everything(out) != before
+    (photos / "visitor.png").unlink()
+    run(job, str(photos), str(out), HERE)
+    assert everything(out) == before

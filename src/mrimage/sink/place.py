@@ -12,8 +12,10 @@ import msgspec
 
 from mrimage.errors import NotFoundError, SinkError, SourceError
 from mrimage.job import Plan
+from mrimage.sink.prune import delete_outputs
 from mrimage.sink.state import ROOT, list_names
 from mrimage.storage import Store
+from mrimage.storage.local import LocalStore
 from mrimage.storage.names import local_path, scheme
 
 JOB = f"{ROOT}/job.json"
@@ -68,19 +70,12 @@ def read_job(store: Store) -> dict[str, object] | None:
 
 
 def clear(store: Store) -> None:
-    """Remove everything that a run writes; the job's description goes last, so that OUT stays ours until then."""
-    if scheme(store.root) == "file":
-        root = Path(local_path(store.root))
-        for folder in FOLDERS:
-            if folder != ROOT:
-                shutil.rmtree(root / folder, ignore_errors=False) if (root / folder).exists() else None
-        for phase in ("map", "reduce", "thumbnails", "scratch"):
-            if (root / ROOT / phase).exists():
-                shutil.rmtree(root / ROOT / phase)
+    """Remove everything that a run writes. Commits go first, so that a kill in between leaves an OUT where nothing
+    counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in list_names(store, folder)]
-    for name in [*FILES, *sorted(names)]:
-        if name not in (JOB, f"{ROOT}/lock"):
-            store.delete(name)
+    names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
+    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     store.delete(JOB)
 
 
@@ -95,7 +90,9 @@ def scratch_folder(store: Store) -> Iterator[Path]:
             yield Path(folder)
         return
     path = Path(local_path(store.root), ROOT, "scratch")
-    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        shutil.rmtree(path)
+        LocalStore(store.root).sweep()  # what a killed writer had begun
     path.mkdir(parents=True)
     try:
         yield path

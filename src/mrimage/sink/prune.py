@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.sink.state import Committed, encode_arrow, table_path
+from mrimage.sink.state import Committed, encode_arrow, localize, table_path, task_of
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
+from mrimage.tables.duck import connect, read_parquet
+from mrimage.tables.schemas import DONE_GROUPS, WEIGHED
 
 TABLES = ("catalogue", "records", "outputs", "quarantine")
 
@@ -39,7 +41,36 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
         for name in committed.tables(kind):
             if _belongs(name, task):
                 table = _read(store, name)
-                store.write(name, encode_arrow(table.filter(pc.invert(_among(table, uris)))))
+                store.write(name, encode_arrow(table.filter(pc.invert(_among(table, uris)))), durable=True)
+    return removed
+
+
+def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> list[str]:
+    """Take out of the committed reduce tasks the groups that are no longer as they were, or no longer there;
+    answer the outputs that went. What is left is current, and no key is in two tasks.
+
+    Outputs go first and the groups' rows last, so that a kill in between leaves rows by which the next run does
+    the same again.
+    """
+    removed: list[str] = []
+    for name in reduced.tables("groups"):
+        part = localize(store, [name], scratch)
+        query = (
+            f"SELECT g.key FROM {read_parquet(part, DONE_GROUPS)} g ANTI JOIN {read_parquet([str(weighed)], WEIGHED)} w"
+        )
+        with connect(scratch) as connection:
+            stale = [key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()]
+        if not stale:
+            continue
+        outputs = table_path("reduce", task_of(name), "outputs")
+        if outputs in reduced.tables("outputs"):
+            table = _read(store, outputs)
+            gone = _among(table, stale, "key")
+            removed += [str(output) for output in table.filter(gone).column("output").to_pylist()]
+            delete_outputs(store, removed)
+            store.write(outputs, encode_arrow(table.filter(pc.invert(gone))))
+        groups = _read(store, name)
+        store.write(name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True)
     return removed
 
 
@@ -63,8 +94,8 @@ def _read(store: Store, name: str) -> pa.Table:
     return pq.read_table(io.BytesIO(store.read(name)))
 
 
-def _among(table: pa.Table, uris: list[str]) -> Any:
-    return pc.is_in(table.column("uri"), value_set=pa.array(uris, pa.string()))
+def _among(table: pa.Table, values: list[str], column: str = "uri") -> Any:
+    return pc.is_in(table.column(column), value_set=pa.array(values, pa.string()))
 
 
 def _belongs(name: str, task: str) -> bool:

@@ -17,7 +17,6 @@ from mrimage.sink.state import Committed, deliver, list_names, localize
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
-    DONE_GROUPS,
     GROUPS,
     KNOWN,
     MEMBERS,
@@ -86,12 +85,6 @@ class Publisher:
                 reasons=reasons,
             )
 
-    def superseded(self) -> list[str]:
-        """Outputs of groups that have changed or gone, and that no current group made again."""
-        query = f"SELECT output FROM {self._all_reduced} EXCEPT SELECT output FROM {self._outputs} ORDER BY output"
-        with connect(self._scratch) as connection:
-            return [output for (output,) in connection.execute(query).fetchall()]
-
     @property
     def _quarantine(self) -> str:
         """One row per image: where both phases failed it, the map's."""
@@ -100,22 +93,8 @@ class Publisher:
 
     @property
     def _outputs(self) -> str:
-        mapped = f"SELECT {_names(OUTPUTS)} FROM {read_parquet(self._map['outputs'], OUTPUTS)}"
-        current = f"SELECT key, fingerprint FROM {read_parquet([str(self._weighed)], WEIGHED)}"
-        reduced = f"SELECT DISTINCT {_names(OUTPUTS)} FROM {self._all_reduced} r SEMI JOIN ({current}) w USING (key, fingerprint)"
-        return f"({mapped} UNION ALL {reduced})"
-
-    @property
-    def _all_reduced(self) -> str:
-        """Every output that a committed reduce task lists, with the fingerprint of its group at that time."""
-        outputs, groups = self._reduce["outputs"], self._reduce["groups"]
-        if not outputs:
-            return f"(SELECT *, NULL::VARCHAR AS fingerprint FROM {read_parquet([], OUTPUTS)})"
-        task = "split_part(parse_filename(filename), '.', 1) AS task"
-        return f"""(
-            SELECT {_names(OUTPUTS)}, fingerprint
-            FROM (SELECT *, {task} FROM {_with_filename(outputs, OUTPUTS)}) o
-            JOIN (SELECT *, {task} FROM {_with_filename(groups, DONE_GROUPS)}) g USING (task, key))"""
+        rows = read_parquet(self._map["outputs"] + self._reduce["outputs"], OUTPUTS)
+        return f"(SELECT {_names(OUTPUTS)} FROM {rows})"
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
         """Map's rows, with the images that failed in reduce marked, in files of bounded size."""
@@ -168,12 +147,8 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
 
 
 _MAP_TABLES = ("catalogue", "records", "outputs", "quarantine")
-_REDUCE_TABLES = ("groups", "outputs", "quarantine")
+_REDUCE_TABLES = ("outputs", "quarantine")
 
 
 def _names(schema: pa.Schema) -> str:
     return ", ".join(f'"{name}"' for name in schema.names)
-
-
-def _with_filename(paths: list[str], schema: pa.Schema) -> str:
-    return read_parquet(paths, schema).replace("hive_partitioning", "filename = true, hive_partitioning")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import resource
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -68,7 +69,7 @@ class TaskWriter:
             outputs=len(self._outputs),
             started=self._started,
             seconds=time.monotonic() - self._clock,
-            peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            peak_memory=peak_memory(),
             worker=self.attempt.worker,
             attempts=self.attempt.number,
             speculative=self.attempt.speculative,
@@ -77,6 +78,16 @@ class TaskWriter:
         )
         state.commit(self.store, report)
         return report
+
+
+def peak_memory() -> int:
+    """The most memory that this process has held, in bytes."""
+    if sys.platform == "linux":  # getrusage would count what the process was before it became this program
+        with Path("/proc/self/status").open() as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _row(row: Any) -> dict[str, object]:
