@@ -11,6 +11,7 @@ need java default-jre-headless
 need mvn maven
 need npm npm
 need vipsthumbnail libvips-tools
+ldconfig -p 2>/dev/null | grep -q libpangoft2 || missing="$missing libpangoft2-1.0-0"
 
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null 2>&1; then

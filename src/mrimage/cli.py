@@ -74,6 +74,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     report = _command(commands, "report", "make OUT's report again", "make_report")
     report.add_argument("out", metavar="OUT")
+    report.add_argument("--against", metavar="OTHER", help="also show what changed since the run in OTHER")
+    report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
+    report.add_argument("--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)")
+    report.add_argument("--png", metavar="DIR", help="also write every chart as a picture into DIR")
 
     query = _command(commands, "query", "run SQL on OUT's tables: catalogue, groups, outputs, quarantine", "run_query")
     query.add_argument("out", metavar="OUT")

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,8 +50,15 @@ def retry_images(options: argparse.Namespace) -> int:
 
 def make_report(options: argparse.Namespace) -> int:
     """``mrimage report``."""
-    with _opened(options.out) as (store, scratch):
-        write_report(store, read_facts(store), scratch)
+    with _opened(options.out) as (store, scratch), ExitStack() as stack:
+        other = None
+        if options.against:
+            other = stack.enter_context(results_folder(*stack.enter_context(_opened(options.against))))
+        made = write_report(store, read_facts(store), scratch, places=options.places, against=other)
+    if options.png:
+        made.write_pngs(Path(options.png))
+    if options.pdf:
+        Path(options.pdf).write_bytes(made.to_pdf())
     print(f"{options.out.rstrip('/')}/report.html")
     return 0
 

@@ -31,7 +31,7 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     if scheme(store.root) == "file":
         yield Path(local_path(store.root))
         return
-    present = [name for name in TABLES if exists(store, name)]
+    present = [name for name in (*TABLES, FACTS) if exists(store, name)]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
 
@@ -60,9 +60,12 @@ def write_facts(store: Store, facts: RunFacts) -> None:
     store.write(FACTS, msgspec.json.encode(facts))
 
 
-def write_report(store: Store, facts: RunFacts, scratch: Path) -> None:
-    """Make ``report.html`` and ``summary.json`` from the published tables."""
+def write_report(
+    store: Store, facts: RunFacts, scratch: Path, *, places: bool = False, against: Path | None = None
+) -> report.Report:
+    """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder."""
     with results_folder(store, scratch) as results:
-        made = report.build(results, facts)
+        made = report.build(results, facts, places=places, against=against)
     store.write("report.html", made.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))
+    return made

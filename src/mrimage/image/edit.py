@@ -160,6 +160,8 @@ def _corrected(image: Picture, name: str) -> Picture:
     from mrimage.image.correct import CORRECTIONS
 
     count = colours(image)
+    if image.hasalpha():
+        image = image.copy_memory()  # Colours and alpha are read one after the other; a stream can be read once.
     alpha = image[count] if image.hasalpha() else None
     pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
     result = from_array(CORRECTIONS[name](pixels))
