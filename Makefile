@@ -37,7 +37,7 @@ lint: env-dev
 	$(BIN)/mypy
 
 bench: env-dev
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 services: env-dev
 	$(BIN)/python -m tests.services

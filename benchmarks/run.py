@@ -1,0 +1,13 @@
+"""``make bench``: every benchmark after the other; each prints its own figures and ratios."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = ("benchmarks.job", "benchmarks.report")
+
+if __name__ == "__main__":
+    for name in BENCHMARKS:
+        print(f"\n== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", name], check=True)
