@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench services clean env env-dev
+.PHONY: demo test lint bench clean env env-dev
 
 env: $(VENV)/ready
 env-dev: $(VENV)/ready-dev
@@ -38,9 +38,6 @@ lint: env-dev
 
 bench: env-dev
 	$(BIN)/python -m benchmarks.run
-
-services: env-dev
-	$(BIN)/python -m tests.services
 
 clean:
 	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

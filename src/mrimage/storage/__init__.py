@@ -2,26 +2,112 @@
 
 from __future__ import annotations
 
-from mrimage.errors import UsageError, unknown
+import os
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+
+from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
-from mrimage.storage.names import local_path, scheme
-from mrimage.storage.store import Item, Store
+from mrimage.storage.names import local_path, scheme, split_listed, split_member
+from mrimage.storage.redact import redact
+from mrimage.storage.retry import retry_count
+from mrimage.storage.store import Item, Store, StoreSource
 from mrimage.types import ByteSource
 
-__all__ = ["Item", "Store", "open_store", "open_uri"]
+__all__ = ["Item", "Store", "StoreSource", "open_object", "open_store", "open_uri", "redact", "retry_count"]
+
+_OBJECTS = ("mrimage.storage.objects", "ObjectStore", "obstore", "objects")
+_HDFS = ("mrimage.storage.hdfs", "HdfsStore", "hdfs_native", "hdfs")
+BACKENDS = {
+    **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss"), _OBJECTS),
+    **dict.fromkeys(("hdfs", "viewfs"), _HDFS),
+}
+"""Schemes of remote stores: module, class, library, and the extra that installs it."""
 
 
 def open_store(url: str, *, create: bool = False) -> Store:
-    """The store at ``url``: a folder (``photos/``, ``file:///...``); ``create`` makes a missing folder."""
+    """The store at ``url``: a folder (``photos/``, ``file:///...``), ``s3://bucket/prefix``, ``gs://...``, ``az://...``
+    or ``hdfs://host/folder``. ``create`` makes a missing folder; buckets are never made.
+
+    Raises UsageError for an unknown scheme and JobError where the back-end is not installed.
+    """
     kind = scheme(url)
     if kind == "file":
         return LocalStore(url, create=create)
-    raise unknown("the scheme of a store", kind, ["file"])
+    if kind not in BACKENDS:
+        if kind in ("http", "https"):
+            raise UsageError(
+                f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
+            )
+        raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
+    return _open_remote(os.getpid(), url.rstrip("/") + "/", create)
 
 
 def open_uri(uri: str) -> ByteSource:
-    """The bytes behind any uri that an Entry can have. Nothing is read before the first ``read``."""
+    """The bytes behind any uri that an Entry can have. Nothing is read before the first ``read``.
+
+    Raises NotFoundError for an archive member that is not there; everything else is told by ``read``.
+    """
+    listed = split_listed(uri)
+    if listed:
+        return _open_listed(uri, *listed)
+    container, member = split_member(uri)
+    if member is not None:
+        from mrimage.storage.archives import find_member, open_archive
+
+        return find_member(open_archive(open_uri(container)), container, member)
     kind = scheme(uri)
     if kind == "file":
         return LocalSource(uri, local_path(uri))
-    raise UsageError(f'Expected a uri of a known store, but received "{uri}".')
+    return open_object(uri, None)
+
+
+def open_object(uri: str, expected: Item | None) -> ByteSource:
+    """The bytes behind the uri of one remote file; with ``expected``, reads tell when it is not the listed one."""
+    if scheme(uri) in ("http", "https"):
+        from mrimage.storage.http import HttpSource
+
+        return HttpSource(uri)
+    top, path = split_object(uri)
+    return StoreSource(open_store(top), path, uri, expected)
+
+
+def split_object(uri: str) -> tuple[str, str]:
+    """The bucket or NameNode of a remote uri, and the path in it.
+
+    >>> split_object("s3://photos/a/b.jpg")
+    ('s3://photos', 'a/b.jpg')
+    """
+    start, _, rest = uri.partition("://")
+    authority, _, path = rest.partition("/")
+    return f"{start}://{authority}", path
+
+
+def _open_listed(uri: str, place: str, row: int) -> ByteSource:
+    from mrimage.storage.http import HttpSource
+    from mrimage.storage.lists import split_column, url_at
+
+    where, column = split_column(place)
+    url = url_at(open_uri(where), column, row)
+    if url is None or redact(url) != uri.split(f"!/{row}/", 1)[1]:
+        raise UsageError(
+            f"Expected row {row} of {place} as it was listed, but the list has changed. Run the job again."
+        )
+    return HttpSource(url, uri)
+
+
+@lru_cache(maxsize=64)
+def _open_remote(process: int, url: str, create: bool) -> Store:
+    # One store per place and process: connections are reused, and never shared with a forked child.
+    module, name, library, extra = BACKENDS[scheme(url)]
+    if find_spec(library) is None:
+        raise JobError(
+            f'Expected {library} for {scheme(url)}://, but it is not installed: pip install "mrimage[{extra}]"'
+        )
+    store: Store = getattr(import_module(module), name)(url)
+    if create:
+        make = getattr(store, "make_root", None)
+        if make:
+            make()
+    return store

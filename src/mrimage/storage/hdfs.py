@@ -51,6 +51,10 @@ class HdfsStore:
     def uri(self, path: str) -> str:
         return f"{self._authority}{self._folder}/{path}"
 
+    def make_root(self) -> None:
+        """Make the store's folder, with its parents."""
+        self._try("write", "", lambda: self._client.mkdirs(self._folder or "/", 0o755, True))
+
     def list(self, prefix: str = "") -> Iterator[Item]:
         try:
             yield from self._walk(self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/")

@@ -13,6 +13,7 @@ SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip", ".parquet")
 """Endings of the containers whose members are entries."""
 
 _MEMBER = re.compile(r"^(.*?\.(?:tar|tar\.gz|tgz|zip|parquet))!/(.*)$", re.IGNORECASE | re.DOTALL)
+_LISTED = re.compile(r"^(.*?)!/(\d+)/(https?://.*)$", re.IGNORECASE | re.DOTALL)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -37,6 +38,16 @@ def split_member(uri: str) -> tuple[str, str | None]:
     """
     match = _MEMBER.match(uri)
     return (match[1], match[2]) if match else (uri, None)
+
+
+def split_listed(uri: str) -> tuple[str, int] | None:
+    """The list and the row of a url whose credentials stay in the list that named it; None for any other uri.
+
+    >>> split_listed("/data/urls.txt!/7/https://host/a.jpg?sig=***")
+    ('/data/urls.txt', 7)
+    """
+    match = _LISTED.match(uri)
+    return (match[1], int(match[2])) if match else None
 
 
 def is_shard(path: str) -> bool:
@@ -118,6 +129,16 @@ def require_safe(path: str) -> None:
     why = unsafe(path)
     if why:
         raise StoreError(f"Expected a path below the store's root, but received {path!r}: {why}.")
+
+
+def tame(name: str) -> str:
+    """A relative path from a name that somebody else chose: nothing in it can lead out of a folder.
+
+    >>> tame("../../etc/a.jpg"), tame("C:\\\\x\\\\y.jpg"), tame("/abs/./b.jpg")
+    ('etc/a.jpg', 'C%3A/x/y.jpg', 'abs/b.jpg')
+    """
+    name = _DRIVE.sub(lambda match: match[0][0] + "%3A", name.replace("\\", "/")).replace("\0", "%00")
+    return "/".join(part for part in name.split("/") if part not in ("", ".", "..")) or "%2E"
 
 
 def suffix(path: str) -> str:

@@ -61,3 +61,25 @@ class Store(Protocol):
     def delete(self, path: str) -> None:
         """Remove ``path``; nothing to remove is no error."""
         ...
+
+
+class StoreSource:
+    """One file of a store as a ByteSource. With ``expected``, as listed, reads tell when it is not the same any more."""
+
+    __slots__ = ("_expected", "_path", "_size", "_store", "uri")
+
+    def __init__(self, store: Store, path: str, uri: str, expected: Item | None = None) -> None:
+        self.uri = uri
+        self._store = store
+        self._path = path
+        self._expected = expected if expected and expected.version else None
+        self._size = expected.size if self._expected and expected else -1
+
+    @property
+    def size(self) -> int:
+        if self._size < 0:
+            self._size = self._store.stat(self._path).size
+        return self._size
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        return self._store.read(self._path, start, length, expected=self._expected)

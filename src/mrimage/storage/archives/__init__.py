@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Lock
 
 from mrimage.errors import ImageError, NotFoundError
@@ -12,6 +13,7 @@ from mrimage.storage.archives.member import Archive, Broken, Member
 from mrimage.storage.archives.parquet import ParquetArchive
 from mrimage.storage.archives.tar import TarArchive
 from mrimage.storage.archives.zip import ZipArchive
+from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
 __all__ = ["Archive", "Broken", "Member", "find_member", "index_of", "members_of", "open_archive"]
@@ -37,13 +39,14 @@ def members_of(archive: Archive) -> Iterator[Member]:
     """The archive's members under unique names: a name that comes again gets ``~2``, ``~3``... before its extension."""
     seen: dict[str, int] = {}
     for member in archive.members():
-        count = seen.get(member.name, 0) + 1
-        seen[member.name] = count
+        name = printable(member.name)
+        count = seen.get(name, 0) + 1
+        seen[name] = count
         if count == 1 or member.ignored:
-            yield member
+            yield member if name is member.name else replace(member, name=name)
         else:
-            stem, extension = os.path.splitext(member.name)  # noqa: PTH122 - a name in an archive is no path here
-            yield Member(f"{stem}~{count}{extension}", member.size, member.place)
+            stem, extension = os.path.splitext(name)  # noqa: PTH122 - a name in an archive is no path here
+            yield replace(member, name=f"{stem}~{count}{extension}")
 
 
 def index_of(archive: Archive, uri: str) -> dict[str, Member]:

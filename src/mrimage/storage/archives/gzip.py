@@ -22,7 +22,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class _State:
-    """A point of the stream: ``taken`` bytes of input went in, ``given`` bytes came out, ``inflater`` holds the rest."""
+    """A point of the stream: ``taken`` bytes went in, ``given`` bytes came out, ``inflater`` holds the rest."""
 
     __slots__ = ("given", "inflater", "taken")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +28,7 @@ class ParquetArchive:
         self._uri = source.uri
         self._source = source
         self._lock = threading.Lock()
-        self._group: tuple[str, int, int, pa.ChunkedArray] | None = None
+        self._group: tuple[str, int, int, pa.ChunkedArray[Any]] | None = None
 
     def members(self) -> Iterator[Member]:
         file = self._open()
@@ -46,7 +47,7 @@ class ParquetArchive:
         for batch in file.iter_batches(batch_size=_CHUNK, columns=[column], use_threads=False):
             values = batch.column(0)
             data, names = _parts(values)
-            lengths = pc.binary_length(data).to_pylist()
+            lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
             for index, length in enumerate(lengths):
                 yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
                 row += 1
@@ -64,7 +65,7 @@ class ParquetArchive:
             value = values[row - self._group[1]]
             return bytes(value.as_py() or b"")
 
-    def _read_group(self, column: str, row: int) -> tuple[str, int, int, pa.ChunkedArray]:
+    def _read_group(self, column: str, row: int) -> tuple[str, int, int, pa.ChunkedArray[Any]]:
         file = self._open()
         first = 0
         for group in range(file.num_row_groups):
@@ -86,7 +87,7 @@ class ParquetArchive:
             raise ImageError("empty", f"{self._uri} has no bytes.")
         try:
             # Arrow asks for no more than a readable, seekable file.
-            return pq.ParquetFile(pa.PythonFile(cast("object", BlockReader(self._source, 64 << 10)), mode="r"))
+            return pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(self._source, 64 << 10)), mode="r"))
         except (pa.ArrowException, OSError) as error:
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
             raise ImageError(reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}") from error
@@ -124,7 +125,7 @@ def _is_image_struct(kind: pa.DataType) -> bool:
     return index >= 0 and _is_binary(kind.field(index).type)
 
 
-def _parts(values: pa.Array) -> tuple[pa.Array, list[str | None]]:
+def _parts(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
     """The bytes of a column and the names that it holds for them."""
     if not pa.types.is_struct(values.type):
         return values, []

@@ -9,9 +9,12 @@ from typing import cast
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
 from mrimage.storage.archives.member import BlockReader, Member, Window
+from mrimage.storage.names import scheme
 from mrimage.types import ByteSource
 
 _BLOCK = 512
+_LOCAL_BLOCK = 16 << 10
+_REMOTE_BLOCK = 1 << 20  # a request costs as much as a megabyte does
 
 
 class TarArchive:
@@ -22,13 +25,13 @@ class TarArchive:
         self._source = GunzipSource(source) if gzipped else source
 
     def members(self) -> Iterator[Member]:
-        reader = BlockReader(self._source)
+        reader = BlockReader(self._source, _LOCAL_BLOCK if scheme(self._uri) == "file" else _REMOTE_BLOCK)
         count = 0
         try:
             # tarfile asks for no more than read, seek and tell.
             with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
                 while info := tar.next():
-                    tar.members.clear()  # or the index of a shard of a million files stays in memory
+                    vars(tar)["members"].clear()  # or the index of a shard of a million files stays in memory
                     ends = info.offset_data + info.size
                     if info.isreg() and not info.issparse():
                         if not _has(self._source, ends):
