@@ -10,6 +10,7 @@ from typing import Any
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header
+from mrimage.image.header.tiff import check_strips
 from mrimage.image.vips import vips
 from mrimage.types import Limits
 
@@ -58,6 +59,8 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
             raise MemoryError(str(error)) from error
         raise _vips_damage(error, data, header) from error
     except DAMAGE as error:
+        if header.format == "jp2" and data[-2:] != b"\xff\xd9":
+            raise ImageError("truncated", "Expected the end marker of the JPEG 2000 codestream at its end.") from error
         raise damaged(error, header.format) from error
 
 
@@ -65,6 +68,8 @@ def _vips_damage(error: Exception, data: bytes, header: Header) -> ImageError:
     from mrimage.image.header.others import damaged
 
     text = " ".join(str(getattr(error, "detail", error)).split()) or str(error)
+    if header.format == "jpeg":
+        return _jpeg_damage(error, data, header)
     if header.format == "png" and b"IEND" not in data[-64:]:
         return ImageError("truncated", f"Expected IEND at the end of the PNG, but the file ends before: {text[:200]}")
     if header.format == "webp" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
@@ -112,6 +117,8 @@ def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
 
 def _load(data: bytes, header: Header, limits: Limits) -> Picture:
     options: dict[str, object] = {"fail_on": "none" if limits.allow_truncated else "error", "access": "sequential"}
+    if header.format == "tiff" and not limits.allow_truncated:
+        check_strips(data, header)
     if header.format in ("png", "tiff", "avif"):
         options["unlimited"] = True
     return getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)

@@ -131,6 +131,7 @@ def _degrees(gps: Directory, tag: int, reference: int, negative: str, bound: flo
     degrees = sum(float(part) / (1, 60, 3600)[power] for power, part in enumerate(parts))
     if not abs(degrees) <= bound:
         return None
+    degrees = round(degrees, 8)  # a millimetre; what is beyond is the sum's own rounding
     return -degrees if (gps.text(reference) or "").upper().startswith(negative) else degrees
 
 

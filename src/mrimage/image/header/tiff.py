@@ -8,6 +8,7 @@ from mrimage.image.header.model import Header, Model
 from mrimage.image.header.tags import Directory, Tree
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
+COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
 EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
 X_RESOLUTION, RESOLUTION_UNIT = 282, 296
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
@@ -64,6 +65,25 @@ def read_raw(blocks: Blocks) -> Header:
         if size[0] * size[1] > best[0] * best[1]:
             best = size
     return Header("raw", best[0], best[1], 3, best[2], "rgb", dpi=resolution(first))
+
+
+def check_strips(data: bytes, header: Header) -> None:
+    """Raises ImageError when strips or tiles of the first page lie behind the end of the file, ``truncated``, or hold
+    less than its uncompressed pixels, ``corrupt``: libvips would compute every one of them before it complains."""
+    tree = Tree(lambda start, length: data[start : start + length])
+    first = tree.first
+    offsets = first.get(STRIP_OFFSETS) or first.get(TILE_OFFSETS)
+    counts = first.get(STRIP_COUNTS) or first.get(TILE_COUNTS)
+    if not offsets or not counts or isinstance(offsets, bytes) or isinstance(counts, bytes):
+        return
+    end = max(int(offset + count) for offset, count in zip(offsets, counts, strict=False))
+    if end > len(data):
+        raise ImageError("truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}.")
+    row = (header.width * header.bands * header.bit_depth + 7) // 8
+    if first.integer(COMPRESSION) == 1 and header.model != "ycbcr" and sum(counts) < row * header.height:
+        raise ImageError(
+            "corrupt", f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}."
+        )
 
 
 def resolution(directory: Directory) -> float | None:

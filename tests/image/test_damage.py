@@ -1,0 +1,155 @@
+"""Bad bytes: whatever is done to a file, an ImageError with a reason is all that comes out, and soon."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pyvips
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.image.samples import SAMPLES, opened, sample
+
+from mrimage.errors import ImageError
+from mrimage.image import Image
+from mrimage.types import Edits, Limits
+
+REASONS = {"not-an-image", "truncated", "corrupt", "too-large", "unsupported", "empty"}
+EDITS = Edits(resize=(32, 32), fit="cover", to="srgb", format="png")
+STILL = sorted(
+    name for name in SAMPLES if name not in {"site.ico", "two.mpo"} and "moving" not in name and "pages" not in name
+)
+
+
+def reason_of(image: Image) -> str | None:
+    """Why the image is refused by one of the three things done to images; None when it is taken."""
+    try:
+        _ = image.metadata
+        image.features(["content", "hash"])
+        result = image.edited(EDITS)
+    except ImageError as error:
+        return error.reason
+    assert (result.width, result.height) == EDITS.resize
+    return None
+
+
+@pytest.mark.parametrize("name", STILL)
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+def test_a_cut_off_file_is_truncated(name: str, part: float) -> None:
+    content = sample(name)
+    assert reason_of(opened(content[: int(len(content) * part)])) == "truncated"
+
+
+@pytest.mark.parametrize("name", ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "still.gif", "plain.bmp"])
+def test_a_cut_off_file_is_kept_when_that_is_allowed(name: str) -> None:
+    content = sample(name)
+    half = opened(content[: len(content) * 2 // 3], Limits(allow_truncated=True))
+    assert half.edited(EDITS).width == 32
+
+
+def test_the_header_of_a_cut_off_photograph_is_still_read() -> None:
+    metadata = opened(sample("baseline.jpg")[:2000]).metadata
+    assert (metadata.width, metadata.height) == (320, 213)
+
+
+def test_stray_bytes_that_every_viewer_forgives_are_forgiven() -> None:
+    content = sample("baseline.jpg")
+    assert reason_of(opened(content[:-2] + b"\x00\x00\x00" + content[-2:])) is None
+    assert reason_of(opened(content + b"trailing")) is None
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["set", "fill", "cut", "insert"]),
+        st.integers(0, 1 << 30),
+        st.booleans(),
+        st.binary(min_size=1, max_size=8),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+def changed(content: bytes, changes: list[tuple[str, int, bool, bytes]]) -> bytes:
+    """``content`` after a few small accidents, half of them in its header."""
+    result = bytearray(content)
+    for kind, place, in_header, junk in changes:
+        at = place % max(1, min(len(result), 400) if in_header else len(result))
+        if kind == "set":
+            result[at : at + 1] = junk[:1]
+        elif kind == "fill":
+            result[at : at + 4] = (b"\xff" if junk[0] & 1 else b"\x00") * 4
+        elif kind == "cut":
+            del result[at : at + len(junk)]
+        else:
+            result[at:at] = junk
+    return bytes(result)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+@settings(max_examples=15, deadline=10_000, suppress_health_check=list(HealthCheck))
+@given(changes=CHANGES)
+def test_a_damaged_file_gives_pixels_or_a_reason(name: str, changes: list[tuple[str, int, bool, bytes]]) -> None:
+    reason = reason_of(opened(changed(sample(name), changes), Limits(max_pixels=4_000_000)))
+    assert reason is None or reason in REASONS
+
+
+@settings(max_examples=100, deadline=10_000)
+@given(exif=st.binary(max_size=200), order=st.sampled_from([b"II*\x00", b"MM\x00*"]))
+def test_hostile_exif_is_at_worst_no_facts(exif: bytes, order: bytes) -> None:
+    block = b"Exif\x00\x00" + order + exif
+    content = sample("baseline.jpg")
+    segment = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
+    image = opened(content[:2] + segment + content[2:])
+    assert {image.metadata.width, image.metadata.height} == {320, 213}
+    assert image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata="keep")).width == 8
+
+
+@pytest.mark.parametrize(
+    "name", ["interlaced.png", "lossy.webp", "plain.bmp", "photo.jp2", "progressive.jpg", "photo.avif"]
+)
+def test_what_cannot_be_streamed_is_too_large_from_its_header(name: str) -> None:
+    image = opened(sample(name), Limits(max_pixels=10_000))
+    assert image.metadata.width == 320
+    with pytest.raises(ImageError) as caught:
+        image.edited(Edits(resize=(32, 32)))
+    assert caught.value.reason == "too-large"
+
+
+@pytest.mark.parametrize("name", ["rgb.png", "palette.png", "plain.tif", "tiled.tif"])
+def test_what_can_be_streamed_is(name: str) -> None:
+    image = opened(sample(name), Limits(max_pixels=10_000))
+    assert image.edited(Edits(resize=(32, 32), fit="cover")).width == 32
+    with pytest.raises(ImageError):
+        image.edited(Edits())
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from mrimage.image import Buffer, Image
+from mrimage.types import Edits
+image = Image(Buffer(Path(sys.argv[1]).read_bytes()))
+result = image.edited(Edits(resize=(256, 256), fit="cover", to="srgb", format="webp"))
+assert (result.width, result.height) == (256, 256)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_a_png_of_two_hundred_megapixels_is_made_small_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    pyvips.Image.black(15_000, 15_000, bands=4).copy(interpretation="srgb").pngsave(str(path), compression=1)
+    run = subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 500  # megabytes; decoded whole it would be 900
+
+
+def test_every_reader_gives_the_same_metadata_from_a_file_that_is_read_in_pieces() -> None:
+    for name in SAMPLES:
+        whole = opened(sample(name))
+        _ = whole.data
+        pieces = opened(sample(name))
+        assert whole.metadata == pieces.metadata, name
+        assert io.BytesIO(whole.data).read() == sample(name)

@@ -1,0 +1,129 @@
+"""Every format is told by its content, decodes to what it shows, and becomes every output format."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from tests.image.samples import SAMPLES, opened, photograph, sample
+
+from mrimage.errors import ImageError
+from mrimage.image import ENCODERS, EXTENSIONS, formats
+from mrimage.types import Edits
+
+LOSS = {"cmyk.jpg": 9, "cmyk.tif": 9, "two.mpo": 4, "moving.webp": 4, "palette.png": 5, "palette.bmp": 5}
+"""Mean difference that a format's own loss explains, where it is more than 3 of 255."""
+
+WHOLE = sorted(set(SAMPLES) - {"site.ico", "rgba.png", "lossless.webp"})
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_file_shows_the_photograph_it_was_made_from(name: str) -> None:
+    shown = opened(sample(name)).thumbnail(320, 213).astype(float)
+    expected = photograph()
+    if name.startswith("gray"):
+        expected = expected.convert("L").convert("RGB")
+    elif name.startswith("bits"):
+        expected = expected.convert("1").convert("RGB")
+    assert np.abs(shown - np.asarray(expected, dtype=float)).mean() < LOSS.get(name, 3)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_the_name_does_not_matter(name: str) -> None:
+    expected = {"jpg": "jpeg", "mpo": "jpeg", "tif": "tiff", "pgm": "ppm", "pbm": "ppm"}
+    extension = name.rpartition(".")[2]
+    assert opened(sample(name)).metadata.format == expected.get(extension, extension)
+
+
+@pytest.mark.parametrize("format", ENCODERS)
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_every_format_becomes_every_output(name: str, format: str) -> None:
+    for edits in (
+        Edits(resize=(40, 90), fit="pad", correct="equalize", format=format),
+        Edits(resize=(50, 20), fit="cover", to="srgb", format=format, background=(1, 2, 3)),
+        Edits(resize=(60, 60), fit="contain", enlarge=False, format=format),
+    ):
+        result = opened(sample(name)).edited(edits)
+        read = opened(result.data).metadata
+        assert (read.width, read.height) == (result.width, result.height)
+        if edits.fit != "contain":
+            assert (result.width, result.height) == edits.resize
+        assert result.extension in EXTENSIONS
+
+
+@pytest.mark.parametrize("name", ["rgb.png", "deep.png", "plain.tif", "plain.bmp"])
+def test_unedited_lossless_images_keep_every_pixel(name: str) -> None:
+    result = opened(sample(name)).edited(Edits(format="png"))
+    shown = opened(result.data).thumbnail(320, 213)
+    assert np.array_equal(shown, np.asarray(photograph()))
+
+
+@pytest.mark.parametrize(
+    "text", [b"<!doctype html><title>404</title>", b"hello" * 50, b"\x00" * 64, b"%PDF-1.7", b"BM"]
+)
+def test_what_is_no_image_is_called_so(text: bytes) -> None:
+    with pytest.raises(ImageError) as caught:
+        _ = opened(text).metadata
+    assert caught.value.reason == "not-an-image"
+
+
+def test_no_bytes_are_empty() -> None:
+    for use in (lambda: opened(b"").metadata, lambda: opened(b"").features(["hash"])):
+        with pytest.raises(ImageError) as caught:
+            use()
+        assert caught.value.reason == "empty"
+
+
+def test_animations_give_their_first_frame_and_their_count() -> None:
+    for name in ("moving.png", "moving.webp", "moving.gif", "pages.tif", "two.mpo"):
+        assert opened(sample(name)).metadata.frames == 2
+
+
+def test_the_table_of_formats_names_every_sample() -> None:
+    readable = {row.format for row in formats() if row.read}
+    assert {opened(sample(name)).metadata.format for name in SAMPLES} <= readable
+
+
+def test_a_format_without_its_decoder_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    stream = io.BytesIO()
+    pytest.importorskip("pillow_heif").from_pillow(photograph()).save(stream)
+    image = opened(stream.getvalue())
+    assert (image.metadata.format, image.metadata.width) == ("heic", 320)
+    with pytest.raises(ImageError, match=r"mrimage\[heif\]") as caught:
+        image.thumbnail(20, 20)
+    assert caught.value.reason == "unsupported"
+
+
+def test_heic_and_jpeg_xl_decode_with_their_extras() -> None:
+    heif, _ = pytest.importorskip("pillow_heif"), pytest.importorskip("pillow_jxl")
+    stream = io.BytesIO()
+    heif.from_pillow(photograph()).save(stream, quality=90)
+    xl = io.BytesIO()
+    photograph().save(xl, format="JXL")
+    for content in (stream.getvalue(), xl.getvalue()):
+        shown = opened(content).thumbnail(320, 213).astype(float)
+        assert np.abs(shown - np.asarray(photograph(), dtype=float)).mean() < 5
+
+
+def test_arithmetic_coding_and_twelve_bits_are_read_or_refused_with_a_reason() -> None:
+    twelve = bytearray(sample("baseline.jpg"))
+    frame = twelve.index(b"\xff\xc0")
+    twelve[frame + 4] = 12
+    with pytest.raises(ImageError) as caught:
+        opened(bytes(twelve)).thumbnail(20, 20)
+    assert caught.value.reason == "unsupported"
+
+
+def test_palette_transparency_survives() -> None:
+    image = Pillow.new("P", (20, 20), 1)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.paste(0, (0, 0, 10, 20))
+    stream = io.BytesIO()
+    image.save(stream, "PNG", transparency=0)
+    result = opened(stream.getvalue()).edited(Edits(format="png"))
+    alpha = np.asarray(Pillow.open(io.BytesIO(result.data)).convert("RGBA"))[..., 3]
+    assert (alpha[:, :10] == 0).all()
+    assert (alpha[:, 10:] == 255).all()
