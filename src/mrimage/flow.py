@@ -16,7 +16,7 @@ import msgspec
 
 from mrimage.budget import Budget
 from mrimage.engine import Engine, Options, open_engine
-from mrimage.errors import AccountingError, NotFoundError, SourceError, UsageError
+from mrimage.errors import AccountingError, NotFoundError, SourceError
 from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
 from mrimage.job import Job, Plan
@@ -96,11 +96,6 @@ def require_sense(job: Job) -> None:
     """Raise UsageError for a job that names a key, an extractor or a reducer that does not exist."""
     check_job(job)
     reducers_of(job)
-    if job.combine and job.group:
-        raise UsageError(
-            "Expected a combiner beside the job's own reducer only: built-in group reducers see every image, and "
-            "a combiner merges them. Leave out --group or the combiner."
-        )
 
 
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:

@@ -52,7 +52,13 @@ class Bars:
         self._size = self._quarantined = 0
         self._started = time.monotonic()
         self._bar = tqdm(
-            total=images, desc=f"{phase:<10}", unit=" images", smoothing=0.1, dynamic_ncols=True, file=sys.stderr
+            total=images,
+            desc=f"{phase:<10}",
+            unit=" images",
+            smoothing=0.1,
+            dynamic_ncols=True,
+            file=sys.stderr,
+            bar_format=None if images else "{desc}: {elapsed}{postfix}",
         )
 
     def advance(self, images: int, size: int = 0, quarantined: int = 0) -> None:

@@ -10,7 +10,7 @@ def plan_scale(width: int, height: int, edits: Edits) -> str:
     """The scale at which a JPEG of ``width`` x ``height`` as displayed is decoded for ``edits``: ``1/8`` to ``1``.
 
     >>> plan_scale(4000, 3000, Edits(resize=(256, 256)))
-    '1/8'
+    '1/4'
     """
     eighths = jpeg_eighths(geometry_of(width, height, edits))
     return {1: "1/8", 2: "1/4", 4: "1/2", 8: "1"}[eighths]

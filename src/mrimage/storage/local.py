@@ -27,6 +27,7 @@ _ADVICE = {
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",
     errno.ENAMETOOLONG: "the name is too long for this file system",
+    errno.EEXIST: "there is a file of this name where a folder should be: choose another place",
     errno.EISDIR: "it is a folder",
     errno.ENOTDIR: "a part of its path is a file, not a folder",
     errno.ELOOP: "its symbolic links lead in a circle",
