@@ -62,7 +62,7 @@ def test_a_home_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypat
 
 
 def test_the_same_tables_give_the_same_page(plain: Path) -> None:
-    assert report.build(plain).html == report.build(plain).html
+    assert len({report.build(plain).html for _ in range(4)}) == 1
 
 
 def test_thumbnails_are_in_the_page_as_they_were_made(made: report.Report) -> None:
