@@ -148,7 +148,9 @@ def _poison(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _copy(connection: duckdb.DuckDBPyConnection, path: Path, sql: str) -> None:
     quoted = str(path).replace("'", "''")
-    connection.execute(f"COPY ({sql}) TO '{quoted}' (FORMAT parquet)")
+    rows = connection.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
+    size = 2048 if rows <= 20_000 else 122_880  # Several row groups, so that several threads share even a small table.
+    connection.execute(f"COPY ({sql}) TO '{quoted}' (FORMAT parquet, ROW_GROUP_SIZE {size})")
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> RunFacts:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import duckdb
 import pytest
+from fabricate import fabricate
 from PIL import Image
 
 from mrimage import report
@@ -61,8 +63,22 @@ def test_a_home_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypat
     assert bundle.END_MARK in bundle.load()
 
 
-def test_the_same_tables_give_the_same_page(plain: Path) -> None:
-    assert len({report.build(plain).html for _ in range(4)}) == 1
+def test_the_same_tables_give_the_same_page_on_any_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fabricate(tmp_path / "out", 12_000, groups=60)
+    connect = duckdb.connect
+    pages, wishes = set(), set()
+    for threads in (1, 2, 8):
+
+        def limited(database: str, config: dict[str, object], threads: int = threads) -> duckdb.DuckDBPyConnection:
+            return connect(database, config={**config, "threads": threads})  # type: ignore[dict-item]
+
+        monkeypatch.setattr(duckdb, "connect", limited)
+        for _ in range(2):
+            pages.add(report.build(tmp_path / "out").html)
+            wishes.add(tuple(report.choose_thumbnails(tmp_path / "out")))
+    assert (len(pages), len(wishes)) == (1, 1)
 
 
 def test_thumbnails_are_in_the_page_as_they_were_made(made: report.Report) -> None:

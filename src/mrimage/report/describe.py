@@ -109,7 +109,7 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
         return ()
     # Quantiles of hundredths, counted: exact, the same on every thread count, and in little memory for any pile.
     quantiles = ", ".join(f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95))
-    sql = f"""SELECT format, any_value(images) AS images, [{quantiles}] AS bits_per_pixel FROM (
+    sql = f"""SELECT format, max(images) AS images, [{quantiles}] AS bits_per_pixel FROM (
         SELECT *, sum(n) OVER (PARTITION BY format ORDER BY value) AS upto, sum(n) OVER (PARTITION BY format)::BIGINT AS images
         FROM (SELECT format, round(8.0 * size / pixels, 2) AS value, count(*) AS n FROM image
               WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL))

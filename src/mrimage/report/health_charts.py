@@ -126,6 +126,6 @@ def groups_chart(groups: Groups) -> Chart | None:
     bars = tuple(Bar(label, group.images, group.bytes) for label, group in zip(labels, shown, strict=True))
     more = f" The {len(shown)} largest of {text.number(groups.total)}." if groups.total > len(shown) else ""
     about = "Images in each group." + more
-    sql = "SELECT key, images, bytes, pixels FROM groups ORDER BY images DESC"
+    sql = "SELECT key, images, bytes, pixels FROM groups ORDER BY images DESC, key"
     chart = distribution_chart(Distribution("groups", "Largest groups", "category", about, sql, bars))
     return replace(chart, wide=True)

@@ -61,7 +61,7 @@ def _insight(rule: Rule, images: int, share: float, bytes_share: float) -> Insig
         were="was" if images == 1 else "were", them="it" if images == 1 else "them",
     )  # fmt: skip
     columns = ", ".join(dict.fromkeys(("uri", *(name for name in rule.needs if name != "uri"))))
-    sql = f"SELECT {columns} FROM image WHERE {rule.condition} ORDER BY {rule.order or 'uri'}"
+    sql = f"SELECT {columns} FROM image WHERE {rule.condition} ORDER BY {rule.order + ', ' if rule.order else ''}uri"
     return Insight(rule.name, rule.level, words, rule.rule, sql, images)
 
 
@@ -91,7 +91,7 @@ def _duplicates(tables: Tables) -> Iterator[Insight]:
         return
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
-        "(SELECT count(*) AS n, any_value(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256)"
+        "(SELECT count(*) AS n, min(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256)"
         " WHERE n > 1"
     )
     if copies:
@@ -132,7 +132,7 @@ def _heaviest(tables: Tables) -> Iterator[Insight]:
     images, held = tables.row("SELECT count(*), sum(size)::BIGINT FROM image WHERE size > ?", [limit])
     if images and held / size >= 0.1:
         words = f"The {text.number(images)} largest files, 1 % of all, hold {text.percent(held / size)} of the bytes."
-        sql = f"SELECT uri, size, width, height FROM image WHERE size > {limit} ORDER BY size DESC"
+        sql = f"SELECT uri, size, width, height FROM image WHERE size > {limit} ORDER BY size DESC, uri"
         yield Insight("heaviest", "info", words, f"Files over {text.size(limit)}, the 99th percentile.", sql, images)
 
 
@@ -153,7 +153,7 @@ def _cameras(tables: Tables) -> Iterator[Insight]:
     if held < MOST * total:
         return
     words = f"{text.plural(place, 'camera accounts', 'cameras account')} for {text.percent(held / total)} of the "
-    sql = "SELECT camera, count(*) AS images FROM image WHERE camera IS NOT NULL GROUP BY camera ORDER BY images DESC"
+    sql = "SELECT camera, count(*) AS images FROM image WHERE camera IS NOT NULL GROUP BY camera ORDER BY images DESC, camera"
     rule = f"The fewest cameras that together took {text.percent(MOST)} of the images that name one."
     yield Insight("cameras", "info", words + f"{text.plural(total, 'image')} that name one.", rule, sql, held)
 
@@ -183,7 +183,7 @@ def _savings(tables: Tables) -> Iterator[Insight]:
         rule = (
             "Output over source bytes of the images whose output has the source's size, times all bytes of the format."
         )
-        sql = f"SELECT uri, size, width, height FROM image WHERE format = '{name}' ORDER BY size DESC"
+        sql = f"SELECT uri, size, width, height FROM image WHERE format = '{name}' ORDER BY size DESC, uri"
         yield Insight(f"savings_{name}", "notice", words, rule, sql, images)
 
 
@@ -198,7 +198,7 @@ def _outputs(tables: Tables) -> Iterator[Insight]:
             f"{text.plural(images, 'edited image takes', 'edited images take')} {text.size(after)}, "
             f"{before / after:.1f} times less than before."
         )
-        sql = "SELECT uri, output, bytes FROM outputs WHERE uri IS NOT NULL ORDER BY bytes DESC"
+        sql = "SELECT uri, output, bytes FROM outputs WHERE uri IS NOT NULL ORDER BY bytes DESC, uri"
         yield Insight("smaller", "good", words, "Bytes of the outputs against those of their sources.", sql, images)
     if tables.has("width", "height"):
         grown = "FROM outputs o JOIN image i USING (uri) WHERE o.width > i.width AND o.height > i.height"
@@ -217,7 +217,7 @@ def _from_groups(tables: Tables, groups: Groups) -> Iterator[Insight]:
     if groups.total > 1 and groups.largest >= 0.5:
         first = groups.rows[0]
         words = f'One group, "{text.cut(first.key, 60)}", holds {text.percent(groups.largest)} of all images.'
-        sql = "SELECT key, images, bytes FROM groups ORDER BY images DESC"
+        sql = "SELECT key, images, bytes FROM groups ORDER BY images DESC, key"
         yield Insight("dominant_group", "info", words, "A group with at least half of the images.", sql, first.images)
     if groups.total > 4:
         single = tables.row("SELECT count(*) FROM groups WHERE images = 1")[0]

@@ -75,7 +75,7 @@ def places_chart(places: Sequence[Cell]) -> Chart:
         rows=rows,
         table=Table(("Latitude from", "Longitude from", "Images"), top, (True, True, True)),
         sql="SELECT floor(latitude) AS latitude, floor(longitude) AS longitude, count(*) AS images FROM image "
-        "WHERE latitude IS NOT NULL GROUP BY ALL ORDER BY images DESC",
+        "WHERE latitude IS NOT NULL GROUP BY ALL ORDER BY images DESC, latitude, longitude",
         wide=True,
     )
 

@@ -57,9 +57,10 @@ def read_thumbnails(tables: Tables) -> dict[str, Shot]:
     """The thumbnails of a run as data URIs, by uri, up to BYTES_LIMIT in the order in which they were asked for."""
     shots: dict[str, Shot] = {}
     held = 0
-    for uri, width, height, jpeg in tables.rows(
-        "SELECT uri, width, height, jpeg FROM thumbnails WHERE jpeg IS NOT NULL"
-    ):
+    tables.connection.execute("SET preserve_insertion_order = true")
+    found = tables.rows("SELECT uri, width, height, jpeg FROM thumbnails WHERE jpeg IS NOT NULL")
+    tables.connection.execute("SET preserve_insertion_order = false")
+    for uri, width, height, jpeg in found:
         held += len(jpeg)
         if held > BYTES_LIMIT:
             break
