@@ -62,7 +62,7 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
         image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         if to == "srgb":
             return image, target
-    return _through(image, profile or built_in("srgb"), target), target
+    return through(image, profile or built_in("srgb"), target), target
 
 
 def colours(image: Picture) -> int:
@@ -84,11 +84,11 @@ def _gray(image: Picture, profile: bytes | None) -> Picture:
     if colours(image) == 1 and profile is None:
         return image
     if not is_srgb(profile) or colours(image) == 4:
-        image = _through(image, profile or built_in("srgb"), built_in("srgb"))
+        image = through(image, profile or built_in("srgb"), built_in("srgb"))
     return image.colourspace("grey16" if deep else "b-w")
 
 
-def _through(image: Picture, source: bytes, target: bytes) -> Picture:
+def through(image: Picture, source: bytes, target: bytes) -> Picture:
     """Between two profiles by the Lab connection space, relative colorimetric with black point compensation."""
     depth = 16 if image.format == "ushort" else 8
     options = {"intent": "relative", "black_point_compensation": True}

@@ -55,7 +55,8 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
     except ImageError:
         raise
     except vips().Error as error:
-        if "out of memory" in str(error.detail).lower():
+        detail = str(error.detail).lower()
+        if "out of memory" in detail and "out of memory reading of" not in detail:  # libtiff's word for a bad count
             raise MemoryError(str(error)) from error
         raise _vips_damage(error, data, header) from error
     except DAMAGE as error:

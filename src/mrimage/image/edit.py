@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mrimage.errors import ImageError
-from mrimage.image.colour import built_in, colours, converted, is_srgb, source_profile, standard, tagged
+from mrimage.image.canvas import eight_bits, flattened, padded
+from mrimage.image.carried import copyright_block, whole_block
+from mrimage.image.colour import colours, converted, is_srgb, source_profile, standard
 from mrimage.image.decode import Picture, complaints, decode, from_array, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
-from mrimage.image.exif import Shot, copyright_block, turned_upright
+from mrimage.image.exif import Shot
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
 from mrimage.image.header.model import Header
+from mrimage.image.header.tags import Tree, tree_of
 from mrimage.types import Edits, Limits
 
 
@@ -51,13 +54,16 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
     geometry = geometry_of(*opened.displayed, edits)
     with complaints(opened.data, opened.header):
         image = resized(opened, geometry, limits)
-        image = _placed(image, geometry, edits.background)
+        if geometry.cut is not None:
+            image = image.crop(geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height)
         profile = source_profile(opened.header, opened.shot)
         image, profile = _coloured(image, profile, edits, format)
         if edits.correct is not None:
             image = _corrected(image, edits.correct)
+        if geometry.canvas is not None:  # Behind the correction, whose statistics the padding is none of.
+            image = padded(image, geometry.canvas, edits.background, profile)
         if not encoder.alpha and image.hasalpha():
-            image = flattened(image, edits.background)
+            image = flattened(image, edits.background, profile)
         if not encoder.deep:
             image = eight_bits(image)
         data = encode_picture(image, format, edits.quality, _companions(opened, profile, edits))
@@ -131,17 +137,6 @@ def turned(image: Picture, orientation: int) -> Picture:
     )()
 
 
-def _placed(image: Picture, geometry: Geometry, background: tuple[int, int, int]) -> Picture:
-    if geometry.cut is not None:
-        cut = geometry.cut
-        return image.crop(cut.x, cut.y, cut.width, cut.height)
-    if geometry.canvas is None or geometry.canvas == (image.width, image.height):
-        return image
-    image = standard(image)
-    fill = [*_background(image, background), *([_white(image)] if image.hasalpha() else [])]
-    return image.gravity("centre", *geometry.canvas, extend="background", background=fill)
-
-
 def _coloured(image: Picture, profile: bytes | None, edits: Edits, format: str) -> tuple[Picture, bytes | None]:
     encoder = ENCODERS[format]
     if edits.to is not None:
@@ -168,44 +163,6 @@ def _corrected(image: Picture, name: str) -> Picture:
     return result if alpha is None else result.bandjoin(alpha)
 
 
-def flattened(image: Picture, background: tuple[int, int, int]) -> Picture:
-    """``image`` composited on ``background`` (sRGB, 0..255), without alpha."""
-    return image.flatten(background=_background(image, background), max_alpha=_white(image))
-
-
-def _white(image: Picture) -> float:
-    return 65_535.0 if image.format == "ushort" else 255.0
-
-
-def _background(image: Picture, background: tuple[int, int, int]) -> list[float]:
-    """``background`` in the bands of ``image``: gray is its luma, CMYK goes through the built-in profile."""
-    factor = _white(image) / 255
-    count = colours(image)
-    if count == 4:
-        pixel = from_array_of(background)
-        return list(tagged(pixel, built_in("srgb")).icc_transform("cmyk", embedded=True)(0, 0))
-    if count == 3:
-        return [value * factor for value in background]
-    red, green, blue = background
-    return [(0.299 * red + 0.587 * green + 0.114 * blue) * factor]
-
-
-def from_array_of(colour: tuple[int, int, int]) -> Picture:
-    """One pixel of sRGB."""
-    import numpy as np
-
-    return from_array(np.array([[colour]], dtype=np.uint8))
-
-
-def eight_bits(image: Picture) -> Picture:
-    """8 bits a band, by rounding and not by dropping the low byte."""
-    image = standard(image)
-    if image.format == "ushort":
-        space = "b-w" if image.bands < 3 else "srgb"
-        return (image / 257).rint().cast("uchar").copy(interpretation=space)
-    return image
-
-
 def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companions:
     """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours."""
     if edits.metadata == "strip":
@@ -215,7 +172,9 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
 
 
 def _whole_exif(opened: Opened) -> bytes | None:
+    """A TIFF's own tags are its EXIF."""
     block = opened.header.exif
-    if block is None:
-        return copyright_block(opened.shot)
-    return turned_upright(block[6:] if block[:4] == b"Exif" else block)
+    tree = tree_of(block) if block else None
+    if opened.header.format == "tiff":
+        tree = Tree(lambda start, length: opened.data[start : start + length])
+    return whole_block(tree) if tree is not None and tree.valid else copyright_block(opened.shot)

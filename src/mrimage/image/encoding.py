@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mrimage.image.carried import into_tiff
 from mrimage.image.decode import Picture, from_array, to_array
 from mrimage.image.vips import vips
 
@@ -82,7 +83,8 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
         return bytes(image.webpsave_buffer(Q=quality, keep=keep))
     if format == "avif":
         return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
-    return bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
+    data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
+    return into_tiff(data, beside.exif) if beside.exif else data
 
 
 def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
@@ -101,7 +103,7 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
     space, sampling = ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
     data: bytes = simplejpeg.encode_jpeg(array, quality=quality, colorspace=space, colorsubsampling=sampling)
     extra = b""
-    if beside.exif and len(beside.exif) < 65_527:
+    if beside.exif:
         extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)
     if beside.icc:
         parts = [beside.icc[at : at + _SEGMENT] for at in range(0, len(beside.icc), _SEGMENT)]

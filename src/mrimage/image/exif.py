@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -143,33 +142,3 @@ def _color_space(detail: Directory) -> str | None:
     if value == 2 or (interop is not None and interop.text(1) == "R03"):
         return "adobe-rgb"
     return None
-
-
-def copyright_block(shot: Shot) -> bytes | None:
-    """An EXIF block, without its head, of the artist and the copyright of ``shot`` alone; None without either."""
-    fields = [
-        (tag, text.encode() + b"\x00") for tag, text in ((ARTIST, shot.artist), (COPYRIGHT, shot.copyright)) if text
-    ]
-    if not fields:
-        return None
-    entries, values, offset = b"", b"", 8 + 2 + 12 * len(fields) + 4
-    for tag, text in fields:
-        inline = text.ljust(4, b"\x00") if len(text) <= 4 else struct.pack("<I", offset + len(values))
-        values += b"" if len(text) <= 4 else text + b"\x00" * (len(text) & 1)
-        entries += struct.pack("<HHI", tag, 2, len(text)) + inline
-    return b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", len(fields)) + entries + b"\x00\x00\x00\x00" + values
-
-
-def turned_upright(block: bytes) -> bytes:
-    """The same EXIF block with its orientation set to 1, in place."""
-    skip = 6 if block[:4] == b"Exif" else 0
-    tree = tree_of(block)
-    if tree is None or tree.big:
-        return block
-    count = struct.unpack(tree.order + "H", block[skip + tree.offset : skip + tree.offset + 2].ljust(2, b"\x00"))[0]
-    for index in range(count):
-        at = skip + tree.offset + 2 + 12 * index
-        entry = block[at : at + 12]
-        if len(entry) == 12 and struct.unpack(tree.order + "HHI", entry[:8]) == (ORIENTATION, 3, 1):
-            return block[: at + 8] + struct.pack(tree.order + "HH", 1, 0) + block[at + 12 :]
-    return block

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from mrimage.image.canvas import eight_bits, flattened
 from mrimage.image.colour import converted, is_srgb, source_profile
 from mrimage.image.decode import Picture, complaints, from_array, jpeg_array, to_array
-from mrimage.image.edit import Opened, eight_bits, flattened, guard, resized, turned
+from mrimage.image.edit import Opened, guard, resized, turned
 from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
 from mrimage.types import Edits, Limits
 
@@ -48,6 +49,6 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
 def _srgb_array(image: Picture, opened: Opened) -> Pixels:
     image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
     if image.hasalpha():
-        image = flattened(image, WHITE)
+        image = flattened(image, WHITE, None)
     pixels: Pixels = to_array(eight_bits(image))
     return pixels

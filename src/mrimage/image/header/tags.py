@@ -14,6 +14,9 @@ Read = Callable[[int, int], bytes]
 
 Value = tuple[int | float, ...] | bytes
 
+Field = tuple[int, int, bytes]
+"""A tag's type, count and value, little-endian."""
+
 LONGEST_VALUE = 16 << 20
 """Bytes; no wanted tag is longer, so a longer one is damage and is skipped."""
 
@@ -21,6 +24,7 @@ MOST_DIRECTORIES = 65_536
 """Pages after which the chain of directories is taken for damage."""
 
 _CODES = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
 
@@ -50,25 +54,52 @@ class Directory:
     def get(self, tag: int) -> Value | None:
         """The numbers of ``tag`` (rationals as floats, 0/0 left out as nan), or bytes for text and blobs."""
         entry = self._entries.get(tag)
-        if entry is None or entry[0] not in _SIZES:
+        raw = self._raw(tag)
+        if entry is None or raw is None:
             return None
-        kind, count, inline = entry
-        length = count * _SIZES[kind]
-        if length == 0 or length > LONGEST_VALUE:
-            return None
-        order, raw = self._tree.order, inline[:length]
-        if length > len(inline):
-            raw = self._tree.read(struct.unpack(order + ("Q" if self._tree.big else "I"), inline)[0], length)
+        kind, count, _ = entry
         if kind in (1, 2, 7):
             return raw
-        if len(raw) < length:
+        if len(raw) < count * _SIZES[kind]:
             return None
+        order = self._tree.order
         if kind in (5, 10):
             parts = struct.unpack(f"{order}{2 * count}{'I' if kind == 5 else 'i'}", raw)
             return tuple(
                 top / bottom if bottom else float("nan") for top, bottom in zip(parts[::2], parts[1::2], strict=True)
             )
         return struct.unpack(f"{order}{count}{_CODES[kind]}", raw)
+
+    def _raw(self, tag: int) -> bytes | None:
+        entry = self._entries.get(tag)
+        if entry is None or entry[0] not in _SIZES:
+            return None
+        kind, count, inline = entry
+        length = count * _SIZES[kind]
+        if length == 0 or length > LONGEST_VALUE:
+            return None
+        if length <= len(inline):
+            return inline[:length]
+        return self._tree.read(struct.unpack(self._tree.order + ("Q" if self._tree.big else "I"), inline)[0], length)
+
+    def fields(self) -> dict[int, Field]:
+        """Every tag whose value is whole and of a type that TIFF 6.0 knows."""
+        found: dict[int, Field] = {}
+        for tag, (kind, count, _) in self._entries.items():
+            raw = self._raw(tag)
+            if raw is not None and kind in _SIZES and kind < 16 and len(raw) == count * _SIZES[kind]:
+                found[tag] = kind, count, self._little(raw, _UNITS.get(kind, 1))
+        return found
+
+    def _little(self, raw: bytes, unit: int) -> bytes:
+        if self._tree.order == "<" or unit == 1:
+            return raw
+        return b"".join(raw[at : at + unit][::-1] for at in range(0, len(raw), unit))
+
+    def entries(self) -> dict[int, bytes]:
+        """The 12 bytes of each entry of a TIFF that is not big, as they stand there."""
+        layout = struct.Struct(self._tree.order + "HHI4s")
+        return {tag: layout.pack(tag, *entry) for tag, entry in self._entries.items()}
 
     def number(self, tag: int) -> int | float | None:
         """The first number of ``tag``; None when missing, not a number or not finite."""
