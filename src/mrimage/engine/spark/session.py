@@ -58,6 +58,8 @@ def open_session(master: str, options: Options) -> Session:
     """The running application, or a new one on ``master``."""
     running = SparkContext._active_spark_context
     if running is not None:
+        if running._jsc.sc().isStopped():
+            raise EngineError("Expected a running Spark application, but this process's has stopped. Start a new one.")
         if master not in ("spark", running.master):
             raise EngineError(
                 f"Expected --engine {running.master}, of the Spark application that is running in this process, but "

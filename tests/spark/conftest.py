@@ -1,0 +1,157 @@
+"""A standalone cluster on loopback: a master and two workers as processes of their own, started once.
+
+The workers have addresses of their own, because Spark never starts a speculative attempt on the host of the first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.services.process import Server, free_ports, is_open
+
+import mrimage as mr
+from mrimage import flow
+from mrimage.flow import How, run
+
+WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
+
+
+class Cluster:
+    """A Spark master at ``url`` and a worker for each of WORKER_HOSTS with two cores."""
+
+    def __init__(self, folder: Path) -> None:
+        import pyspark
+
+        home = Path(pyspark.__file__).parent
+        self.port, interface = free_ports(2)
+        self.url = f"spark://127.0.0.1:{self.port}"
+        (core,) = (home / "jars").glob("spark-core_*.jar")
+        scala = core.name.split("_")[1].split("-")[0]  # Spark's own scripts find it; we start the classes
+        environment = {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": "127.0.0.1"}
+
+        def java(role: str, *arguments: str) -> list[str]:
+            start = f"org.apache.spark.deploy.{role.lower()}.{role}"
+            return ["java", "-Xmx256m", "-cp", f"{home}/jars/*", start, *arguments]
+
+        master = java("Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(interface))
+        self.master = Server("master", master, folder, environment)
+        size = ("--cores", "2", "--memory", "1g", "--webui-port", "0")
+        self.workers = [
+            Server(
+                f"worker-{host}",
+                java("Worker", "--host", host, *size, "--work-dir", str(folder / host), self.url),
+                folder,
+                environment | {"SPARK_LOCAL_IP": host},
+            )
+            for host in WORKER_HOSTS
+        ]
+        self._state = f"http://127.0.0.1:{interface}/json/"
+
+    def start(self) -> None:
+        self.master.start()
+        self.master.wait_until(lambda: is_open(self.port))
+        for worker in self.workers:
+            worker.start()
+        self.master.wait_until(lambda: len(self.alive()) == len(self.workers))
+
+    def alive(self) -> list[dict[str, Any]]:
+        """The workers that the master knows to be up; none while it is starting."""
+        with suppress(OSError, ValueError):
+            return [worker for worker in json.loads(fetch(self._state))["workers"] if worker["state"] == "ALIVE"]
+        return []
+
+    def replace(self, worker: Server) -> None:
+        """Start ``worker`` again after it was killed, and wait until both are up."""
+        worker.start()
+        worker.wait_until(lambda: len(self.alive()) == len(self.workers))
+
+    def stop(self) -> None:
+        for server in (*self.workers, self.master):
+            server.stop()
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # loopback
+        body: bytes = answer.read()
+    return body
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    missing = "pyspark" if find_spec("pyspark") is None else "" if shutil.which("java") else "Java"
+    if missing:
+        if "CI" in os.environ:
+            pytest.fail(f"{missing} is not installed")
+        pytest.skip(f"{missing} is not installed")
+    started = Cluster(tmp_path_factory.mktemp("spark"))
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def context(cluster: Cluster) -> Iterator[Any]:
+    """One application on the cluster, with the engine's own settings, as a notebook has one: ``engine="spark"``
+    uses it. It has a core on each worker and leaves the others to applications that tests start themselves."""
+    from mrimage.engine import Options
+    from mrimage.engine.spark.session import open_session
+
+    kept = {name: os.environ.get(name) for name in ("SPARK_LOCAL_IP", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON")}
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = "--conf spark.executor.memory=512m pyspark-shell"
+    session = open_session(cluster.url, Options(workers=2))
+    try:
+        yield session.context
+    finally:
+        session.close()
+        for name, value in kept.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture
+def tasks_of(context: Any) -> Callable[[], list[dict[str, Any]]]:
+    """Every task attempt of the application, from Spark's own status store."""
+
+    def ask() -> list[dict[str, Any]]:
+        top = f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/stages"
+        stages = json.loads(fetch(top))
+        answers = [fetch(f"{top}/{s['stageId']}/{s['attemptId']}/taskList?length=1000") for s in stages]
+        return [{**task, "stage": s} for s, a in zip(stages, answers, strict=True) for task in json.loads(a)]
+
+    return ask
+
+
+@pytest.fixture
+def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three images a split, so that small folders keep a cluster busy."""
+    monkeypatch.setattr(flow, "HEADER_SPLIT", 3)
+
+
+@pytest.fixture
+def same_as_local(tmp_path: Path) -> Callable[[mr.Job, Path, Path], None]:
+    """Asserts that OUT holds what the embedded engine makes of the same job, byte for byte."""
+
+    def check(job: mr.Job, source: Path, out: Path) -> None:
+        local = tmp_path / "local"
+        run(job, str(source), str(local), How(workers=2, thumbnails=False))
+        assert published(out) == published(local)
+
+    return check
+
+
+def published(out: Path) -> dict[str, bytes]:
+    """What two runs of one job must agree on."""
+    tops = ("images", "groups", "catalogue", "groups.parquet", "outputs.parquet", "quarantine.parquet")
+    found = [path for top in tops for path in ((out / top).rglob("*") if (out / top).is_dir() else [out / top])]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in found if path.is_file()}

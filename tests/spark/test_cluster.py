@@ -1,0 +1,220 @@
+"""The same job on a real cluster: the same bytes, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.spark.conftest import Cluster
+
+import mrimage as mr
+from mrimage.errors import BudgetError, JobError
+from mrimage.flow import How, run
+from mrimage.types import Limits
+
+ON_SPARK = How(engine="spark", thumbnails=False)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(24):
+        Image.new("RGB", (40, 30), (10 * number, 255 - 10 * number, 60)).save(folder / f"{number:02}.png")
+    return folder
+
+
+def test_outputs_are_those_of_the_embedded_engine(
+    context: Any, photos: Path, tmp_path: Path, small_splits: None, same_as_local: Callable[..., None]
+) -> None:
+    job = mr.Job(
+        key=("color_space",),
+        extract=("content", "hash"),
+        edits=mr.Edits(resize=(48, 48), fit="cover", to="srgb", format="webp"),
+        group=("contact-sheet", "mean"),
+    )
+    summary = run(job, str(photos), str(tmp_path / "out"), ON_SPARK)
+    assert (summary.facts.engine, summary.processed, summary.quarantined) == ("spark", 9, 2)
+    same_as_local(job, photos, tmp_path / "out")
+
+
+def test_jobs_bear_readable_names(context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of) -> None:
+    run(mr.Job(group=("mean",)), str(corpus), str(tmp_path / "out"), ON_SPARK)
+    names = {task["stage"]["description"] for task in tasks_of()}
+    assert {"mrimage: map 8 splits", "mrimage: reduce 1 partitions"} <= names
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("segfault", "crashed"), ("spin", "timed-out")])
+def test_a_poison_image_is_quarantined_alone(
+    context: Any, corpus: Path, tmp_path: Path, rows, small_splits: None, kind: str, reason: str
+) -> None:
+    def mapper(image: mr.Image):
+        if "05" in image.uri.rpartition("/")[2]:
+            if kind == "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            while True:
+                pass
+        yield "all", None
+
+    job = mr.Job(map=mapper, limits=Limits(deadline=1.5))
+    summary = run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
+    assert (summary.processed, summary.quarantined) == (23, 1)
+    (row,) = rows(tmp_path / "out", "quarantine")
+    assert (str(row["uri"]).rpartition("/")[2], row["reason"]) == ("05.png", reason)
+
+
+def test_a_failing_reducer_ends_the_run_with_its_own_error_and_is_not_tried_again(
+    context: Any, corpus: Path, tmp_path: Path, tasks_of
+) -> None:
+    def broken(key: str, values: Any):
+        raise ValueError("this reducer is broken")
+        yield
+
+    before = len(tasks_of())
+    with pytest.raises(JobError, match="this reducer is broken"):
+        run(mr.Job(reduce=broken), str(corpus), str(tmp_path / "out"), ON_SPARK)
+    assert [task["status"] for task in tasks_of()[before:] if task["status"] == "FAILED"] == []
+
+
+def test_the_failure_budget_stops_the_job(context: Any, photos: Path, tmp_path: Path, small_splits: None) -> None:
+    with pytest.raises(BudgetError):
+        run(mr.Job(), str(photos), str(tmp_path / "out"), How(engine="spark", max_failures="0"))
+
+
+def test_a_straggler_is_beaten_by_a_speculative_attempt(
+    context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of, same_as_local: Callable[..., None]
+) -> None:
+    """Comes before the tests that kill a worker: what it had is granted on the other one, and there it stays."""
+    marker = tmp_path / "first attempt"
+
+    def mapper(image: mr.Image):
+        if image.uri.endswith("05.png"):
+            try:
+                marker.touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                time.sleep(50)
+        yield "all", None
+
+    before = {(task["stage"]["stageId"], task["taskId"]) for task in tasks_of()}
+    job = mr.Job(map=mapper)
+    run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
+    new = [task for task in tasks_of() if (task["stage"]["stageId"], task["taskId"]) not in before]
+    assert [task["status"] for task in new if task["speculative"]] == ["SUCCESS"]
+    same_as_local(job, corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize("phase", ["map", "reduce"])
+def test_a_killed_worker_loses_nothing(
+    context: Any,
+    cluster: Cluster,
+    corpus: Path,
+    tmp_path: Path,
+    small_splits: None,
+    same_as_local: Callable[..., None],
+    phase: str,
+) -> None:
+    out, slow = tmp_path / "out", tmp_path / "slow"
+    slow.touch()
+
+    def mapper(image: mr.Image):
+        if phase == "map" and slow.exists():
+            time.sleep(0.3)
+        yield image.uri[-6:-4], {"width": image.metadata.width}
+
+    def reducer(key: str, values: Any):
+        if phase == "reduce" and slow.exists():
+            time.sleep(0.3)
+        yield mr.Output("count.json", {"key": key, "images": len(list(values))})
+
+    victim = cluster.workers[0]
+
+    def kill_when_begun() -> None:
+        while not list((out / "_run" / phase).glob("*.json")):
+            time.sleep(0.02)
+        kill_with_executors(victim.pid)
+        slow.unlink()
+
+    killer = Thread(target=kill_when_begun)
+    killer.start()
+    job = mr.Job(map=mapper, reduce=reducer)
+    summary = run(job, str(corpus), str(out), ON_SPARK)
+    killer.join()
+    victim.kill()
+    cluster.replace(victim)
+    assert summary.processed == 24
+    same_as_local(job, corpus, out)
+
+
+def kill_with_executors(worker: int) -> None:
+    """SIGKILL for a worker and all that it started, at once, as when a machine loses power."""
+    import psutil
+
+    process = psutil.Process(worker)
+    for each in (process, *process.children(recursive=True)):
+        each.kill()
+
+
+def test_a_hot_key_streams_and_its_edits_run_everywhere(
+    context: Any, corpus: Path, tmp_path: Path, small_splits: None, same_as_local: Callable[..., None]
+) -> None:
+    def mapper(image: mr.Image):
+        yield ("rare" if image.uri.endswith("23.png") else "hot"), 1
+
+    def total(key: str, values: Any):
+        assert not isinstance(values, list)
+        yield mr.Output("count.json", {"images": sum(values)})
+
+    job = mr.Job(map=mapper, reduce=total, edits=mr.Edits(resize=(8, 8)))
+    summary = run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
+    assert len({task.worker for task in summary.facts.tasks if task.phase == "map"}) > 1
+    same_as_local(job, corpus, tmp_path / "out")
+
+
+def test_a_run_whose_driver_was_killed_continues(
+    context: Any, cluster: Cluster, corpus: Path, tmp_path: Path, small_splits: None, same_as_local: Callable[..., None]
+) -> None:
+    out, slow = tmp_path / "out", tmp_path / "slow"
+    slow.touch()
+    (tmp_path / "slowly.py").write_text(
+        "import time\nfrom pathlib import Path\nimport mrimage as mr\n"
+        f"SLOW = Path({str(slow)!r})\n"
+        "def by_name(image):\n"
+        "    time.sleep(0.3 if SLOW.exists() else 0)\n"
+        "    yield image.uri[-6:-5], None\n"
+        "job = mr.Job(map=by_name, group=('mean',))\n"
+        "if __name__ == '__main__':\n"
+        "    import sys, slowly\n"
+        "    from mrimage import flow\n"
+        "    flow.HEADER_SPLIT = 3\n"
+        f"    mr.run(slowly.job, {str(corpus)!r}, 'out', engine=sys.argv[1], workers=2, thumbnails=False)\n"
+    )
+    command = [sys.executable, "slowly.py", cluster.url]
+    driver = subprocess.Popen(command, cwd=tmp_path)
+    while len(done := list((out / "_run" / "map").glob("*.json"))) < 2:
+        assert driver.poll() is None
+        time.sleep(0.02)
+    driver.kill()
+    driver.wait()
+    slow.unlink()
+    times = {path: path.stat().st_mtime_ns for path in done}
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert {path: path.stat().st_mtime_ns for path in done} == times
+    sys.path.insert(0, str(tmp_path))
+    try:
+        import slowly
+
+        same_as_local(slowly.job, corpus, out)
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("slowly")

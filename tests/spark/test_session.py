@@ -1,0 +1,56 @@
+"""What Spark needs before it runs, and what is said where it is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.services.process import free_ports
+
+from mrimage.engine import Options, open_engine
+from mrimage.errors import EngineError
+
+pytest.importorskip("pyspark")
+
+
+def test_a_machine_without_java_is_told_what_to_install(photos: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(tmp_path / "out"), "--engine", "spark"]
+    clean = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": str(tmp_path)}
+    ended = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "Java 17" in ended.stderr
+
+
+def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pyspark import SparkContext
+
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    monkeypatch.setattr("mrimage.engine.spark.session._require_java", lambda: None)
+    (port,) = free_ports(1)
+    with pytest.raises(EngineError, match=f"spark://127.0.0.1:{port}, but none answers"):
+        open_engine(f"spark://127.0.0.1:{port}", Options())
+    with pytest.raises(EngineError, match="spark://HOST:PORT"):
+        open_engine("spark://nowhere", Options())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ModuleNotFoundError: No module named 'mrimage'", "Expected mrimage in the Python of Spark's workers"),
+        (
+            "Task 1 in stage 0.0 failed 4 times, most recent failure\nmrimage.errors.DeniedError: no key\n",
+            "A task failed 4 times: no key. What is done is kept",
+        ),
+        ("Task 1 failed 4 times\nPython worker exited unexpectedly (crashed)", "a worker process died each time"),
+    ],
+)
+def test_a_failed_job_is_told_in_one_line(text: str, told: str) -> None:
+    from mrimage.engine.spark.session import explain
+
+    message = str(explain(RuntimeError(text)))
+    assert told in message
+    assert "\n" not in message
