@@ -10,9 +10,11 @@ from mrimage.errors import ImageError, StoreError
 from mrimage.flow import How, entries_of, require_images, require_sense, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.job import Job, Plan
+from mrimage.sink import describe_sink
 from mrimage.sink.inventory import Inventory
 from mrimage.sink.place import check_apart
 from mrimage.source import cut_splits, open_entry
+from mrimage.summary import describe_ignored
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import Entry
 
@@ -36,13 +38,14 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", f"{len(ignored)} files that are no images by their names"),
+        ("ignored", describe_ignored(len(ignored))),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),
         ("pixels", _decoding(job)),
         ("scale", _scales(job, sample)),
         ("reducers", ", ".join([*(["the job's own"] if job.reduce else []), *job.group]) or "none"),
+        ("sink", describe_sink(job)),
         ("output", out),
     ]
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from mrimage import report
 from mrimage.budget import Budget
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import AccountingError, NotFoundError, SourceError
@@ -33,7 +34,7 @@ from mrimage.sink.publish import Published, Publisher
 from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store
-from mrimage.summary import Summary
+from mrimage.summary import Summary, describe_ignored
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks import map_split
 from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
@@ -81,7 +82,8 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
         stack.enter_context(locked(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
-        this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet))
+        warmed = stack.enter_context(report.warm())
+        this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
         inventory = this.list_source()
         this.forget_gone(inventory)
         this.map(inventory)
@@ -109,7 +111,7 @@ def require_images(plan: Plan) -> None:
     ignored: list[str] = []
     if next(entries_of(plan, ignored.append), None) is None:
         raise SourceError(
-            f"Expected images in {plan.source}, but found none ({len(ignored)} files are no images by their names). "
+            f"Expected images in {plan.source}, but found none (ignored: {describe_ignored(len(ignored))}). "
             "Check the place, --include and --exclude, or add --all-files."
         )
 
@@ -133,6 +135,7 @@ class Run:
     scratch: Path
     budget: Budget
     progress: Progress
+    warmed: Callable[[], None]
     started: float = field(default_factory=time.time)
     phases: list[PhaseFacts] = field(default_factory=list)
     tasks: list[TaskReport] = field(default_factory=list)
@@ -214,7 +217,7 @@ class Run:
             if (published := self._read(PUBLISHED, Published)) is None:
                 mapped, reduced = Committed(self.store, "map"), Committed(self.store, "reduce")
                 publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
-                publisher.publish(self.plan.job.extract)
+                publisher.publish(self.plan.job)
                 published = publisher.summarise()
                 for name in [*mapped.leftovers(), *reduced.leftovers()]:
                     self.store.delete(name)
@@ -227,8 +230,6 @@ class Run:
 
     def draw_thumbnails(self) -> None:
         """Make the report's pictures."""
-        from mrimage import report
-
         if not self.how.thumbnails or exists(self.store, THUMBNAILS_TABLE):
             return
         with results_folder(self.store, self.scratch) as results:
@@ -244,6 +245,7 @@ class Run:
     def report(self, published: Published) -> Summary:
         """Write facts, summary and page."""
         with self._phase("report", None):
+            self.warmed()
             write_report(self.store, self._facts(published), self.scratch)
         facts = self._facts(published)
         write_facts(self.store, facts)

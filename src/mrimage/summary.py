@@ -5,7 +5,23 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
+from mrimage import report
+from mrimage.errors import MrimageError
+from mrimage.storage import open_store
 from mrimage.types import RunFacts
+
+
+def describe_ignored(files: int) -> str:
+    """How many files of the source are no entries, and why.
+
+    >>> describe_ignored(1), describe_ignored(2)
+    ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
+    """
+    return f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,13 +77,13 @@ class Summary:
             ("outputs", str(facts.outputs)),
         ]
         if facts.ignored:
-            rows.append(("ignored", f"{facts.ignored} files that are no images by their names"))
+            rows.append(("ignored", describe_ignored(facts.ignored)))
         if facts.reused:
-            rows.append(("reused", f"{facts.reused} images were done by an earlier run"))
+            rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
         if facts.removed:
-            rows.append(("removed", f"{facts.removed} outputs of images that are gone or have changed"))
+            rows.append(("removed", f"{_count(facts.removed, 'output')} of images that are gone or have changed"))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
-            rows.append(("retried", f"{len(retried)} tasks"))
+            rows.append(("retried", _count(len(retried), "task")))
         rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
         rows.append(("report", self.report))
         return rows
@@ -76,8 +92,13 @@ class Summary:
         return "\n".join(f"{label:<12} {text}" for label, text in self.rows())
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
-            for label, text in self.rows()
-        )
-        return f"<table>{cells}</table>"
+        """Totals, findings and charts, from the run's ``summary.json``; the counts alone where that is gone."""
+        try:
+            figures = report.decode(open_store(self.facts.out).read(report.SUMMARY), self.facts.out)
+        except MrimageError:
+            cells = "".join(
+                f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
+                for label, text in self.rows()
+            )
+            return f"<table>{cells}</table>"
+        return report.notebook_html(figures)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
+import msgspec
+import psutil
 import pytest
 from fabricate import fabricate
 from PIL import Image
 
 from mrimage import report
-from mrimage.errors import UsageError
+from mrimage.errors import SinkError, UsageError
 from mrimage.report import bundle, export
+from mrimage.report.facts import read_facts
+from mrimage.summary import Summary
 
 
 def test_every_chart_becomes_a_picture_with_something_on_it(plain: Path, tmp_path: Path) -> None:
@@ -45,21 +50,57 @@ def test_a_notebook_shows_totals_and_charts_without_running_names(made: report.R
     assert "<script" not in shown
 
 
+def test_a_run_shows_itself_in_a_notebook_as_long_as_its_figures_are_there(hostile: Path, made: report.Report) -> None:
+    facts = replace(read_facts(hostile), out=str(hostile))
+    (hostile / "summary.json").write_bytes(msgspec.json.encode(made.summary))
+    shown = Summary(facts)._repr_html_()
+    assert shown.count("data:image/svg+xml") >= 5
+    assert made.figures.insights[0].text[:20] in shown
+    (hostile / "summary.json").unlink()
+    assert "800 listed" in Summary(facts)._repr_html_()
+
+
 def test_the_script_is_made_once_and_a_broken_one_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = bundle.load()
     assert bundle.cache_path().read_text() == made
-    assert bundle.warm() is None
+    with bundle.warm() as wait:
+        wait()
+        assert psutil.Process().children() == []
     bundle.cache_path().write_text(made[: len(made) // 2])
     assert bundle.load() == made
     assert [path.name for path in bundle.cache_path().parent.iterdir()] == [bundle.cache_path().name]
 
 
+def test_a_job_has_the_script_made_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with bundle.warm() as wait:
+        wait()
+        assert bundle.cache_path().read_text() == bundle.load()
+
+
+def test_a_job_that_fails_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    makers = []
+
+    def fail() -> None:
+        with bundle.warm():
+            makers.extend(psutil.Process().children())
+            raise SinkError("the disk is full")
+
+    with pytest.raises(SinkError):
+        fail()
+    assert [maker.is_running() for maker in makers] == [False]
+
+
 def test_a_home_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with bundle.warm() as wait:
+        wait()
+        assert psutil.Process().children() == []
     assert bundle.END_MARK in bundle.load()
 
 

@@ -5,7 +5,8 @@ The heavy libraries (DuckDB, Jinja2, vl-convert) are imported when a function is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,12 +14,24 @@ from typing import TYPE_CHECKING, Literal
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
-    import subprocess
-
     from mrimage.report.figures import Comparison, Summary
     from mrimage.report.thumbnails import Shot, Thumbnail
 
-__all__ = ["Report", "build", "choose_thumbnails", "compare", "load", "notebook_html", "query", "warm"]
+__all__ = [
+    "SUMMARY",
+    "Report",
+    "build",
+    "choose_thumbnails",
+    "compare",
+    "decode",
+    "load",
+    "notebook_html",
+    "query",
+    "warm",
+]
+
+SUMMARY = "summary.json"
+"""Where a run keeps its figures, below OUT."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +90,13 @@ def load(results: Path) -> Summary:
     return read_summary(results)
 
 
+def decode(summary: bytes, place: str) -> Summary:
+    """The figures in the bytes of a ``summary.json`` that was read from ``place``. Raises SinkError for any other."""
+    from mrimage.report.facts import decode_summary
+
+    return decode_summary(summary, place)
+
+
 def notebook_html(figures: Summary) -> str:
     """A run's totals, insights and charts as HTML, for a ``_repr_html_``."""
     from mrimage.report import notebook
@@ -94,8 +114,8 @@ def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
     return thumbnails.choose_thumbnails(results, limit)
 
 
-def warm() -> subprocess.Popen[bytes] | None:
-    """Start making what the first report on a machine needs, in a process of its own; see ``bundle.warm``."""
+def warm() -> AbstractContextManager[Callable[[], None]]:
+    """Make what the first report on a machine needs while a block runs; see ``bundle.warm``."""
     from mrimage.report import bundle
 
     return bundle.warm()

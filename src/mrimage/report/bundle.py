@@ -6,11 +6,16 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 END_MARK = "window.vegaEmbed="
 """How a whole bundle is told from a cut one: the last statement exports the libraries."""
+
+PATIENCE = 20.0
+"""Seconds that a job waits for the script at its end; after that it makes it itself."""
 
 
 def load() -> str:
@@ -23,18 +28,37 @@ def load() -> str:
     return script if END_MARK in script[-400:] else _make(path)
 
 
-def warm() -> subprocess.Popen[bytes] | None:
-    """Make the script in a process of its own while a job runs, so that its report need not wait.
+@contextmanager
+def warm() -> Iterator[Callable[[], None]]:
+    """Make the script in a process of its own while the block, a job, runs; the block gets a function that waits.
 
-    None where it is there already. The caller waits for the process; it ends by itself and is never needed:
-    without it ``load`` makes the script.
+    Nothing is started where the script is there already or could not be kept. The process is gone when the block
+    has ended, however it ended; without it ``load`` makes the script.
     """
-    if cache_path().exists():
-        return None
-    code = "from mrimage.report import bundle; bundle.load()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    if cache_path().exists() or not _can_keep(cache_path()):
+        yield lambda: None
+        return
+    command = [sys.executable, "-P", "-c", "from mrimage.report import bundle; bundle.load()"]
+    quiet = subprocess.DEVNULL
+    maker = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        yield lambda: _wait(maker)
+    finally:
+        maker.kill()
+        maker.wait()
+
+
+def _wait(maker: subprocess.Popen[bytes]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        maker.wait(PATIENCE)
+
+
+def _can_keep(path: Path) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(path.parent, os.W_OK)
 
 
 def cache_path() -> Path:

@@ -8,13 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from mrimage.errors import SinkError
+from mrimage.report import SUMMARY
 from mrimage.report.figures import Summary
 from mrimage.types import RunFacts
 
 FACTS = "_run/facts.json"
-
-
-SUMMARY = "summary.json"
 
 T = TypeVar("T")
 
@@ -32,11 +30,28 @@ def read_summary(results: Path) -> Summary:
     return _read(results, SUMMARY, Summary)
 
 
+def decode_summary(data: bytes, place: str) -> Summary:
+    """The figures in the bytes of a ``summary.json`` of the OUT ``place``. Raises SinkError for anything else."""
+    return _decode(data, place, SUMMARY, Summary)
+
+
 def _read(results: Path, name: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode((results / name).read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise SinkError(
-            f'Expected the results of a finished run in "{results}", but {name} cannot be read ({error}). '
-            "Run the job to its end first, or give its OUT."
-        ) from error
+        data = (results / name).read_bytes()
+    except OSError as error:
+        raise _unreadable(str(results), name, error) from error
+    return _decode(data, str(results), name, kind)
+
+
+def _decode(data: bytes, place: str, name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(place, name, error) from error
+
+
+def _unreadable(place: str, name: str, error: Exception) -> SinkError:
+    return SinkError(
+        f'Expected the results of a finished run in "{place}", but {name} cannot be read ({error}). '
+        "Run the job to its end first, or give its OUT."
+    )
