@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from mrimage import __version__
@@ -20,6 +23,9 @@ KEY_HELP = (
     "portrait or square, as displayed; the catalogue's column of this name is EXIF's 1 to 8), software, year"
 )
 """Written out, so that --help loads nothing; a test holds it against the keys that there are."""
+
+
+INTERRUPTED = "interrupted. What is done is kept; run the same command again to continue."
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,14 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args([argument for argument in arguments if argument != "--debug"])
         options.command = shlex.join(["mrimage", *arguments])
-        status: int = options.handler(options)
+        with _signals_end_cleanly():
+            status: int = options.handler(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has had enough
         return 1
-    except KeyboardInterrupt:
-        print("mrimage: interrupted; what is done is kept. Run the same command again to continue.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"mrimage: {_one_line(interrupt) or INTERRUPTED}", file=sys.stderr)
         return 1
     except MrimageError as error:
         if debug:
@@ -58,6 +65,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+@contextmanager
+def _signals_end_cleanly() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, and once one came, the cleaning up is not disturbed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = {number: signal.getsignal(number) for number in signals if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def make_parser() -> argparse.ArgumentParser:

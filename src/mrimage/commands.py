@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow import How, run
 from mrimage.options import JOB_OPTIONS, build_job, load_job
 from mrimage.results import read_facts, results_folder, write_report
+from mrimage.sink.place import temporary_folder
 from mrimage.storage import Store, open_store
 from mrimage.summary import Summary
 
@@ -163,8 +163,8 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 @contextmanager
 def _opened(out: str) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
-    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
-        yield open_store(out), Path(folder)
+    with temporary_folder() as folder:
+        yield open_store(out), folder
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:

@@ -22,7 +22,7 @@ from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import check_job
-from mrimage.progress import Progress, task_done, watch
+from mrimage.progress import Progress, task_done, unfinished, watch
 from mrimage.reducers import reducers_of
 from mrimage.results import exists, results_folder, write_facts, write_report
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
@@ -75,7 +75,9 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out)
     with ExitStack() as stack:
-        engine = open_engine(how.engine, Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet))
+        warm = how.fresh or not exists(open_store(out), PUBLISHED)
+        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
         store = open_store(out, create=True)
@@ -306,6 +308,8 @@ class Run:
             self.progress.start(name, images)
         try:
             yield
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
         finally:
             if images != 0:
                 self.progress.finish()

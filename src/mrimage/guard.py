@@ -9,6 +9,7 @@ No note of the image in hand is needed in the good case; the careful attempt fin
 from __future__ import annotations
 
 import os
+import pickle
 import resource
 import signal
 import socket
@@ -16,17 +17,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 import cloudpickle
 
-from mrimage.errors import ImageError
-from mrimage.types import Limits
+from mrimage.errors import ImageError, JobError
+from mrimage.types import ByteSource, Limits
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+STALL = 15 * 60.0
+"""Seconds beyond the deadline after which a guarded child that the kernel's timer did not end is given up: code of
+the user's may have taken the timer for itself."""
 
 
 @contextmanager
@@ -52,36 +58,100 @@ def _raise_timed_out(*_: object) -> None:
     raise ImageError("timed-out", "The image took longer than --deadline.")
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process when its parent ends, however that happens (Linux; elsewhere the closed
+class OffTheClock:
+    """A remote source whose reads do not count against the deadline: a store has time limits and retries of its
+    own, and an image is not to blame for it."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+
+    @property
+    def uri(self) -> str:
+        return self._source.uri
+
+    @property
+    def size(self) -> int:
+        with clock_stopped():
+            return self._source.size
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        with clock_stopped():
+            return self._source.read(start, length)
+
+
+def fair(source: ByteSource) -> ByteSource:
+    """``source``, such that waiting for a remote store is not held against the image."""
+    is_remote = "://" in source.uri and not source.uri.startswith("file:")
+    return OffTheClock(source) if is_remote else source
+
+
+@contextmanager
+def clock_stopped() -> Iterator[None]:
+    """Stop the clock of the deadline that is running, if there is one, for the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel end this process when its ``parent`` ends, however that happens (Linux; elsewhere the closed
     connection ends it)."""
     if sys.platform == "linux":
         import ctypes
 
         pr_set_pdeathsig = 1
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we asked
+            os._exit(1)
 
 
 def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
-    """Start ``python -m module FD`` with one end of a connection; answer the process and the other end.
+    """Start ``python -m module FD PARENT`` with one end of a connection; answer the process and the other end.
 
-    The child sees this process's import path, and does not run the user's main script again.
+    The child sees this process's import path, and does not run the user's main script again. It leads a process
+    group of its own, so that Ctrl-C reaches only the driver, and ``end_child`` whatever the child has started.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-        command = [sys.executable, "-m", module, str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid())]
+        process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, process_group=0
+        )
         return process, Connection(ours.detach())
+
+
+def end_child(process: subprocess.Popen[bytes]) -> int:
+    """End the child, and what it has started, now; answer how it exited."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def portable(error: Exception) -> Exception:
+    """``error`` as something that can be sent; an exception class of the user's may not be."""
+    try:
+        pickle.loads(pickle.dumps(error))  # our own bytes
+    except Exception:  # noqa: BLE001  # any class, any way to fail
+        return JobError(f"{type(error).__name__}: {error}")
+    return error
 
 
 class Guard(Generic[Argument, Result]):
     """Calls ``function`` in a child process, one call at a time, and survives whatever that does to the child."""
 
     def __init__(self, function: Callable[[Argument], Result], limits: Limits) -> None:
-        self._start_message = cloudpickle.dumps((function, limits.memory))
+        self._start_message = cloudpickle.dumps((function, limits))
         self._limits = limits
         self._child: tuple[subprocess.Popen[bytes], Connection] | None = None
 
@@ -91,9 +161,9 @@ class Guard(Generic[Argument, Result]):
         process, connection = self._child or self._start()
         try:
             connection.send(argument)
-            if not connection.poll(self._limits.deadline):
+            if not connection.poll(self._limits.deadline + STALL):
                 self._stop()
-                raise ImageError("timed-out", f"The image took longer than {self._limits.deadline:g} s.")
+                raise self._timed_out()
             succeeded, result = connection.recv()
         except (EOFError, OSError):
             raise self._autopsy(process) from None
@@ -117,8 +187,10 @@ class Guard(Generic[Argument, Result]):
         process, connection = self._child
         self._child = None
         connection.close()
-        process.kill()
-        process.wait()
+        end_child(process)
+
+    def _timed_out(self) -> ImageError:
+        return ImageError("timed-out", f"The image took longer than {self._limits.deadline:g} s.")
 
     def _autopsy(self, process: subprocess.Popen[bytes]) -> ImageError:
         assert self._child
@@ -126,6 +198,9 @@ class Guard(Generic[Argument, Result]):
         self._child = None
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
+        end_child(process)
+        if process.returncode == -signal.SIGALRM:
+            return self._timed_out()
         peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
@@ -150,26 +225,29 @@ def limit_memory(room: int) -> None:
 
 def _serve(connection: Connection) -> None:
     """The child's loop: answer each argument with (True, result) or (False, exception)."""
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    function, memory = cloudpickle.loads(connection.recv_bytes())
+    function, limits = cloudpickle.loads(connection.recv_bytes())
     if sys.platform == "linux":
-        limit_memory(memory)
+        limit_memory(limits.memory)
     connection.send(None)
     while True:
         try:
             argument = connection.recv()
         except EOFError:
             return
-        answer: tuple[bool, Any]
-        try:
-            answer = True, function(argument)
-        except MemoryError:
-            answer = False, ImageError("out-of-memory", f"It asked for more than {memory >> 20} MiB.")
-        except Exception as error:  # noqa: BLE001  # whatever it is belongs to the caller
-            answer = False, error
-        connection.send(answer)
+        connection.send_bytes(_answer(function, limits, argument))
+
+
+def _answer(function: Callable[[Any], Any], limits: Limits, argument: Any) -> bytes:
+    try:
+        with deadline(limits.deadline, expendable=True):
+            return bytes(ForkingPickler.dumps((True, function(argument))))
+    except MemoryError:
+        error: Exception = ImageError("out-of-memory", f"It asked for more than {limits.memory >> 20} MiB.")
+    except Exception as other:  # noqa: BLE001  # whatever it is belongs to the caller
+        error = portable(other)
+    return bytes(ForkingPickler.dumps((False, error)))
 
 
 if __name__ == "__main__":
+    die_with_parent(int(sys.argv[2]))
     _serve(Connection(int(sys.argv[1])))

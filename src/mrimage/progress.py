@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from mrimage.types import TaskReport
@@ -118,3 +119,15 @@ def watch(quiet: bool) -> Progress:
     if quiet:
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def unfinished(tasks: Sequence[TaskReport], reused: int, listed: int, command: str) -> str:
+    """What an interrupted run has done, and how to go on. ``reused`` images were mapped by an earlier run."""
+    mapped = [task for task in tasks if task.phase == "map"]
+    reduced = [task for task in tasks if task.phase == "reduce"]
+    images = reused + sum(task.images for task in mapped)
+    done = f"{images} of {listed} images are mapped ({len(mapped)} splits in this run)" if listed else "nothing is new"
+    if reduced:
+        done += f", {sum(task.images for task in reduced)} images are reduced ({len(reduced)} partitions in this run)"
+    again = f"run the same command again to continue: {command}" if command else "run it again to continue."
+    return f"interrupted: {done}. What is done is kept; {again}"

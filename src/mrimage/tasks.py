@@ -16,7 +16,7 @@ from operator import attrgetter
 import pyarrow as pa
 
 from mrimage.errors import ImageError, JobError, StoreError
-from mrimage.guard import Guard, deadline
+from mrimage.guard import Guard, clock_stopped, deadline, fair
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import Mapped, failure_of, map_image, mapper_of, quarantined
 from mrimage.reducers import Context, GroupReducer, reducers_of, running
@@ -89,7 +89,7 @@ def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
     mapper = mapper_of(job)
     for entry, source in read_ahead(split.entries, whole=job.needs_bytes):
         with deadline(job.limits.deadline, attempt.expendable):
-            mapped = map_image(job, mapper, entry, source)
+            mapped = map_image(job, mapper, entry, fair(source))
         yield mapped
 
 
@@ -107,7 +107,9 @@ def _map_guarded(job: Job, split: Split) -> Iterator[Mapped]:
 
 def map_entry(job: Job, entry: Entry) -> Mapped:
     """One image on its own, as a guarded child maps it."""
-    return map_image(job, mapper_of(job), entry, open_entry(entry))
+    with clock_stopped():
+        source = open_entry(entry)
+    return map_image(job, mapper_of(job), entry, fair(source))
 
 
 def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> Iterator[Output]:

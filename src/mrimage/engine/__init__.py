@@ -33,13 +33,14 @@ TaskFunction = Callable[[Any, Attempt], TaskReport]
 class Options:
     """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
     attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow, ``quiet``
-    to say nothing on standard error."""
+    to say nothing on standard error, ``warm`` to start workers before there is a task, because there will be."""
 
     workers: int | None = None
     retries: int = 3
     speculate: bool = True
     memory: int = 4 << 30
     quiet: bool = True
+    warm: bool = True
 
 
 class Engine(Protocol):

@@ -1,7 +1,8 @@
 """The embedded engine: worker processes on this machine, supervised one by one.
 
 A worker that dies takes nothing with it: its task is tried again, carefully, in a new worker. Idle workers race
-stragglers. ``workers=1`` stays in this process, for debugging.
+stragglers. ``workers=1``, when asked for, stays in this process, for debugging: there an image that crashes its
+decoder ends the run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
@@ -22,7 +24,7 @@ import cloudpickle
 
 from mrimage.engine import Engine, Options, Task, TaskFunction
 from mrimage.engine.attempts import after_death, after_failure
-from mrimage.guard import describe_exit, start_child
+from mrimage.guard import describe_exit, end_child, start_child
 from mrimage.job import Plan
 from mrimage.shuffle.planning import sorted_records
 from mrimage.sink.state import localize
@@ -39,8 +41,14 @@ TICK = 0.1
 
 def open_local(options: Options) -> Engine:
     """The embedded engine with as many workers as ``options`` says, by default one for each usable core."""
-    workers = options.workers or len(os.sched_getaffinity(0))
-    return Inline(options) if workers == 1 else Pool(replace(options, workers=workers))
+    if options.workers == 1:
+        return Inline(options)
+    return Pool(replace(options, workers=options.workers or usable_cores()))
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reduce_function(plan: Plan, exchange: Exchange, scratch: Path) -> TaskFunction:
@@ -112,23 +120,30 @@ class Pool:
         self.workers = options.workers
         self._options = options
         self._message = b""
-        self._pool = [self._start() for _ in range(self.workers)]
+        self._pool: list[Worker] = []
+        if options.warm:
+            self._fill()
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
+        tasks = iter(tasks)
+        first = next(tasks, None)
+        if first is None:
+            return iter(())
         self._message = cloudpickle.dumps((function, self._options.memory))
+        self._fill()
         for worker in self._pool:
             self._load(worker)
-        return _Phase(self, self._options).run(iter(tasks))
+        return _Phase(self, self._options).run(chain([first], tasks))
 
     def reduce(self, plan: Plan, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
         return self.run(_reduce_function(plan, exchange, scratch), exchange.partitions)
 
     def close(self) -> None:
-        for worker in self._pool:
+        pool, self._pool = self._pool, []
+        for worker in pool:
             worker.connection.close()
-        for worker in self._pool:
-            _end(worker)
-        self._pool = []
+        for worker in pool:
+            end_child(worker.process)
 
     def replace(self, worker: Worker, patience: float = 0.0) -> str:
         """Put a fresh worker in the place of ``worker``, which is given ``patience`` seconds to end by itself;
@@ -145,6 +160,10 @@ class Pool:
     def busy(self) -> list[Worker]:
         return [worker for worker in self._pool if worker.task is not None]
 
+    def _fill(self) -> None:
+        while len(self._pool) < self.workers:
+            self._pool.append(self._start())
+
     def _start(self) -> Worker:
         return Worker(*start_child("mrimage.engine.worker"))
 
@@ -153,13 +172,11 @@ class Pool:
             worker.connection.send(("load", self._message))
 
 
-def _end(worker: Worker, patience: float = 0.0) -> int:
+def _end(worker: Worker, patience: float) -> int:
     worker.connection.close()
-    try:
-        return worker.process.wait(timeout=patience if worker.task else 1.0)
-    except TimeoutExpired:
-        worker.process.kill()
-        return worker.process.wait()
+    with suppress(TimeoutExpired):
+        worker.process.wait(timeout=patience)
+    return end_child(worker.process)
 
 
 @dataclass

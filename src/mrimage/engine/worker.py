@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Any
@@ -11,8 +9,7 @@ from typing import Any
 import cloudpickle
 
 from mrimage import tasks as tasks  # imported while the driver still lists, so that the first task starts warm
-from mrimage.errors import JobError
-from mrimage.guard import die_with_parent, limit_memory
+from mrimage.guard import die_with_parent, limit_memory, portable
 
 OWN_MEMORY = 2 << 30
 """Address space of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
@@ -24,8 +21,6 @@ def main(descriptor: int) -> None:
     Messages in: ("load", pickled (function, memory)), ("run", task, attempt). Out: ("done", report),
     ("failed", error).
     """
-    die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver ends us
     connection = Connection(descriptor)
     function: Any = None
     while True:
@@ -41,21 +36,13 @@ def main(descriptor: int) -> None:
         try:
             answer = "done", function(*message[1:])
         except Exception as error:  # noqa: BLE001  # the driver decides what an error means
-            answer = "failed", _portable(error)
+            answer = "failed", portable(error)
         try:
             connection.send(answer)
         except OSError:
             return  # the driver is gone, and with it whoever wanted to know
 
 
-def _portable(error: Exception) -> Exception:
-    """``error`` as something that can be sent; an exception class of the user's may not be."""
-    try:
-        pickle.loads(pickle.dumps(error))  # our own bytes
-    except Exception:  # noqa: BLE001  # any class, any way to fail
-        return JobError(f"{type(error).__name__}: {error}")
-    return error
-
-
 if __name__ == "__main__":
+    die_with_parent(int(sys.argv[2]))
     main(int(sys.argv[1]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard import Guard, deadline
+from mrimage.guard import Guard, clock_stopped, deadline, fair
 from mrimage.image import Image
 from mrimage.mappers.mapping import failure_of
 from mrimage.source import open_entry
@@ -35,8 +35,9 @@ class Thumbnail:
 
 def draw_thumbnail(wish: Thumbnail) -> NDArray[np.uint8]:
     """The picture, H x W x 3, sRGB, decoded at the lowest scale that will do."""
-    source = open_entry(wish.entry) if isinstance(wish.entry, Entry) else open_uri(wish.entry)
-    return Image(source, wish.limits).thumbnail(wish.width, wish.height, wish.fit, enlarge=wish.enlarge)
+    with clock_stopped():
+        source = open_entry(wish.entry) if isinstance(wish.entry, Entry) else open_uri(wish.entry)
+    return Image(fair(source), wish.limits).thumbnail(wish.width, wish.height, wish.fit, enlarge=wish.enlarge)
 
 
 @dataclass

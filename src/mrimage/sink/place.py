@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +18,17 @@ from mrimage.job import Plan
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.state import ROOT, list_names
 from mrimage.storage import Store
-from mrimage.storage.local import LocalStore
+from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
 
 JOB = f"{ROOT}/job.json"
 FOLDERS = ("images", "groups", "catalogue", "shards", ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")
 """Everything that a run writes below OUT."""
+
+PREFIX = "mrimage-scratch-"
+YOUNG = 60.0
+"""Seconds for which a temporary folder without a lock is left alone: its owner may be about to lock it."""
 
 
 def check_apart(source: str, out: str) -> None:
@@ -81,23 +88,64 @@ def clear(store: Store) -> None:
 
 @contextmanager
 def scratch_folder(store: Store) -> Iterator[Path]:
-    """A local folder for what a run need not keep: below OUT where that is local, as it may be large.
-
-    What an earlier run left there when it was killed goes first.
+    """A local folder for what a run need not keep: below OUT where that is local, as it may be large. There it
+    also takes the temporary files of everything that is written to OUT, and their remains go with it.
     """
     if scheme(store.root) != "file":
-        with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
-            yield Path(folder)
+        with temporary_folder() as folder:
+            yield folder
         return
-    path = Path(local_path(store.root), ROOT, "scratch")
-    if path.exists():
-        shutil.rmtree(path)
-        LocalStore(store.root).sweep()  # what a killed writer had begun
-    path.mkdir(parents=True)
+    path = Path(local_path(store.root), STAGING)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise store_error(error, "write", str(path)) from error
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(store: Store) -> None:
+    """Remove what killed writers had begun below OUT, on the stores where that leaves anything."""
+    if scheme(store.root) == "file":
+        shutil.rmtree(Path(local_path(store.root), STAGING), ignore_errors=True)
+    clean = getattr(store, "sweep", None)
+    if clean:
+        clean()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder outside OUT that goes with the block; those of killed processes go first.
+
+    Its owner holds a lock on it, which the kernel takes away when the owner ends.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        _remove_abandoned(left)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield Path(folder)
+        finally:
+            os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return  # gone, or another user's
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid == os.getuid() and time.time() - status.st_mtime > YOUNG:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return  # somebody is at work there
+    finally:
+        os.close(descriptor)
 
 
 def _description(plan: Plan) -> dict[str, object]:

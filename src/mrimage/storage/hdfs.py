@@ -137,6 +137,20 @@ class HdfsStore:
 
         self._try("write", path, put)
 
+    def create(self, path: str, data: bytes) -> bool:
+        place = self._place(path)
+        options = hdfs_native.WriteOptions(replication=self._replication, overwrite=False, create_parent=True)
+
+        def put() -> bool:
+            try:
+                with self._client.create(place, options) as writer:
+                    writer.write(data)
+            except FileExistsError:
+                return False
+            return True
+
+        return self._try("write", path, put)
+
     def delete(self, path: str) -> None:
         place = self._place(path)
         with suppress(NotFoundError):

@@ -18,6 +18,8 @@ from mrimage.storage.store import Item
 
 _Heap = list[str]
 _TEMPORARY = ".mrimage-tmp-"
+STAGING = "_run/scratch"
+"""Where a root has this folder, temporary files go there: a run clears it at its end, and needs no walk for that."""
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
@@ -196,25 +198,34 @@ class LocalStore:
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         place = self._join(path)
         folder, _, _ = place.rpartition("/")
-        temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
+        staging = f"{self._root}/{STAGING}"
         try:
             if durable:
                 _flush_file_system(self._root)
-            try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            except FileNotFoundError:
-                self._make(folder)
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-            try:
-                _fill(descriptor, data, durable)
-                os.replace(temporary, place)  # noqa: PTH105 - the hot path
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+            for last, where in enumerate((staging, staging, folder), -2):
+                try:
+                    _put(where, place, data, durable)
+                    break
+                except OSError as error:
+                    # The folder is missing, or staging is, or it is on another file system.
+                    if last == 0 or error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EXDEV):
+                        raise
+                    self._make(folder)
             if durable:
                 _flush_folder(folder)
         except OSError as error:
             raise store_error(error, "write", self.uri(path)) from error
+
+    def create(self, path: str, data: bytes) -> bool:
+        place = self._join(path)
+        try:
+            self._make(place.rpartition("/")[0])
+            _fill(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), data, False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise store_error(error, "write", self.uri(path)) from error
+        return True
 
     def delete(self, path: str) -> None:
         try:
@@ -254,6 +265,18 @@ def _item(child: os.DirEntry[str], path: str) -> Item | None:
             return Item(path, 0, "missing")
         raise store_error(error, "list", local_uri(child.path)) from error
     return Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
+
+
+def _put(folder: str, place: str, data: bytes, durable: bool) -> None:
+    """Write ``place`` as a whole, by a temporary file in ``folder``."""
+    temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        _fill(descriptor, data, durable)
+        os.replace(temporary, place)  # noqa: PTH105 - the hot path
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _fill(descriptor: int, data: bytes, durable: bool) -> None:

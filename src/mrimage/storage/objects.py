@@ -110,6 +110,18 @@ class ObjectStore:
         require_safe(path)
         self._try("write", path, lambda: obstore.put(self._store, path, data))
 
+    def create(self, path: str, data: bytes) -> bool:
+        require_safe(path)
+
+        def put() -> bool:
+            try:
+                obstore.put(self._store, path, data, mode="create")
+            except exceptions.AlreadyExistsError:
+                return False
+            return True
+
+        return self._try("write", path, put)
+
     def delete(self, path: str) -> None:
         require_safe(path)
         try:

@@ -58,6 +58,10 @@ class Store(Protocol):
         """
         ...
 
+    def create(self, path: str, data: bytes) -> bool:
+        """Put ``data`` under ``path`` where there is nothing yet, atomically; answer whether that was so."""
+        ...
+
     def delete(self, path: str) -> None:
         """Remove ``path``; nothing to remove is no error."""
         ...

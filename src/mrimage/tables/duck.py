@@ -25,6 +25,10 @@ def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnecti
     connection = duckdb.connect(":memory:", config=settings)
     try:
         yield connection
+    except RuntimeError as error:
+        if "interrupted" in str(error):  # what DuckDB makes of the KeyboardInterrupt of a signal's handler
+            raise KeyboardInterrupt from None
+        raise
     finally:
         connection.close()
 
