@@ -123,6 +123,8 @@ def split_limits(job: Job, size: int, workers: int) -> tuple[int, int]:
     if not job.needs_bytes:
         return 1 << 62, HEADER_SPLIT
     smallest, largest = PIXEL_SPLIT
+    if job.output != "files":  # a shard is no larger than what one task makes
+        return min(2 * largest, max(smallest, size // (2 * workers))), 10 * HEADER_SPLIT
     return min(largest, max(smallest, size // (8 * workers))), HEADER_SPLIT
 
 

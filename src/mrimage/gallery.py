@@ -10,6 +10,7 @@ from mrimage.image import encode
 from mrimage.job import Plan
 from mrimage.reducers import Context, running
 from mrimage.sink.files import FileSink
+from mrimage.sink.shards import output_uri
 from mrimage.sink.task import TaskWriter
 from mrimage.storage import open_store
 from mrimage.tables.schemas import THUMBNAILS
@@ -38,7 +39,7 @@ def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt)) as context:
         for entry in split.entries:
-            uri = store.uri(entry.path) if entry.path else entry.uri
+            uri = output_uri(store, entry.path) if entry.path else entry.uri
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
                 height, width = picture.shape[:2]

@@ -40,7 +40,8 @@ class Job:
     under the key that ``key`` names. ``edits`` make an image from each image, ``group`` names built-in group
     reducers, and ``extract`` names the columns that map computes. A Job with neither edits nor a reducer is a
     catalogue: it reads headers and decodes nothing. ``include``, ``exclude`` and ``all_files`` say which files
-    of the source are entries. Where several names may stand, one will do: ``key="camera"``.
+    of the source are entries. ``output`` names the sink of edited images: ``files``, or ``webdataset`` or
+    ``parquet`` for shards of at most about ``shard_size`` bytes. Where several names may stand, one will do: ``key="camera"``.
     """
 
     map: Mapper | None = None
@@ -54,7 +55,7 @@ class Job:
     exclude: tuple[str, ...] = ()
     all_files: bool = False
     output: str = "files"
-    shard_size: int = 256 << 20
+    shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:

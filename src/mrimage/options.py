@@ -15,6 +15,7 @@ from typing import Any, get_args
 from mrimage.errors import UsageError, unknown
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS
 from mrimage.job import Job
+from mrimage.sink import SINKS
 from mrimage.types import Crop, Edits, Fit
 
 EDITS = ("crop", "resize", "fit", "enlarge", "to", "correct", "format", "quality", "background", "metadata")
@@ -189,7 +190,7 @@ JOB_OPTIONS: Mapping[str, Callable[[str, object], object]] = {
     "quality": whole(1, 100),
     "background": parse_color,
     "metadata": one_of("keep", "copyright", "strip"),
-    "output": one_of("files"),
+    "output": one_of(*SINKS),
     "shard_size": parse_bytes,
     "include": parse_globs,
     "exclude": parse_globs,

@@ -23,7 +23,8 @@ from mrimage.reducers import Context, GroupReducer, reducers_of, running
 from mrimage.shuffle.records import Record, Spill
 from mrimage.shuffle.replay import Fingerprint, replayable
 from mrimage.sink import open_sink
-from mrimage.sink.naming import group_path, image_path
+from mrimage.sink.files import FileSink
+from mrimage.sink.naming import group_path
 from mrimage.sink.output import Output
 from mrimage.sink.task import TaskWriter
 from mrimage.source import open_entry, read_ahead
@@ -49,8 +50,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
             writer.fail(mapped.failure)
         if edited := mapped.edited:
             for key in mapped.keys:
-                path = image_path(key, mapped.entry.path, edited.extension)
-                writer.output(mapped.entry.uri, key, path, edited.data, edited.width, edited.height)
+                writer.image(mapped.entry, key, edited)
     spill.flush()
     writer.table("catalogue", pa.Table.from_pylist(rows, catalogue_schema(job.extract)))
     return writer.commit(len(rows), split.size)
@@ -63,7 +63,8 @@ def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record]
     whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
     """
     job, store = plan.job, open_store(plan.out)
-    writer = TaskWriter(store, open_sink(job, store, partition.id), "reduce", partition.id, attempt)
+    # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
+    writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)
     reducers = reducers_of(job)
     done: list[dict[str, object]] = []
     with running(Context(job.limits, attempt)) as context:

@@ -10,6 +10,7 @@ from mrimage.image import EXTRACTORS, Image
 from mrimage.job import Job, Mapper
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.sink import check_sink
 from mrimage.types import ByteSource, Entry, Failure, Stage
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def check_job(job: Job) -> None:
     for name in job.extract:
         if name not in EXTRACTORS:
             raise unknown("--extract", name, EXTRACTORS)
+    check_sink(job)
     if job.combine and not job.reduce:
         raise UsageError(
             "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."

@@ -1,13 +1,14 @@
 """Where results go: sinks for outputs, task commits, the run's state and its published tables."""
 
-from mrimage.errors import unknown
+from mrimage.errors import UsageError, unknown
 from mrimage.job import Job
 from mrimage.sink.files import FileSink, Sink
+from mrimage.sink.shards import KINDS, SHARD_SIZE, ShardSink
 from mrimage.storage import Store
 
-__all__ = ["SINKS", "Sink", "open_sink"]
+__all__ = ["SINKS", "Sink", "check_sink", "describe_sink", "open_sink"]
 
-SINKS = ("files",)
+SINKS = ("files", *KINDS)
 """Names that ``--output`` accepts."""
 
 
@@ -15,4 +16,29 @@ def open_sink(job: Job, store: Store, task: str) -> Sink:
     """The sink that the job's ``output`` names, for one attempt of ``task``."""
     if job.output == "files":
         return FileSink(store)
-    raise unknown("--output", job.output, SINKS)
+    return ShardSink(store, KINDS[job.output], task, job.shard_size or SHARD_SIZE)
+
+
+def check_sink(job: Job) -> None:
+    """Raise UsageError for an output that does not exist, or shards in which nothing would be."""
+    if job.output not in SINKS:
+        raise unknown("--output", job.output, SINKS)
+    if job.output == "files" and job.shard_size is not None:
+        raise UsageError(
+            f"Expected --shard-size together with --output {' or '.join(KINDS)}, but received it with --output files. "
+            "Choose one of them, or leave out --shard-size."
+        )
+    if job.output != "files" and job.edits is None:
+        raise UsageError(
+            f"Expected edits for --output {job.output}, whose shards hold edited images, but received none. "
+            "Add one, for example --resize 512x512 or --format keep, or leave out --output."
+        )
+
+
+def describe_sink(job: Job) -> str:
+    """Where the edited images go, for people."""
+    if job.edits is None:
+        return "no images"
+    if job.output == "files":
+        return "images/<key>/<name>, a file each"
+    return f"images/*{KINDS[job.output].suffix}, shards of at most {(job.shard_size or SHARD_SIZE) / 1e6:g} MB"

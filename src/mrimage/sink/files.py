@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mrimage.sink.naming import image_path
 from mrimage.storage import Store
+from mrimage.types import OutputRow
 
 
 class Sink(Protocol):
     """Where a task's outputs go. One sink serves one attempt of one task."""
 
-    def put(self, path: str, data: bytes) -> str:
-        """Take ``data`` for the output ``path`` (below OUT) and answer the name that lineage records."""
+    def name(self, key: str, path: str, extension: str) -> str:
+        """What the image made from the source ``path`` under ``key`` is called here, without a shard's name."""
+        ...
+
+    def put(self, row: OutputRow, data: bytes) -> str:
+        """Take ``data`` for the output ``row.output`` and answer the name that lineage records, below OUT."""
         ...
 
     def close(self) -> None:
@@ -25,9 +31,12 @@ class FileSink:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def put(self, path: str, data: bytes) -> str:
-        self._store.write(path, data)
-        return path
+    def name(self, key: str, path: str, extension: str) -> str:
+        return image_path(key, path, extension)
+
+    def put(self, row: OutputRow, data: bytes) -> str:
+        self._store.write(row.output, data)
+        return row.output
 
     def close(self) -> None:
         """Nothing is held back."""

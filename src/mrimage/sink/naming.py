@@ -32,7 +32,7 @@ def component(text: str, unsafe: str = "") -> str:
     escaped = "".join(char if _is_safe(char) and char not in unsafe else _percent(char) for char in text)
     if escaped[:1] in {".", "-", " "}:
         escaped = _percent(escaped[0]) + escaped[1:]
-    if escaped[-1:] in {".", " "}:
+    if escaped[-1:] in {".", " ", "!"}:  # "!/" is what stands between a shard and a name in it
         escaped = escaped[:-1] + _percent(escaped[-1])
     if not escaped:
         return "~empty"
@@ -68,6 +68,31 @@ def image_name(path: str, extension: str) -> str:
 def image_path(key: str, path: str, extension: str) -> str:
     """``images/<key>/<name>.<extension>``."""
     return f"images/{component(key)}/{image_name(path, extension)}"
+
+
+def sample_name(key: str, path: str, extension: str) -> str:
+    """``<key>/<name>.<extension>``: what the image made from the source ``path`` is called in a shard.
+
+    Readers of WebDataset take what precedes a name's first dot for the name of the sample, and what follows for the
+    name of a field, so here the only dot of the last component is the extension's. The old extension always stays:
+    without their extensions ``a.jpg`` and ``a.png`` would be one sample. They also pass over names that begin
+    with two underscores and a component that ends with two.
+
+    >>> sample_name("srgb", "summer/beach.v2.png", "webp"), sample_name("__test__", "a.jpg", "jpg")
+    ('srgb/summer/beach%2Ev2~png.webp', '%5F_test__/a~jpg.jpg')
+    """
+    top = component(key)
+    if top.startswith("__") and top.endswith("__"):
+        top = f"%5F{top[1:]}"
+    folder, name = posixpath.split(path)
+    stem, dot, old = name.rpartition(".")
+    if not dot or not old:
+        stem, old = name, ""
+    file = f"{component(stem, unsafe='.')}~{component(old) if old else ''}"
+    if len(file.encode()) > MAX_BYTES:
+        file = component(name + " " * MAX_BYTES, unsafe=".")
+    folders = [component(part, unsafe=".") for part in folder.split("/")] if folder else []
+    return "/".join([top, *folders, f"{file}.{extension}"])
 
 
 def group_path(key: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mrimage.errors import ImageError, NotFoundError
+from mrimage.sink.shards import repack, split_output
 from mrimage.sink.state import Committed, encode_arrow, localize, table_path, task_of
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
 from mrimage.tables.duck import connect, read_parquet
-from mrimage.tables.schemas import DONE_GROUPS, WEIGHED
+from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
+from mrimage.types import OutputRow
 
 TABLES = ("catalogue", "records", "outputs", "quarantine")
 
@@ -24,25 +28,44 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
     """Take ``uris`` out of the committed split ``task``; answer the outputs that went.
 
     Outputs go first and the catalogue's rows last, so that a kill in between leaves rows by which the next run
-    does the same again. Where a combiner has merged values of several images, they cannot be taken apart: the
-    whole split is forgotten, and its other images are mapped again.
+    does the same again. Shards are written anew before, and deleted after, the lineage turns to the new ones. Where a
+    combiner has merged values of several images, they cannot be taken apart, and neither can a shard that is damaged
+    or missing: the whole split is forgotten, and its other images are mapped again.
     """
-    removed: list[str] = []
-    for name in committed.tables("outputs"):
-        if _belongs(name, task):
-            table = _read(store, name)
-            gone = table if combined else table.filter(_among(table, uris))
-            removed += [str(output) for output in gone.column("output").to_pylist()]
-    delete_outputs(store, removed)
+    lineage = _lineage(store, committed, task)
+    leaving = set(uris)
+    gone = [row for row in lineage if row.uri in leaving]
+    old = {file for file, member in (split_output(row.output) for row in gone) if member}
+    try:
+        moved = [] if combined else repack(store, lineage, gone)
+    except (ImageError, NotFoundError):
+        combined = True
     if combined:
+        delete_outputs(store, sorted({split_output(row.output)[0] for row in lineage}))
         committed.forget([task])
-        return removed
+        return [row.output for row in lineage]
+    removed = [row.output for row in gone]
+    delete_outputs(store, [output for output in removed if split_output(output)[0] not in old])
     for kind in reversed(TABLES):
         for name in committed.tables(kind):
             if _belongs(name, task):
                 table = _read(store, name)
-                store.write(name, encode_arrow(table.filter(pc.invert(_among(table, uris)))), durable=True)
+                table = table.filter(pc.invert(_among(table, uris)))
+                table = _turned(table, old, moved) if kind == "outputs" and old else table
+                store.write(name, encode_arrow(table), durable=True)
+    delete_outputs(store, sorted(old))
     return removed
+
+
+def _lineage(store: Store, committed: Committed, task: str) -> list[OutputRow]:
+    tables = [_read(store, name) for name in committed.tables("outputs") if _belongs(name, task)]
+    return [OutputRow(**row) for table in tables for row in table.to_pylist()]
+
+
+def _turned(lineage: pa.Table, old: set[str], moved: list[OutputRow]) -> pa.Table:
+    """The lineage with the rows ``moved`` in place of those that lie in the shards ``old``."""
+    rows = [row for row in lineage.to_pylist() if split_output(row["output"])[0] not in old]
+    return pa.Table.from_pylist([*rows, *(asdict(row) for row in moved)], OUTPUTS)
 
 
 def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> list[str]:

@@ -13,6 +13,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mrimage.job import Job
+from mrimage.sink.prune import delete_outputs
+from mrimage.sink.shards import is_shard_name
 from mrimage.sink.state import Committed, deliver, list_names, localize
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -52,14 +55,16 @@ class Publisher:
         self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
         self._reduce = {name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES}
 
-    def publish(self, extract: tuple[str, ...]) -> None:
+    def publish(self, job: Job) -> None:
         """Write catalogue, groups, outputs, quarantine and the members of each group."""
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
-        self._write_catalogue(catalogue_schema(extract))
+        self._write_catalogue(catalogue_schema(job.extract))
         self._write("groups.parquet", read_parquet([str(self._weighed)], WEIGHED), GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         records = f"(SELECT DISTINCT key, uri FROM {read_parquet(self._map['records'], RECORDS)})"
         self._write("_run/members.parquet", records, MEMBERS, "key, uri")
+        if job.output != "files":
+            self._sweep_shards()
 
     def summarise(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
@@ -84,6 +89,17 @@ class Publisher:
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
             )
+
+    def _sweep_shards(self) -> None:
+        """Delete the shards that the lineage does not name: they were left by attempts that were killed, and readers
+        that take every shard of the folder would find images twice."""
+        query = f"SELECT DISTINCT split_part(output, '!/', 1) FROM {read_parquet(self._map['outputs'], OUTPUTS)}"
+        with connect(self._scratch) as connection:
+            known = {name for (name,) in connection.execute(query).fetchall()}
+        delete_outputs(
+            self._store,
+            [name for name in list_names(self._store, "images") if is_shard_name(name) and name not in known],
+        )
 
     @property
     def _quarantine(self) -> str:

@@ -6,8 +6,9 @@ import hashlib
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -16,7 +17,10 @@ from mrimage.sink import state
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
-from mrimage.types import Attempt, Failure, OutputRow, TaskReport
+from mrimage.types import Attempt, Entry, Failure, OutputRow, TaskReport
+
+if TYPE_CHECKING:
+    from mrimage.image import Encoded
 
 
 class TaskWriter:
@@ -33,6 +37,11 @@ class TaskWriter:
         self._outputs: dict[str, OutputRow] = {}
         self._failures: list[Failure] = []
 
+    def image(self, entry: Entry, key: str, made: Encoded) -> None:
+        """Put the image that was made of ``entry``, under ``key``."""
+        path = self._sink.name(key, entry.path, made.extension)
+        self.output(entry.uri, key, path, made.data, made.width, made.height)
+
     def output(self, uri: str | None, key: str, path: str, data: bytes, width: int | None, height: int | None) -> None:
         """Put one output. Raises JobError when the task has already made one of this name from other bytes."""
         sha256 = hashlib.sha256(data).hexdigest()
@@ -41,8 +50,8 @@ class TaskWriter:
             if made.sha256 == sha256:
                 return
             raise JobError(f"Expected different names for the outputs of key {key!r}, but two are named {path!r}.")
-        name = self._sink.put(path, data)
-        self._outputs[path] = OutputRow(uri, key, name, width, height, len(data), sha256)
+        row = OutputRow(uri, key, path, width, height, len(data), sha256)
+        self._outputs[path] = replace(row, output=self._sink.put(row, data))
 
     def fail(self, failure: Failure) -> None:
         """Put one image into quarantine."""
