@@ -143,6 +143,8 @@ class LocalStore:
             if prefix:
                 return
             raise NotFoundError(f"Cannot list {local_uri(top)}: there is nothing of this name.")
+        if not os.path.isdir(top):  # noqa: PTH112 - top is text
+            raise StoreError(f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither.")
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
         while linked:
@@ -172,7 +174,7 @@ class LocalStore:
                 raise store_error(error, "list", local_uri(place)) from error
             for child in children:
                 path = f"{folder}/{child.name}" if folder else child.name
-                if child.is_dir():
+                if _is_folder(child):
                     if enter(path):
                         heapq.heappush(linked, path) if child.is_symlink() else stack.append(path)
                 elif not child.name.startswith(_TEMPORARY):
@@ -255,6 +257,13 @@ class LocalStore:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - Path.mkdir races with other makers
         except OSError as error:
             raise store_error(error, "write", local_uri(folder)) from error
+
+
+def _is_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:  # a link that leads to itself, say: it is told as a file that cannot be had
+        return False
 
 
 def _item(child: os.DirEntry[str], path: str) -> Item | None:
