@@ -67,7 +67,12 @@ class Job:
     @property
     def needs_bytes(self) -> bool:
         """Whether map reads whole images, not only their headers."""
-        return self.edits is not None or self.map is not None or any(name != "header" for name in self.extract)
+        return self.decodes or self.map is not None
+
+    @property
+    def decodes(self) -> bool:
+        """Whether map certainly reads whole images; a mapper of the user's may or may not."""
+        return self.edits is not None or any(name != "header" for name in self.extract)
 
     @property
     def reduces(self) -> bool:

@@ -88,7 +88,7 @@ def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
         yield from _map_guarded(job, split)
         return
     mapper = mapper_of(job)
-    for entry, source in read_ahead(split.entries, whole=job.needs_bytes):
+    for entry, source in read_ahead(split.entries, whole=job.decodes):
         with deadline(job.limits.deadline, attempt.expendable):
             mapped = map_image(job, mapper, entry, fair(source))
         yield mapped

@@ -10,7 +10,6 @@ Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import unicodedata
 
 SAFE = frozenset(" !#$&'()+,-.=@[]^_`{}")
@@ -48,12 +47,12 @@ def image_name(path: str, extension: str) -> str:
     >>> image_name("summer/Beach.JPG", "jpg"), image_name("summer/beach.png", "webp")
     ('summer/Beach.JPG', 'summer/beach~png.webp')
     """
-    folder, name = posixpath.split(path)
+    folder, slash, name = path.rpartition("/")
     stem, dot, old = name.rpartition(".")
     if not dot or not old:
         stem, old = name, ""
     # A folder never looks like an output file, or "x.jpg/y.jpg" would need a file x.jpg to be a folder too.
-    folders = [component(part, unsafe=".") for part in folder.split("/")] if folder else []
+    folders = [component(part, unsafe=".") for part in folder.split("/")] if slash else []
     tail = (
         f".{old}"
         if old.lower() in ALIASES.get(extension, {extension})
@@ -84,14 +83,14 @@ def sample_name(key: str, path: str, extension: str) -> str:
     top = component(key)
     if top.startswith("__") and top.endswith("__"):
         top = f"%5F{top[1:]}"
-    folder, name = posixpath.split(path)
+    folder, slash, name = path.rpartition("/")
     stem, dot, old = name.rpartition(".")
     if not dot or not old:
         stem, old = name, ""
     file = f"{component(stem, unsafe='.')}~{component(old) if old else ''}"
     if len(file.encode()) > MAX_BYTES:
         file = component(name + " " * MAX_BYTES, unsafe=".")
-    folders = [component(part, unsafe=".") for part in folder.split("/")] if folder else []
+    folders = [component(part, unsafe=".") for part in folder.split("/")] if slash else []
     return "/".join([top, *folders, f"{file}.{extension}"])
 
 

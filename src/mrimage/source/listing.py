@@ -1,4 +1,4 @@
-"""Listing a source: a folder or a single file becomes a stream of entries."""
+"""Listing a source: a folder, a bucket, a list or an archive becomes a stream of entries."""
 
 from __future__ import annotations
 
@@ -6,41 +6,129 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import SourceError, StoreError
-from mrimage.source.selection import Selection
+from mrimage.errors import ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.source.rows import list_rows
+from mrimage.source.selection import EXTENSIONS, Selection
+from mrimage.source.shards import list_shard
+from mrimage.storage import open_object, open_store, redact
+from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import local_path, local_uri, printable
+from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
 from mrimage.types import Entry
 
+OnIgnored = Callable[[str], None]
 
-def list_entries(source: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+
+def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     """Every image of ``source``, streamed in no promised order; ``on_ignored`` hears each file that is no entry.
+
+    A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a single image. An
+    archive that lies in a folder is like a folder itself: its members are entries.
 
     Raises SourceError where the source is missing or a part of it cannot be listed: an image that cannot be seen
     would be lost without a trace otherwise.
     """
+    if redact(source) != source:
+        raise UsageError(
+            f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. Put the url "
+            "into a list (urls.txt) and name that."
+        )
     try:
-        yield from _list_local(local_path(source), selection, on_ignored)
-    except StoreError as error:
+        yield from _list(source, selection, on_ignored)
+    except (StoreError, ImageError) as error:
         raise SourceError(f"Cannot list the source: {error}") from error
 
 
-def _list_local(source: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def _list(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+    kind = scheme(source)
+    if kind == "file" and not is_list(source):
+        yield from _list_local(local_path(source), selection, on_ignored)
+    elif kind == "file" and Path(local_path(source)).is_dir():  # a folder may be called photos.txt
+        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored)  # noqa: PTH100
+    elif is_list(source):
+        yield from list_rows(source, selection, on_ignored)
+    elif kind in ("http", "https"):
+        yield from _single(Entry(source, _last(source), 0, ""), selection, on_ignored)
+    else:
+        yield from _list_remote(source, selection, on_ignored)
+
+
+def _list_local(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
-        yield _single(place)
-        return
-    store = LocalStore(place)
+        status = Path(place).stat()
+        entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
+        yield from _single(entry, selection, on_ignored)
+    else:
+        yield from _list_folder(place, selection, on_ignored)
+
+
+def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
-    for item in store.walk(enter=selection.enters, skipped=on_ignored):
-        if selection.takes(item.path):
-            path = item.path if item.path.isascii() else printable(item.path)
-            yield Entry(local_uri(f"{prefix}/{item.path}"), path, item.size, item.version)
+    for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
+        if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
+            entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            yield from _enter(entry, selection, on_ignored)
+        elif selection.takes(item.path):
+            yield Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
         else:
             on_ignored(item.path)
 
 
-def _single(place: str) -> Entry:
-    status = Path(place).stat()
-    name = place.rpartition("/")[2]
-    return Entry(local_uri(place), printable(name), status.st_size, file_version(status))
+def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+    """A prefix or a directory; or a single object, which is looked for first where the name is like one's."""
+    if suffix(source) in EXTENSIONS or is_shard(source):
+        try:
+            entry = _stat(source)
+        except NotFoundError:
+            pass
+        else:
+            yield from _single(entry, selection, on_ignored)
+            return
+    store = open_store(source)
+    for item in store.list():
+        entry = Entry(store.uri(item.path), item.path, item.size, item.version)
+        if is_shard(item.path) and selection.reaches(item.path):
+            yield from _enter(entry, selection, on_ignored)
+        elif selection.admits(item.path):
+            yield entry
+        elif selection.reaches(item.path):
+            on_ignored(item.path)
+
+
+def _stat(source: str) -> Entry:
+    folder, _, name = source.rpartition("/")
+    if folder.endswith("/"):  # s3://photos.zip is a bucket
+        raise NotFoundError(f"{source} names no object.")
+    item = open_store(folder).stat(name)
+    return Entry(source, name, item.size, item.version)
+
+
+def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+    """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
+    if not is_shard(entry.uri):
+        yield entry
+        return
+    if scheme(entry.uri) in ("http", "https"):
+        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a damaged archive
+    empty = True
+    for found in list_shard(entry, "", selection, on_ignored):
+        empty = False
+        yield found
+    if empty and entry.uri.lower().endswith(".parquet"):
+        raise SourceError(
+            f"Expected images in {entry.uri}, but it has no column of bytes. If a column names images, say which: "
+            f"{entry.uri}#COLUMN."
+        )
+
+
+def _enter(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+    """An archive in a folder, unless --exclude or its hidden name keeps it out."""
+    if selection.enters(entry.path):
+        yield from list_shard(entry, entry.path, selection, on_ignored)
+    else:
+        on_ignored(entry.path)
+
+
+def _last(source: str) -> str:
+    return source.rstrip("/").rpartition("/")[2]

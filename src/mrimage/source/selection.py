@@ -51,6 +51,31 @@ class Selection:
                 return False
         return self.all_files or (not is_hidden(path) and suffix(path) in _TAKEN)
 
+    def reaches(self, path: str) -> bool:
+        """Whether every folder above the file ``path`` is entered, for a listing that goes without folders."""
+        folder = path.rpartition("/")[0]
+        known: dict[str, bool] = self._reached
+        if folder not in known:
+            if len(known) > 10_000:
+                known.clear()
+            parts = folder.split("/") if folder else []
+            known[folder] = all(self.enters("/".join(parts[: end + 1])) for end in range(len(parts)))
+        return known[folder]
+
+    def admits(self, path: str) -> bool:
+        """Whether the file ``path`` is an entry, and every folder above it is entered."""
+        return self.reaches(path) and self.takes(path)
+
+    def allows(self, path: str) -> bool:
+        """Whether ``path``, which somebody named, is kept out by neither --exclude nor --include."""
+        if self._excluded and self._hits(self._excluded, path):
+            return False
+        return not self._included or self._hits(self._included, path)
+
+    @cached_property
+    def _reached(self) -> dict[str, bool]:
+        return {}
+
     @cached_property
     def _included(self) -> re.Pattern[str] | None:
         return _compile(self.include)

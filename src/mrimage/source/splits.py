@@ -7,6 +7,9 @@ from hashlib import blake2b
 
 from mrimage.types import Entry, Split
 
+UNKNOWN = 256 << 10
+"""What an image counts for, in bytes, when its size is not known before it is read."""
+
 
 def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iterator[Split]:
     """Consecutive ``entries`` in splits of at most ``max_count`` entries and ``max_bytes`` bytes, streamed.
@@ -16,11 +19,12 @@ def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iter
     batch: list[Entry] = []
     size = 0
     for entry in entries:
-        if batch and (len(batch) >= max_count or size + entry.size > max_bytes):
+        weight = entry.size if entry.version else UNKNOWN
+        if batch and (len(batch) >= max_count or size + weight > max_bytes):
             yield _split(batch)
             batch, size = [], 0
         batch.append(entry)
-        size += entry.size
+        size += weight
     if batch:
         yield _split(batch)
 

@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
@@ -15,7 +16,21 @@ from mrimage.storage.retry import retry_count
 from mrimage.storage.store import Item, Store, StoreSource
 from mrimage.types import ByteSource
 
-__all__ = ["Item", "Store", "StoreSource", "open_object", "open_store", "open_uri", "redact", "retry_count"]
+if TYPE_CHECKING:
+    from mrimage.storage.archives import Archive
+
+__all__ = [
+    "Item",
+    "Store",
+    "StoreSource",
+    "open_container",
+    "open_listed",
+    "open_object",
+    "open_store",
+    "open_uri",
+    "redact",
+    "retry_count",
+]
 
 _OBJECTS = ("mrimage.storage.objects", "ObjectStore", "obstore", "objects")
 _HDFS = ("mrimage.storage.hdfs", "HdfsStore", "hdfs_native", "hdfs")
@@ -41,7 +56,7 @@ def open_store(url: str, *, create: bool = False) -> Store:
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url.rstrip("/") + "/", create)
+    return _open_remote(os.getpid(), url.rstrip("/") + "/", create, _environment())
 
 
 def open_uri(uri: str) -> ByteSource:
@@ -54,13 +69,28 @@ def open_uri(uri: str) -> ByteSource:
         return _open_listed(uri, *listed)
     container, member = split_member(uri)
     if member is not None:
-        from mrimage.storage.archives import find_member, open_archive
+        from mrimage.storage.archives import find_member
 
-        return find_member(open_archive(open_uri(container)), container, member)
-    kind = scheme(uri)
-    if kind == "file":
+        return find_member(open_container(container), container, member)
+    if scheme(uri) == "file":
         return LocalSource(uri, local_path(uri))
     return open_object(uri, None)
+
+
+def open_container(uri: str, size: int = -1, version: str = "") -> Archive:
+    """The archive at ``uri``, as listed with ``size`` and ``version`` where they are given. The last few stay open in
+    this process: a gzipped one would be inflated from its beginning for each member otherwise."""
+    return _open_container(os.getpid(), uri, size, version)
+
+
+def open_listed(uri: str, size: int, version: str) -> ByteSource:
+    """The file ``uri`` as it was listed: where the store tells for free, a read of another version raises
+    ImageError("changed"), and of a missing one ImageError("vanished")."""
+    if not version or split_listed(uri):
+        return open_uri(uri)
+    if scheme(uri) == "file":
+        return LocalSource(uri, local_path(uri), (size, version))
+    return open_object(uri, Item(split_object(uri)[1], size, version))
 
 
 def open_object(uri: str, expected: Item | None) -> ByteSource:
@@ -71,6 +101,13 @@ def open_object(uri: str, expected: Item | None) -> ByteSource:
         return HttpSource(uri)
     top, path = split_object(uri)
     return StoreSource(open_store(top), path, uri, expected)
+
+
+@lru_cache(maxsize=8)
+def _open_container(process: int, uri: str, size: int, version: str) -> Archive:
+    from mrimage.storage.archives import open_archive
+
+    return open_archive(open_listed(uri, size, version))
 
 
 def split_object(uri: str) -> tuple[str, str]:
@@ -97,9 +134,17 @@ def _open_listed(uri: str, place: str, row: int) -> ByteSource:
     return HttpSource(url, uri)
 
 
+def _environment() -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_SETTINGS))
+
+
+_SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
+
+
 @lru_cache(maxsize=64)
-def _open_remote(process: int, url: str, create: bool) -> Store:
-    # One store per place and process: connections are reused, and never shared with a forked child.
+def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]) -> Store:
+    # One store per place and process: connections are reused, and never shared with a forked child, nor with what
+    # other settings and credentials are to be used for.
     module, name, library, extra = BACKENDS[scheme(url)]
     if find_spec(library) is None:
         raise JobError(

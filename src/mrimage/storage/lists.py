@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mrimage.errors import SourceError
 from mrimage.storage.archives.member import BlockReader
+from mrimage.storage.redact import redact
 from mrimage.types import ByteSource
+
+if TYPE_CHECKING:
+    import io
 
 TEXT_SUFFIXES = (".txt", ".lst", ".csv", ".tsv")
 """Endings of the files that are lists when they are given as the source."""
@@ -43,16 +46,34 @@ def read_rows(source: ByteSource, column: str | None) -> Iterator[tuple[int, str
     if name.endswith(".parquet"):
         rows = _parquet_rows(source, column)
     else:
-        text = source.read().decode("utf-8-sig", "surrogateescape")
-        rows = _csv_rows(text, source.uri, column) if name.endswith((".csv", ".tsv")) else iter(text.splitlines())
+        rows = _csv_rows(source, column) if name.endswith((".csv", ".tsv")) else _lines(source)
     for number, row in enumerate(rows):
         row = row.strip()
         if row and not (row.startswith("#") and not name.endswith(".parquet")):
             yield number, row
 
 
-def _csv_rows(text: str, uri: str, column: str | None) -> Iterator[str]:
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if uri.lower().endswith(".tsv") else ",")
+def _lines(source: ByteSource) -> Iterator[str]:
+    """The lines of a text with their ends, read a megabyte at a time; bytes that are no UTF-8 are escaped."""
+    reader = BlockReader(source)
+    rest = b""
+    first = True
+    while piece := reader.read(1 << 20):
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield _decoded(line + b"\n", first)
+            first = False
+    if rest:
+        yield _decoded(rest, first)
+
+
+def _decoded(line: bytes, first: bool) -> str:
+    return line.decode("utf-8-sig" if first else "utf-8", "surrogateescape")
+
+
+def _csv_rows(source: ByteSource, column: str | None) -> Iterator[str]:
+    uri = source.uri
+    reader = csv.DictReader(_lines(source), delimiter="\t" if uri.lower().endswith(".tsv") else ",")
     chosen = _choose(list(reader.fieldnames or ()), uri, column)
     return (row[chosen] or "" for row in reader)
 
@@ -66,6 +87,10 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}") from error
     chosen = _choose(file.schema_arrow.names, source.uri, column)
+    kind = file.schema_arrow.field(chosen).type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        place = source.uri
+        raise SourceError(f"Expected text in column {chosen} of the list {place}, but it holds {kind}.")
     for batch in file.iter_batches(columns=[chosen]):
         yield from (str(value or "") for value in batch.column(0).to_pylist())
 
@@ -102,4 +127,5 @@ class _Keyed:
 
 @lru_cache(maxsize=2)
 def _all_rows(process: int, keyed: _Keyed) -> dict[int, str]:
-    return dict(read_rows(keyed.source, keyed.column))
+    # Only what is redacted elsewhere has to be looked up here.
+    return {row: text for row, text in read_rows(keyed.source, keyed.column) if redact(text) != text}

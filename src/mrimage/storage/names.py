@@ -107,6 +107,19 @@ def printable(path: str) -> str:
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in path)
 
 
+def plain_path(path: str) -> str:
+    """The local ``path``, relative to the source, as an entry's name in valid UTF-8. What had to be changed begins with
+    ``./``, as no listed path does, so that it is not the name of another file too.
+
+    >>> plain_path("a/b.jpg"), plain_path(os.fsdecode(b"caf\\xe9.jpg")), plain_path("x.tar!/b.jpg")
+    ('a/b.jpg', './caf%E9.jpg', './x.tar!/b.jpg')
+    """
+    if path.isascii() and "!/" not in path:
+        return path
+    shown = printable(path)
+    return shown if shown == path and split_member(path)[1] is None else f"./{shown}"
+
+
 def unsafe(path: str) -> str | None:
     """Why the relative ``path`` could leave its root, or None if it cannot.
 
@@ -129,16 +142,6 @@ def require_safe(path: str) -> None:
     why = unsafe(path)
     if why:
         raise StoreError(f"Expected a path below the store's root, but received {path!r}: {why}.")
-
-
-def tame(name: str) -> str:
-    """A relative path from a name that somebody else chose: nothing in it can lead out of a folder.
-
-    >>> tame("../../etc/a.jpg"), tame("C:\\\\x\\\\y.jpg"), tame("/abs/./b.jpg")
-    ('etc/a.jpg', 'C%3A/x/y.jpg', 'abs/b.jpg')
-    """
-    name = _DRIVE.sub(lambda match: match[0][0] + "%3A", name.replace("\\", "/")).replace("\0", "%00")
-    return "/".join(part for part in name.split("/") if part not in ("", ".", "..")) or "%2E"
 
 
 def suffix(path: str) -> str:

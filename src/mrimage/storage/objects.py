@@ -161,6 +161,8 @@ class ObjectStore:
             return NotFoundError(f"{what}: there is nothing of this name.")
         if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
             return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
+        if "parse path" in text or "parsing Path" in text:
+            return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
         if status:
             transient = status >= 500 or status in (408, 429)
             return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)

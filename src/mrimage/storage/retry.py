@@ -32,8 +32,9 @@ def retry_count() -> int:
 
 
 def retry_budget() -> float:
-    """Seconds for which a store that has answered before is tried again: MRIMAGE_RETRY_SECONDS, by default 60."""
-    return seconds_from("MRIMAGE_RETRY_SECONDS", 60.0)
+    """Seconds for which a store that has answered before is tried again: MRIMAGE_RETRY_SECONDS, by default 45, which is less
+    than an image has by default: a store that is away is no fault of the image."""
+    return seconds_from("MRIMAGE_RETRY_SECONDS", 45.0)
 
 
 def seconds_from(variable: str, default: float) -> float:

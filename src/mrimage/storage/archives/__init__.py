@@ -16,9 +16,11 @@ from mrimage.storage.archives.zip import ZipArchive
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
-__all__ = ["Archive", "Broken", "Member", "find_member", "index_of", "members_of", "open_archive"]
+__all__ = ["Archive", "Broken", "Member", "find_member", "members_of", "open_archive"]
 
 _KEPT = 4
+"""Indexes that are kept: what is opened by its entry needs none."""
+
 _indexes: OrderedDict[tuple[int, str], dict[str, Member]] = OrderedDict()
 _lock = Lock()
 
@@ -36,20 +38,21 @@ def open_archive(source: ByteSource) -> Archive:
 
 
 def members_of(archive: Archive) -> Iterator[Member]:
-    """The archive's members under unique names: a name that comes again gets ``~2``, ``~3``... before its extension."""
+    """The archive's members under unique names: a name that comes again gets ``~2``, ``~3``... before its extension.
+    A leading ``./``, which ``tar c .`` writes, is left out."""
     seen: dict[str, int] = {}
     for member in archive.members():
-        name = printable(member.name)
+        name = printable(member.name).removeprefix("./")
         count = seen.get(name, 0) + 1
         seen[name] = count
         if count == 1 or member.ignored:
-            yield member if name is member.name else replace(member, name=name)
+            yield member if name == member.name else replace(member, name=name)
         else:
             stem, extension = os.path.splitext(name)  # noqa: PTH122 - a name in an archive is no path here
             yield replace(member, name=f"{stem}~{count}{extension}")
 
 
-def index_of(archive: Archive, uri: str) -> dict[str, Member]:
+def _index_of(archive: Archive, uri: str) -> dict[str, Member]:
     """The members of the archive at ``uri`` by name; the last few indexes are kept in this process."""
     key = (os.getpid(), uri)
     with _lock:
@@ -73,7 +76,7 @@ def index_of(archive: Archive, uri: str) -> dict[str, Member]:
 
 def find_member(archive: Archive, uri: str, name: str) -> ByteSource:
     """The member ``name`` of the archive at ``uri``, looked up in its index."""
-    member = index_of(archive, uri).get(name)
+    member = _index_of(archive, uri).get(name)
     if member is None:
         raise NotFoundError(f"Cannot read {uri}!/{name}: the archive has no whole file of this name.")
     return archive.open(member.name, member.place, member.size)
