@@ -238,10 +238,11 @@ class Run:
             return
         with results_folder(self.store, self.scratch) as results:
             wishes = [(wish.uri, wish.is_output) for wish in report.choose_thumbnails(results)]
+            weighed = report.choose_weighed(results)
         if wishes:
-            splits = cut_wishes(wishes, max(1, min(16, len(wishes) // (2 * self.engine.workers))))
+            splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes), self.engine.run(function, splits))
+            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(sorted(made.tasks))

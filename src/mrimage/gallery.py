@@ -1,4 +1,4 @@
-"""The report's pictures: a bounded choice of thumbnails, made by engine tasks like everything else."""
+"""The report's pictures, and images weighed in another format: a bounded choice, made by engine tasks like all else."""
 
 from __future__ import annotations
 
@@ -6,28 +6,42 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from mrimage.errors import ImageError, StoreError
+from mrimage.guard import deadline
 from mrimage.image import encode
 from mrimage.job import Plan
 from mrimage.reducers import Context, running
+from mrimage.reducers.context import open_image
 from mrimage.sink.files import FileSink
 from mrimage.sink.shards import output_uri
 from mrimage.sink.task import TaskWriter
 from mrimage.storage import open_store
 from mrimage.tables.schemas import THUMBNAILS
-from mrimage.types import Attempt, Entry, Split, TaskReport
+from mrimage.types import Attempt, Edits, Entry, Split, TaskReport
 
 SIDE = 320
 """Longest side of a thumbnail in pixels."""
 
 TABLE = "_run/thumbnails.parquet"
 
+WEIGH = "weigh"
+"""The version of an entry that is to be weighed, not shown."""
 
-def cut_wishes(wishes: Sequence[tuple[str, bool]], per_task: int) -> list[Split]:
-    """``(uri, is an output)`` pairs as tasks: the entry's path is empty for a picture of the source."""
+LIGHT = Edits(format="webp", quality=80, metadata="strip")
+"""What a format is weighed against."""
+
+
+def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int) -> list[Split]:
+    """Tasks that draw the ``(uri, is an output)`` pairs, whose entry has no path for a picture of the source; and
+    before them a task for each image to weigh, since it is decoded whole."""
     entries = [Entry(uri, uri if is_output else "", 0, "") for uri, is_output in wishes]
+    per_task = max(1, min(16, len(wishes) // (2 * workers)))
     return [
-        Split(f"thumbnails-{start:05}", tuple(entries[start : start + per_task]))
-        for start in range(0, len(entries), per_task)
+        *(Split(f"weighed-{number:05}", (Entry(uri, "", 0, WEIGH),)) for number, uri in enumerate(weighed)),
+        *(
+            Split(f"thumbnails-{start:05}", tuple(entries[start : start + per_task]))
+            for start in range(0, len(entries), per_task)
+        ),
     ]
 
 
@@ -39,6 +53,9 @@ def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt)) as context:
         for entry in split.entries:
+            if entry.version == WEIGH:
+                rows.append({"uri": entry.uri, "webp": _weigh(entry.uri, context)})
+                continue
             uri = output_uri(store, entry.path) if entry.path else entry.uri
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
@@ -47,3 +64,14 @@ def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
                 rows.append({"uri": entry.uri, "width": width, "height": height, "jpeg": jpeg})
     writer.table("thumbnails", pa.Table.from_pylist(rows, THUMBNAILS))
     return writer.commit(len(rows), 0)
+
+
+def _weigh(uri: str, context: Context) -> int | None:
+    """Bytes of the image as a WebP file of its size; None where that cannot be had, which decides nothing."""
+    if context.attempt.careful:
+        return None
+    try:
+        with deadline(context.limits.deadline, context.attempt.expendable):
+            return len(open_image(uri).edited(LIGHT).data)
+    except (ImageError, StoreError, MemoryError):
+        return None

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
+from mrimage.tables.schemas import THUMBNAILS
 from mrimage.types import PhaseFacts, RunFacts, TaskReport
 
 HOSTILE = (
@@ -231,12 +232,12 @@ def _tasks(images: int, size: int) -> list[TaskReport]:
 
 def _paint(folder: Path) -> None:
     """Thumbnails as a run makes them, for exactly what the report asks for."""
-    from mrimage.report import choose_thumbnails
+    from mrimage.report import choose_thumbnails, choose_weighed
 
     wanted = choose_thumbnails(folder)
     rows = [_picture(index, thumbnail.uri) for index, thumbnail in enumerate(wanted)]
-    schema = pa.schema([("uri", pa.string()), ("width", pa.int32()), ("height", pa.int32()), ("jpeg", pa.binary())])
-    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "_run" / "thumbnails.parquet")
+    rows += [{"uri": uri, "webp": 100_000} for uri in choose_weighed(folder)]
+    pq.write_table(pa.Table.from_pylist(rows, THUMBNAILS), folder / "_run" / "thumbnails.parquet")
 
 
 def _picture(index: int, uri: str) -> dict[str, object]:

@@ -89,6 +89,31 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     assert heavy == []
 
 
+def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    fabricate(out, 2000, edits=False)
+    weighed = report.choose_weighed(out)
+    rows = json.loads(report.query(out, "SELECT uri, format, size, width, height, frames FROM image", "json"))
+    images = {row["uri"]: row for row in rows}
+    chosen = [images[uri] for uri in weighed]
+    assert {row["format"] for row in chosen} == {"bmp", "tiff"}
+    assert len(weighed) == len(set(weighed)) <= 10
+    assert all(row["width"] * row["height"] <= 4_000_000 and row["frames"] == 1 for row in chosen)
+    assert sum(row["width"] * row["height"] for row in chosen) <= 12_000_000
+    found = {insight.name: insight for insight in report.build(out).figures.insights}
+    sample = [row["size"] for row in chosen if row["format"] == "bmp"]
+    every = [row["size"] for row in rows if row["format"] == "bmp"]
+    saved = sum(every) * (1 - 100_000 * len(sample) / sum(sample))
+    assert f"save about {text.size(saved)} of {text.size(sum(every))}" in found["savings_bmp"].text
+    assert f"{len(sample)} of them" in found["savings_bmp"].text
+    assert found["savings_bmp"].images == len(every)
+
+
+def test_formats_that_the_run_converted_are_not_weighed_again(plain: Path) -> None:
+    assert report.choose_weighed(plain) == []
+    assert {"savings_bmp", "savings_tiff"} <= {insight.name for insight in report.build(plain).figures.insights}
+
+
 def test_pictures_are_only_shown_where_there_is_a_thumbnail(tmp_path: Path) -> None:
     facts = fabricate(tmp_path / "out", 200, pictures=False)
     assert report.build(tmp_path / "out", facts).figures.galleries.pairs == ()

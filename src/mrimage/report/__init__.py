@@ -22,6 +22,7 @@ __all__ = [
     "Report",
     "build",
     "choose_thumbnails",
+    "choose_weighed",
     "compare",
     "decode",
     "load",
@@ -112,6 +113,13 @@ def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
     from mrimage.report import thumbnails
 
     return thumbnails.choose_thumbnails(results, limit)
+
+
+def choose_weighed(results: Path) -> list[str]:
+    """Uris of some images in formats that waste bytes, to measure what another format would save; few and cheap."""
+    from mrimage.report import weighing
+
+    return weighing.choose_weighed(results)
 
 
 def warm() -> AbstractContextManager[Callable[[], None]]:

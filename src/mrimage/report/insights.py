@@ -10,18 +10,13 @@ from mrimage.report.figures import Groups, Insight
 from mrimage.report.job_figures import Health
 from mrimage.report.rules import RULES, Rule
 from mrimage.report.tables import Tables
+from mrimage.report.weighing import find_savings
 from mrimage.types import RunFacts
 
 _ORDER = ("warning", "notice", "info", "good")
 
 MOST = 0.9
 """Cameras are counted until they account for this share."""
-
-SAMPLE = 3
-"""Images that a measured saving needs at least."""
-
-WASTEFUL = ("bmp", "tiff", "ppm", "tga")
-"""Formats that are usually stored without compression."""
 
 
 def find_insights(tables: Tables, facts: RunFacts, data: Data, groups: Groups, health: Health) -> tuple[Insight, ...]:
@@ -32,7 +27,7 @@ def find_insights(tables: Tables, facts: RunFacts, data: Data, groups: Groups, h
         *_duplicates(tables),
         *_heaviest(tables),
         *_cameras(tables),
-        *_savings(tables),
+        *find_savings(tables),
         *_outputs(tables),
         *_from_groups(tables, groups),
     ]
@@ -156,35 +151,6 @@ def _cameras(tables: Tables) -> Iterator[Insight]:
     sql = "SELECT camera, count(*) AS images FROM image WHERE camera IS NOT NULL GROUP BY camera ORDER BY images DESC, camera"
     rule = f"The fewest cameras that together took {text.percent(MOST)} of the images that name one."
     yield Insight("cameras", "info", words + f"{text.plural(total, 'image')} that name one.", rule, sql, held)
-
-
-def _savings(tables: Tables) -> Iterator[Insight]:
-    """What another format would save, measured on the images that this run converted without resizing."""
-    if not tables.has("format", "width", "height"):
-        return
-    listed = ", ".join(f"'{name}'" for name in WASTEFUL)
-    same_size = (
-        "FROM outputs o JOIN image i USING (uri) WHERE o.width = i.width AND o.height = i.height "
-        f"AND i.format IN ({listed}) AND regexp_matches(o.output, '\\.(webp|avif|jpg|jxl)$')"
-    )
-    measured = tables.rows(
-        f"SELECT i.format, regexp_extract(o.output, '([a-z]+)$', 1) AS made, count(*), sum(i.size)::BIGINT, "
-        f"sum(o.bytes)::BIGINT {same_size} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
-    )
-    for name, made, sample, before, after in measured:
-        images, size = tables.row("SELECT count(*), sum(size)::BIGINT FROM image WHERE format = ?", [name])
-        saved = size * (1 - after / before)
-        if saved <= 0 or sample < SAMPLE:
-            continue
-        words = (
-            f"Converting the {text.plural(images, f'{name} file')} to {made} saves about {text.size(saved)} of "
-            f"{text.size(size)}, measured on the {text.plural(sample, 'image')} that this run converted at full size."
-        )
-        rule = (
-            "Output over source bytes of the images whose output has the source's size, times all bytes of the format."
-        )
-        sql = f"SELECT uri, size, width, height FROM image WHERE format = '{name}' ORDER BY size DESC, uri"
-        yield Insight(f"savings_{name}", "notice", words, rule, sql, images)
 
 
 def _outputs(tables: Tables) -> Iterator[Insight]:

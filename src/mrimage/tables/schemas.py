@@ -79,7 +79,8 @@ DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
 
 MEMBERS = _schema(key=pa.string(), uri=pa.string())
 
-THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary())
+THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64())
+"""Pictures for the report; or, with ``webp``, the bytes that an image takes in that format at its full size."""
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
