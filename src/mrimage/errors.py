@@ -19,6 +19,7 @@ Messages follow one formula: what was expected, for what, what was received, wha
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 REASONS = {
@@ -99,6 +100,17 @@ class ImageError(MrimageError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ImageError, (self.reason, str(self)))
+
+
+def brief(value: object) -> str:
+    """What was received, on one line of bounded length.
+
+    >>> brief([7, None]), brief("x" * 1000)
+    ('[7, None]', "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'")
+    """
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    return " ".join(short.repr(value).split())
 
 
 def _store_error(kind: type[StoreError], message: str, transient: bool) -> StoreError:

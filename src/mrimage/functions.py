@@ -18,14 +18,18 @@ def describe_function(function: Callable[..., object] | None) -> str | None:
     """
     if function is None:
         return None
-    inner = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    named = inner if hasattr(inner, "__qualname__") else type(inner)
     digest = hashlib.blake2b(digest_size=4)
     for text in _content(function, set()):
         digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return f"{named.__module__}:{named.__qualname__} ({digest.hexdigest()})"
+    return f"{name_function(function)} ({digest.hexdigest()})"
+
+
+def name_function(function: Callable[..., object]) -> str:
+    """``module:name``, of what is behind partials and wrappers, and of the class of an object that can be called."""
+    while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def _content(value: object, seen: set[int]) -> Iterator[str]:

@@ -41,7 +41,8 @@ class Job:
     reducers, and ``extract`` names the columns that map computes. A Job with neither edits nor a reducer is a
     catalogue: it reads headers and decodes nothing. ``include``, ``exclude`` and ``all_files`` say which files
     of the source are entries. ``output`` names the sink of edited images: ``files``, or ``webdataset`` or
-    ``parquet`` for shards of at most about ``shard_size`` bytes. Where several names may stand, one will do: ``key="camera"``.
+    ``parquet`` for shards of at most about ``shard_size`` bytes. Where several names may stand, one will do:
+    ``key="camera"``.
     """
 
     map: Mapper | None = None

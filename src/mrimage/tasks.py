@@ -15,7 +15,8 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from mrimage.errors import ImageError, JobError, StoreError
+from mrimage.errors import ImageError, JobError, StoreError, brief
+from mrimage.functions import name_function
 from mrimage.guard import Guard, clock_stopped, deadline, fair
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import Mapped, failure_of, map_image, mapper_of, quarantined
@@ -72,9 +73,8 @@ def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record]
             fingerprint = Fingerprint()
             with replayable(fingerprint.watch(members), len(reducers)) as passes:
                 for reducer, values in zip(reducers, passes, strict=True):
-                    for output in _run_reducer(reducer, key, values):
-                        data, width, height = output.encoded()
-                        writer.output(None, key, group_path(key, output.name), data, width, height)
+                    for made in _run_reducer(reducer, key, values):
+                        writer.output(None, key, *made)
             done.append({"key": key, "fingerprint": fingerprint.text()})
         for failure in context.failures.values():
             writer.fail(failure)
@@ -113,13 +113,24 @@ def map_entry(job: Job, entry: Entry) -> Mapped:
     return map_image(job, mapper_of(job), entry, fair(source))
 
 
-def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> Iterator[Output]:
+def _run_reducer(
+    reducer: GroupReducer, key: str, records: Iterable[Record]
+) -> Iterator[tuple[str, bytes, int | None, int | None]]:
+    """What the reducer makes of the key: paths with their bytes, and width and height of what is an image."""
     try:
-        for output in reducer(key, records):
+        outputs = reducer(key, records)
+        if isinstance(outputs, Output) or not isinstance(outputs, Iterable):
+            raise JobError(f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}.")
+        names: set[str] = set()
+        for output in outputs:
             if not isinstance(output, Output):
-                raise JobError(f"Expected the reducer to yield mrimage.Output, but received {type(output).__name__}.")
-            yield output
-    except (JobError, StoreError):
+                raise JobError(f"Expected it to yield mrimage.Output, but received {brief(output)}.")
+            if output.name in names:
+                raise JobError(f"Expected a name of its own for each output, but received {output.name!r} twice.")
+            names.add(output.name)
+            yield group_path(key, output.name), *output.encoded()
+    except StoreError:
         raise
     except Exception as error:
-        raise JobError(f"The reducer failed on key {key!r} with {type(error).__name__}: {error}") from error
+        told = str(error) if isinstance(error, JobError) else f"{type(error).__name__}: {error}"
+        raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}") from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, unknown
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, brief, unknown
+from mrimage.functions import name_function
 from mrimage.image import EXTRACTORS, Image
-from mrimage.job import Job, Mapper
+from mrimage.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
 from mrimage.sink import check_sink
@@ -47,7 +49,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         metadata = image.metadata
         row |= asdict(metadata)
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
-        records = make_records(entry, metadata.width * metadata.height, _run_mapper(mapper, image))
+        records = make_records(entry, metadata.width * metadata.height, _run_mapper(mapper, image), _named(mapper))
         edited = image.edited(job.edits) if job.edits else None
     except (ImageError, StoreError, MemoryError) as error:
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
@@ -77,16 +79,22 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
     raise error
 
 
-def _run_mapper(mapper: Mapper, image: Image):  # type: ignore[no-untyped-def]
+def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
     try:
         pairs = mapper(image)
-        if pairs is None:
-            raise ImageError("mapper-failed", "Expected the mapper to yield pairs, but it returned None.")
+        if not isinstance(pairs, Iterable):
+            raise ImageError(
+                "mapper-failed", f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}."
+            )
         yield from pairs
     except (ImageError, StoreError, MemoryError):
         raise
     except Exception as error:
-        raise ImageError("mapper-failed", f"{type(error).__name__}: {error}") from error
+        raise ImageError("mapper-failed", f"{_named(mapper)} raised {type(error).__name__}: {error}") from error
+
+
+def _named(mapper: Mapper) -> str:
+    return f"the mapper {name_function(mapper)}"
 
 
 def mapper_of(job: Job) -> Mapper:

@@ -3,7 +3,8 @@ file of its own and register it here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from types import MappingProxyType
 
 from mrimage.errors import unknown
@@ -32,7 +33,8 @@ def reducers_of(job: Job) -> list[GroupReducer]:
 
 
 def _of_values(reduce: Reducer) -> GroupReducer:
-    def reducer(key: str, records: Iterable[Record]) -> Iterator[Output]:
-        yield from reduce(key, (record.value for record in records))
+    @wraps(reduce)
+    def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
+        return reduce(key, (record.value for record in records))
 
     return reducer

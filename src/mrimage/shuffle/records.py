@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -11,7 +11,8 @@ from operator import attrgetter
 import msgspec
 import pyarrow as pa
 
-from mrimage.errors import ImageError
+from mrimage.errors import ImageError, JobError, brief
+from mrimage.functions import name_function
 from mrimage.job import Combiner, Value
 from mrimage.types import Entry
 
@@ -45,21 +46,28 @@ class Record:
         return msgspec.msgpack.decode(self.data)
 
 
-def make_records(entry: Entry, pixels: int, pairs: Iterator[tuple[str, Value]]) -> list[Record]:
-    """An image's pairs as records. Raises ImageError ``mapper-failed`` for a pair that is not a text key with
-    a value of plain data."""
+def make_records(
+    entry: Entry, pixels: int, pairs: Iterator[tuple[str, Value]], maker: str = "the mapper"
+) -> list[Record]:
+    """An image's pairs, which ``maker`` yields, as records. Raises ImageError ``mapper-failed`` for a pair that is
+    not a text key with a value of plain data."""
     records: list[Record] = []
     seen: set[str] = set()
     for seq, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise ImageError("mapper-failed", f"Expected the mapper to yield (text key, value), but received {pair!r}.")
+            raise ImageError(
+                "mapper-failed", f"Expected {maker} to yield (text key, value), but received {brief(pair)}."
+            )
         key, value = pair
         if not _is_unicode(key):
             raise ImageError(
-                "mapper-failed", f"Expected the mapper to yield keys of valid Unicode, but received {key!r}."
+                "mapper-failed", f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}."
             )
         first = key not in seen
-        records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first)))
+        try:
+            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first)))
+        except ValueError as error:
+            raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
         seen.add(key)
     return records
 
@@ -73,7 +81,8 @@ def _is_unicode(key: str) -> bool:
 
 
 def make_record(key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int) -> Record:
-    """A record from its parts; the same parts make the same bytes and digest."""
+    """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
+    no plain data."""
     data = _encode_value(key, value)
     text = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0".encode() + data
     digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
@@ -84,9 +93,7 @@ def _encode_value(key: str, value: Value) -> bytes:
     try:
         return msgspec.msgpack.encode(value, order="deterministic")
     except (TypeError, ValueError, OverflowError) as error:
-        raise ImageError(
-            "mapper-failed", f"Expected plain data as the value of key {key!r}, but received {type(value)} ({error})."
-        ) from None
+        raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
 
 
 class Spill:
@@ -108,9 +115,16 @@ class Spill:
         if not self._records:
             return
         self._records.sort(key=lambda record: (record.key, record.entry.uri, record.seq))
-        records = self._records if self._combine is None else list(combined(self._records, self._combine))
+        records = self._records if self._combine is None else self._combined(self._combine)
         self._write(self._parts, to_table(records, self._schema))
         self._records, self._bytes, self._parts = [], 0, self._parts + 1
+
+    def _combined(self, combine: Combiner) -> list[Record]:
+        try:
+            return list(combined(self._records, combine))
+        except Exception as error:
+            name = name_function(combine)
+            raise JobError(f"The combiner {name} failed: {type(error).__name__}: {error}") from error
 
 
 def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
@@ -124,6 +138,8 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         firsts = [record for record in members if record.images]
         total = Entry(first.entry.uri, first.entry.path, sum(r.entry.size for r in firsts), first.entry.version)
         values = combine(key, (record.value for record in members))
+        if not isinstance(values, Iterable):
+            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
         for seq, value in enumerate(values):
             yield make_record(
                 key,

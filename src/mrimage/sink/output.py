@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.errors import JobError
+from mrimage.errors import JobError, brief
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,10 @@ class Output:
 
     name: str
     data: bytes | str | NDArray[np.uint8] | Mapping[str, Any] | Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise JobError(f"Expected the name of an output as text, but received {brief(self.name)}.")
 
     def encoded(self) -> tuple[bytes, int | None, int | None]:
         """The bytes to write, and width and height where they are an image made from pixels.

@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mrimage.sink.state import ROOT, deliver
+from mrimage.sink.state import deliver
 from mrimage.storage import Store
-from mrimage.storage.local import store_error
+from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
 
 
@@ -26,7 +26,7 @@ class Spool:
         self._path: Path | None = None
         try:
             if scheme(store.root) == "file":
-                folder = Path(local_path(store.root), ROOT, "scratch")
+                folder = Path(local_path(store.root), STAGING)
                 folder.mkdir(parents=True, exist_ok=True)
                 self._path = folder / f"shard-{secrets.token_hex(8)}"
             self.file = cast(BinaryIO, self._path.open("xb") if self._path else tempfile.TemporaryFile())  # noqa: SIM115

@@ -1,0 +1,172 @@
+"""What a user's mapper, combiner and reducer may get wrong: one line that names the function and what was expected."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mrimage as mr
+from mrimage.cli import main
+from mrimage.errors import JobError
+from mrimage.flow import How, run
+
+HERE = How(workers=1, thumbnails=False)
+
+
+def yields(*answers: object) -> Callable[..., Iterator[Any]]:
+    """A function that yields ``answers``, whatever it is called with."""
+
+    def careless(*_: object) -> Iterator[object]:
+        yield from answers
+
+    return careless
+
+
+def returns(answer: object) -> Callable[..., Any]:
+    def careless(*_: object) -> object:
+        return answer
+
+    return careless
+
+
+def forgets_to_yield(*_: object) -> None:
+    """What a function without a yield returns."""
+
+
+class Careless:
+    def __call__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("mapper", "told"),
+    [
+        (forgets_to_yield, "test_user_code:forgets_to_yield to yield (key, value), but it returned None."),
+        (functools.partial(forgets_to_yield), "forgets_to_yield to yield (key, value), but it returned None."),
+        (Careless(), "test_user_code:Careless to yield (key, value), but it returned None."),
+        (returns(7), "careless to yield (key, value), but it returned 7."),
+        (yields("key"), "careless to yield (text key, value), but received 'key'."),
+        (yields(("a", 1, 2)), "careless to yield (text key, value), but received ('a', 1, 2)."),
+        (yields((7, None)), "careless to yield (text key, value), but received (7, None)."),
+        (yields(("a", object())), "careless to yield plain data, but received object as a value of key 'a'"),
+        (yields(("\ud800", 1)), "careless to yield keys of valid Unicode"),
+        (yields(np.zeros((40, 40, 3))), "careless to yield (text key, value), but received array("),
+    ],
+    ids=lambda value: value[-30:] if isinstance(value, str) else "",
+)
+def test_a_mapper_s_answer_that_is_none_is_told_in_quarantine(
+    photos: Path, tmp_path: Path, rows, mapper: Callable[..., Any], told: str
+) -> None:
+    summary = run(mr.Job(map=mapper), str(photos), str(tmp_path / "out"), HERE)
+    assert summary.failures["mapper-failed"] == 9
+    messages = {str(row["message"]) for row in rows(tmp_path / "out", "quarantine") if row["reason"] == "mapper-failed"}
+    for message in messages:
+        assert message.startswith("Expected the mapper ")
+        assert told in message
+        assert "\n" not in message
+        assert len(message) < 300
+
+
+@pytest.mark.parametrize(
+    ("reducer", "told"),
+    [
+        (forgets_to_yield, "Expected it to yield mrimage.Output, but it returned None."),
+        (Careless(), "Expected it to yield mrimage.Output, but it returned None."),
+        (returns(7), "Expected it to yield mrimage.Output, but it returned 7."),
+        (returns(mr.Output("a.txt", "a")), "Expected it to yield mrimage.Output, but it returned Output("),
+        (yields("a.txt"), "Expected it to yield mrimage.Output, but received 'a.txt'."),
+        (yields(None), "Expected it to yield mrimage.Output, but received None."),
+        (
+            yields(mr.Output("a.txt", "one"), mr.Output("a.txt", "two")),
+            "Expected a name of its own for each output, but received 'a.txt' twice.",
+        ),
+        (
+            yields(mr.Output("a.txt", "one"), mr.Output("a.txt", "one")),
+            "Expected a name of its own for each output, but received 'a.txt' twice.",
+        ),
+        (yields(mr.Output("a.bin", object())), "Expected the data of output 'a.bin' as bytes, text, uint8 pixels"),  # type: ignore[arg-type]
+        (yields(mr.Output("a.bmp", np.zeros((2, 2, 3), np.uint8))), "end in .jpg, .png, .webp, .avif or .tiff"),
+    ],
+    ids=lambda value: value[-30:] if isinstance(value, str) else "",
+)
+def test_a_reducer_s_answer_that_is_none_stops_the_job_and_names_it(
+    photos: Path, tmp_path: Path, reducer: Callable[..., Any], told: str
+) -> None:
+    with pytest.raises(JobError) as caught:
+        run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
+    message = str(caught.value)
+    assert told in message
+    named = "Careless" if isinstance(reducer, Careless) else reducer.__name__
+    assert message.startswith("The reducer ")
+    assert f"{named} failed on key 'jpeg'." in message
+    assert "\n" not in message
+
+
+def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(photos: Path, tmp_path: Path) -> None:
+    reducer = yields(mr.Output("a.png", np.zeros((2, 2, 7), np.complex64)))  # type: ignore[arg-type]
+    with pytest.raises(JobError, match="careless failed on key 'jpeg'"):
+        run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
+
+
+@pytest.mark.parametrize("name", ["", None, 7])
+def test_an_output_needs_a_name(name: object) -> None:
+    with pytest.raises(JobError, match="name of an output as text"):
+        mr.Output(name, "data")  # type: ignore[arg-type]
+
+
+def test_a_reducer_need_not_read_its_values_nor_yield(photos: Path, tmp_path: Path) -> None:
+    def incurious(key: str, values: Iterable[object]) -> Iterator[mr.Output]:
+        if key == "png":
+            next(iter(values))
+            yield mr.Output("first.txt", key)
+
+    out = tmp_path / "out"
+    summary = run(mr.Job(key="format", reduce=incurious, group="mean"), str(photos), str(out), HERE)
+    assert sorted(path.relative_to(out).as_posix() for path in out.glob("groups/*/*")) == [
+        "groups/jpeg/mean.png",
+        "groups/png/first.txt",
+        "groups/png/mean.png",
+    ]
+    again = run(mr.Job(key="format", reduce=incurious, group="mean"), str(photos), str(out), HERE)
+    assert (summary.groups, again.facts.tasks) == (2, ())
+
+
+def test_a_reducer_s_name_may_not_be_one_of_a_built_in(photos: Path, tmp_path: Path) -> None:
+    job = mr.Job(key="format", reduce=yields(mr.Output("mean.png", b"not it")), group="mean")
+    with pytest.raises(JobError, match=r"key 'jpeg'.*groups/jpeg/mean\.png"):
+        run(job, str(photos), str(tmp_path / "out"), HERE)
+
+
+@pytest.mark.parametrize(
+    ("combiner", "told"),
+    [
+        (forgets_to_yield, "forgets_to_yield to yield values, but it returned None."),
+        (yields(object()), "careless failed: ValueError: received object as a value of key 'jpeg'"),
+        (lambda key, values: 1 / 0, "failed: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_combiner_that_fails_stops_the_job_and_is_named(
+    photos: Path, tmp_path: Path, combiner: Callable[..., Any], told: str
+) -> None:
+    job = mr.Job(key="format", combine=combiner, reduce=yields())
+    with pytest.raises(JobError) as caught:
+        run(job, str(photos), str(tmp_path / "out"), HERE)
+    assert told in str(caught.value)
+
+
+def test_workers_and_the_command_line_tell_it_too(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_jobs.py").write_text("def reducer(key, values):\n    return None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "job.toml").write_text('key = "format"\nreduce = "broken_jobs:reducer"\n')
+    for workers in ("1", "2"):
+        out = str(tmp_path / f"out{workers}")
+        assert main(["run", str(photos), out, "--job", str(tmp_path / "job.toml"), "--workers", workers]) == 1
+        told = capsys.readouterr().err.strip().splitlines()[-1]
+        assert told.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
+        assert told.endswith("Expected it to yield mrimage.Output, but it returned None.")
