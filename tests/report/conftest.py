@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fabricate import fabricate
+from opened import Open, Opened
 from playwright.sync_api import Browser, sync_playwright
 
 from mrimage import report
@@ -58,6 +59,30 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=binary, args=flags)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open a report's HTML as a file, wait until all is drawn, and watch."""
+    contexts = []
+
+    def opened(html: bytes, *, width: int = 1280, scheme: str = "light") -> Opened:
+        path = tmp_path / "report.html"
+        path.write_bytes(html)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        contexts.append(context)
+        this = Opened(context.new_page())
+        this.page.on("console", lambda message: this.problems.append(f"{message.type}: {message.text}"))
+        this.page.on("pageerror", lambda error: this.problems.append(str(error)))
+        this.page.on("dialog", lambda dialog: (this.problems.append("a dialog opened"), dialog.dismiss()))
+        this.page.on("request", lambda request: this.requests.append(request.url))
+        this.page.goto(path.as_uri())
+        this.page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
+        return this
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

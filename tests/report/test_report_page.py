@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from fabricate import HOSTILE, fabricate
-from playwright.sync_api import Browser, Page
+from opened import DRAWN, Open
 
 from mrimage import report
-
-
-@dataclass
-class Opened:
-    """A page, and what went wrong on it."""
-
-    page: Page
-    problems: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-Open = Callable[..., Opened]
-
-
-@pytest.fixture
-def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open a report's HTML as a file, wait until all is drawn, and watch."""
-    contexts = []
-
-    def opened(html: bytes, *, width: int = 1280, scheme: str = "light") -> Opened:
-        path = tmp_path / "report.html"
-        path.write_bytes(html)
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
-        contexts.append(context)
-        this = Opened(context.new_page())
-        this.page.on("console", lambda message: this.problems.append(f"{message.type}: {message.text}"))
-        this.page.on("pageerror", lambda error: this.problems.append(str(error)))
-        this.page.on("dialog", lambda dialog: (this.problems.append("a dialog opened"), dialog.dismiss()))
-        this.page.on("request", lambda request: this.requests.append(request.url))
-        this.page.goto(path.as_uri())
-        this.page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
-        return this
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-DRAWN = """() => [...document.querySelectorAll('.plot[data-chart]')].map(place => [
-    place.dataset.chart, place.dataset.state,
-    [...place.querySelectorAll('.role-mark path')].filter(path => {
-        const box = path.getBBox(); return box.width > 0 && box.height > 0; }).length])"""
 
 
 def test_the_page_needs_nothing_but_itself_and_draws_every_chart(made: report.Report, open_page: Open) -> None:

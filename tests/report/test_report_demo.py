@@ -1,0 +1,82 @@
+"""The report of a real run on real photographs, from the command's own code to the reader's browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from opened import DRAWN, Open
+
+import mrimage as mr
+from mrimage import report
+from mrimage.demo import build
+from mrimage.report.figures import Summary
+from mrimage.summary import Summary as Ended
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """The demo's colours, damaged files, formats and turns, edited and grouped by two worker processes."""
+    folder = tmp_path_factory.mktemp("demo")
+    build(folder / "photos")
+    job = mr.Job(
+        key=("color_space",),
+        extract=("content", "hash"),
+        edits=mr.Edits(resize=(256, 256), fit="cover", to="srgb", format="webp"),
+        group=("contact-sheet", "mean"),
+        include=("color/**", "damaged/**", "formats/**", "orientation/**"),
+    )
+    return mr.run(job, folder / "photos", folder / "out", workers=2)
+
+
+@pytest.fixture(scope="module")
+def figures(ended: Ended) -> Summary:
+    return report.load(Path(ended.facts.out))
+
+
+def test_the_page_of_a_real_run_is_whole(ended: Ended, open_page: Open) -> None:
+    this = open_page((Path(ended.facts.out) / "report.html").read_bytes())
+    assert this.problems == []
+    assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
+    drawn = this.page.evaluate(DRAWN)
+    assert {"format", "color_space", "dimensions", "orientation", "brightness", "throughput"} <= {
+        row[0] for row in drawn
+    }
+    assert [name for name, state, marks in drawn if state != "drawn" or not marks] == []
+    unseen = "() => [...document.images].filter(image => !image.complete || !image.naturalWidth).length"
+    assert this.page.evaluate(unseen) == 0
+    assert this.page.locator(".pair").count() == 6
+    assert this.page.locator(".strip.large img").count() >= 4
+
+
+def test_what_the_page_links_to_is_there(ended: Ended, open_page: Open) -> None:
+    out = Path(ended.facts.out)
+    page = open_page((out / "report.html").read_bytes()).page
+    links = page.eval_on_selector_all("#pictures a", "links => links.map(link => link.getAttribute('href'))")
+    assert len(links) >= 10
+    assert [link for link in links if not (out / link).is_file()] == []
+
+
+def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: Summary) -> None:
+    assert figures.totals.listed == ended.images == figures.totals.processed + figures.totals.quarantined
+    assert {reason.reason: reason.images for reason in figures.quarantine.reasons} == ended.failures
+    assert sum(group.images for group in figures.groups.rows) == ended.processed
+    again = report.build(Path(ended.facts.out)).figures
+    for section in ("run", "insights", "data", "groups", "galleries", "quarantine"):
+        assert getattr(figures, section) == getattr(again, section), section
+
+
+def test_the_health_of_a_real_run_comes_from_its_tasks(ended: Ended, figures: Summary) -> None:
+    health = figures.health
+    assert {phase.name for phase in health.phases} >= {"list", "map", "plan", "reduce", "publish", "thumbnails"}
+    assert {task.phase for task in health.timeline} == {"map", "reduce", "thumbnails"}
+    assert sum(worker.tasks for worker in health.workers) == health.tasks == len(ended.facts.tasks)
+    assert health.peak_memory > 20_000_000
+    assert health.skew is not None
+    assert health.skew.keys == pytest.approx(
+        max(g.images for g in figures.groups.rows) * figures.groups.total / ended.processed
+    )
+
+
+def test_a_notebook_shows_a_real_run_with_charts(ended: Ended) -> None:
+    assert ended._repr_html_().count("data:image/svg+xml") >= 4
