@@ -9,6 +9,7 @@ from fabricate import HOSTILE, fabricate
 from opened import DRAWN, Open
 
 from mrimage import report
+from mrimage.report import text
 
 
 def test_the_page_needs_nothing_but_itself_and_draws_every_chart(made: report.Report, open_page: Open) -> None:
@@ -81,6 +82,33 @@ def test_narrowing_to_a_group_changes_the_charts(plain: Path, open_page: Open) -
     assert page.evaluate(texts) == list(made.figures.data.distributions[0].groups[key])
     assert max(page.evaluate(widths)) > 0
     assert "alone" in page.locator("#filtered").inner_text()
+    page.click("#format summary")
+    rows = page.locator("#format tbody tr").all_inner_texts()
+    counts = made.figures.data.distributions[0].groups[key]
+    assert [row.split("\t")[1] for row in rows] == [text.number(count) for count in counts]
+    page.select_option("#filter", "")
+    whole = page.locator("#format tbody tr").all_inner_texts()
+    bars = made.figures.data.distributions[0].bars
+    assert [row.split("\t")[1:] for row in whole] == [
+        [text.number(bar.images), text.percent(bar.images / made.figures.totals.processed), text.size(bar.bytes)]
+        for bar in bars
+    ]
+
+
+def test_a_script_writes_the_groups_as_the_page_without_one_does(plain: Path, open_page: Open) -> None:
+    made = report.build(plain)
+    page = open_page(made.html).page
+    shown = [row.split("\t")[2:] for row in page.locator("#group-table tbody tr").all_inner_texts()]
+    assert shown == [
+        [
+            text.number(g.images),
+            text.size(g.bytes),
+            text.short(g.pixels),
+            text.number(g.outputs),
+            text.size(g.output_bytes),
+        ]
+        for g in made.figures.groups.rows[:25]
+    ]
 
 
 def test_groups_are_found_sorted_and_paged(plain: Path, open_page: Open) -> None:

@@ -60,6 +60,11 @@ class Chart:
         """Whether a narrow card is enough."""
         return "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the table has a row for each bar, so that it can be narrowed with the chart."""
+        return bool(self.groups) and self.table.columns[1:] == ("Images", "Share", "Size")
+
     def complete(self) -> Spec:
         """The specification with its rows inside, for a picture or another tool."""
         return {**self.spec, "datasets": {"rows": list(self.rows)}}
@@ -87,7 +92,7 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
 CHART, SECOND, THIRD, WARN = "var(--chart)", "var(--chart-2)", "var(--chart-3)", "var(--warn)"
 """Colours by role; the page's style sheet gives them a value for light, dark and paper."""
 
-COUNT_AXIS: Spec = {"format": "~s", "tickCount": 4}
+COUNT_AXIS: Spec = {"format": "~s", "tickCount": 4, "tickMinStep": 1}
 """An axis of counts: few ticks, short labels."""
 
 

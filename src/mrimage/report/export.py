@@ -23,8 +23,11 @@ PAPER = {
 }  # fmt: skip
 """The style sheet's colours on paper, since a picture has no style sheet."""
 
-_WIDTH, _WIDE = 420, 900
+_SMALL, _WIDTH, _WIDE = 280, 420, 900
 _PNG_SCALE = 2
+
+_FONT = "DejaVu Sans, Verdana, sans-serif"
+"""Fonts of one width, so that labels fit where they are drawn by another program than the one that measured them."""
 
 
 def write_pngs(summary: Summary, folder: Path) -> list[Path]:
@@ -66,7 +69,12 @@ def svg_uri(chart: Chart) -> str:
 def _on_paper(chart: Chart, background: str | None = None) -> dict[str, Any]:
     """The chart's specification with a fixed width and real colours."""
     spec: dict[str, Any] = _colored(chart.complete())
-    spec |= {"width": _WIDE if chart.wide else _WIDTH, "autosize": {"type": "pad"}, "background": background}
+    spec["config"] = {**spec["config"], "font": _FONT}
+    spec |= {
+        "width": _WIDE if chart.wide else _SMALL if chart.small else _WIDTH,
+        "autosize": {"type": "pad"},
+        "background": background,
+    }
     return spec
 
 

@@ -41,12 +41,10 @@ _SIZE_NOTE = "width || ' × ' || height"
 EXTREMES_SHOWN = (
     Extreme("largest", "Most pixels", ("width", "height"), "pixels DESC", _SIZE_NOTE),
     Extreme("smallest", "Fewest pixels", ("width", "height"), "pixels", _SIZE_NOTE),
-    Extreme("blurriest", "Least sharp", ("sharpness",), "sharpness", "'sharpness ' || format('{:.3g}', sharpness)"),
-    Extreme("darkest", "Darkest", ("brightness",), "brightness", "'brightness ' || format('{:.3g}', brightness)"),
-    Extreme("brightest", "Brightest", ("brightness",), "brightness DESC",
-            "'brightness ' || format('{:.3g}', brightness)"),
-    Extreme("colorful", "Most colourful", ("colorfulness",), "colorfulness DESC",
-            "'colourfulness ' || format('{:.3g}', colorfulness)"),
+    Extreme("blurriest", "Least sharp", ("sharpness",), "sharpness", "'sharpness ' || format('{:.2g}', sharpness)"),
+    Extreme("darkest", "Darkest", ("brightness",), "brightness", "'mean ' || format('{:.2f}', brightness)"),
+    Extreme("brightest", "Brightest", ("brightness",), "brightness DESC", "'mean ' || format('{:.2f}', brightness)"),
+    Extreme("colorful", "Most colourful", ("colorfulness",), "colorfulness DESC", "'colour ' || format('{:.0f}', colorfulness)"),
     Extreme("elongated", "Longest and thinnest", ("width", "height"),
             "greatest(width, height)::DOUBLE / least(width, height) DESC", _SIZE_NOTE),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from mrimage.report import text
 from mrimage.report.data_figures import Bar, Distribution
-from mrimage.report.figures import Group
+from mrimage.report.figures import Groups
 from mrimage.report.job_figures import Health, Moment, Phase, Skew, Task, Worker
 from mrimage.types import RunFacts, TaskReport
 
@@ -23,12 +23,15 @@ MOMENTS = 60
 LIST_LIMIT = 15
 
 
-def examine(facts: RunFacts, groups: Sequence[Group]) -> Health:
-    """All figures of the job's own section; ``groups`` are the keys, for the skew before planning."""
+def examine(facts: RunFacts, groups: Groups) -> Health:
+    """All figures of the job's own section; ``groups`` are for the skew of the keys, before planning."""
     reports = sorted(facts.tasks, key=lambda report: (report.started, report.task))
     origin = reports[0].started if reports else 0.0
-    medians = {phase: statistics.median(r.seconds for r in found) for phase, found in _by_phase(reports).items()}
-    tasks = [_task(report, origin, medians[report.phase]) for report in reports]
+    medians = {
+        phase: (statistics.median(r.seconds for r in found), statistics.median(r.bytes for r in found))
+        for phase, found in _by_phase(reports).items()
+    }
+    tasks = [_task(report, origin, *medians[report.phase]) for report in reports]
     stragglers = [t for t in tasks if t.times_median >= STRAGGLER_FACTOR and t.seconds >= 1]
     longest = sorted(tasks, key=lambda task: -task.seconds)[:TIMELINE_LIMIT]
     return Health(
@@ -54,7 +57,7 @@ def _by_phase(reports: Sequence[TaskReport]) -> dict[str, list[TaskReport]]:
     return phases
 
 
-def _task(report: TaskReport, origin: float, median: float) -> Task:
+def _task(report: TaskReport, origin: float, seconds: float, size: float) -> Task:
     return Task(
         task=text.cut(report.task, 40),
         phase=text.cut(report.phase, 20),
@@ -65,7 +68,8 @@ def _task(report: TaskReport, origin: float, median: float) -> Task:
         worker=text.cut(report.worker, 60),
         attempts=report.attempts,
         speculative=report.speculative,
-        times_median=report.seconds / median if median > 0 else 1.0,
+        times_median=report.seconds / seconds if seconds > 0 else 1.0,
+        times_bytes=report.bytes / size if size > 0 else 1.0,
         errors=tuple(text.cut(error) for error in report.errors[:5]),
     )
 
@@ -137,10 +141,9 @@ def _workers(reports: Sequence[TaskReport]) -> tuple[Worker, ...]:
     return tuple(sorted(workers, key=lambda worker: -worker.busy_seconds)[:64])
 
 
-def _skew(reports: Sequence[TaskReport], groups: Sequence[Group]) -> Skew | None:
+def _skew(reports: Sequence[TaskReport], groups: Groups) -> Skew | None:
     """None where there is nothing to balance: a single key, or no reduce task."""
     tasks = [report.images for report in reports if report.phase == "reduce" and report.images]
-    keys = [group.images for group in groups if group.images]
-    if len(keys) < 2 or not tasks:
+    if groups.total < 2 or not tasks:
         return None
-    return Skew(max(keys) / statistics.fmean(keys), max(tasks) / statistics.fmean(tasks), len(tasks))
+    return Skew(groups.largest * groups.total, max(tasks) / statistics.fmean(tasks), len(tasks))

@@ -12,6 +12,10 @@ from mrimage.report.figures import Groups
 from mrimage.report.job_figures import Health
 
 TIMELINE_WORKERS = 24
+
+ENOUGH_TASKS = 8
+"""Tasks of a phase whose times are worth a histogram; fewer are seen one by one in the timeline."""
+
 _SINCE = "Seconds since the first task"
 
 
@@ -26,7 +30,7 @@ def _charts(health: Health) -> Iterator[Chart]:
     if len(health.timeline) > 1:
         yield _timeline(health)
     for distribution in health.durations:
-        if sum(bar.images for bar in distribution.bars) > 2:
+        if sum(bar.images for bar in distribution.bars) >= ENOUGH_TASKS:
             yield distribution_chart(distribution, "task")
 
 

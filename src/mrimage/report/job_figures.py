@@ -24,7 +24,8 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's."""
+    """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's;
+    ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase."""
 
     task: str
     phase: str
@@ -36,6 +37,7 @@ class Task:
     attempts: int
     speculative: bool
     times_median: float
+    times_bytes: float
     errors: tuple[str, ...]
 
 

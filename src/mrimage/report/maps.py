@@ -21,7 +21,7 @@ def dimensions_chart(dimensions: Dimensions) -> Chart:
         for c in dimensions.cells
     )  # fmt: skip
     named = [
-        {"w": size.width, "h": size.height, "text": f"{size.width} × {size.height}", "n": size.images,
+        {"w": size.width, "h": size.height, "text": f"{size.width} × {size.height}{f' {size.name}' if size.name else ''}", "n": size.images,
          "name": size.name or "no usual name"}
         for size in _apart(dimensions.common)
     ]  # fmt: skip

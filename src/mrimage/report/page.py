@@ -26,7 +26,7 @@ from mrimage.report.maps import dimensions_chart, places_chart
 from mrimage.report.spans import side_by_side_chart, spreads_chart
 from mrimage.report.thumbnails import Shot
 
-_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
+_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+(?: srgb)?)")
 
 FIRST_GROUPS = 25
 """Groups in the page before any script runs: on paper, and where scripts are off."""

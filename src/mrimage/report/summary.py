@@ -54,7 +54,7 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
     pictures, samples = galleries.select(tables) if shots else (None, {})
     groups = _groups(tables, samples, shots)
     data = describe(tables, places=places)
-    health = examine(facts, groups.rows)
+    health = examine(facts, groups)
     summary = Summary(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),

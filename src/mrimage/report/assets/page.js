@@ -14,8 +14,10 @@
   };
   const share = (counts, place) => {
     const total = counts.reduce((sum, count) => sum + count, 0);
-    return total ? `${((100 * counts[place]) / total).toFixed(1)} %` : "0 %";
+    return total ? `${((100 * counts[place]) / total).toFixed(1)}\u00a0%` : "0\u00a0%";
   };
+  const grouping = new Intl.NumberFormat("en", { useGrouping: true });
+  const number = (value) => grouping.format(value).replaceAll(",", "\u202f");
   const ERRORS_ONLY = 1; // vega.Error; the library warns of choices that are meant here
   const options = ({ mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: ERRORS_ONLY, tooltip: { disableDefaultStyle: true } });
 
@@ -56,10 +58,24 @@
     drawnFor.set(chart.name, group);
     views.get(chart.name)?.data("rows", rowsFor(chart)).runAsync();
   }
+
+  // The table behind such a chart has a row for each of its bars: label, images, share, size.
+  const whole = new Map();
+  function narrowTable(table) {
+    const counts = group && charts.get(table.dataset.narrows).groups[group];
+    for (const [place, row] of [...table.querySelectorAll("tbody tr")].entries()) {
+      const cells = [...row.cells].slice(1);
+      if (!whole.has(row)) whole.set(row, cells.map((cell) => cell.textContent));
+      const shown = counts ? [number(counts[place]), share(counts, place), "–"] : whole.get(row);
+      cells.forEach((cell, column) => { cell.textContent = shown[column]; });
+    }
+  }
   const filter = byId("filter");
   filter?.addEventListener("change", () => {
     group = filter.value;
-    byId("filtered").textContent = group ? "Charts show this group alone; tables stay whole." : "";
+    byId("filtered").textContent = group ? "Charts and their tables show this group alone; what is faded is of all groups." : "";
+    document.querySelectorAll("[data-narrows]").forEach(narrowTable);
+    byId("colours")?.classList.toggle("unfiltered", Boolean(group));
     for (const place of places) if (views.has(place.dataset.chart)) narrow(charts.get(place.dataset.chart), place);
   });
 
@@ -70,15 +86,19 @@
     const size = 25;
     const samples = new Map([...table.querySelectorAll("img[data-sample]")].map((image) => [image.dataset.sample, image]));
     const state = { column: 1, ascending: false, first: 0, text: "" };
-    const number = new Intl.NumberFormat("en", { useGrouping: true });
-    const count = (value) => number.format(value).replaceAll(",", "\u202f");
     const scaled = (value, units, suffix) => {
       let unit = 0;
       while (Math.abs(value) >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
-      return `${unit ? value.toFixed(1).replace(/\.0$/, "") : value}\u00a0${units[unit]}${suffix}`.trim();
+      return [value, units[unit] + suffix];
     };
-    const bytes = (value) => scaled(value, ["", "K", "M", "G", "T", "P"], "B");
-    const pixels = (value) => scaled(value, ["", "k", "M", "G", "T", "P"], "");
+    const bytes = (value) => {
+      const [amount, unit] = scaled(value, ["", "K", "M", "G", "T", "P"], "B");
+      return `${unit === "B" || Math.abs(amount) >= 99.95 ? amount.toFixed(0) : amount.toFixed(1).replace(/\.0$/, "")}\u00a0${unit}`;
+    };
+    const pixels = (value) => {
+      const [amount, unit] = scaled(value, ["", "k", "M", "G", "T", "P"], "");
+      return unit ? `${amount.toFixed(amount < 9.995 ? 2 : 1).replace(/\.?0+$/, "")}\u00a0${unit}` : String(amount);
+    };
     const cell = (text, numeric) => {
       const td = document.createElement("td");
       if (numeric) td.className = "n";
@@ -96,7 +116,7 @@
       name.title = group[0];
       name.textContent = group[0] || "(empty key)";
       key.append(name);
-      tr.append(sample, key, cell(count(group[1]), true), cell(bytes(group[2]), true), cell(pixels(group[3]), true), cell(count(group[4]), true), cell(bytes(group[5]), true));
+      tr.append(sample, key, cell(number(group[1]), true), cell(bytes(group[2]), true), cell(pixels(group[3]), true), cell(number(group[4]), true), cell(bytes(group[5]), true));
       return tr;
     };
     const show = () => {
@@ -107,8 +127,8 @@
       state.first = Math.min(state.first, Math.max(0, Math.floor((found.length - 1) / size) * size));
       table.tBodies[0].replaceChildren(...found.slice(state.first, state.first + size).map(row));
       const last = Math.min(found.length, state.first + size);
-      byId("range").textContent = found.length ? `${count(state.first + 1)} to ${count(last)} of ${count(found.length)}` : "none";
-      byId("found").textContent = state.text ? `${count(found.length)} found` : "";
+      byId("range").textContent = found.length ? `${number(state.first + 1)} to ${number(last)} of ${number(found.length)}` : "none";
+      byId("found").textContent = state.text ? `${number(found.length)} found` : "";
       byId("previous").disabled = state.first === 0;
       byId("next").disabled = last >= found.length;
       document.querySelector(".pager").hidden = every.length <= size;
