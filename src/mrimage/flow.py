@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -163,10 +164,15 @@ class Run:
     def forget_gone(self, inventory: Inventory) -> None:
         """Take back what was committed of images that the source no longer holds as they were."""
         committed = Committed(self.store, "map")
-        for part, uris in inventory.gone():
+        gone = inventory.gone()
+        for part, uris in gone:
             self._touch()
             combined = self.plan.job.combine is not None
             self.removed += prune_split(self.store, committed, task_of(part), uris, combined)
+        if gone:
+            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            parts = Committed(self.store, "map").tables("catalogue")
+            inventory.learn(localize(self.store, parts, self.scratch))
 
     def map(self, inventory: Inventory) -> None:
         """Map what no committed split holds."""

@@ -170,3 +170,21 @@ def test_workers_and_the_command_line_tell_it_too(
         told = capsys.readouterr().err.strip().splitlines()[-1]
         assert told.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
         assert told.endswith("Expected it to yield mrimage.Output, but it returned None.")
+
+
+def test_a_combined_job_on_a_changed_source_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
+    def one(image: mr.Image) -> Iterator[tuple[str, int]]:
+        yield image.metadata.format or "", 1
+
+    def add(key: str, values: Iterable[int]) -> Iterator[int]:
+        yield sum(values)
+
+    def write(key: str, values: Iterable[int]) -> Iterator[mr.Output]:
+        yield mr.Output("count.txt", str(sum(values)))
+
+    job, out = mr.Job(map=one, combine=add, reduce=write), tmp_path / "out"
+    run(job, str(photos), str(out), HERE)
+    (photos / "trip/tall-0.png").unlink()
+    run(job, str(photos), str(out), HERE)
+    counts = {path.parent.name: path.read_text() for path in out.glob("groups/*/*")}
+    assert counts == {"jpeg": "5", "png": "3"}

@@ -25,6 +25,10 @@ class Inventory:
         self._scratch, self._known = scratch, catalogue_parts
         self._path = scratch / "listing.parquet"
 
+    def learn(self, catalogue_parts: list[str]) -> None:
+        """What is committed has changed: these are its parts now."""
+        self._known = catalogue_parts
+
     def write(self, entries: Iterable[Entry]) -> None:
         """Stream the listing to disk."""
         with pq.ParquetWriter(self._path, LISTING, compression="zstd") as writer:
