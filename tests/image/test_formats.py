@@ -7,13 +7,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from tests.image.samples import SAMPLES, opened, photograph, sample
+from tests.image.raw import raw_photograph
+from tests.image.samples import ARITHMETIC, SAMPLES, opened, photograph, sample
 
 from mrimage.errors import ImageError
 from mrimage.image import ENCODERS, EXTENSIONS, formats
 from mrimage.types import Edits
 
-LOSS = {"cmyk.jpg": 9, "cmyk.tif": 9, "two.mpo": 4, "moving.webp": 4, "palette.png": 5, "palette.bmp": 5}
+LOSS = {"cmyk.jpg": 9, "cmyk.tif": 9, "ycck.jpg": 9, "two.mpo": 4, "moving.webp": 4, "palette.png": 5, "palette.bmp": 5}
 """Mean difference that a format's own loss explains, where it is more than 3 of 255."""
 
 WHOLE = sorted(set(SAMPLES) - {"site.ico", "rgba.png", "lossless.webp"})
@@ -108,13 +109,32 @@ def test_heic_and_jpeg_xl_decode_with_their_extras() -> None:
         assert np.abs(shown - np.asarray(photograph(), dtype=float)).mean() < 5
 
 
-def test_arithmetic_coding_and_twelve_bits_are_read_or_refused_with_a_reason() -> None:
+def test_arithmetic_coding_is_decoded() -> None:
+    shown = opened(ARITHMETIC).thumbnail(72, 48).astype(float)
+    assert opened(ARITHMETIC).metadata.width == 72
+    assert np.abs(shown - np.asarray(photograph(72, 48), dtype=float)).mean() < 9
+
+
+def test_twelve_bits_are_refused_with_a_reason() -> None:
     twelve = bytearray(sample("baseline.jpg"))
-    frame = twelve.index(b"\xff\xc0")
-    twelve[frame + 4] = 12
+    twelve[twelve.index(b"\xff\xc0") + 4] = 12
     with pytest.raises(ImageError) as caught:
         opened(bytes(twelve)).thumbnail(20, 20)
     assert caught.value.reason == "unsupported"
+
+
+def test_inks_of_a_jpeg_are_inverted_as_adobe_writes_them() -> None:
+    for name in ("cmyk.jpg", "ycck.jpg"):
+        content = sample(name)
+        assert np.abs(opened(content).thumbnail(40, 27).astype(int) - np.asarray(photograph(40, 27))).mean() < 12
+
+
+def test_camera_raw_is_developed_with_its_extra() -> None:
+    pytest.importorskip("rawpy")
+    image = opened(raw_photograph())
+    assert (image.metadata.format, image.metadata.width, image.metadata.camera) == ("raw", 96, "Ann One")
+    shown = image.thumbnail(96, 64).astype(float)  # LibRaw brightens, so that only the picture is compared
+    assert np.corrcoef(shown.ravel(), np.asarray(photograph(96, 64)).ravel())[0, 1] > 0.9
 
 
 def test_palette_transparency_survives() -> None:
