@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from mrimage import report
 from mrimage.budget import Budget
 from mrimage.engine import Engine, Options, open_engine
-from mrimage.errors import AccountingError, NotFoundError, SourceError
+from mrimage.errors import AccountingError, SourceError
 from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import check_job
 from mrimage.progress import Progress, task_done, unfinished, watch
 from mrimage.reducers import reducers_of
-from mrimage.results import exists, results_folder, write_facts, write_report
+from mrimage.results import (
+    FACTS,
+    exists,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.sink.inventory import Inventory
 from mrimage.sink.lock import locked
 from mrimage.sink.place import check_apart, claim, scratch_folder
 from mrimage.sink.prune import prune_groups, prune_split
-from mrimage.sink.publish import Published, Publisher
+from mrimage.sink.publish import PUBLISHED, Published, Publisher, read_published
 from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store
@@ -40,15 +45,11 @@ from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks import map_split
 from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
 
-T = TypeVar("T")
-
 HEADER_SPLIT = 2_000
 """Images of a split when only headers are read."""
 
 PIXEL_SPLIT = (8 << 20, 128 << 20)
 """Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
-
-PUBLISHED = f"{ROOT}/published.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
         stack.enter_context(locked(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
-        warmed = stack.enter_context(report.warm())
+        warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
         this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
         inventory = this.list_source()
         this.forget_gone(inventory)
@@ -209,6 +210,8 @@ class Run:
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
+            if not partitions:
+                return Exchange((), ()), weighed
             deliver(self.store, pending, f"{ROOT}/pending.parquet")
             return Exchange(tuple(names), partitions, f"{ROOT}/pending.parquet"), weighed
 
@@ -224,7 +227,7 @@ class Run:
     def publish(self, weighed: Path) -> Published:
         """Make the tables that people read, unless nothing has changed since they were made."""
         with self._phase("publish", None):
-            if (published := self._read(PUBLISHED, Published)) is None:
+            if (published := read_published(self.store)) is None:
                 mapped, reduced = Committed(self.store, "map"), Committed(self.store, "reduce")
                 publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
                 publisher.publish(self.plan.job)
@@ -242,6 +245,7 @@ class Run:
         """Make the report's pictures."""
         if not self.how.thumbnails or exists(self.store, THUMBNAILS_TABLE):
             return
+        self.store.delete(FACTS)
         with results_folder(self.store, self.scratch) as results:
             wishes = [(wish.uri, wish.is_output) for wish in report.choose_thumbnails(results)]
             weighed = report.choose_weighed(results)
@@ -254,10 +258,13 @@ class Run:
         made.forget(sorted(made.tasks))
 
     def report(self, published: Published) -> Summary:
-        """Write facts, summary and page."""
+        """Write facts, summary and page, unless nothing has changed since they were written."""
+        facts = self._facts(published)
+        if is_reported(self.store, facts):
+            return Summary(facts)
         with self._phase("report", None):
             self.warmed()
-            write_report(self.store, self._facts(published), self.scratch)
+            write_report(self.store, facts, self.scratch)
         facts = self._facts(published)
         write_facts(self.store, facts)
         return Summary(facts)
@@ -272,11 +279,7 @@ class Run:
             engine=self.engine.name,
             workers=self.engine.workers,
             plan_hash=self.plan.hash(),
-            versions={"python": platform.python_version()}
-            | {
-                name: version(name)
-                for name in ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
-            },
+            versions=library_versions(),
             started=self.started,
             listed=self.listed,
             processed=published.processed,
@@ -343,12 +346,7 @@ class Run:
         self.ignored += 1
 
     def _touch(self) -> None:
-        """From here on the published tables are out of date."""
+        """From here on the published tables and the report are out of date."""
+        self.store.delete(FACTS)
         self.store.delete(PUBLISHED)
         self.store.delete(THUMBNAILS_TABLE)
-
-    def _read(self, name: str, kind: type[T]) -> T | None:
-        try:
-            return msgspec.json.decode(self.store.read(name), type=kind)
-        except NotFoundError:
-            return None

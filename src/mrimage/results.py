@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -58,6 +60,31 @@ def read_facts(store: Store) -> RunFacts:
 def write_facts(store: Store, facts: RunFacts) -> None:
     """Keep what a run says of itself, so that its report can be made again."""
     store.write(FACTS, msgspec.json.encode(facts))
+
+
+def is_reported(store: Store, facts: RunFacts) -> bool:
+    """Whether OUT has a report of a run that came to the same: this one has then changed nothing there.
+
+    The facts are written last and deleted first, so a report that was not finished is none.
+    """
+    try:
+        earlier = read_facts(store)
+    except SinkError:
+        return False
+    same = all(getattr(earlier, name) == getattr(facts, name) for name in _OUTCOME)
+    return same and exists(store, "report.html") and exists(store, report.SUMMARY)
+
+
+_OUTCOME = (
+    *("source", "out", "plan_hash", "versions"),
+    *("listed", "processed", "quarantined", "ignored", "bytes", "groups", "outputs", "reasons"),
+)
+
+
+def library_versions() -> dict[str, str]:
+    """Python's version, and those of the libraries that a result may depend on."""
+    names = ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
 def write_report(

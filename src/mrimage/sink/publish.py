@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mrimage.errors import NotFoundError
 from mrimage.job import Job
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
-from mrimage.sink.state import Committed, deliver, list_names, localize
+from mrimage.sink.state import ROOT, Committed, deliver, list_names, localize
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
@@ -29,6 +31,9 @@ from mrimage.tables.schemas import (
     WEIGHED,
     catalogue_schema,
 )
+
+PUBLISHED = f"{ROOT}/published.json"
+"""Written when everything else has been, and deleted before any of it changes."""
 
 ROWS_PER_CHUNK = 50_000
 CHUNKS_PER_FILE = 5
@@ -45,6 +50,14 @@ class Published:
     groups: int
     outputs: int
     reasons: dict[str, int]
+
+
+def read_published(store: Store) -> Published | None:
+    """What the last run published, if nothing has been done since."""
+    try:
+        return msgspec.json.decode(store.read(PUBLISHED), type=Published)
+    except NotFoundError:
+        return None
 
 
 class Publisher:

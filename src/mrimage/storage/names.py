@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import PurePosixPath
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from mrimage.errors import StoreError
@@ -150,4 +149,6 @@ def suffix(path: str) -> str:
     >>> suffix("a.b/c.JPG"), suffix("a/.hidden"), suffix("a/b")
     ('.jpg', '', '')
     """
-    return PurePosixPath(path).suffix.lower()
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""

@@ -1,0 +1,62 @@
+"""The same command again: what is done stays as it is, and what is missing is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mrimage as mr
+from mrimage import flow
+from mrimage.flow import How, run
+
+HERE = How(workers=1)
+JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
+
+
+def stamps(out: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below OUT: when it was last written, and what it holds."""
+    files = (path for path in out.rglob("*") if path.is_file())
+    return {str(path.relative_to(out)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(JOB, str(photos), str(out), HERE)
+    before = stamps(out)
+    again = run(JOB, str(photos), str(out), HERE)
+    assert (again.facts.reused, again.processed, again.quarantined) == (11, 9, 2)
+    assert stamps(out) == before
+
+
+@pytest.mark.parametrize("step", ["write_report", "write_facts"])
+def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    out = tmp_path / "out"
+    run(JOB, str(photos), str(out), HERE)
+    Image.new("L", (30, 40), 250).save(photos / "trip" / "new.png")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flow, step, stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(JOB, str(photos), str(out), HERE)
+    run(JOB, str(photos), str(out), HERE)
+    totals = json.loads((out / "summary.json").read_text())["totals"]
+    assert (totals["listed"], totals["processed"]) == (12, 10)
+
+
+def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(JOB, str(photos), str(out), HERE)
+    (out / "report.html").unlink()
+    run(JOB, str(photos), str(out), HERE)
+    assert (out / "report.html").is_file()
+    (photos / "notes.txt").write_text("one more file that is no image")
+    run(JOB, str(photos), str(out), HERE)
+    assert json.loads((out / "summary.json").read_text())["totals"]["ignored"] == 2
