@@ -15,7 +15,7 @@ import msgspec
 from mrimage import report
 from mrimage.budget import Budget
 from mrimage.engine import Engine, Options, open_engine
-from mrimage.errors import AccountingError, SourceError
+from mrimage.errors import SourceError
 from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
 from mrimage.job import Job, Plan
@@ -234,10 +234,10 @@ class Run:
                 published = publisher.summarise()
                 for name in [*mapped.leftovers(), *reduced.leftovers()]:
                     self.store.delete(name)
-                self._account(published)
+                published.account_for(self.listed)
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
-                self._account(published)
+                published.account_for(self.listed)
         self.budget.check(published.quarantined, self.listed)
         return published
 
@@ -294,14 +294,6 @@ class Run:
             phases=tuple(self.phases),
             tasks=tuple(self.tasks),
         )
-
-    def _account(self, published: Published) -> None:
-        """``listed = processed + quarantined``, or the run has lost an image and says so."""
-        if self.listed != published.processed + published.quarantined:
-            raise AccountingError(
-                f"Expected listed = processed + quarantined, but {self.listed} were listed, {published.processed} "
-                f"processed and {published.quarantined} quarantined. Run again with --fresh, and please report this."
-            )
 
     def _execute(self, name: str, images: int, reports: Iterator[TaskReport]) -> None:
         """Run a phase of tasks to its end, watching the failure budget."""

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.errors import NotFoundError
+from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job import Job
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
@@ -50,6 +50,14 @@ class Published:
     groups: int
     outputs: int
     reasons: dict[str, int]
+
+    def account_for(self, listed: int) -> None:
+        """``listed = processed + quarantined``, or the run has lost an image and says so."""
+        if listed != self.processed + self.quarantined:
+            raise AccountingError(
+                f"Expected listed = processed + quarantined, but {listed} were listed, {self.processed} "
+                f"processed and {self.quarantined} quarantined. Run again with --fresh, and please report this."
+            )
 
 
 def read_published(store: Store) -> Published | None:
