@@ -8,6 +8,7 @@ from typing import Any
 from mrimage.flow import How
 from mrimage.flow import run as run_job
 from mrimage.job import Job
+from mrimage.storage.settings import SETTINGS, Settings
 from mrimage.summary import Summary
 
 
@@ -15,7 +16,9 @@ def run(job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], *
     """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
 
     Keywords are those of ``flow.How``: ``engine`` ("local" or "spark"), ``workers``, ``retries``, ``speculate``,
-    ``fresh``, ``max_failures`` ("10" or "5%"), ``quiet`` (True here), ``thumbnails``. What an earlier run of the
+    ``fresh``, ``max_failures`` ("10" or "5%"), ``quiet`` (True here), ``thumbnails``, and for
+    stores ``replication``, ``allow_private``, ``endpoint``, ``addressing``. What an earlier run of the
     same job did in ``out`` is kept. Raises UsageError or JobError (see ``errors``).
     """
-    return run_job(job, os.fspath(source), os.fspath(out), How(**how))
+    given = {name: how.pop(name) for name in SETTINGS if name in how}
+    return run_job(job, os.fspath(source), os.fspath(out), How(**how, stores=Settings(**given)))

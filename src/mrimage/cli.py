@@ -104,6 +104,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     report = _command(commands, "report", "make OUT's report again", "make_report")
     report.add_argument("out", metavar="OUT")
+    _add_places(report)
     report.add_argument("--against", metavar="OTHER", help="also show what changed since the run in OTHER")
     report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
     report.add_argument("--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)")
@@ -112,10 +113,12 @@ def make_parser() -> argparse.ArgumentParser:
     query = _command(commands, "query", "run SQL on OUT's tables: catalogue, groups, outputs, quarantine", "run_query")
     query.add_argument("out", metavar="OUT")
     query.add_argument("sql", metavar="SQL")
+    _add_places(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
     verify = _command(commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out")
     verify.add_argument("out", metavar="OUT")
+    _add_places(verify)
 
     inspect = _command(commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files")
     inspect.add_argument("files", nargs="+", metavar="FILE")
@@ -193,7 +196,15 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--quiet", action="store_true", help="no progress and no summary")
     how.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
     how.add_argument("--no-thumbnails", action="store_true", help="decode nothing for the report")
+    how.add_argument("--replication", type=int, metavar="N", help="DataNodes that keep each file written to HDFS")
+    how.add_argument("--allow-private", action="store_true", help="let urls of lists lead to private addresses")
+    _add_places(how)
     how.add_argument("--debug", action="store_true", help="a traceback with an error")
+
+
+def _add_places(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--endpoint", metavar="URL", help="of an S3 server (default: AWS_ENDPOINT_URL, or Amazon's)")
+    parser.add_argument("--addressing", metavar="STYLE", help="of S3 buckets: path (default) or virtual")
 
 
 def _one_line(error: BaseException) -> str:

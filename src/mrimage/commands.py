@@ -19,6 +19,7 @@ from mrimage.options import JOB_OPTIONS, build_job, load_job
 from mrimage.results import read_facts, results_folder, write_report
 from mrimage.sink.place import temporary_folder
 from mrimage.storage import Store, open_store
+from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
 
 
@@ -39,7 +40,7 @@ def retry_images(options: argparse.Namespace) -> int:
     """``mrimage retry``: forget the quarantined images, then run the same job again."""
     from mrimage.retry import forget_quarantined, job_of
 
-    with _opened(options.out) as (store, scratch):
+    with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
@@ -50,10 +51,10 @@ def retry_images(options: argparse.Namespace) -> int:
 
 def make_report(options: argparse.Namespace) -> int:
     """``mrimage report``."""
-    with _opened(options.out) as (store, scratch), ExitStack() as stack:
+    with _opened(options.out, options) as (store, scratch), ExitStack() as stack:
         other = None
         if options.against:
-            other = stack.enter_context(results_folder(*stack.enter_context(_opened(options.against))))
+            other = stack.enter_context(results_folder(*stack.enter_context(_opened(options.against, options))))
         made = write_report(store, read_facts(store), scratch, places=options.places, against=other)
     if options.png:
         made.write_pngs(Path(options.png))
@@ -67,7 +68,7 @@ def run_query(options: argparse.Namespace) -> int:
     """``mrimage query``."""
     from mrimage import report
 
-    with _opened(options.out) as (store, scratch), results_folder(store, scratch) as results:
+    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
         read_facts(store)
         print(report.query(results, options.sql, options.format), end="")
     return 0
@@ -77,7 +78,7 @@ def verify_out(options: argparse.Namespace) -> int:
     """``mrimage verify``: a line per problem; status 1 when there is any."""
     from mrimage.sink.verify import verify
 
-    with _opened(options.out) as (store, scratch), results_folder(store, scratch) as results:
+    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
         facts = read_facts(store)
         problems = 0
         for problem in verify(store, results, facts, scratch):
@@ -150,6 +151,7 @@ def _how(options: argparse.Namespace, fresh: bool) -> How:
         quiet=options.quiet or options.json,
         thumbnails=not options.no_thumbnails,
         command=options.command,
+        stores=Settings(options.replication, options.allow_private, options.endpoint, options.addressing),
     )
 
 
@@ -161,8 +163,9 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _opened(out: str) -> Iterator[tuple[Store, Path]]:
+def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
+    Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
     with temporary_folder() as folder:
         yield open_store(out), folder
 

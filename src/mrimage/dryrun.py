@@ -26,7 +26,8 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
     require_sense(job)
     check_apart(source, out)
-    plan = Plan(job, source, out)
+    plan = Plan(job, source, out, how.stores)
+    plan.stores.apply()
     require_images(plan)
     ignored: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:

@@ -18,6 +18,7 @@ from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.gallery import cut_wishes, draw_thumbnails
+from mrimage.job import How as How
 from mrimage.job import Job, Plan
 from mrimage.mappers.mapping import check_job
 from mrimage.progress import Progress, task_done, unfinished, watch
@@ -39,7 +40,7 @@ from mrimage.sink.prune import prune_groups, prune_split
 from mrimage.sink.publish import PUBLISHED, Published, Publisher, read_published
 from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
-from mrimage.storage import Store, open_store
+from mrimage.storage import Store, open_store, redact
 from mrimage.summary import Summary, describe_ignored
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks import map_split
@@ -52,22 +53,7 @@ PIXEL_SPLIT = (8 << 20, 128 << 20)
 """Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a job runs, as opposed to what it does: nothing here changes a result."""
-
-    engine: str = "local"
-    workers: int | None = None
-    retries: int = 3
-    speculate: bool = True
-    fresh: bool = False
-    max_failures: str | None = None
-    quiet: bool = True
-    thumbnails: bool = True
-    command: str = ""
-
-
-def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is frozen
+def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: B008 - How is frozen
     """Do ``job`` on every image of ``source``, into ``out``; what an earlier run of it has done is kept.
 
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
@@ -75,7 +61,8 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # How is
     require_sense(job)
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
-    plan = Plan(job, source, out)
+    plan = Plan(job, source, out, how.stores)
+    plan.stores.apply()
     with ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
         options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
@@ -274,7 +261,7 @@ class Run:
         return RunFacts(
             source=self.plan.source,
             out=self.plan.out,
-            command=self.how.command,
+            command=redact(self.how.command),
             job=job.describe(),
             engine=self.engine.name,
             workers=self.engine.workers,

@@ -48,6 +48,7 @@ def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], worke
 def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     """Make the split's thumbnails. One that cannot be made is left out: whether an image is bad was decided
     before, by what the job itself needed of it."""
+    plan.stores.apply()
     store = open_store(plan.out)
     writer = TaskWriter(store, FileSink(store), "thumbnails", split.id, attempt)
     rows: list[dict[str, object]] = []

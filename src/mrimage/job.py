@@ -13,6 +13,7 @@ import msgspec
 from mrimage.errors import UsageError
 from mrimage.functions import describe_function
 from mrimage.storage.names import local_path, scheme
+from mrimage.storage.settings import Settings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -98,11 +99,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places, absolute. Tasks get it whole."""
+    """A job and its places, absolute, and how their stores are used. Tasks get it whole."""
 
     job: Job
     source: str
     out: str
+    stores: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -112,6 +114,22 @@ class Plan:
         """Names the job on its source: the same description is the same plan."""
         text = msgspec.json.encode({**self.job.describe(), "source": self.source}, order="sorted")
         return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a job runs, as opposed to what it does: nothing here changes a result."""
+
+    engine: str = "local"
+    workers: int | None = None
+    retries: int = 3
+    speculate: bool = True
+    fresh: bool = False
+    max_failures: str | None = None
+    quiet: bool = True
+    thumbnails: bool = True
+    command: str = ""
+    stores: Settings = field(default_factory=Settings)
 
 
 def absolute(place: str) -> str:

@@ -40,6 +40,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
     bytes cannot be had or written, and JobError for a job that is at fault.
     """
+    plan.stores.apply()
     job, store = plan.job, open_store(plan.out)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(f"records-{part:05}", table))
@@ -63,6 +64,7 @@ def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record]
     The groups that are done are committed with a fingerprint of their records, by which a later run knows
     whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
     """
+    plan.stores.apply()
     job, store = plan.job, open_store(plan.out)
     # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
     writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)

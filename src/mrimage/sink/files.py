@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mrimage.sink.naming import image_path
 from mrimage.storage import Store
+from mrimage.storage.parallel import Writer
 from mrimage.types import OutputRow
 
 
@@ -29,14 +30,14 @@ class FileSink:
     """Each output under its own name; writing is atomic, so a repeated attempt changes nothing."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._writer = Writer(store)
 
     def name(self, key: str, path: str, extension: str) -> str:
         return image_path(key, path, extension)
 
     def put(self, row: OutputRow, data: bytes) -> str:
-        self._store.write(row.output, data)
+        self._writer.write(row.output, data)
         return row.output
 
     def close(self) -> None:
-        """Nothing is held back."""
+        self._writer.flush()

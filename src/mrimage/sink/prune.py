@@ -17,6 +17,7 @@ from mrimage.sink.shards import repack, split_output
 from mrimage.sink.state import Committed, encode_arrow, localize, table_path, task_of
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
+from mrimage.storage.parallel import each
 from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
 from mrimage.types import OutputRow
@@ -99,8 +100,8 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
 
 def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
     """Delete files below OUT, and the local folders that this leaves empty."""
-    for output in outputs:
-        store.delete(output)
+    names = list(outputs)
+    for output, _ in zip(names, each(store, store.delete, names), strict=True):
         if scheme(store.root) == "file":
             _remove_empty(Path(local_path(store.root)), output)
 

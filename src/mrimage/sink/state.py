@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from mrimage.errors import NotFoundError
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
+from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
 
 ROOT = "_run"
@@ -68,8 +69,8 @@ class Committed:
 
     def rows(self, table: str) -> Iterator[int]:
         """Rows of each committed part of ``table``, a file at a time."""
-        for name in self.tables(table):
-            yield pq.ParquetFile(io.BytesIO(self.store.read(name))).metadata.num_rows
+        for data in each(self.store, self.store.read, self.tables(table)):
+            yield pq.ParquetFile(io.BytesIO(data)).metadata.num_rows
 
     def leftovers(self) -> list[str]:
         """Paths below OUT of tables that no commit claims."""
@@ -93,7 +94,7 @@ def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
     if scheme(store.root) == "file":
         root = Path(local_path(store.root))
         return [str(root / name) for name in names]
-    return [_copy(store, name, scratch) for name in names]
+    return list(each(store, lambda name: _copy(store, name, scratch), names))
 
 
 def deliver(store: Store, path: Path, name: str) -> None:
@@ -132,7 +133,7 @@ def task_of(path: str) -> str:
 
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
     """The rows of small tables as one, in the order of ``names``."""
-    tables = [pq.read_table(io.BytesIO(store.read(name)), schema=schema) for name in names]
+    tables = [pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)]
     store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
 
 

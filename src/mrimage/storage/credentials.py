@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from obstore.store import AzureConfig, GCSConfig, S3Config
 
 _ENDPOINTS = {
-    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "s3": ("MRIMAGE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
@@ -45,6 +45,9 @@ def s3_config() -> S3Config:
     address = endpoint("s3")
     if address:
         config["endpoint"] = address
+    addressing = os.environ.get("MRIMAGE_S3_ADDRESSING")
+    if addressing:
+        config["virtual_hosted_style_request"] = addressing == "virtual"
     return config
 
 

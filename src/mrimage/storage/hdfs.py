@@ -37,7 +37,6 @@ class HdfsStore:
         authority, _, folder = url.split("://", 1)[1].partition("/")
         self._authority = f"hdfs://{authority}"
         self._folder = "/" + folder.strip("/") if folder.strip("/") else ""
-        self._replication = _replication()
         self._retry = Retry()
         try:
             self._client = hdfs_native.Client(self._authority if authority else None, _CONFIG)
@@ -120,7 +119,7 @@ class HdfsStore:
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         place = self._place(path)
         folder = place.rpartition("/")[0]
-        options = hdfs_native.WriteOptions(replication=self._replication, overwrite=True, create_parent=True)
+        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
 
         def put() -> None:
             temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
@@ -139,7 +138,7 @@ class HdfsStore:
 
     def create(self, path: str, data: bytes) -> bool:
         place = self._place(path)
-        options = hdfs_native.WriteOptions(replication=self._replication, overwrite=False, create_parent=True)
+        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=False, create_parent=True)
 
         def put() -> bool:
             try:

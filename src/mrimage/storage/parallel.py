@@ -1,0 +1,77 @@
+"""Several requests at once: a remote store answers many as fast as one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+from mrimage.storage.names import scheme
+from mrimage.storage.store import Store
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+REQUESTS = 16
+"""Requests under way at once, for each process."""
+
+HELD_BYTES = 64 << 20
+"""Most bytes that wait to be written; one output may be longer."""
+
+
+def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """What ``call``, a request to ``store``, answers for each of ``items``, in their order; several at once where the
+    store is remote."""
+    if scheme(store.root) == "file":
+        yield from map(call, items)
+        return
+    stream = iter(items)
+    with ThreadPoolExecutor(REQUESTS, "mrimage-store") as pool:
+        waiting = deque(pool.submit(call, item) for item in islice(stream, 2 * REQUESTS))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(call, item) for item in islice(stream, 1))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Writer:
+    """Writes to a store; to a remote one while the caller goes on with its work. An error is told by a later call."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: deque[tuple[int, Future[None]]] = deque()
+        self._bytes = 0
+
+    def write(self, path: str, data: bytes) -> None:
+        """Like the store's; it is done when ``flush`` returns."""
+        if scheme(self._store.root) == "file":
+            self._store.write(path, data)
+            return
+        self._pool = self._pool or ThreadPoolExecutor(REQUESTS, "mrimage-write")
+        while self._waiting and (self._bytes + len(data) > HELD_BYTES or len(self._waiting) >= 2 * REQUESTS):
+            self._finish_one()
+        self._bytes += len(data)
+        self._waiting.append((len(data), self._pool.submit(self._store.write, path, data)))
+
+    def flush(self) -> None:
+        """Wait until everything is written. Raises StoreError where it was not."""
+        while self._waiting:
+            self._finish_one()
+        if self._pool:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _finish_one(self) -> None:
+        size, written = self._waiting.popleft()
+        self._bytes -= size
+        try:
+            written.result()
+        except BaseException:
+            if self._pool:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
