@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from mrimage.errors import UsageError, unknown
+from mrimage.errors import UsageError, brief, unknown
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS
 from mrimage.job import Job
 from mrimage.sink import SINKS
@@ -44,7 +44,7 @@ def load_job(spec: str) -> Job:
     """The job behind ``--job``: a TOML file, or ``module:name`` of a Job in Python."""
     if spec.endswith(".toml"):
         return _load_toml(Path(spec))
-    if re.fullmatch(r"[\w.]+:\w+", spec):
+    if ":" in spec:
         found = load_object(spec)
         if not isinstance(found, Job):
             raise UsageError(f"Expected --job to name a mrimage.Job, but {spec} is {type(found).__name__}.")
@@ -57,7 +57,7 @@ def _load_toml(path: Path) -> Job:
         options = tomllib.loads(path.read_text())
     except OSError as error:
         raise UsageError(f"Expected --job as a readable TOML file, but {path}: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of a name with a NUL
         raise UsageError(f"Expected {path} as valid TOML, but: {error}.") from None
     try:
         return build_job({name.replace("-", "_"): value for name, value in options.items()})
@@ -67,21 +67,27 @@ def _load_toml(path: Path) -> Job:
 
 def load_object(spec: str) -> object:
     """``module:name`` imported, from the working directory too."""
+    if not re.fullmatch(r"([^\W\d]\w*\.)*[^\W\d]\w*:[^\W\d]\w*", spec):
+        raise UsageError(f"Expected a name in Python as module:name, but received {brief(spec)}.")
     module, _, name = spec.partition(":")
     if os.getcwd() not in sys.path:  # noqa: PTH109  # sys.path holds text
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
-        return getattr(importlib.import_module(module), name)
+        found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f'Expected "{spec}" as module:name, but there is no module {error.name}.') from None
-    except AttributeError:
-        known = [key for key in vars(sys.modules[module]) if not key.startswith("_")]
-        raise unknown(f"a name of module {module}", name, known) from None
+    except Exception as error:
+        raise UsageError(
+            f'Expected "{spec}" as module:name, but importing {module} raised {type(error).__name__}: {error}.'
+        ) from error
+    if not hasattr(found, name):
+        raise unknown(f"a name of module {module}", name, [key for key in vars(found) if not key.startswith("_")])
+    return getattr(found, name)
 
 
 def parse_size(option: str, value: object) -> tuple[int, int]:
     """``512x512`` as (width, height), both from 1 to 65535."""
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", str(value))
+    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})", str(value))
     if not match or not all(1 <= int(side) <= 65535 for side in match.groups()):
         raise _expected(option, "WIDTHxHEIGHT, for example 512x512", value)
     return int(match[1]), int(match[2])
@@ -89,7 +95,7 @@ def parse_size(option: str, value: object) -> tuple[int, int]:
 
 def parse_crop(option: str, value: object) -> Crop:
     """``512x512`` at the centre, or ``512x512+10+20`` from the left upper corner (10, 20)."""
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})(?:\+(\d{1,6})\+(\d{1,6}))?", str(value))
+    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})(?:\+([0-9]{1,6})\+([0-9]{1,6}))?", str(value))
     if not match or int(match[1]) < 1 or int(match[2]) < 1:
         raise _expected(option, "WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y, for example 512x512+10+20", value)
     width, height, x, y = (None if group is None else int(group) for group in match.groups())
@@ -124,7 +130,7 @@ def parse_color(option: str, value: object) -> tuple[int, int, int]:
 
 def parse_bytes(option: str, value: object) -> int:
     """``256MB``, ``2GB`` or a number of bytes; units are powers of 1000."""
-    match = re.fullmatch(r"(\d+)\s*([kKMGT]?)B?", str(value))
+    match = re.fullmatch(r"([0-9]{1,15}) *([kKMGT]?)B?", str(value))
     if not match or int(match[1]) < 1:
         raise _expected(option, "a size, for example 256MB", value)
     power = " kMGT".index(match[2].replace("K", "k") or " ")
@@ -135,7 +141,11 @@ def whole(low: int, high: int) -> Callable[[str, object], int]:
     """A parser of whole numbers from ``low`` to ``high``."""
 
     def parse(option: str, value: object) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"\d+", str(value)) or not low <= int(str(value)) <= high:
+        if (
+            isinstance(value, bool)
+            or not re.fullmatch(r"[0-9]{1,15}", str(value))
+            or not low <= int(str(value)) <= high
+        ):
             raise _expected(option, f"a whole number from {low} to {high}", value)
         return int(str(value))
 
@@ -154,7 +164,11 @@ def one_of(*names: str) -> Callable[[str, object], str]:
 
 
 def _seconds(option: str, value: object) -> float:
-    if isinstance(value, bool) or not re.fullmatch(r"\d+(\.\d+)?", str(value)) or not float(str(value)) > 0:
+    if (
+        isinstance(value, bool)
+        or not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", str(value))
+        or not float(str(value)) > 0
+    ):
         raise _expected(option, "a number of seconds", value)
     return float(str(value))
 
@@ -173,7 +187,8 @@ def _function(option: str, value: object) -> object:
 
 
 def _expected(option: str, what: str, received: object) -> UsageError:
-    return UsageError(f'Expected {option} as {what}, but received "{received}".')
+    text = str(received) if isinstance(received, str | int | float) else brief(received)
+    return UsageError(f'Expected {option} as {what}, but received "{text if len(text) < 80 else brief(received)}".')
 
 
 JOB_OPTIONS: Mapping[str, Callable[[str, object], object]] = {
