@@ -21,6 +21,10 @@ GAP = 3.0
 much and comes less close to Lanczos over all pixels (mean SSIM 0.9976 in place of 0.9990 at 4 to 1)."""
 
 
+MANY = 1 << 25
+"""Pixels from which memory counts more than how an average is rounded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A finished file: its bytes, its size in pixels, and its extension in lower case without dot."""
@@ -121,6 +125,8 @@ def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
     alpha, kind = image.hasalpha(), image.format
     if alpha:
         image = image.premultiply()
+    if image.width * image.height > MANY and max(horizontal, vertical) * 2 * GAP <= 1:
+        image, horizontal, vertical = _averaged(image, horizontal, vertical)
     image = image.resize(horizontal, vscale=vertical, kernel="lanczos3", gap=GAP)
     if (image.width, image.height) != (stored.width, stored.height):
         image = image.gravity("north-west", stored.width, stored.height, extend="copy")
@@ -128,6 +134,13 @@ def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
         image = image.unpremultiply()
         image = (image.rint() if kind in ("uchar", "ushort") else image).cast(kind)
     return image
+
+
+def _averaged(image: Picture, horizontal: float, vertical: float) -> tuple[Picture, float, float]:
+    """The fast averaging that ``resize`` would do itself, but across before down, and into memory: so that a few lines
+    of a wide stream are held, and not hundreds (115 MB in place of 490 for 623 megapixels with alpha)."""
+    wide, high = (max(1, int(1 / (scale * GAP))) for scale in (horizontal, vertical))
+    return image.shrinkh(wide).shrinkv(high).copy_memory(), horizontal * wide, vertical * high
 
 
 def turned(image: Picture, orientation: int) -> Picture:
