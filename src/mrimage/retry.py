@@ -13,7 +13,8 @@ from mrimage.job import Job, Plan
 from mrimage.options import load_object
 from mrimage.sink.lock import locked
 from mrimage.sink.place import read_job
-from mrimage.sink.prune import prune_split
+from mrimage.sink.prune import outdate
+from mrimage.sink.publish import PUBLISHED
 from mrimage.sink.state import Committed, localize, task_of
 from mrimage.storage import Store
 from mrimage.tables.duck import connect, read_parquet
@@ -56,7 +57,7 @@ def _function(described: object) -> object:
 
 
 def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -> int:
-    """Take the quarantined images, or those of ``reasons``, out of what is committed; answer how many."""
+    """Have the next run try the quarantined images again, or those of ``reasons``; answer how many."""
     for reason in reasons or ():
         if reason not in REASONS:
             raise unknown("--reason", reason, REASONS)
@@ -65,8 +66,9 @@ def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -
         again = _chosen(localize(store, mapped.tables("quarantine"), scratch), reasons, scratch)
         late = _chosen(localize(store, reduced.tables("quarantine"), scratch), reasons, scratch)
         for task, uris in again.items():
-            prune_split(store, mapped, task, uris, combined=False)
+            outdate(store, mapped, task, uris)
         reduced.forget(late)
+        store.delete(PUBLISHED)
     return sum(map(len, again.values())) + sum(map(len, late.values()))
 
 

@@ -16,7 +16,7 @@ import msgspec
 from mrimage.errors import NotFoundError, SinkError, SourceError
 from mrimage.job import Plan
 from mrimage.sink.prune import delete_outputs
-from mrimage.sink.state import ROOT, list_names
+from mrimage.sink.state import ROOT, Committed, list_names
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
@@ -63,6 +63,10 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
             "Choose another OUT, or add --fresh to start over."
         )
+    for phase in ("map", "reduce"):
+        # An attempt that was killed may have written a table that the next one has no need of, but would claim.
+        for name in Committed(store, phase).leftovers():
+            store.delete(name)
     if earlier is None or fresh:
         store.write(JOB, msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted")))
 
@@ -83,6 +87,9 @@ def clear(store: Store) -> None:
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
     commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
+    if scheme(store.root) == "file":
+        for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
+            shutil.rmtree(Path(local_path(store.root), folder), ignore_errors=True)
     store.delete(JOB)
 
 

@@ -24,6 +24,9 @@ from mrimage.types import OutputRow
 
 TABLES = ("catalogue", "records", "outputs", "quarantine")
 
+OUTDATED = "outdated"
+"""A version that no entry has."""
+
 
 def prune_split(store: Store, committed: Committed, task: str, uris: list[str], combined: bool) -> list[str]:
     """Take ``uris`` out of the committed split ``task``; answer the outputs that went.
@@ -35,6 +38,9 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
     """
     lineage = _lineage(store, committed, task)
     leaving = set(uris)
+    # Nothing left of it: forgotten, or the same images mapped anew would be this very split, committed already.
+    images = sum(_read(store, name).num_rows for name in committed.tables("catalogue") if _belongs(name, task))
+    combined = combined or images <= len(leaving)
     gone = [row for row in lineage if row.uri in leaving]
     old = {file for file, member in (split_output(row.output) for row in gone) if member}
     try:
@@ -56,6 +62,17 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
                 store.write(name, encode_arrow(table), durable=True)
     delete_outputs(store, sorted(old))
     return removed
+
+
+def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> None:
+    """Mark ``uris`` in the committed split ``task`` as no longer what the source holds. The next run prunes them and
+    maps them again, as it does with images that have changed, and a kill in between cannot lose that."""
+    for name in committed.tables("catalogue"):
+        if _belongs(name, task):
+            table = _read(store, name)
+            versions = pc.if_else(_among(table, uris), OUTDATED, table.column("version"))
+            place = table.schema.get_field_index("version")
+            store.write(name, encode_arrow(table.set_column(place, "version", versions)), durable=True)
 
 
 def _lineage(store: Store, committed: Committed, task: str) -> list[OutputRow]:

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,11 +65,8 @@ class TaskWriter:
     def commit(self, images: int, size: int) -> TaskReport:
         """Write lineage, quarantine and, last, the report: from here on the task is done."""
         self._sink.close()
-        if self._outputs:
-            rows = [_row(row) for row in self._outputs.values()]
-            self.table("outputs", pa.Table.from_pylist(rows, OUTPUTS))
-        if self._failures:
-            self.table("quarantine", pa.Table.from_pylist([_row(row) for row in self._failures], QUARANTINE))
+        self._rows("outputs", list(self._outputs.values()), OUTPUTS)
+        self._rows("quarantine", self._failures, QUARANTINE)
         report = TaskReport(
             task=self.task,
             phase=self.phase,
@@ -87,6 +85,12 @@ class TaskWriter:
         )
         state.commit(self.store, report)
         return report
+
+    def _rows(self, name: str, rows: Sequence[OutputRow | Failure], schema: pa.Schema) -> None:
+        if rows:
+            self.table(name, pa.Table.from_pylist([_row(row) for row in rows], schema))
+        elif self.attempt.number > 1:  # this commit must not claim what an attempt that failed had to tell
+            self.store.delete(state.table_path(self.phase, self.task, name))
 
 
 def peak_memory() -> int:
