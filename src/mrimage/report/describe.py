@@ -25,7 +25,7 @@ SIZE_NAMES = {
     (1920, 1080): "Full HD", (1920, 1200): "WUXGA", (2560, 1440): "QHD", (2560, 1600): "WQXGA",
     (3440, 1440): "ultra-wide QHD", (3840, 2160): "4K UHD", (5120, 2880): "5K", (7680, 4320): "8K UHD",
     (4032, 3024): "12 MP phone", (4000, 3000): "12 MP 4:3", (6000, 4000): "24 MP 3:2", (224, 224): "ImageNet crop",
-    (256, 256): "icon or training", (512, 512): "training", (1024, 1024): "training", (32, 32): "icon, CIFAR",
+    (256, 256): "icon", (32, 32): "icon, CIFAR",
     (28, 28): "MNIST", (64, 64): "icon", (16, 16): "icon", (48, 48): "icon", (128, 128): "icon",
 }  # fmt: skip
 

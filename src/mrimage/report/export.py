@@ -23,6 +23,9 @@ PAPER = {
 }  # fmt: skip
 """The style sheet's colours on paper, since a picture has no style sheet."""
 
+_LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
+"""Thousands apart by a narrow space, as in all of the report."""
+
 _SMALL, _WIDTH, _WIDE = 280, 420, 900
 _PNG_SCALE = 2
 
@@ -36,7 +39,9 @@ def write_pngs(summary: Summary, folder: Path) -> list[Path]:
     written = []
     for chart in make_charts(summary).all:
         path = folder / f"{chart.name}.png"
-        path.write_bytes(vl_convert.vegalite_to_png(_on_paper(chart, background="white"), scale=_PNG_SCALE))
+        path.write_bytes(
+            vl_convert.vegalite_to_png(_on_paper(chart, background="white"), scale=_PNG_SCALE, format_locale=_LOCALE)
+        )
         written.append(path)
     return written
 
@@ -62,7 +67,7 @@ def to_pdf(summary: Summary, shots: Mapping[str, Shot]) -> bytes:
 
 def svg_uri(chart: Chart) -> str:
     """The chart as an SVG picture in a data URI."""
-    svg: str = vl_convert.vegalite_to_svg(_on_paper(chart))
+    svg: str = vl_convert.vegalite_to_svg(_on_paper(chart), format_locale=_LOCALE)
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 

@@ -15,6 +15,9 @@ REPRESENTATIVES = 24
 GROUP_GALLERIES, GROUP_PICTURES = 6, 5
 PAIRS, SHEETS, EXTREMES = 6, 6, 5
 
+ALIKE = 10
+"""Images looked through for each extreme, so that a burst of shots that look the same takes one place, not all."""
+
 MAX_COST = 0.3
 """Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG is not worth its picture."""
 
@@ -105,14 +108,18 @@ def _make_affordable(tables: Tables) -> None:
 
 def _extremes(tables: Tables) -> tuple[Gallery, ...]:
     galleries = []
+    look = "phash" if tables.has("phash") else "uri"
     for extreme in EXTREMES_SHOWN:
         if not tables.has(*extreme.needs):
             continue
         found = tables.rows(
-            f"SELECT uri, {extreme.note} FROM affordable WHERE {extreme.needs[0]} IS NOT NULL "
-            f"ORDER BY {extreme.order}, uri LIMIT {EXTREMES}"
+            f"SELECT uri, {extreme.note}, {look} FROM affordable WHERE {extreme.needs[0]} IS NOT NULL "
+            f"ORDER BY {extreme.order}, uri LIMIT {EXTREMES * ALIKE}"
         )
-        pictures = tuple(_picture(uri, note) for uri, note in found)
+        first: dict[str, tuple[str, str]] = {}
+        for uri, note, seen in found:
+            first.setdefault(seen or uri, (uri, note))
+        pictures = tuple(_picture(uri, note) for uri, note in list(first.values())[:EXTREMES])
         galleries.append(Gallery(extreme.name, extreme.title, pictures))
     return tuple(gallery for gallery in galleries if gallery.pictures)
 
@@ -153,12 +160,14 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
         f"""WITH pair AS (
             SELECT key, uri, output, o.width AS w, o.height AS h, o.bytes AS b, i.width, i.height, i.size, i.format,
                    row_number() OVER (PARTITION BY key ORDER BY (i.width = o.width AND i.height = o.height),
-                                      round(cost, 1), hash(uri), uri) AS turn
-            FROM outputs o JOIN affordable i USING (uri) WHERE {_PICTURE_FILES} AND o.width IS NOT NULL
+                                      round(cost, 1), hash(uri), uri, output) AS turn
+            FROM outputs o JOIN affordable i USING (uri)
+            WHERE {_PICTURE_FILES} AND o.width IS NOT NULL AND list_contains(?, key)
+            QUALIFY turn <= {PAIRS}
         )
         SELECT uri, output, format, width, height, size, w, h, b FROM pair
-        ORDER BY turn, coalesce(list_position(?, key), 1000000), key LIMIT {PAIRS}""",
-        [list(keys)],
+        ORDER BY turn, list_position(?, key), uri, output LIMIT {PAIRS}""",
+        [list(keys), list(keys)],
     )
     return tuple(_pair(*row) for row in found)
 

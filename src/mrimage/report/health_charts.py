@@ -83,7 +83,7 @@ def _timeline(health: Health) -> Chart:
     rows = tuple(
         {"worker": workers[t.worker], "host": t.worker, "task": t.task, "phase": t.phase, "start": t.start,
          "end": t.start + t.seconds, "seconds": text.duration(t.seconds), "images": t.images, "attempts": t.attempts,
-         "trouble": t.attempts > 1 or t.speculative or t.times_median >= 2}
+         "trouble": t.attempts > 1 or t.speculative or (t.times_median >= 2 and t.seconds >= 1)}
         for t in drawn
     )  # fmt: skip
     colors = [CHART, SECOND, THIRD, "var(--chart-4)"]
@@ -112,7 +112,7 @@ def _timeline(health: Health) -> Chart:
         name="tasks",
         title="Tasks over time",
         about="One row for each worker, the busiest first; a marked border is a retry, a speculative attempt or "
-        "a task of at least twice its phase's median time." + cut,
+        "a straggler: at least a second, and twice its phase's median." + cut,
         alt=f"Timeline of {text.plural(len(drawn), 'task')} on {text.plural(len(workers), 'worker')}.",
         spec=spec,
         rows=rows,

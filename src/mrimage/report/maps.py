@@ -124,11 +124,11 @@ def _heat_map(named: Sequence[Row], x_title: str, y_title: str) -> Spec:
 def _apart(sizes: Sequence[NamedSize]) -> list[NamedSize]:
     """The most frequent sizes whose labels do not cover each other."""
     kept: list[NamedSize] = []
-    for size in sizes:
+    for size in (size for size in sizes if size.images > max(1, sizes[0].images // 20)):
         clear = all(
             abs(math.log2(size.height / other.height)) > 0.45 or abs(math.log2(size.width / other.width)) > 2
             for other in kept
         )
-        if clear and len(kept) < NAMED_LABELS and size.images > 1:
+        if clear and len(kept) < NAMED_LABELS:
             kept.append(size)
     return kept

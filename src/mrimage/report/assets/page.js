@@ -19,7 +19,7 @@
   const grouping = new Intl.NumberFormat("en", { useGrouping: true });
   const number = (value) => grouping.format(value).replaceAll(",", "\u202f");
   const ERRORS_ONLY = 1; // vega.Error; the library warns of choices that are meant here
-  const options = ({ mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: ERRORS_ONLY, tooltip: { disableDefaultStyle: true } });
+  const options = ({ mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: ERRORS_ONLY, tooltip: { disableDefaultStyle: true }, formatLocale: { decimal: ".", thousands: "\u202f", grouping: [3], currency: ["", ""] } });
 
   async function draw(place) {
     if (place.dataset.state) return;
