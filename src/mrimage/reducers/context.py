@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mrimage.errors import ImageError, StoreError
 from mrimage.guard import Guard, clock_stopped, deadline, fair
 from mrimage.image import Image
 from mrimage.mappers.mapping import failure_of
-from mrimage.source import open_entry
+from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_uri
-from mrimage.types import Attempt, Entry, Failure, Fit, Limits
+from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +37,12 @@ class Thumbnail:
     enlarge: bool = False
 
 
-def draw_thumbnail(wish: Thumbnail) -> NDArray[np.uint8]:
-    """The picture, H x W x 3, sRGB, decoded at the lowest scale that will do."""
-    with clock_stopped():
-        source = open_entry(wish.entry) if isinstance(wish.entry, Entry) else open_uri(wish.entry)
+def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray[np.uint8]:
+    """The picture, H x W x 3, sRGB, decoded at the lowest scale that will do; ``source`` has the image's bytes where
+    they have been read ahead."""
+    if source is None:
+        with clock_stopped():
+            source = open_entry(_entry(wish.entry))
     return Image(fair(source), wish.limits).thumbnail(wish.width, wish.height, wish.fit, enlarge=wish.enlarge)
 
 
@@ -48,6 +54,26 @@ class Context:
     attempt: Attempt = field(default_factory=Attempt)
     failures: dict[str, Failure] = field(default_factory=dict)
     _guard: Guard[Thumbnail, NDArray[np.uint8]] | None = None
+    _ahead: ByteSource | None = None
+
+    def ahead(self, images: Iterable[T], entry_of: Callable[[T], Entry | str]) -> Iterator[T]:
+        """The same ``images``, with the bytes of the next ones under way, for a loop that asks for ``thumbnail`` of
+        each."""
+        if self.attempt.careful:  # the guarded child reads for itself
+            yield from images
+            return
+        waiting: deque[T] = deque()
+
+        def entries() -> Iterator[Entry]:
+            for image in images:
+                waiting.append(image)
+                yield _entry(entry_of(image))
+
+        try:
+            for _, self._ahead in read_ahead(entries(), whole=True):
+                yield waiting.popleft()
+        finally:
+            self._ahead = None
 
     def thumbnail(
         self, entry: Entry | str, width: int, height: int, fit: Fit, *, enlarge: bool = False
@@ -59,7 +85,9 @@ class Context:
                 self._guard = self._guard or Guard(draw_thumbnail, self.limits)
                 return self._guard(wish)
             with deadline(self.limits.deadline, self.attempt.expendable):
-                return draw_thumbnail(wish)
+                return draw_thumbnail(
+                    wish, self._ahead if self._ahead and self._ahead.uri == _entry(entry).uri else None
+                )
         except (ImageError, StoreError, MemoryError) as error:
             uri = entry.uri if isinstance(entry, Entry) else entry
             self.failures[uri] = failure_of(uri, "reduce", error)
@@ -69,6 +97,10 @@ class Context:
         """End the guarded child, if there is one."""
         if self._guard:
             self._guard.close()
+
+
+def _entry(image: Entry | str) -> Entry:
+    return Entry(image, "", 0, "") if isinstance(image, str) else image
 
 
 _current: ContextVar[Context] = ContextVar("context")

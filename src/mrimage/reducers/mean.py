@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from mrimage.reducers.context import current
 from mrimage.shuffle.records import Record
@@ -22,7 +23,7 @@ def reduce_to_mean(key: str, records: Iterable[Record]) -> Iterator[Output]:
     import numpy as np
 
     total, count, width, height = None, 0, 0, 0
-    for record in records:
+    for record in current().ahead(records, attrgetter("entry")):
         if not record.images:
             continue
         if total is None:

@@ -46,7 +46,7 @@ def contact_sheet(images: Iterable[Entry | str], limit: int = LIMIT, title: str 
 
     counted = _Counted(images)
     chosen = sorted(sample(counted, limit), key=_uri)
-    tiles = [_tile(image) for image in chosen]
+    tiles = [_tile(image) for image in current().ahead(chosen, _same)]
     width = _sheet_width(tiles)
     rows = list(_rows(tiles, width - 2 * GAP))
     heads = [_heading(title, len(chosen), counted.number, width)] if title or counted.number > len(chosen) else []
@@ -142,6 +142,10 @@ def sample(images: Iterable[Entry | str], limit: int) -> list[Entry | str]:
 def reduce_to_sheet(key: str, records: Iterable[Record]) -> Iterator[Output]:
     """``--group contact-sheet``: ``contact-sheet.jpg``."""
     yield Output("contact-sheet.jpg", contact_sheet((record.entry for record in records), title=key))
+
+
+def _same(image: Entry | str) -> Entry | str:
+    return image
 
 
 def _uri(image: Entry | str) -> str:
