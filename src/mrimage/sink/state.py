@@ -69,13 +69,8 @@ class Committed:
 
     def rows(self, table: str) -> Iterator[int]:
         """Rows of each committed part of ``table``, a file at a time."""
-<<<<<<< HEAD
         for data in each(self.store, self.store.read, self.tables(table)):
             yield pq.ParquetFile(io.BytesIO(data)).metadata.num_rows
-=======
-        for name in self.tables(table):
-            yield pq.ParquetFile(io.BytesIO(self.store.read(name))).metadata.num_rows
->>>>>>> 015e93b (A stop between any two steps of map, reduce, prune, retry, publish and a fresh start is continued from, tested at every one; a split that is pruned whole is forgotten; one database a process)
 
     def leftovers(self) -> list[str]:
         """Paths below OUT of tables that no commit claims."""
