@@ -55,7 +55,14 @@ def make_report(options: argparse.Namespace) -> int:
         other = None
         if options.against:
             other = stack.enter_context(results_folder(*stack.enter_context(_opened(options.against, options))))
-        made = write_report(store, read_facts(store), scratch, places=options.places, against=other)
+        made = write_report(
+            store,
+            read_facts(store),
+            scratch,
+            places=options.places,
+            against=other,
+            against_name=options.against or "",
+        )
     if options.png:
         made.write_pngs(Path(options.png))
     if options.pdf:

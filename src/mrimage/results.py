@@ -88,11 +88,18 @@ def library_versions() -> dict[str, str]:
 
 
 def write_report(
-    store: Store, facts: RunFacts, scratch: Path, *, places: bool = False, against: Path | None = None
+    store: Store,
+    facts: RunFacts,
+    scratch: Path,
+    *,
+    places: bool = False,
+    against: Path | None = None,
+    against_name: str = "",
 ) -> report.Report:
-    """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder."""
+    """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder, or a
+    copy of it that is told by ``against_name``."""
     with results_folder(store, scratch) as results:
-        made = report.build(results, facts, places=places, against=against)
+        made = report.build(results, facts, places=places, against=against, against_name=against_name)
     store.write("report.html", made.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))
     return made

@@ -170,6 +170,9 @@ def test_a_comparison_names_what_is_new_gone_changed_and_fallen(tmp_path: Path) 
     assert (found.new, found.gone, found.changed, found.newly_quarantined, found.recovered) == (1, 2, 1, 1, 0)
     assert [moved.path for moved in found.examples["Gone"]] == uris[:2]
     assert found.same == 297
+    named = report.build(new, against=old, against_name="s3://bucket/old").figures.comparison
+    assert named is not None
+    assert named.other == "s3://bucket/old"
     itself = report.compare(old, old)
     assert (itself.new, itself.gone, itself.changed, itself.distributions) == (0, 0, 0, ())
 

@@ -61,11 +61,19 @@ class Report:
         return notebook_html(self.figures)
 
 
-def build(results: Path, facts: RunFacts | None = None, *, places: bool = False, against: Path | None = None) -> Report:
+def build(
+    results: Path,
+    facts: RunFacts | None = None,
+    *,
+    places: bool = False,
+    against: Path | None = None,
+    against_name: str = "",
+) -> Report:
     """Make the report of the run whose tables are in the folder ``results``.
 
     ``facts`` are read from ``_run/facts.json`` when they are not given. ``places`` adds a coarse map of GPS positions,
-    ``against`` is the folder of another run to compare with. Nothing is decoded: pictures come from
+    ``against`` is the folder of another run to compare with, which the page calls ``against_name`` where it is but
+    a copy. Nothing is decoded: pictures come from
     ``_run/thumbnails.parquet``, where there is one.
     """
     import msgspec
@@ -78,7 +86,7 @@ def build(results: Path, facts: RunFacts | None = None, *, places: bool = False,
 
     with open_tables(results) as tables:
         gathered = gather(tables, facts or read_facts(results), places=places)
-        comparison = compare_tables(tables, against) if against else None
+        comparison = compare_tables(tables, against, against_name) if against else None
     figures = replace(gathered.summary, comparison=comparison)
     summary: dict[str, object] = msgspec.to_builtins(figures)
     return Report(render(figures, gathered.shots), summary, figures, gathered.shots)

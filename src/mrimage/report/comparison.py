@@ -39,8 +39,8 @@ def compare(results: Path, other: Path) -> Comparison:
         return compare_tables(tables, other)
 
 
-def compare_tables(tables: Tables, other: Path) -> Comparison:
-    """As ``compare``, with the tables of the newer run open."""
+def compare_tables(tables: Tables, other: Path, name: str = "") -> Comparison:
+    """As ``compare``, with the tables of the newer run open; ``name`` is what to call the other one."""
     facts, earlier = read_facts(tables.results), read_facts(other)
     with open_tables(other) as others:
         before, after = count_totals(others, earlier), count_totals(tables, facts)
@@ -49,7 +49,7 @@ def compare_tables(tables: Tables, other: Path) -> Comparison:
     _match(tables, columns)
     kinds: dict[str, int] = dict(tables.rows("SELECT kind, count(*) FROM moved GROUP BY kind"))
     return Comparison(
-        other=text.cut(str(other)),
+        other=text.cut(name or other),
         other_started=earlier.started,
         changes=_changes(before, after),
         new=kinds.get("new", 0),
