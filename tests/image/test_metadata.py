@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageCms
-from tests.image.samples import opened, photograph, sample, saved
+from tests.image.samples import SAMPLES, opened, photograph, sample, saved
 
 from mrimage.image import Buffer, Image
 from mrimage.image.colour import adobe_rgb, built_in
@@ -92,6 +92,60 @@ def test_every_column_agrees_with_exiftool(name: str, exiftool: str, tmp_path: P
     assert metadata.dpi == told["XResolution"]
     assert metadata.bands == told.get("ColorComponents", 3)
     assert metadata.bit_depth == int(str(told.get("BitsPerSample", told.get("BitDepth", 8))).split()[0])
+
+
+def told_of(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
+    path.write_bytes(content)
+    said = subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
+    found: dict[str, object] = json.loads(said)[0]
+    return found
+
+
+def first_number(told: dict[str, object], *names: str) -> float | None:
+    """The first number of the first of ``names`` that exiftool gives."""
+    value = next((told[name] for name in names if name in told), None)
+    return None if value is None else float(str(value).split()[0])
+
+
+COLOR_TYPES = {0: ("gray", False), 2: ("srgb", False), 3: ("palette-srgb", False), 4: ("gray", True), 6: ("srgb", True)}
+PHOTOMETRIC = {1: "gray", 2: "srgb", 5: "cmyk"}
+NOT_READ = {"plain.tga", "packed.tga", "site.ico"}
+"""exiftool takes a TGA for a cursor, and of an icon it describes the first picture, not the largest."""
+NOT_COUNTED = {"moving.webp", "pages.tif"}
+
+
+@pytest.mark.parametrize("name", sorted(set(SAMPLES) - NOT_READ))
+def test_the_layout_of_every_format_agrees_with_exiftool(name: str, exiftool: str, tmp_path: Path) -> None:
+    told = told_of(exiftool, tmp_path / name, sample(name))
+    found = opened(sample(name)).metadata
+    assert (found.width, found.height) == (told["ImageWidth"], told["ImageHeight"])
+    if name not in NOT_COUNTED:
+        assert found.frames == (first_number(told, "AnimationFrames", "FrameCount", "NumberOfImages") or 1)
+    bands = first_number(told, "SamplesPerPixel", "ColorComponents", "NumberOfComponents", "NumChannels")
+    assert found.bands == (bands or found.bands)
+    if found.format in ("jpeg", "png", "tiff", "psd", "avif"):
+        assert found.bit_depth == first_number(told, "BitDepth", "BitsPerSample", "ImagePixelDepth")
+    if found.format == "png":
+        assert (found.color_space, found.has_alpha) == COLOR_TYPES[int(str(told["ColorType"]))]
+        assert found.progressive == bool(told["Interlace"])
+    if found.format == "jpeg":
+        assert found.color_space == {1: "gray", 3: "srgb", 4: "cmyk"}[int(str(told["ColorComponents"]))]
+        assert found.progressive == (told["EncodingProcess"] in (2, 10))
+    if found.format == "tiff":
+        assert found.color_space == PHOTOMETRIC[int(str(told["PhotometricInterpretation"]))]
+    if found.format == "bmp":
+        assert found.dpi == round(float(str(told["PixelsPerMeterX"])) * 0.0254, 2)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_profile_and_resolution_agree_with_exiftool(format: str, exiftool: str, tmp_path: Path) -> None:
+    for profile in (built_in("p3"), built_in("srgb"), adobe_rgb()):
+        content = saved(photograph(), format, icc_profile=profile, dpi=(240, 240))
+        told = told_of(exiftool, tmp_path / f"file.{format}", content)
+        found = opened(content).metadata
+        assert found.icc_profile == told["ProfileDescription"]
+        if format in ("JPEG", "TIFF"):
+            assert found.dpi == told["XResolution"] == 240
 
 
 def test_missing_facts_are_none() -> None:
@@ -188,6 +242,14 @@ def test_a_jpeg_with_much_exif_and_a_large_profile_is_read_until_its_frame() -> 
     source = Remote(content[:2] + filler * 3 + content[2:])
     metadata = Image(source).metadata
     assert (metadata.width, metadata.camera_make) == (900, "Canon")
+    assert source.fetched < 4 * 65_536 + 130_000 < len(content)
+
+
+def test_headers_of_all_formats_cost_less_than_eighty_kilobytes_each() -> None:
+    sources = [Remote(sample(name)) for name in SAMPLES]
+    for source in sources:
+        assert Image(source).metadata.width > 0
+    assert sum(source.fetched for source in sources) / len(sources) < 80_000
 
 
 def test_a_tiff_whose_directory_is_at_its_end_is_read_there() -> None:
