@@ -24,6 +24,10 @@ KEY_HELP = (
 )
 """Written out, so that --help loads nothing; a test holds it against the keys that there are."""
 
+ENGINE_HELP = (
+    "local (default): processes of this machine; spark: the session that spark-submit provides, or Spark on this "
+    "machine; or a Spark master: spark://HOST:PORT, local[N], yarn, k8s://URL"
+)
 
 INTERRUPTED = "interrupted. What is done is kept; run the same command again to continue."
 
@@ -188,7 +192,7 @@ def _add_edits(parser: argparse.ArgumentParser) -> None:
 
 def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how to run")
-    how.add_argument("--engine", default="local", help="local (default)")
+    how.add_argument("--engine", default="local", help=ENGINE_HELP)
     how.add_argument("--workers", type=int, metavar="N", help="processes; 1 stays in this one (default: all cores)")
     how.add_argument("--retries", type=int, default=3, metavar="N", help="of a failed task (default: 3)")
     how.add_argument("--no-speculation", action="store_true", help="never race a straggler")

@@ -84,6 +84,7 @@ def defaults(options: Options, local: bool) -> dict[str, str]:
     chosen = {
         "spark.task.maxFailures": str(failures),
         "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
+        **{f"spark.executorEnv.{name}": text for name, text in os.environ.items() if name.startswith("MRIMAGE_")},
         "spark.task.reaper.enabled": "true",  # a cancelled task that does not end takes its executor with it
         "spark.task.reaper.killTimeout": "60s",
     }

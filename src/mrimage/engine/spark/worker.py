@@ -78,8 +78,9 @@ def reduce_sorted(
 def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> Iterator[tuple[SortKey, Row]]:
     """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
     those whose key is in that table."""
-    out = cloudpickle.loads(payload).out
-    store = open_store(out)
+    plan = cloudpickle.loads(payload)
+    plan.stores.apply()
+    out, store = plan.out, open_store(plan.out)
     keys = _pending_keys(out, pending) if pending else None
     for name in names:
         for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
