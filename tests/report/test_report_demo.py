@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +82,25 @@ def test_the_health_of_a_real_run_comes_from_its_tasks(ended: Ended, figures: Su
 
 def test_a_notebook_shows_a_real_run_with_charts(ended: Ended) -> None:
     assert ended._repr_html_().count("data:image/svg+xml") >= 4
+
+
+def test_a_task_that_was_tried_again_is_told_with_what_happened(tmp_path: Path, open_page: Open) -> None:
+    build(tmp_path / "photos")
+    marker = str(tmp_path / "died")
+
+    def die_once(image: mr.Image) -> Iterator[tuple[str, int]]:
+        if not Path(marker).exists():
+            Path(marker).touch()
+            os._exit(9)
+        yield image.metadata.format, 1
+
+    job = mr.Job(map=die_once, include=("color/**",))
+    ended = mr.run(job, tmp_path / "photos", tmp_path / "out", workers=2, thumbnails=False)
+    assert ended.quarantined == 0
+    health = report.load(tmp_path / "out").health
+    assert health.retries >= 1
+    (task,) = health.troubled
+    assert task.attempts == 2
+    assert task.errors
+    this = open_page((tmp_path / "out" / "report.html").read_bytes())
+    assert task.errors[0][:20] in this.page.locator("#job").inner_text()

@@ -149,6 +149,7 @@ def test_health_finds_the_straggler_the_retry_and_the_skew(made: report.Report) 
     assert (health.retries, health.speculative, health.tasks) == (1, 1, 56)
     assert health.skew is not None
     assert health.skew.keys > health.skew.tasks >= 1
+    assert health.stragglers[0].times_bytes == pytest.approx(1.0)
     done = sum(moment.images_per_second * moment.seconds for moment in health.throughput)
     assert done == pytest.approx(sum(task.images for task in health.timeline), rel=1e-6)
 
