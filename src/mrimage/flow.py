@@ -25,7 +25,6 @@ from mrimage.progress import Progress, task_done, unfinished, watch
 from mrimage.reducers import reducers_of
 from mrimage.results import (
     FACTS,
-    exists,
     is_reported,
     library_versions,
     results_folder,
@@ -37,8 +36,8 @@ from mrimage.sink.inventory import Inventory
 from mrimage.sink.lock import locked
 from mrimage.sink.place import check_apart, claim, scratch_folder
 from mrimage.sink.prune import prune_groups, prune_split
-from mrimage.sink.publish import PUBLISHED, Published, Publisher, read_published
-from mrimage.sink.state import ROOT, Committed, deliver, localize, merge_tables, task_of
+from mrimage.sink.publish import PUBLISHED, Published, Publisher, is_whole, read_published
+from mrimage.sink.state import ROOT, Committed, deliver, exists, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
 from mrimage.summary import Summary, describe_ignored
@@ -214,7 +213,8 @@ class Run:
     def publish(self, weighed: Path) -> Published:
         """Make the tables that people read, unless nothing has changed since they were made."""
         with self._phase("publish", None):
-            if (published := read_published(self.store)) is None:
+            published = read_published(self.store)
+            if published is None or not is_whole(self.store, published):
                 mapped, reduced = Committed(self.store, "map"), Committed(self.store, "reduce")
                 publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
                 publisher.publish(self.plan.job)

@@ -12,7 +12,7 @@ import msgspec
 
 from mrimage import report
 from mrimage.errors import NotFoundError, SinkError
-from mrimage.sink.state import ROOT, list_names, localize
+from mrimage.sink.state import ROOT, exists, list_names, localize
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
 from mrimage.types import RunFacts
@@ -36,15 +36,6 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     present = [name for name in (*TABLES, FACTS) if exists(store, name)]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
-
-
-def exists(store: Store, name: str) -> bool:
-    """Whether there is a file ``name`` below OUT."""
-    try:
-        store.stat(name)
-    except NotFoundError:
-        return False
-    return True
 
 
 def read_facts(store: Store) -> RunFacts:

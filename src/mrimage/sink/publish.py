@@ -5,8 +5,9 @@ A run that was killed and resumed, or grew over ten evenings, publishes the same
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job import Job
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
-from mrimage.sink.state import ROOT, Committed, deliver, list_names, localize
+from mrimage.sink.state import ROOT, Committed, deliver, exists, list_names, localize
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
@@ -42,7 +43,7 @@ CHUNKS_PER_FILE = 5
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the published tables hold."""
+    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT."""
 
     processed: int
     quarantined: int
@@ -50,6 +51,7 @@ class Published:
     groups: int
     outputs: int
     reasons: dict[str, int]
+    tables: dict[str, str] = field(default_factory=dict)
 
     def account_for(self, listed: int) -> None:
         """``listed = processed + quarantined``, or the run has lost an image and says so."""
@@ -68,11 +70,17 @@ def read_published(store: Store) -> Published | None:
         return None
 
 
+def is_whole(store: Store, published: Published) -> bool:
+    """Whether every published table is there."""
+    return all(exists(store, name) for name in published.tables)
+
+
 class Publisher:
     """Writes the published tables of one run."""
 
     def __init__(self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path) -> None:
         self._store, self._scratch, self._reduced, self._weighed = store, scratch, reduced, weighed
+        self._hashes: dict[str, str] = {}
         self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
         self._reduce = {name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES}
 
@@ -109,6 +117,7 @@ class Publisher:
                 groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
+                tables=self._hashes,
             )
 
     def _sweep_shards(self) -> None:
@@ -164,6 +173,8 @@ class Publisher:
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for chunk in chunks:
                 writer.write_table(chunk)
+        with path.open("rb") as file:
+            self._hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
         deliver(self._store, path, name)
 
 

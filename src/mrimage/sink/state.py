@@ -126,6 +126,15 @@ def list_names(store: Store, folder: str) -> list[str]:
         return []
 
 
+def exists(store: Store, name: str) -> bool:
+    """Whether there is a file ``name`` below OUT."""
+    try:
+        store.stat(name)
+    except NotFoundError:
+        return False
+    return True
+
+
 def task_of(path: str) -> str:
     """The task whose table ``path`` is."""
     return path.rpartition("/")[2].partition(".")[0]
