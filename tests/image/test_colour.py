@@ -156,3 +156,18 @@ def test_orientation_is_applied_before_everything_else(orientation: int, format:
     for result, wanted in ((whole, upright), (cropped, upright.crop((13, 31, 114, 88))), (scaled, expected)):
         assert result.shape[:2] == np.asarray(wanted).shape[:2]
         assert np.abs(result.astype(int) - np.asarray(wanted)).mean() < 1.8
+
+
+@pytest.mark.parametrize("damage", ["cut", "blank", "noise", "other"])
+def test_a_damaged_profile_is_as_none(damage: str) -> None:
+    icc = built_in("p3")
+    damaged = {
+        "cut": icc[: len(icc) // 2],
+        "blank": icc[:128] + b"\x00" * 4,
+        "noise": b"x" * 200,
+        "other": icc[:16] + b"GRAY" + icc[20:],
+    }[damage]
+    image = opened(saved(photograph(), "PNG", icc_profile=damaged))
+    assert image.metadata.color_space == "srgb"
+    assert np.array_equal(image.thumbnail(320, 213), np.asarray(photograph()))
+    assert opened(image.edited(Edits(format="jpeg")).data).metadata.icc_profile is None

@@ -23,6 +23,8 @@ _COLORANTS = {
     "display-p3": (0.5151, 0.2412, -0.0011, 0.2920, 0.6922, 0.0419, 0.1571, 0.0666, 0.7841),
 }
 _TOLERANCE = 0.004
+DAMAGED = "damaged"
+"""The model of a profile that cannot be read; such a one is treated as if it were not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,13 @@ class ProfileName:
 @lru_cache(maxsize=256)
 def profile_named(icc: bytes) -> ProfileName:
     """Name an ICC profile. RGB spaces are told by their colorants, within 0.004, and their curve; the description
-    does not count, for writers put anything there. A damaged profile has no name and no space."""
+    does not count, for writers put anything there. A damaged profile has no space."""
     tags = _tags(icc)
     model = icc[16:20].decode("latin-1").strip()
     description = _text(tags.get("desc", b""))
-    if model != "RGB":
-        return ProfileName(description, None, model)
-    return ProfileName(description, _rgb_space(tags), model)
+    if not tags or (model == "RGB" and "A2B0" not in tags and not {"rXYZ", "gXYZ", "bXYZ"} <= tags.keys()):
+        return ProfileName(description, None, DAMAGED)
+    return ProfileName(description, _rgb_space(tags) if model == "RGB" else None, model)
 
 
 def _tags(icc: bytes) -> dict[str, bytes]:
@@ -52,7 +54,9 @@ def _tags(icc: bytes) -> dict[str, bytes]:
         return {}
     count = min(struct.unpack(">I", icc[128:132])[0], (len(icc) - 132) // 12, 200)
     table = (struct.unpack(">4sII", icc[132 + 12 * i : 144 + 12 * i]) for i in range(count))
-    return {name.decode("latin-1"): icc[start : start + size] for name, start, size in table if start < len(icc)}
+    return {
+        name.decode("latin-1"): icc[start : start + size] for name, start, size in table if start + size <= len(icc)
+    }
 
 
 def _text(tag: bytes) -> str | None:
