@@ -98,8 +98,17 @@ class ObjectStore:
             options["range"] = (start, start + length) if length is not None else {"offset": start}
         if expected and expected.version.startswith(('"', "0x")):
             options["if_match"] = expected.version
+
+        def fetch() -> bytes:
+            try:
+                return bytes(obstore.get(self._store, path, options=options).bytes())
+            except exceptions.BaseError as error:
+                if _status(str(error)) == 416:  # the object ends before the range begins
+                    return b""
+                raise
+
         try:
-            return self._try("read", path, lambda: bytes(obstore.get(self._store, path, options=options).bytes()))
+            return self._try("read", path, fetch)
         except NotFoundError as error:
             if expected:
                 raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
@@ -142,7 +151,7 @@ class ObjectStore:
         """The error in our words: what, where, what to do. The server's own text is left out but for its code: it may
         quote the request, signature and all."""
         text = str(error)
-        status = int(match[1]) if (match := _STATUS.search(text)) else 0
+        status = _status(text)
         code = match[1] if (match := _CODE.search(text)) else ""
         what = f"Cannot {action} {self.uri(path) if path else self.root}{self._place()}"
         if isinstance(error, exceptions.PreconditionError) or status == 412:
@@ -161,6 +170,8 @@ class ObjectStore:
             return NotFoundError(f"{what}: there is nothing of this name.")
         if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
             return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
+        if code in ("ConditionalRequestConflict", "OperationAborted"):
+            return StoreError(f"{what}: another writer was at it ({code}).", transient=True)
         if "parse path" in text or "parsing Path" in text:
             return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
         if status:
@@ -170,6 +181,10 @@ class ObjectStore:
 
     def _place(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
+
+
+def _status(text: str) -> int:
+    return int(match[1]) if (match := _STATUS.search(text)) else 0
 
 
 def _reason(text: str, kind: str) -> str:
