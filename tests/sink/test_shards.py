@@ -18,9 +18,10 @@ import mrimage as mr
 from mrimage.cli import main
 from mrimage.flow import How, run
 from mrimage.job import Plan
-from mrimage.sink.shards import KINDS, ShardSink
+from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries
-from mrimage.storage import open_store, open_uri
+from mrimage.storage import Item, open_store, open_uri
+from mrimage.storage.local import LocalStore
 from mrimage.tasks import map_split
 from mrimage.types import Attempt, OutputRow
 
@@ -187,7 +188,7 @@ def test_group_outputs_stay_files_and_thumbnails_come_from_shards(photos: Path, 
 def test_a_large_shard_is_not_held_in_memory(tmp_path: Path, output: str) -> None:
     code = f"""
 import os
-from mrimage.sink.shards import KINDS, ShardSink
+from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.sink.task import peak_memory
 from mrimage.storage import open_store
 from mrimage.types import OutputRow
@@ -273,3 +274,23 @@ def test_shards_from_toml_and_in_the_dry_run(photos: Path, tmp_path: Path, capsy
     assert max(map(len, shards_of(tmp_path / "out").values())) <= 7000
     assert main([*command, "--output", "webdataset", "--dry-run"]) == 0
     assert "images/*.tar, shards of at most 0.007 MB" in capsys.readouterr().out
+
+
+class Strict(LocalStore):
+    """Refuses a read from the end on, as S3 does, unless it was told how long the file is."""
+
+    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+        if start >= self.stat(path).size:
+            assert expected, "416 InvalidRange"
+            return b""
+        return super().read(path, start, length, expected=expected)
+
+
+@SHARDS
+def test_a_shard_is_read_without_asking_behind_its_end(photos: Path, tmp_path: Path, output: str) -> None:
+    run(job(output), str(photos), str(tmp_path / "out"), HERE)
+    [shard] = (tmp_path / "out/images").iterdir()
+    samples = list(read_shard(Strict(str(tmp_path / "out")), f"images/{shard.name}"))
+    assert {(str(s.facts["key"]), str(s.facts["uri"])): s.data for s in samples if s.facts} == images_in(
+        tmp_path / "out"
+    )
