@@ -56,7 +56,7 @@ def open_store(url: str, *, create: bool = False) -> Store:
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url.rstrip("/") + "/", create, _environment())
+    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", create, _environment())
 
 
 def open_uri(uri: str) -> ByteSource:
