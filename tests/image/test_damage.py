@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pytest
@@ -81,6 +84,49 @@ def test_what_cannot_be_streamed_is_too_large_from_its_header(name: str) -> None
     with pytest.raises(ImageError) as caught:
         image.edited(Edits(resize=(32, 32)))
     assert caught.value.reason == "too-large"
+
+
+def claimed(name: str, side: int) -> bytes:
+    """A sample whose header says that it is ``side`` pixels wide and high."""
+    content = bytearray(sample(name))
+    if name == "interlaced.png":
+        content[16:24] = struct.pack(">II", side, side)
+        content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    elif name == "progressive.jpg":
+        frame = content.index(b"\xff\xc2")
+        content[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
+    elif name == "plain.bmp":
+        content[18:26] = struct.pack("<II", side, side)
+    elif name == "plain.tga":
+        content[12:16] = struct.pack("<HH", side, side)
+        content[2] = 10
+    else:
+        content = bytearray(
+            bytes(content).replace(b"320 213", f"{side} {side}".encode()).replace(b"\n320", b"\n%d" % side)
+        )
+    return bytes(content)
+
+
+@pytest.mark.parametrize("name", ["interlaced.png", "progressive.jpg", "plain.bmp", "plain.tga", "plain.ppm"])
+def test_a_small_file_that_claims_four_gigapixels_is_refused_from_its_header(name: str) -> None:
+    image = opened(claimed(name, 65_000))
+    assert image.metadata.width == 65_000
+    tracemalloc.start()
+    for use in (lambda: image.edited(EDITS), lambda: image.features(["content"]), lambda: image.thumbnail(20, 20)):
+        with pytest.raises(ImageError) as caught:
+            use()
+        assert caught.value.reason == "too-large"
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_a_length_that_no_file_has_asks_for_no_memory() -> None:
+    content = bytearray(sample("photo.jp2"))
+    content[content.index(b"jp2h") - 4 : content.index(b"jp2h")] = b"\x7f\xff\xff\xff"
+    tracemalloc.start()
+    assert reason_of(opened(bytes(content))) in REASONS | {None}
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", ["rgb.png", "palette.png", "plain.tif", "tiled.tif"])

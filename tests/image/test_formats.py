@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +98,19 @@ def test_a_format_without_its_decoder_says_which_extra_to_install(monkeypatch: p
     with pytest.raises(ImageError, match=r"mrimage\[heif\]") as caught:
         image.thumbnail(20, 20)
     assert caught.value.reason == "unsupported"
+
+
+def test_the_table_of_formats_says_what_a_missing_decoder_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for format, extra in (("heic", "heif"), ("jxl", "jxl"), ("raw", "raw")):
+        row = next(row for row in formats() if row.format == format)
+        assert not row.read
+        assert f"mrimage[{extra}]" in str(row.reason)
+        assert extra in extras
+    assert all(row.read and row.reason is None for row in formats() if row.format in ("jpeg", "png", "psd"))
 
 
 def test_heic_and_jpeg_xl_decode_with_their_extras() -> None:

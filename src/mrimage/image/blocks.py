@@ -85,9 +85,21 @@ class Buffer:
         return self.data[start:] if length is None else self.data[start : start + length]
 
 
-class BlockFile(io.RawIOBase):
+class BlockFile(io.BufferedReader):
     """A read-only file over Blocks, for libraries that want one."""
 
+    def __init__(self, blocks: Blocks) -> None:
+        super().__init__(_RawBlocks(blocks))
+        self._size = blocks.size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most ``size`` bytes. Memory is asked for what is there, not for what a damaged header asks for."""
+        if size is None or size < 0:
+            return super().read()
+        return super().read(min(size, max(0, self._size - self.tell())))
+
+
+class _RawBlocks(io.RawIOBase):
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
         self._position = 0

@@ -39,7 +39,7 @@ def _read_jxl(blocks: Blocks) -> Header:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            picture = Image.open(io.BufferedReader(BlockFile(blocks)), formats=("JXL",))
+            picture = Image.open(BlockFile(blocks), formats=("JXL",))
         except DAMAGE as error:
             raise damaged(error, "jxl") from error
     alpha = picture.mode in ("RGBA", "LA")
@@ -56,7 +56,7 @@ def _read_with_rawpy(blocks: Blocks) -> Header:
     import rawpy
 
     try:
-        with rawpy.imread(io.BufferedReader(BlockFile(blocks))) as raw:
+        with rawpy.imread(BlockFile(blocks)) as raw:
             return Header("raw", raw.sizes.width, raw.sizes.height, 3, 16, "rgb", upright=True)
     except (rawpy.LibRawError, OSError, ValueError, struct.error) as error:
         raise damaged(error, "raw") from error

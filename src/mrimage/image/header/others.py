@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import warnings
 from typing import TYPE_CHECKING
@@ -73,7 +72,7 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
         warnings.simplefilter("ignore")  # The size is judged by max_pixels, not by Pillow's fixed bound.
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BufferedReader(BlockFile(blocks)), formats=PLUGINS[format])
+            return Image.open(BlockFile(blocks), formats=PLUGINS[format])
         except DAMAGE as error:
             raise damaged(error, format) from error
         finally:
@@ -88,7 +87,9 @@ def damaged(error: Exception, format: str) -> ImageError:
         word in lowered for word in ("truncat", "unexpected end", "not enough", "eof")
     ):
         reason = "truncated"
-    elif isinstance(error, NotImplementedError) or any(word in lowered for word in ("unsupported", "not supported")):
+    elif isinstance(error, NotImplementedError) or any(
+        word in lowered for word in ("unsupported", "not supported", "tile size out of range")
+    ):
         reason = "unsupported"
     else:
         reason = "corrupt"
