@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean env env-dev
+.PHONY: demo test lint services bench clean env env-dev
 
 env: $(VENV)/ready
 env-dev: $(VENV)/ready-dev
@@ -35,6 +35,9 @@ lint: env-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+services: env-dev
+	$(BIN)/python -m tests.services
 
 bench: env-dev
 	$(BIN)/python -m benchmarks.run
