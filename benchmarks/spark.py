@@ -1,48 +1,58 @@
-"""Spark: the same job by the embedded engine, by mrimage on local[2], and by a plain PySpark script.
+"""Spark: the same job by the embedded engine, on local[2], on a standalone cluster, and by a plain PySpark script.
 
-    python -m benchmarks.spark [COUNT] [ROUNDS]
+    python -m benchmarks.spark [COUNT] [ROUNDS] [ENTRIES]
 
-Spark's own start-up is told apart: it is what is left of the command's time after the run's own phases. The last
-figure is the memory of a driver that sends a million entries out.
+COUNT photographs; every contender has two processes. Spark's own start-up is told apart: it is what is left of the
+command's time after the run's phases. Then what a hot key costs, and the memory of a driver that lists, plans,
+shuffles and reduces ENTRIES images.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import mrimage as mr
 from benchmarks.corpus import photographs
 
 SIDE = 256
-EDITS = ["--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg", "--no-thumbnails", "--quiet"]
+EDITS = ("--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg")
+CLUSTER = {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_SUBMIT_ARGS": "--conf spark.executor.memory=512m pyspark-shell"}
 
 
-def embedded(photos: Path, out: Path) -> float:
+def count_images(key: str, values: Iterator[Any]) -> Iterator[mr.Output]:
+    """A reducer that uses its stream up and holds nothing."""
+    yield mr.Output("count.json", {"images": sum(1 for _ in values)})
+
+
+COUNTING = mr.Job(reduce=count_images)
+
+
+def mrimage_job(photos: Path, out: Path, *how: str) -> float:
     """Seconds of the run's phases."""
-    return _run(photos, out, "--workers", "2")
-
-
-def spark_local(photos: Path, out: Path) -> float:
-    """Likewise on Spark, its start-up left out."""
-    return _run(photos, out, "--engine", "local[2]")
-
-
-def _run(photos: Path, out: Path, *how: str) -> float:
-    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(out / "run"), *EDITS, *how]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(out / "run"), "--no-thumbnails", "--quiet"]
+    done = subprocess.run([*command, *how], stderr=subprocess.PIPE, text=True, env=os.environ | CLUSTER, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     facts = json.loads((out / "run/_run/facts.json").read_text())
     return float(sum(phase["seconds"] for phase in facts["phases"]))
 
 
 def plain_pyspark(photos: Path, out: Path) -> float:
-    """binaryFile, mapInArrow and Pillow: what a first script on Spark does. It keeps no catalogue and no lineage."""
+    """binaryFile, mapInArrow and Pillow: what a first script on Spark does. It keeps no catalogue and no lineage.
+
+    mapInPandas would do the same after one more copy.
+    """
     command = [sys.executable, "-m", "benchmarks.spark", "--plain", str(photos), str(out)]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     return float(said.split()[-1])
@@ -70,31 +80,28 @@ def plain_script(photos: str, out: str) -> None:
     print(time.monotonic() - begun)
 
 
-def driver_memory(entries: int, size: int = 2000) -> tuple[float, float, float]:
-    """Seconds, and MiB at the peak of the driver's Python and of its JVM, while ``entries`` go out and come back
-    as reports of tasks that do nothing."""
-    import resource
-
+def driver_memory(source: Path, out: Path, master: str) -> tuple[float, float, float]:
+    """Seconds, and MiB at the peak of the driver's Python and of its JVM, of a run that counts ``source`` by key."""
     import psutil
 
-    from mrimage.engine import Options, open_engine
-    from mrimage.source import cut_splits
-    from mrimage.types import Attempt, Entry, Split, TaskReport
-
-    def nothing(split: Split, attempt: Attempt) -> TaskReport:
-        return TaskReport(split.id, "map", len(split.entries), split.size, 0, 0, 0.0, 0.0, 0, attempt.worker)
-
-    engine = open_engine("local[2]", Options())
+    command = [sys.executable, "-m", "mrimage", "run", str(source), str(out), "--job", "benchmarks.spark:COUNTING"]
     begun = time.monotonic()
-    listed = (Entry(f"/data/photographs/{n:09}.jpg", f"{n:09}.jpg", 500_000, str(n * 7919)) for n in range(entries))
-    done = sum(report.images for report in engine.run(nothing, cut_splits(listed, 1 << 62, size)))
-    assert done == entries
-    seconds = time.monotonic() - begun
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    children = [child for child in psutil.Process().children(recursive=True) if child.name() == "java"]
-    jvm = max((_peak(child.pid) for child in children), default=0.0)
-    engine.close()
-    return seconds, own, jvm
+    driver = subprocess.Popen(
+        [*command, "--engine", master, "--no-thumbnails", "--quiet"],
+        stderr=subprocess.DEVNULL,
+        env=os.environ | CLUSTER,
+    )
+    own = jvm = 0.0
+    while driver.poll() is None:
+        try:
+            java = [child.pid for child in psutil.Process(driver.pid).children() if child.name() == "java"]
+            own, jvm = max(own, _peak(driver.pid)), max([jvm, *map(_peak, java)])
+        except (psutil.Error, OSError, StopIteration):
+            pass  # it ended while we looked
+        time.sleep(0.2)
+    if driver.returncode:
+        raise RuntimeError(f"the run on {master} ended with status {driver.returncode}")
+    return time.monotonic() - begun, own, jvm
 
 
 def _peak(process: int) -> float:
@@ -103,28 +110,106 @@ def _peak(process: int) -> float:
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-CONTENDERS: tuple[Callable[[Path, Path], float], ...] = (embedded, spark_local, plain_pyspark)
+def many_images(folder: Path, count: int) -> Path:
+    """``count`` names of tiny images in four sizes: hard links, a thousand in a folder."""
+    from PIL import Image
+
+    for number in range(count):
+        if number % 50_000 == 0:  # a file system allows a file some 65,000 names
+            originals = [folder.parent / f"{number}-{side}.png" for side in (2, 3, 4, 5)]
+            for side, original in enumerate(originals, 2):
+                Image.new("RGB", (side, side)).save(original)
+        if number % 1000 == 0:
+            (folder / f"{number // 1000:04}").mkdir(parents=True)
+        os.link(originals[number % 4], folder / f"{number // 1000:04}" / f"{number:07}.png")
+    return folder
+
+
+def keyed(photos: Path, folder: Path, hot: float) -> Path:
+    """Hard links to ``photos`` in a hundred folders: evenly, but for the share ``hot`` that is in the first."""
+    for number, photo in enumerate(sorted(photos.iterdir())):
+        place = folder / ("000" if number % 100 < 100 * hot else f"{number // 100 % 100 if hot else number % 100:03}")
+        place.mkdir(parents=True, exist_ok=True)
+        os.link(photo, place / photo.name)
+    return folder
+
+
+def fingerprint(out: Path) -> str:
+    """Names what the run published, byte for byte."""
+    digest = hashlib.blake2b(digest_size=8)
+    files = [path for top in ("images", "groups", "catalogue") for path in (out / top).rglob("*") if path.is_file()]
+    for path in sorted([*files, *(out / f"{name}.parquet" for name in ("groups", "outputs", "quarantine"))]):
+        digest.update(f"{path.relative_to(out)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def standalone(folder: Path) -> Iterator[str]:
+    """A master and two workers; its address."""
+    from tests.spark.conftest import Cluster
+
+    cluster = Cluster(folder)
+    try:
+        cluster.start()
+        yield cluster.url
+    finally:
+        cluster.stop()
+
+
+def measure_engines(photos: Path, rounds: int, master: str) -> None:
+    """Print each contender's median seconds, its median ratio to the embedded engine of the same round, and the
+    seconds that its command took besides."""
+    contenders: dict[str, Callable[[Path, Path], float]] = {
+        "embedded": lambda photos, out: mrimage_job(photos, out, *EDITS, "--workers", "2"),
+        "local[2]": lambda photos, out: mrimage_job(photos, out, *EDITS, "--engine", "local[2]"),
+        "cluster": lambda photos, out: mrimage_job(photos, out, *EDITS, "--engine", master, "--workers", "2"),
+        "plain PySpark": plain_pyspark,
+    }
+    work: dict[str, list[float]] = {name: [] for name in contenders}
+    besides: dict[str, list[float]] = {name: [] for name in contenders}
+    made: dict[str, str] = {}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            with tempfile.TemporaryDirectory(prefix="mrimage-bench-") as out:
+                begun = time.monotonic()
+                work[name].append(contender(photos, Path(out)))
+                besides[name].append(time.monotonic() - begun - work[name][-1])
+                if name != "plain PySpark":
+                    made[name] = fingerprint(Path(out, "run"))
+    for name, taken in work.items():
+        ratio = statistics.median(mine / floor for mine, floor in zip(taken, work["embedded"], strict=True))
+        start = statistics.median(besides[name])
+        print(f"{name:<14} {statistics.median(taken):7.1f} s {ratio:6.2f} x embedded   start-up {start:5.1f} s")
+    print(f"the same bytes from every engine: {'yes' if len(set(made.values())) == 1 else f'NO: {made}'}", flush=True)
+
+
+def measure_skew(photos: Path, rounds: int, master: str, scratch: Path) -> None:
+    """Print what 99 % of the images under one key cost, beside a hundred even keys."""
+    how = (*EDITS, "--key", "folder", "--engine", master, "--workers", "2")
+    corpora = [keyed(photos, scratch / name, hot) for name, hot in (("even", 0.0), ("hot", 0.99))]
+    ratios = []
+    for number in range(rounds):
+        even, hot = (mrimage_job(corpus, scratch / f"{corpus.name}-{number}", *how) for corpus in corpora)
+        ratios.append(hot / even)
+        print(f"even keys {even:.1f} s, 99 % under one key {hot:.1f} s", flush=True)
+    print(f"a hot key costs {statistics.median(ratios):.2f} x even keys", flush=True)
 
 
 def main(count: int = 2000, rounds: int = 1, entries: int = 1_000_000) -> None:
-    """Print each contender's median seconds and its median ratio to the embedded engine."""
+    """Measure everything, one after the other."""
     photos = photographs(count)
-    seconds: dict[str, list[float]] = {contender.__name__: [] for contender in CONTENDERS}
-    totals: dict[str, list[float]] = {contender.__name__: [] for contender in CONTENDERS}
-    for _ in range(rounds):
-        for contender in CONTENDERS:
-            out = Path(tempfile.mkdtemp(prefix="mrimage-bench-"))
-            begun = time.monotonic()
-            seconds[contender.__name__].append(contender(photos, out))
-            totals[contender.__name__].append(time.monotonic() - begun)
-            shutil.rmtree(out)
-    print(f"{count} photographs, {rounds} rounds: median seconds of work, x embedded, seconds of the command")
-    for name, taken in seconds.items():
-        ratios = [mine / floor for mine, floor in zip(taken, seconds["embedded"], strict=True)]
-        print(f"{name:15} {statistics.median(taken):8.1f} {statistics.median(ratios):6.2f}", end="")
-        print(f" {statistics.median(totals[name]):8.1f}", flush=True)
-    taken_out, own, jvm = driver_memory(entries)
-    print(f"driver, {entries:,} entries: {taken_out:.1f} s, Python {own:.0f} MiB, JVM {jvm:.0f} MiB at their peaks")
+    with tempfile.TemporaryDirectory(prefix="mrimage-bench-", dir=photos.parent) as folder:
+        scratch = Path(folder)
+        with standalone(scratch) as master:
+            print(f"{count} photographs to {SIDE}x{SIDE}, two processes, {rounds} interleaved rounds", flush=True)
+            measure_engines(photos, rounds, master)
+            measure_skew(photos, rounds, master, scratch)
+            source = many_images(scratch / "many", entries)
+            seconds, own, jvm = driver_memory(source, scratch / "counted", master)
+            print(
+                f"{entries:,} images counted by key on the cluster: {seconds:.0f} s, {entries / seconds:.0f} a second"
+            )
+            print(f"the driver's peaks: Python {own:.0f} MiB, JVM {jvm:.0f} MiB")
 
 
 if __name__ == "__main__":
