@@ -29,6 +29,11 @@ PLAIN_LABEL = (
 )
 """Labels of an axis without a unit, to three digits."""
 
+_LABELS = {
+    "size": _BYTES_LABEL,
+    "megapixels": f"datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : {PLAIN_LABEL}",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -176,7 +181,7 @@ def _across(distribution: Distribution, noun: str) -> Spec:
 def _upright(distribution: Distribution, noun: str) -> Spec:
     edges = [bar.low for bar in distribution.bars] + [bar.high for bar in distribution.bars[-1:]]
     logarithmic = _is_logarithmic(distribution.bars)
-    axis: Spec = {"labelExpr": _BYTES_LABEL if distribution.name == "size" else PLAIN_LABEL, "labelOverlap": "greedy",
+    axis: Spec = {"labelExpr": _LABELS.get(distribution.name, PLAIN_LABEL), "labelOverlap": "greedy",
                   "labelSeparation": 6, "grid": False}  # fmt: skip
     if logarithmic:
         axis["values"] = _round_edges(edges)
