@@ -16,7 +16,7 @@ from tests.sink.shard_files import images_in, samples_in_tar, shards_of
 
 import mrimage as mr
 from mrimage.cli import main
-from mrimage.flow import How, run
+from mrimage.flow import How, run, split_limits
 from mrimage.job import Plan
 from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries
@@ -294,3 +294,11 @@ def test_a_shard_is_read_without_asking_behind_its_end(photos: Path, tmp_path: P
     assert {(str(s.facts["key"]), str(s.facts["uri"])): s.data for s in samples if s.facts} == images_in(
         tmp_path / "out"
     )
+
+
+def test_tasks_are_larger_where_shards_are_made_of_what_they_make() -> None:
+    """A shard is no larger than what one task makes."""
+    for workers in (1, 4, 32):
+        files, shards = (split_limits(job(output), 10**11, workers) for output in ("files", "webdataset"))
+        assert shards[0] > files[0]
+        assert shards[1] > files[1]

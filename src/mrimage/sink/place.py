@@ -22,7 +22,7 @@ from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
 
 JOB = f"{ROOT}/job.json"
-FOLDERS = ("images", "groups", "catalogue", "shards", ROOT)
+FOLDERS = ("images", "groups", "catalogue", ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")
 """Everything that a run writes below OUT."""
 

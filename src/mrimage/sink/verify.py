@@ -42,7 +42,7 @@ def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Itera
             yield from _check_shard(store, shard, rows)
     for item in store.list():
         top = item.path.partition("/")[0]
-        if top in ("images", "groups", "shards"):
+        if top in ("images", "groups"):
             if lineage and item.path not in known:
                 yield f"foreign: {item.path} is not in the lineage"
         elif (top not in FOLDERS and item.path not in FILES) or (top == "catalogue" and not PART.fullmatch(item.path)):
