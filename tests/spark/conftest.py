@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Cluster:
 
 
 def fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:  # loopback
+    with urllib.request.urlopen(url, timeout=60) as answer:  # loopback
         body: bytes = answer.read()
     return body
 
@@ -121,13 +122,14 @@ def context(cluster: Cluster) -> Iterator[Any]:
 
 @pytest.fixture
 def tasks_of(context: Any) -> Callable[[], list[dict[str, Any]]]:
-    """Every task attempt of the application, from Spark's own status store."""
+    """Every task attempt of the application from its first, as Spark's own status store has them."""
 
     def ask() -> list[dict[str, Any]]:
         top = f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/stages"
         stages = json.loads(fetch(top))
         answers = [fetch(f"{top}/{s['stageId']}/{s['attemptId']}/taskList?length=1000") for s in stages]
-        return [{**task, "stage": s} for s, a in zip(stages, answers, strict=True) for task in json.loads(a)]
+        found = [{**task, "stage": s} for s, a in zip(stages, answers, strict=True) for task in json.loads(a)]
+        return sorted(found, key=itemgetter("taskId"))
 
     return ask
 

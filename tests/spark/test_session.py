@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from mrimage.engine import Options, open_engine
 from mrimage.errors import EngineError
 
 pytest.importorskip("pyspark")
+
+from mrimage.engine.spark import session
 
 
 def test_a_machine_without_java_is_told_what_to_install(photos: Path, tmp_path: Path) -> None:
@@ -37,6 +40,32 @@ def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         open_engine("spark://nowhere", Options())
 
 
+def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path) -> None:
+    """Somebody listens there, but speaks no Spark."""
+    assert session.CONNECT + session.PATIENCE < 30
+    script = (
+        "import sys; from mrimage.engine.spark import session; session.PATIENCE = 3.0; "
+        "from mrimage.cli import main; sys.exit(main())"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        master = f"spark://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-c", script, "run", str(photos), str(tmp_path / "out"), "--engine", master]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"mrimage: Expected a Spark master at {master}, but none answers there. "
+        "Check the address, and that it is running."
+    )
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrimage.engine.find_spec", lambda name: None)
+    with pytest.raises(EngineError, match=r'not installed: pip install "mrimage\[spark\]"'):
+        open_engine("spark", Options())
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -49,8 +78,6 @@ def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_a_failed_job_is_told_in_one_line(text: str, told: str) -> None:
-    from mrimage.engine.spark.session import explain
-
-    message = str(explain(RuntimeError(text)))
+    message = str(session.explain(RuntimeError(text)))
     assert told in message
     assert "\n" not in message

@@ -11,15 +11,23 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import Popen
 from threading import Thread
 
+import psutil
 from pyspark import SparkConf, SparkContext
 
 from mrimage.engine import Options
 from mrimage.errors import EngineError
 
-PATIENCE = 25.0
-"""Seconds in which a master has to answer."""
+PATIENCE = 20.0
+"""Seconds in which a master has to answer, once Java has started and has nothing else to do."""
+
+BUSY = 0.1
+"""Share of a core from which on Java is still starting: on a crowded machine that takes longer than any master."""
+
+CONNECT = 4.0
+"""Seconds in which a connection to a master has to come about."""
 
 LOGGING = """\
 rootLogger.level = {level}
@@ -72,7 +80,15 @@ def open_session(master: str, options: Options) -> Session:
     _require_listener(master)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
-    context = _within(master, options, submitted)
+    try:
+        _start_java()
+        context = _within(master, options, submitted)
+    except EngineError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:300]
+        advice = "It needs Java 17 or newer; see docs/engines.md."
+        raise EngineError(f"Spark did not start on {master}: {told} {advice}") from error
     if not options.quiet and context.uiWebUrl:
         print(f"mrimage: Spark shows the run at {context.uiWebUrl}", file=sys.stderr, flush=True)
     return Session(context, ours=True)
@@ -143,20 +159,33 @@ def _within(master: str, options: Options, submitted: bool) -> SparkContext:
     patient = master in ("yarn", "spark") or master.startswith("k8s://")  # these queue an application
     thread = Thread(target=make, daemon=True)
     thread.start()
-    thread.join(None if patient else PATIENCE)
+    waited, java = 0.0, getattr(SparkContext._gateway, "proc", None)
+    while thread.is_alive() and (patient or waited < PATIENCE):
+        before = _processor_time(java)
+        thread.join(1.0)
+        if _processor_time(java) - before < BUSY:
+            waited += 1.0
     if made:
         return made[0]
     if failed:
-        raise EngineError(
-            f"Spark did not start on {master}: {' '.join(str(failed[0]).split())[:300]} "
-            "It needs Java 17 or newer; see docs/engines.md."
-        ) from failed[0]
+        raise failed[0]
     raise _silent(master)
 
 
-def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
+def _processor_time(process: Popen[bytes] | None) -> float:
+    """Seconds of a core that ``process`` has used; 0 where it is not ours to ask."""
+    try:
+        return sum(psutil.Process(process.pid).cpu_times()[:2]) if process else 0.0
+    except psutil.Error:
+        return 0.0
+
+
+def _start_java() -> None:
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         SparkContext._ensure_initialized(conf=_launch_settings(Path(folder)))
+
+
+def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
     conf = SparkConf()
     if not submitted:
         conf.set("spark.master", _full_master(master, options))
@@ -202,7 +231,7 @@ def _require_listener(master: str) -> None:
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit():
             raise EngineError(f'Expected --engine as spark://HOST:PORT, but received "{master}".')
-        with suppress(OSError), socket.create_connection((host, int(port)), timeout=10):
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=CONNECT):
             return
     raise _silent(master)
 
