@@ -104,7 +104,7 @@ def is_hidden(path: str) -> bool:
     (True, True, False)
     """
     name = path.rpartition("/")[2]
-    return name.startswith(".") or name in _BOOKKEEPING
+    return (name.startswith(".") and name not in (".", "..")) or name in _BOOKKEEPING
 
 
 def _matches(pattern: re.Pattern[str] | None, path: str) -> bool:

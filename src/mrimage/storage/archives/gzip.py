@@ -101,6 +101,8 @@ class GunzipSource:
                 now.inflater = zlib.decompressobj(_GZIP)
             waiting = now.inflater.unconsumed_tail
             data = waiting or self._source.read(now.taken, _INPUT)
+            if not data and not now.taken:
+                raise ImageError("empty", f"{self.uri} has no bytes.")
             if not data:
                 raise ImageError("truncated", f"{self.uri} is cut off: its gzip stream has no end.")
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -106,6 +107,8 @@ class BlockReader:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         base = (0, self._position, self._source.size if whence == 2 else 0)[whence]
+        if base + offset < 0:  # as files do: zipfile looks for its index from the end
+            raise OSError(errno.EINVAL, "a place before the beginning")
         self._position = base + offset
         return self._position
 
