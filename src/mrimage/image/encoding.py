@@ -80,7 +80,7 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
     if format == "png":
         return bytes(image.pngsave_buffer(keep=keep))
     if format == "webp":
-        return bytes(image.webpsave_buffer(Q=quality, keep=keep))
+        return _bare_exif(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
     if format == "avif":
         return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
@@ -113,6 +113,19 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
         return data
     cut = 4 + struct.unpack(">H", data[4:6])[0] if data[2:4] == b"\xff\xe0" else 2
     return data[:cut] + extra + data[cut:]
+
+
+def _bare_exif(webp: bytes) -> bytes:
+    """A WebP without the ``Exif\\0\\0`` that libvips puts before the block; RFC 9649 wants the block alone."""
+    position = 12
+    while position + 8 <= len(webp):
+        name, length = struct.unpack("<4sI", webp[position : position + 8])
+        start, end = position + 8, position + 8 + length + (length & 1)
+        if name == b"EXIF" and webp[start : start + 6] == b"Exif\x00\x00":
+            head = b"RIFF" + struct.pack("<I", len(webp) - 8 - 6) + webp[8:position]
+            return head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
+        position = end
+    return webp
 
 
 def _segment(marker: int, body: bytes) -> bytes:
