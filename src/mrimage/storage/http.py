@@ -21,7 +21,7 @@ import httpcore
 
 from mrimage import __version__
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
-from mrimage.storage.guard import GuardedNetwork
+from mrimage.storage.guard import GuardedNetwork, allows_private
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry, seconds_from
 
@@ -157,15 +157,15 @@ _TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}
 
 
 @cache
-def _pool_of(process: int) -> httpcore.ConnectionPool:
+def _pool_of(process: int, private: bool) -> httpcore.ConnectionPool:
     return httpcore.ConnectionPool(
         max_connections=64, max_keepalive_connections=32, keepalive_expiry=15, network_backend=GuardedNetwork()
     )
 
 
 def _pool() -> httpcore.ConnectionPool:
-    # Connections must not be shared with a forked child.
-    return _pool_of(os.getpid())
+    # Connections must not be shared with a forked child, nor be left over from when private addresses were allowed.
+    return _pool_of(os.getpid(), allows_private())
 
 
 def _host_limit(host: str) -> threading.Semaphore:

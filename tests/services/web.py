@@ -1,0 +1,118 @@
+"""An HTTP server that misbehaves on request: what a path asks for, it does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+
+class Web:
+    """Serves ``data`` at ``/good/...`` with ranges; other first parts of a path name what goes wrong.
+
+    ``/flaky/N/...`` fails with N the first two times; ``/status/N`` always; ``/cut/`` ends each second body early;
+    ``/norange/`` ignores ranges; ``/short/`` announces more than it has; ``/endless/`` never ends; ``/slow/`` never
+    answers; ``/hops/N`` redirects N times; ``/to/URL`` redirects there.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.requests: Counter[str] = Counter()
+        self.ended = threading.Event()
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing is printed."""
+
+            def do_GET(self) -> None:
+                web.requests[self.path] += 1
+                kind, _, rest = self.path.lstrip("/").partition("/")
+                try:
+                    getattr(web, f"_{kind}")(self, rest, web.requests[self.path])
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Web:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _send(self, request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+        request.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    def _good(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        asked = request.headers.get("Range", "").removeprefix("bytes=")
+        if not asked:
+            self._send(request, 200, self.data, ETag='"1"')
+            return
+        first, _, last = asked.partition("-")
+        start, end = int(first), min(int(last) + 1, len(self.data)) if last else len(self.data)
+        if start >= len(self.data):
+            self._send(request, 416, b"", Content_Range=f"bytes */{len(self.data)}")
+            return
+        body = self.data[start:end]
+        self._send(request, 206, body, Content_Range=f"bytes {start}-{end - 1}/{len(self.data)}", ETag='"1"')
+
+    def _flaky(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        if time_of_asking <= 2:
+            self._send(request, int(rest.partition("/")[0]), b"try again")
+        else:
+            self._good(request, rest, time_of_asking)
+
+    def _status(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        self._send(request, int(rest.partition("/")[0]), b"<html>no</html>")
+
+    def _cut(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        if time_of_asking % 2:
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(self.data)))
+            request.end_headers()
+            request.wfile.write(self.data[: len(self.data) // 2])
+            request.close_connection = True
+        else:
+            self._good(request, rest, time_of_asking)
+
+    def _norange(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        self._send(request, 200, self.data)
+
+    def _short(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        self._send(request, 200, self.data[:100], Content_Length=str(len(self.data)))
+        request.close_connection = True
+
+    def _endless(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        request.send_response(200)
+        request.end_headers()
+        while not self.ended.is_set():
+            request.wfile.write(bytes(1 << 20))
+
+    def _slow(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        self.ended.wait(60)
+        time.sleep(0)
+        request.close_connection = True
+
+    def _hops(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        left = int(rest)
+        if left == 0:
+            self._good(request, rest, time_of_asking)
+        else:
+            self._send(request, 302, b"", Location=f"/hops/{left - 1}")
+
+    def _to(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        self._send(request, 302, b"", Location=rest)
