@@ -157,8 +157,8 @@ def standalone(folder: Path) -> Iterator[str]:
 
 
 def measure_engines(photos: Path, rounds: int, master: str) -> None:
-    """Print each contender's median seconds, its median ratio to the embedded engine of the same round, and the
-    seconds that its command took besides."""
+    """Print each contender's median seconds, its median ratio to the embedded engine of the same round, the images
+    that one core does in an hour, and the seconds that its command took besides."""
     contenders: dict[str, Callable[[Path, Path], float]] = {
         "embedded": lambda photos, out: mrimage_job(photos, out, *EDITS, "--workers", "2"),
         "local[2]": lambda photos, out: mrimage_job(photos, out, *EDITS, "--engine", "local[2]"),
@@ -178,8 +178,10 @@ def measure_engines(photos: Path, rounds: int, master: str) -> None:
                     made[name] = fingerprint(Path(out, "run"))
     for name, taken in work.items():
         ratio = statistics.median(mine / floor for mine, floor in zip(taken, work["embedded"], strict=True))
-        start = statistics.median(besides[name])
-        print(f"{name:<14} {statistics.median(taken):7.1f} s {ratio:6.2f} x embedded   start-up {start:5.1f} s")
+        seconds, start = statistics.median(taken), statistics.median(besides[name])
+        hourly = round(sum(1 for _ in photos.iterdir()) * 3600 / seconds / 2, -3)
+        print(f"{name:<14} {seconds:7.1f} s {ratio:6.2f} x embedded {hourly:9,.0f} images a core-hour", end="")
+        print(f"   start-up {start:5.1f} s")
     print(f"the same bytes from every engine: {'yes' if len(set(made.values())) == 1 else f'NO: {made}'}", flush=True)
 
 

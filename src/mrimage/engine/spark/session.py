@@ -117,6 +117,7 @@ def defaults(options: Options, local: bool) -> dict[str, str]:
         "spark.speculation.minTaskRuntime": "2s",
         # A worker process that dies is mostly an image's fault: an executor is left out only after many.
         "spark.excludeOnFailure.enabled": "true",
+        "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout": "30s",  # to wait for a machine that may come
         "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
         "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
         "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
