@@ -40,6 +40,7 @@ from mrimage.sink.publish import PUBLISHED, Published, Publisher, is_whole, read
 from mrimage.sink.state import ROOT, Committed, deliver, exists, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
+from mrimage.storage.local import system_errors
 from mrimage.summary import Summary, describe_ignored
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks import map_split
@@ -62,7 +63,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
     plan.stores.apply()
-    with ExitStack() as stack:
+    with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
         options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
         engine = open_engine(how.engine, options)

@@ -91,7 +91,8 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
     answer the outputs that went. What is left is current, and no key is in two tasks.
 
     Outputs go first and the groups' rows last, so that a kill in between leaves rows by which the next run does
-    the same again.
+    the same again. A task that put images into quarantine is forgotten as a whole: which of its groups they failed in
+    is not kept, and they may be the ones that have changed or gone.
     """
     removed: list[str] = []
     for name in reduced.tables("groups"):
@@ -103,13 +104,18 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
             stale = [key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()]
         if not stale:
             continue
+        whole = table_path("reduce", task_of(name), "quarantine") in reduced.tables("quarantine")
         outputs = table_path("reduce", task_of(name), "outputs")
         if outputs in reduced.tables("outputs"):
             table = _read(store, outputs)
-            gone = _among(table, stale, "key")
-            removed += [str(output) for output in table.filter(gone).column("output").to_pylist()]
-            delete_outputs(store, removed)
+            gone = pc.is_valid(table.column("key")) if whole else _among(table, stale, "key")
+            going = [str(output) for output in table.filter(gone).column("output").to_pylist()]
+            delete_outputs(store, going)
             store.write(outputs, encode_arrow(table.filter(pc.invert(gone))))
+            removed += going
+        if whole:
+            reduced.forget([task_of(name)])
+            continue
         groups = _read(store, name)
         store.write(name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True)
     return removed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -154,12 +154,11 @@ class Publisher:
         old = set(list_names(self._store, "catalogue"))
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
-            number = 0
-            while part := list(islice(chunks, CHUNKS_PER_FILE)):
+            for number, first in enumerate(chunks):
+                part = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))  # never all of a file in memory
                 name = f"catalogue/part-{number:05}.parquet"
                 self._put(name, part, schema)
                 old.discard(name)
-                number += 1
         for name in sorted(old):
             self._store.delete(name)
 

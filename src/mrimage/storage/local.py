@@ -10,9 +10,10 @@ import secrets
 import stat as modes
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
+from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError, StoreError
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
 
@@ -48,6 +49,23 @@ def store_error(error: OSError, action: str, uri: str) -> StoreError:
     if code in _DENIED:
         return DeniedError(message)
     return StoreError(message, transient=code in _TRANSIENT)
+
+
+@contextmanager
+def system_errors(place: str) -> Iterator[None]:
+    """Tell what the system refuses in the block (a full disk, too many open files) as a StoreError; ``place`` is named
+    where the error names none."""
+    try:
+        yield
+    except MrimageError:
+        raise
+    except Exception as error:
+        # A library's own error has the system's words in its message.
+        code = next((code for code in _ADVICE if os.strerror(code) in str(error)), None)
+        if code is None:
+            raise
+        named = os.fsdecode(getattr(error, "filename", None) or place)
+        raise store_error(OSError(code, str(error)), "work on", named) from error
 
 
 def file_version(status: os.stat_result) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from mrimage.storage.local import system_errors
+
 MEMORY = "160MB"
 """What a process may hold before it spills."""
 
@@ -22,7 +24,8 @@ def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnecti
     spill.mkdir(parents=True, exist_ok=True)
     connection = _database(os.getpid(), str(spill), threads).cursor()
     try:
-        yield connection
+        with system_errors(str(scratch)):
+            yield connection
     except RuntimeError as error:
         if "interrupted" in str(error):  # what DuckDB makes of the KeyboardInterrupt of a signal's handler
             raise KeyboardInterrupt from None
