@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image as Pillow
 from tests.image.raw import raw_photograph
-from tests.image.samples import ARITHMETIC, SAMPLES, opened, photograph, sample
+from tests.image.samples import ARITHMETIC, SAMPLES, opened, photograph, sample, saved
 
 from mrimage.errors import ImageError
 from mrimage.image import ENCODERS, EXTENSIONS, formats
@@ -31,6 +32,56 @@ def test_a_file_shows_the_photograph_it_was_made_from(name: str) -> None:
     elif name.startswith("bits"):
         expected = expected.convert("1").convert("RGB")
     assert np.abs(shown - np.asarray(expected, dtype=float)).mean() < LOSS.get(name, 3)
+
+
+def _deep(picture: Pillow.Image) -> Pillow.Image:
+    return Pillow.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+
+
+def _libvips(space: str, **options: object) -> bytes:
+    image = pyvips.Image.new_from_array(np.asarray(photograph()))
+    return bytes(image.colourspace(space).write_to_buffer(".tif", **options))
+
+
+GRAY = photograph().convert("L")
+UNUSUAL = {
+    "tiff, YCbCr without JPEG": (lambda: saved(photograph().convert("YCbCr"), "TIFF"), "ycbcr", 8),
+    "tiff, float gray": (lambda: saved(Pillow.fromarray(np.asarray(GRAY) / np.float32(255)), "TIFF"), "gray", 32),
+    "tiff, signed gray": (
+        lambda: saved(Pillow.fromarray(np.asarray(GRAY).astype(np.int32) * 257), "TIFF"),
+        "gray",
+        32,
+    ),
+    "tiff, deep gray": (lambda: saved(_deep(GRAY), "TIFF"), "gray", 16),
+    "tiff, white is zero": (lambda: _libvips("b-w", miniswhite=True), "gray", 8),
+    "tiff, gray with alpha": (lambda: saved(photograph().convert("LA"), "TIFF"), "gray", 8),
+    "tiff, palette": (lambda: saved(photograph().quantize(256), "TIFF"), "palette-srgb", 8),
+    "tiff, Lab of 16 bits": (lambda: _libvips("labs"), "lab", 16),
+    "tiff, Lab of floats": (lambda: _libvips("lab"), "lab", 32),
+    "tiff, pyramid": (lambda: _libvips("srgb", tile=True, pyramid=True), "srgb", 8),
+    "tiff, JPEG tiles": (lambda: _libvips("srgb", tile=True, compression="jpeg", Q=95), "srgb", 8),
+    "png, 4 bits": (lambda: saved(photograph().quantize(16), "PNG", bits=4), "palette-srgb", 4),
+    "png, transparent color": (lambda: saved(photograph(), "PNG", transparency=(1, 2, 3)), "srgb", 8),
+    "ppm, deep": (lambda: b"P5 320 213 65535\n" + (np.asarray(GRAY).astype(">u2") * 257).tobytes(), "gray", 16),
+    "ppm, float": (lambda: b"Pf\n320 213\n-1.0\n" + (np.asarray(GRAY)[::-1] / np.float32(255)).tobytes(), "gray", 32),
+    "jp2, deep": (lambda: saved(_deep(GRAY), "JPEG2000"), "gray", 16),
+    "jp2, bare codestream": (lambda: saved(photograph(), "JPEG2000", no_jp2=True), "srgb", 8),
+    "bmp, gray": (lambda: saved(GRAY, "BMP"), "gray", 8),
+    "tga, palette": (lambda: saved(photograph().quantize(256), "TGA"), "palette-srgb", 8),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_layouts_show_the_photograph(name: str) -> None:
+    make, space, depth = UNUSUAL[name]
+    image = opened(make())
+    assert (image.metadata.color_space, image.metadata.bit_depth) == (space, depth)
+    gray = space == "gray"
+    expected = np.asarray(photograph().convert("L").convert("RGB") if gray else photograph(), dtype=float)
+    lost = 7 if "palette" in space else 3
+    assert np.abs(image.thumbnail(320, 213) - expected).mean() < lost
+    small = opened(image.edited(Edits(resize=(32, 21), fit="stretch", to="srgb", format="png")).data)
+    assert np.abs(small.thumbnail(32, 21).mean() - expected.mean()) < lost
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))

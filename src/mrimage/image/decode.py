@@ -10,7 +10,7 @@ from typing import Any
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header
-from mrimage.image.header.tiff import check_strips
+from mrimage.image.header.tiff import PLAIN_YCBCR, check_strips
 from mrimage.image.vips import vips
 from mrimage.types import Limits
 
@@ -21,6 +21,7 @@ Picture = Any
 """A pyvips.Image: 1 to 4 colour bands and perhaps alpha, of uchar, ushort or float."""
 
 _FORGIVEN = ("extraneous bytes", "Invalid SOS parameters", "Inconsistent progression", "Unknown Adobe color transform")
+_USUAL = ("uchar", "ushort", "float", "double")
 _VIPS_LOADERS = {
     "png": "pngload_buffer",
     "webp": "webpload_buffer",
@@ -38,11 +39,18 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
     with complaints(data, header):
         if header.format == "jpeg":
             return _decode_jpeg(data, header, limits, eighths)
-        if header.format == "tiff" and header.model == "lab" and header.bit_depth == 8:
+        if header.model == "lab" and misread(header):
             return _from_lab(_decode_with_pillow(data, header, limits))
-        if header.format in _VIPS_LOADERS:
+        if header.format in _VIPS_LOADERS and not misread(header):
             return _load(data, header, limits)
         return _decode_with_pillow(data, header, limits)
+
+
+def misread(header: Header) -> bool:
+    """Is this one of the TIFF files that libvips does not read right, so that Pillow has to, which holds them whole?"""
+    if header.format != "tiff":
+        return False
+    return header.variant == PLAIN_YCBCR or (header.model == "lab" and header.bit_depth == 8)
 
 
 @contextmanager
@@ -122,7 +130,11 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
         check_strips(data, header)
     if header.format in ("png", "tiff", "avif"):
         options["unlimited"] = True
-    return getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)
+    image = getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)
+    if image.interpretation != "labs" and image.format not in _USUAL:  # Signed or 32-bit numbers, as Pillow takes them.
+        space = "grey16" if image.bands < 3 else "rgb16"
+        return image.cast("ushort").copy(interpretation=space)
+    return image
 
 
 def _decode_with_pillow(data: bytes, header: Header, limits: Limits) -> Picture:

@@ -8,7 +8,7 @@ from mrimage.errors import ImageError
 from mrimage.image.canvas import eight_bits, flattened, padded
 from mrimage.image.carried import copyright_block, whole_block
 from mrimage.image.colour import colours, converted, is_srgb, source_profile, standard
-from mrimage.image.decode import Picture, complaints, decode, from_array, to_array
+from mrimage.image.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
 from mrimage.image.exif import Shot
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
@@ -107,7 +107,7 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
 
 def streams(header: Header) -> bool:
     """Can libvips decode this file from top to bottom without holding it?"""
-    return (header.format == "png" and not header.progressive) or header.format == "tiff"
+    return (header.format == "png" and not header.progressive) or (header.format == "tiff" and not misread(header))
 
 
 def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:

@@ -67,6 +67,8 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
     """Pillow's lazy image of the file. Raises ImageError."""
     from PIL import Image
 
+    if format == "ppm" and blocks.at(0, 2) == b"PF":
+        raise ImageError("unsupported", "Expected a PFM of one channel, but received one of three.")
     Image.init()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # The size is judged by max_pixels, not by Pillow's fixed bound.

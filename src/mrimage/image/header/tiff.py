@@ -16,6 +16,9 @@ SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 _MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
 _COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
 _CFA, _LINEAR_RAW = 32803, 34892
+_JPEG = (6, 7)
+PLAIN_YCBCR = "plain-ycbcr"
+"""YCbCr without JPEG compression, which libvips takes for RGB."""
 
 
 def read_tiff(blocks: Blocks) -> Header:
@@ -38,6 +41,9 @@ def read_tiff(blocks: Blocks) -> Header:
     if model is None:
         raise ImageError("unsupported", f"Expected a known photometric interpretation, but received {photometric}.")
     sample_format = first.integer(FORMAT) or 1
+    variant = {2: "signed", 3: "float"}.get(sample_format, "")
+    if model == "ycbcr" and first.integer(COMPRESSION) not in _JPEG:
+        variant = PLAIN_YCBCR
     return Header(
         "tiff",
         width,
@@ -49,7 +55,7 @@ def read_tiff(blocks: Blocks) -> Header:
         icc=_bytes(first, ICC_PROFILE),
         frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
         dpi=resolution(first),
-        variant={2: "signed", 3: "float"}.get(sample_format, ""),
+        variant=variant,
     )
 
 
