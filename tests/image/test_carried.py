@@ -69,3 +69,25 @@ def test_a_makers_note_that_leaves_no_room_is_left_out() -> None:
     assert (kept.metadata.camera_make, kept.metadata.f_number) == ("Canon", 2.8)
     assert kept._header.exif is not None
     assert len(kept._header.exif) < 2_000 < LONGEST
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("metadata", ["copyright", "keep"])
+def test_a_copyright_that_only_xmp_names_stays(format: str, metadata: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
+    path = tmp_path / "source"
+    path.write_bytes(saved(photograph(), format))
+    written = ["-XMP-dc:Rights=(c) Ann & Sons", "-XMP-dc:Creator=Ann"]
+    subprocess.run([exiftool, "-q", "-overwrite_original", *written, path], check=True)
+    output = tmp_path / "output.jpg"
+    output.write_bytes(opened(path.read_bytes()).edited(Edits(format="jpeg", metadata=metadata)).data)
+    found = told(exiftool, output)
+    assert (found.get("Artist"), found.get("Copyright")) == ("Ann", "(c) Ann & Sons")
+
+
+def test_a_copyright_without_end_is_cut_and_not_a_failure() -> None:
+    exif = Pillow.Exif()
+    exif[0x8298] = exif[0x10E] = "Ann " * 50_000
+    image = opened(saved(photograph(), "TIFF", exif=exif))
+    for metadata in ("copyright", "keep"):
+        result = opened(image.edited(Edits(format="jpeg", metadata=metadata)).data)
+        assert str(result._shot.copyright).startswith("Ann Ann")

@@ -6,9 +6,11 @@ size and the old colour space are gone, the orientation is 1, and no damage of t
 
 from __future__ import annotations
 
+import html
+import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mrimage.image.exif import (
     ARTIST,
@@ -23,7 +25,7 @@ from mrimage.image.exif import (
     SOFTWARE,
     Shot,
 )
-from mrimage.image.header.tags import Directory, Field, Tree
+from mrimage.image.header.tags import Directory, Field, Tree, clean_text
 
 _DESCRIPTION, _CHANGED, _HOST, _RATING, _NOTE = 0x10E, 0x132, 0x13C, 0x4746, 0x927C
 _RESOLUTION = (0x11A, 0x11B, 0x128)
@@ -32,6 +34,13 @@ _DESCRIPTIVE = (_DESCRIPTION, MAKE, MODEL, SOFTWARE, _CHANGED, ARTIST, _HOST, _R
 _KEPT = frozenset((*_DESCRIPTIVE, *_RESOLUTION, *_WINDOWS))
 _STALE = frozenset((COLOR_SPACE, INTEROP_DIRECTORY, 0xA002, 0xA003))
 """Colour space and size of the pixels that were: outputs say theirs by profile and header."""
+
+_NEAR = 256 << 10
+_CREDITS = (b"<dc:creator>", b"<dc:rights>")
+_ITEM = re.compile(rb"<rdf:li[^>]*>([^<]*)</rdf:li>")
+
+LONGEST_TEXT = 4000
+"""Characters of an artist or a copyright; two of them fit into a JPEG's segment whatever they are."""
 
 LONGEST = 65_000
 """Bytes of a block; a JPEG's segment holds no more. Over it the camera maker's own note is left out."""
@@ -43,10 +52,30 @@ class _Branch:
     branches: dict[int, _Branch] = field(default_factory=dict)
 
 
-def whole_block(tree: Tree) -> bytes | None:
-    """The descriptive tags of ``tree`` with its EXIF and GPS directories, upright; None when there are none."""
+def credited(shot: Shot, data: bytes, body: int) -> Shot:
+    """``shot`` with artist and copyright from XMP (Dublin Core's creator and rights) where EXIF has none.
+
+    ``body`` is where the pixels of a JPEG begin; in other files the first and last 256 KB are looked at.
+    """
+    if shot.artist and shot.copyright:
+        return shot
+    places = (data[:body],) if body else (data[:_NEAR], data[max(_NEAR, len(data) - _NEAR) :])
+    artist, rights = (next(filter(None, (_element(place, name) for place in places)), None) for name in _CREDITS)
+    return replace(shot, artist=shot.artist or artist, copyright=shot.copyright or rights)
+
+
+def _element(data: bytes, name: bytes) -> str | None:
+    start = data.find(name)
+    found = _ITEM.search(data[start : start + 4096]) if start >= 0 else None
+    return html.unescape(clean_text(found[1]) or "").strip() or None if found else None
+
+
+def whole_block(tree: Tree, shot: Shot) -> bytes | None:
+    """The descriptive tags of ``tree`` with its EXIF and GPS directories, upright, and the artist and copyright of
+    ``shot``; None when there are none."""
     first = tree.first
     root = _Branch({tag: value for tag, value in first.fields().items() if tag in _KEPT})
+    root.fields |= _credits(shot)
     if ORIENTATION in first:
         root.fields[ORIENTATION] = (3, 1, struct.pack("<H", 1))
     for pointer in (EXIF_DIRECTORY, GPS_DIRECTORY):
@@ -65,8 +94,14 @@ def whole_block(tree: Tree) -> bytes | None:
 
 def copyright_block(shot: Shot) -> bytes | None:
     """The artist and the copyright of ``shot`` alone; None without either."""
-    texts = {tag: text.encode() + b"\x00" for tag, text in ((ARTIST, shot.artist), (COPYRIGHT, shot.copyright)) if text}
-    return _block(_Branch({tag: (2, len(text), text) for tag, text in texts.items()})) if texts else None
+    fields = _credits(shot)
+    return _block(_Branch(fields)) if fields else None
+
+
+def _credits(shot: Shot) -> dict[int, Field]:
+    given = ((ARTIST, shot.artist), (COPYRIGHT, shot.copyright))
+    texts = {tag: text[:LONGEST_TEXT].encode() + b"\x00" for tag, text in given if text}
+    return {tag: (2, len(text), text) for tag, text in texts.items()}
 
 
 def into_tiff(file: bytes, block: bytes) -> bytes:

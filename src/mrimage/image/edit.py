@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.canvas import eight_bits, flattened, padded
-from mrimage.image.carried import copyright_block, whole_block
+from mrimage.image.carried import copyright_block, credited, whole_block
 from mrimage.image.colour import colours, converted, is_srgb, source_profile, standard
 from mrimage.image.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
@@ -186,14 +186,16 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
     """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours."""
     if edits.metadata == "strip":
         return Companions(None if is_srgb(profile) else profile, None)
-    exif = _whole_exif(opened) if edits.metadata == "keep" else copyright_block(opened.shot)
+    shot = credited(opened.shot, opened.data, opened.header.body)
+    exif = _whole_exif(opened, shot) if edits.metadata == "keep" else copyright_block(shot)
     return Companions(profile, exif)
 
 
-def _whole_exif(opened: Opened) -> bytes | None:
+def _whole_exif(opened: Opened, shot: Shot) -> bytes | None:
     """A TIFF's own tags are its EXIF."""
     block = opened.header.exif
     tree = tree_of(block) if block else None
     if opened.header.format == "tiff":
         tree = Tree(lambda start, length: opened.data[start : start + length])
-    return whole_block(tree) if tree is not None and tree.valid else copyright_block(opened.shot)
+    whole = whole_block(tree, shot) if tree is not None and tree.valid else None
+    return whole or copyright_block(shot)
