@@ -104,6 +104,8 @@ def make_parser() -> argparse.ArgumentParser:
     retry = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
     retry.add_argument("out", metavar="OUT")
     retry.add_argument("--reason", action="append", help="only those quarantined for this reason; repeatable")
+    retry.add_argument("--deadline", metavar="SECONDS", help="per image (default: 60)")
+    retry.add_argument("--memory", metavar="SIZE", help="most memory of a worker (default: 4GB)")
     _add_how(retry)
 
     report = _command(commands, "report", "make OUT's report again", "make_report")

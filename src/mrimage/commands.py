@@ -42,10 +42,12 @@ def retry_images(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
+        given = {name: getattr(options, name) for name in ("deadline", "memory") if getattr(options, name) is not None}
+        job = build_job(given, plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
-    _tell(run(plan.job, plan.source, options.out, _how(options, fresh=False)), options)
+    _tell(run(job, plan.source, options.out, _how(options, fresh=False)), options)
     return 0
 
 

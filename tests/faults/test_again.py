@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage import flow
+from mrimage.cli import main
 from mrimage.flow import How, run
 
 HERE = How(workers=1)
@@ -60,3 +63,22 @@ def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(photos: Path,
     (photos / "notes.txt").write_text("one more file that is no image")
     run(JOB, str(photos), str(out), HERE)
     assert json.loads((out / "summary.json").read_text())["totals"]["ignored"] == 2
+
+
+def one_slow(image: mr.Image) -> Iterator[tuple[str, None]]:
+    """A mapper that takes its time for one image."""
+    if image.uri.endswith("ink.jpg"):
+        time.sleep(1)
+    yield "all", None
+
+
+def test_retry_with_more_time_processes_what_had_timed_out(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    job = mr.Job(map=one_slow, limits=mr.Limits(deadline=0.2))
+    first = run(job, str(photos), str(out), How(workers=1, thumbnails=False))
+    assert first.failures["timed-out"] == 1
+    command = ["retry", str(out), "--reason", "timed-out", "--workers", "1", "--no-thumbnails", "--quiet"]
+    assert main([*command, "--deadline", "0.2"]) == 0
+    assert json.loads((out / "summary.json").read_text())["totals"]["processed"] == first.processed
+    assert main([*command, "--deadline", "20"]) == 0
+    assert json.loads((out / "summary.json").read_text())["totals"]["processed"] == first.processed + 1
