@@ -5,7 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("benchmarks.job", "benchmarks.kernel", "benchmarks.fidelity", "benchmarks.report", "benchmarks.spark")
+BENCHMARKS = (
+    "benchmarks.job",
+    "benchmarks.kernel",
+    "benchmarks.fidelity",
+    "benchmarks.report",
+    "benchmarks.faults",
+    "benchmarks.spark",
+)
 
 if __name__ == "__main__":
     for name in BENCHMARKS:

@@ -35,23 +35,28 @@ STALL = 15 * 60.0
 the user's may have taken the timer for itself."""
 
 
-@contextmanager
-def deadline(seconds: float, expendable: bool) -> Iterator[None]:
-    """Give the block ``seconds``.
+class deadline:
+    """Give each block that it guards ``seconds``; one after the other, not nested.
 
     In an ``expendable`` process the kernel ends the process when they are over. Elsewhere Python code is
     interrupted by ImageError ``timed-out``; foreign code that never returns to Python is not, and outside the
     main thread there is no deadline.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGALRM, signal.SIG_DFL if expendable else _raise_timed_out)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: float, expendable: bool) -> None:
+        self._seconds = seconds if threading.current_thread() is threading.main_thread() else 0.0
+        if self._seconds:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL if expendable else _raise_timed_out)
+
+    def __enter__(self) -> None:
+        if self._seconds:
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        if self._seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _raise_timed_out(*_: object) -> None:

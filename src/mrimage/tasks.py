@@ -90,8 +90,11 @@ def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
         yield from _map_guarded(job, split)
         return
     mapper = mapper_of(job)
+    clock = deadline(job.limits.deadline, attempt.expendable)
     for entry, source in read_ahead(split.entries, whole=job.decodes):
-        with deadline(job.limits.deadline, attempt.expendable):
+        if job.map:  # the user's code may have taken the timer's signal for itself
+            clock = deadline(job.limits.deadline, attempt.expendable)
+        with clock:
             mapped = map_image(job, mapper, entry, fair(source))
         yield mapped
 
