@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.services.listing import Listing
 from tests.services.meter import Meter
 from tests.services.seaweed import ACCESS_KEY, READER_KEY, READER_SECRET, SECRET_KEY, Seaweed
 from tests.storage.contract import StoreContract
@@ -26,6 +28,7 @@ from mrimage.cli import main
 from mrimage.errors import DeniedError
 from mrimage.flow import run
 from mrimage.job import How
+from mrimage.source import Selection, list_entries
 from mrimage.storage import Store, open_store, retry_count
 
 Upload = Callable[[Path, str], None]
@@ -253,3 +256,21 @@ def test_a_server_that_is_killed_and_comes_back_costs_time_only(
     run(replace(JOB, map=slow), str(photos), str(tmp_path / "here"), HOW)
     assert made(f"{s3_folder}/out") == made(str(tmp_path / "here"))
     assert retry_count() > 0
+
+
+def test_a_listing_of_200_000_keys_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    with Listing(200_000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        entries = list_entries("s3://bucket/photos", Selection(), lambda path: None)
+        next(entries)
+        assert server.pages < 5, "the first image is known after the first page"
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in entries) == 199_999
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert server.pages == 200
+    assert peak < 20_000_000
