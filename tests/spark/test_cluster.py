@@ -250,7 +250,7 @@ def test_a_run_whose_driver_was_killed_continues(
     slow.unlink()
     times = {path: path.stat().st_mtime_ns for path in done}
     done_later = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert "Spark shows the run at http://127.0.0.1:" in done_later.stderr
+    assert "mrimage: Spark shows the run at http://" in done_later.stderr
     assert {path: path.stat().st_mtime_ns for path in done} == times
     sys.path.insert(0, str(tmp_path))
     try:
