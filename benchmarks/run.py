@@ -11,6 +11,7 @@ BENCHMARKS = (
     "benchmarks.fidelity",
     "benchmarks.report",
     "benchmarks.faults",
+    "benchmarks.remote",
     "benchmarks.spark",
 )
 
