@@ -1,6 +1,6 @@
 """``make services``: S3 and HDFS on this machine for hand use, until Ctrl-C.
 
-    python -m tests.services [s3] [hdfs]
+python -m tests.services [s3] [hdfs]
 """
 
 from __future__ import annotations
