@@ -171,3 +171,10 @@ def test_a_damaged_profile_is_as_none(damage: str) -> None:
     assert image.metadata.color_space == "srgb"
     assert np.array_equal(image.thumbnail(320, 213), np.asarray(photograph()))
     assert opened(image.edited(Edits(format="jpeg")).data).metadata.icc_profile is None
+
+
+def test_untagged_cmyk_that_stays_cmyk_is_given_no_profile() -> None:
+    image = Pillow.new("CMYK", (64, 64), (10, 20, 30, 0))
+    edited = opened(saved(image, "JPEG")).edited(Edits(resize=(8, 8), format="jpeg"))
+    assert len(edited.data) < 2_000
+    assert Pillow.open(io.BytesIO(edited.data)).mode == "CMYK"

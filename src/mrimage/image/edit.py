@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mrimage.errors import ImageError
 from mrimage.image.canvas import eight_bits, flattened, padded
 from mrimage.image.carried import copyright_block, credited, whole_block
-from mrimage.image.colour import colours, converted, is_srgb, source_profile, standard
+from mrimage.image.colour import built_in, colours, converted, is_srgb, source_profile, standard
 from mrimage.image.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
 from mrimage.image.exif import Shot
@@ -183,7 +183,11 @@ def _corrected(image: Picture, name: str) -> Picture:
 
 
 def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companions:
-    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours."""
+    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours.
+    The one by which untagged CMYK is read was no part of the file, and a megabyte beside a thumbnail: it stays out."""
+    header = opened.header
+    if header.model == "cmyk" and profile != header.icc and profile == built_in("cmyk"):
+        profile = None
     if edits.metadata == "strip":
         return Companions(None if is_srgb(profile) else profile, None)
     shot = credited(opened.shot, opened.data, opened.header.body)

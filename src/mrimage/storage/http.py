@@ -125,7 +125,7 @@ class HttpSource:
             match = _RANGE.match(_header(response, b"content-range"))
             first, size = (int(match[1]), int(match[2]) if match[2] != "*" else -1) if match else (start, -1)
         # A server that ignores the range sends everything: only as much is read as was asked for.
-        wanted = MAX_BYTES if end is None else end - first
+        wanted = MAX_BYTES + 1 if end is None else end - first
         parts, got = [], 0
         for part in response.iter_stream():
             parts.append(part)
