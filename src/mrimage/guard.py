@@ -30,6 +30,8 @@ from mrimage.types import ByteSource, Limits
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
+OUT_OF_MEMORY = "It was refused the memory that it asked for."
+
 STALL = 15 * 60.0
 """Seconds beyond the deadline after which a guarded child that the kernel's timer did not end is given up: code of
 the user's may have taken the timer for itself."""
@@ -60,7 +62,11 @@ class deadline:
 
 
 def _raise_timed_out(*_: object) -> None:
-    raise ImageError("timed-out", "The image took longer than --deadline.")
+    raise _timed_out()
+
+
+def _timed_out() -> ImageError:
+    return ImageError("timed-out", "The image took longer than --deadline.")
 
 
 class OffTheClock:
@@ -168,7 +174,7 @@ class Guard(Generic[Argument, Result]):
             connection.send(argument)
             if not connection.poll(self._limits.deadline + STALL):
                 self._stop()
-                raise self._timed_out()
+                raise _timed_out()
             succeeded, result = connection.recv()
         except (EOFError, OSError):
             raise self._autopsy(process) from None
@@ -194,9 +200,6 @@ class Guard(Generic[Argument, Result]):
         connection.close()
         end_child(process)
 
-    def _timed_out(self) -> ImageError:
-        return ImageError("timed-out", f"The image took longer than {self._limits.deadline:g} s.")
-
     def _autopsy(self, process: subprocess.Popen[bytes]) -> ImageError:
         assert self._child
         self._child[1].close()
@@ -205,12 +208,12 @@ class Guard(Generic[Argument, Result]):
         process.returncode = os.waitstatus_to_exitcode(status)
         end_child(process)
         if process.returncode == -signal.SIGALRM:
-            return self._timed_out()
+            return _timed_out()
         peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
         if process.returncode in (-signal.SIGABRT, -signal.SIGKILL) and peak > 0.6 * self._limits.memory:
-            return ImageError("out-of-memory", f"Its process {end} at {peak >> 20} MiB.")
+            return ImageError("out-of-memory", f"Its process {end} for want of memory.")
         return ImageError("crashed", f"Its process {end}.")
 
 
@@ -247,7 +250,7 @@ def _answer(function: Callable[[Any], Any], limits: Limits, argument: Any) -> by
         with deadline(limits.deadline, expendable=True):
             return bytes(ForkingPickler.dumps((True, function(argument))))
     except MemoryError:
-        error: Exception = ImageError("out-of-memory", f"It asked for more than {limits.memory >> 20} MiB.")
+        error: Exception = ImageError("out-of-memory", OUT_OF_MEMORY)
     except Exception as other:  # noqa: BLE001  # whatever it is belongs to the caller
         error = portable(other)
     return bytes(ForkingPickler.dumps((False, error)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, brief, unknown
 from mrimage.functions import name_function
+from mrimage.guard import OUT_OF_MEMORY
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
@@ -75,7 +76,7 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
         case StoreError() if not error.transient:
             return Failure(uri, stage, "unreadable", str(error))
         case MemoryError():
-            return Failure(uri, stage, "out-of-memory", "Its decoder was refused the memory it asked for.")
+            return Failure(uri, stage, "out-of-memory", OUT_OF_MEMORY)
     raise error
 
 

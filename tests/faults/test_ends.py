@@ -1,0 +1,179 @@
+"""However a run ends: in time, with a word on what is done, and with nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+from tests.faults.states import everything, leftovers
+
+import mrimage as mr
+from mrimage.cli import main
+from mrimage.errors import ImageError
+from mrimage.flow import How, run
+
+COMMAND = [sys.executable, "-m", "mrimage", "run"]
+OPTIONS = ["--key", "format", "--resize", "32x32", "--workers", "2", "--no-thumbnails"]
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Enough work for a run to be in the middle of it when a signal comes."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    first = folder / "0000.png"
+    Image.effect_noise((1200, 900), 90).save(first)
+    for number in range(1, 200):
+        os.link(first, folder / f"{number:04}.png")
+    return folder
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def has_commits(out: Path) -> bool:
+    return any((out / "_run/map").glob("*.json"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_run_at_once_and_tells_how_to_continue(
+    many: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: has_commits(out))
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 1
+    last = told.strip().splitlines()[-1]
+    assert "of 200 images are mapped" in last
+    assert "run the same command again to continue: mrimage run" in last
+    assert "Traceback" not in told
+    assert leftovers(out) == []
+    wait_for(lambda: not any(child.is_running() for child in children), 10)
+
+
+def test_ctrl_c_on_a_terminal_says_one_thing_only(many: Path, tmp_path: Path) -> None:
+    """There the whole foreground group gets the signal; workers must not answer with tracebacks."""
+    out = tmp_path / "out"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*COMMAND, str(many), str(out), *OPTIONS])
+    wait_for(lambda: has_commits(out))
+    os.write(terminal, b"\x03")
+    shown = b""
+    try:
+        while data := os.read(terminal, 65536):
+            shown += data
+    except OSError:
+        pass  # how a terminal tells that nobody is there any more
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert shown.count(b"interrupted") == 1
+    assert b"Traceback" not in shown
+    assert leftovers(out) == []
+
+
+def test_a_worker_that_is_killed_again_and_again_costs_retries_only(many: Path, tmp_path: Path) -> None:
+    """As the kernel does where memory is short."""
+    out = tmp_path / "out"
+    process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS, "--quiet"])
+    for _ in range(3):
+        wait_for(lambda: has_commits(out))
+        workers = [
+            child for child in psutil.Process(process.pid).children() if "mrimage.engine.worker" in child.cmdline()
+        ]
+        workers[0].kill()
+        time.sleep(0.3)
+    assert process.wait(200) == 0
+    assert main(["verify", str(out)]) == 0
+    assert leftovers(out) == []
+
+
+def test_a_lock_of_a_killed_run_is_recognised(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    program = (
+        "import os, signal; from mrimage.sink.lock import locked; from mrimage.storage import open_store\n"
+        f"with locked(open_store({str(out)!r}, create=True)): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program])
+    assert (out / "_run/lock").exists()
+    summary = run(mr.Job(), str(photos), str(out), How(workers=1, thumbnails=False))
+    assert summary.processed == 9
+    assert leftovers(out) == []
+
+
+def test_a_temporary_folder_of_a_killed_process_is_swept_and_a_living_one_is_not(tmp_path: Path, monkeypatch) -> None:
+    from mrimage.sink.place import PREFIX, temporary_folder
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / f"{PREFIX}dead"
+    dead.mkdir()
+    (dead / "copy.parquet").write_bytes(b"large")
+    os.utime(dead, (0, 0))
+    with temporary_folder() as mine:
+        os.utime(mine, (0, 0))
+        with temporary_folder() as other:
+            assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_core_still_has_a_worker_to_lose(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mrimage.engine import local
+
+    monkeypatch.setattr(local, "usable_cores", lambda: 1)
+
+    def deadly(image: mr.Image):
+        if "ink" in image.uri:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        yield "all", None
+
+    summary = run(mr.Job(map=deadly), str(photos), str(tmp_path / "out"), How(thumbnails=False))
+    assert summary.failures["crashed"] == 1
+    assert summary.facts.workers == 1
+
+
+def test_a_slow_store_is_not_held_against_the_image() -> None:
+    from mrimage.guard import deadline, fair
+
+    class Slow:
+        uri, size = "s3://bucket/slow.jpg", 3
+
+        def read(self, start: int = 0, length: int | None = None) -> bytes:
+            time.sleep(0.4)
+            return b"abc"
+
+    with deadline(0.2, expendable=False):
+        assert fair(Slow()).read() == b"abc"
+    with pytest.raises(ImageError, match="deadline"), deadline(0.2, expendable=False):  # noqa: PT012
+        fair(Slow()).read()
+        time.sleep(0.4)
+
+
+def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
+    for folder in list(many.iterdir())[60:]:
+        folder.unlink()
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert main(["run", str(many), str(whole), *OPTIONS, "--quiet"]) == 0
+    process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS, "--quiet"], stderr=subprocess.DEVNULL)
+    wait_for(lambda: (out / "_run/job.json").exists())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) in (0, 1)
+    assert main(["run", str(many), str(out), *OPTIONS, "--quiet"]) == 0
+    assert everything(out) == everything(whole)
