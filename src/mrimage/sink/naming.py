@@ -1,4 +1,5 @@
-"""Output names: made from source paths, safe on every file system, and never the same for two sources.
+"""Output names: made from source paths, safe on every file system, and never the same for two sources (capitals count:
+a file system that ignores them can take two names for one).
 
 Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)``; no component is empty,
 ``.``, ``..``, hidden, or longer than 240 bytes; nothing but the listed characters appears.
