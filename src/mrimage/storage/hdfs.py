@@ -82,6 +82,7 @@ class HdfsStore:
             try:
                 return next(found, None)
             except Exception:
+                # A listing that failed is over: the next try, if the error allows one, goes on behind the last name.
                 found = (each for each in self._client.list_status(folder) if each.path.encode() > last.encode())
                 raise
 
