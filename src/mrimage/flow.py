@@ -37,7 +37,7 @@ from mrimage.sink.lock import locked
 from mrimage.sink.place import check_apart, claim, scratch_folder
 from mrimage.sink.prune import prune_groups, prune_split
 from mrimage.sink.publish import PUBLISHED, Published, Publisher, is_whole, read_published
-from mrimage.sink.state import ROOT, Committed, deliver, exists, localize, merge_tables, task_of
+from mrimage.sink.state import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
 from mrimage.storage.local import system_errors
@@ -73,6 +73,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         stack.enter_context(locked(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
+        stack.callback(engine.close)  # workers write there: they end before it goes
         warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
         this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
         inventory = this.list_source()
@@ -220,8 +221,7 @@ class Run:
                 publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
                 publisher.publish(self.plan.job)
                 published = publisher.summarise()
-                for name in [*mapped.leftovers(), *reduced.leftovers()]:
-                    self.store.delete(name)
+                delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
                 published.account_for(self.listed)
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
@@ -243,7 +243,7 @@ class Run:
             self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
-        made.forget(sorted(made.tasks))
+        made.forget(made.tasks)
 
     def report(self, published: Published) -> Summary:
         """Write facts, summary and page, unless nothing has changed since they were written."""
@@ -327,6 +327,5 @@ class Run:
 
     def _touch(self) -> None:
         """From here on the published tables and the report are out of date."""
-        self.store.delete(FACTS)
-        self.store.delete(PUBLISHED)
-        self.store.delete(THUMBNAILS_TABLE)
+        for name in (FACTS, PUBLISHED, THUMBNAILS_TABLE):
+            self.store.delete(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import pyarrow as pa
 
@@ -53,18 +54,20 @@ def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     writer = TaskWriter(store, FileSink(store), "thumbnails", split.id, attempt)
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt)) as context:
-        for entry in split.entries:
-            if entry.version == WEIGH:
-                rows.append({"uri": entry.uri, "webp": _weigh(entry.uri, context)})
-                continue
-            uri = output_uri(store, entry.path) if entry.path else entry.uri
+        weighed = [entry.uri for entry in split.entries if entry.version == WEIGH]
+        rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in weighed]
+        shown = [
+            (entry, output_uri(store, entry.path) if entry.path else entry.uri)
+            for entry in split.entries
+            if entry.version != WEIGH
+        ]
+        for entry, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
                 height, width = picture.shape[:2]
                 jpeg = encode(picture, "jpeg", 80)
                 rows.append({"uri": entry.uri, "width": width, "height": height, "jpeg": jpeg})
-    writer.table("thumbnails", pa.Table.from_pylist(rows, THUMBNAILS))
-    return writer.commit(len(rows), 0)
+    return writer.commit(len(rows), 0, {"thumbnails": pa.Table.from_pylist(rows, THUMBNAILS)})
 
 
 def _weigh(uri: str, context: Context) -> int | None:

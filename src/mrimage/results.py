@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mrimage.errors import NotFoundError, SinkError
 from mrimage.sink.state import ROOT, exists, list_names, localize
 from mrimage.storage import Store
 from mrimage.storage.names import local_path, scheme
+from mrimage.storage.parallel import each
 from mrimage.types import RunFacts
 
 FACTS = f"{ROOT}/facts.json"
@@ -33,7 +35,8 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     if scheme(store.root) == "file":
         yield Path(local_path(store.root))
         return
-    present = [name for name in (*TABLES, FACTS) if exists(store, name)]
+    names = (*TABLES, FACTS)
+    present = [name for name, there in zip(names, each(store, partial(exists, store), names), strict=True) if there]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
 

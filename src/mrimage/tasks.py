@@ -54,8 +54,8 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
             for key in mapped.keys:
                 writer.image(mapped.entry, key, edited)
     spill.flush()
-    writer.table("catalogue", pa.Table.from_pylist(rows, catalogue_schema(job.extract)))
-    return writer.commit(len(rows), split.size)
+    catalogue = pa.Table.from_pylist(rows, catalogue_schema(job.extract))
+    return writer.commit(len(rows), split.size, {"catalogue": catalogue})
 
 
 def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:
@@ -80,8 +80,8 @@ def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record]
             done.append({"key": key, "fingerprint": fingerprint.text()})
         for failure in context.failures.values():
             writer.fail(failure)
-    writer.table("groups", pa.Table.from_pylist(done, DONE_GROUPS))
-    return writer.commit(partition.images, partition.bytes)
+    groups = pa.Table.from_pylist(done, DONE_GROUPS)
+    return writer.commit(partition.images, partition.bytes, {"groups": groups})
 
 
 def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:

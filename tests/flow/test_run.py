@@ -168,12 +168,12 @@ def test_growth_equals_a_fresh_run_and_touches_only_its_groups(photos: Path, tmp
 def test_broken_accounting_stops_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mrimage.sink import task
 
-    real = task.TaskWriter.table
+    real = task.TaskWriter.commit
 
-    def lose_a_row(self, name, table):
-        real(self, name, table.slice(1) if name == "catalogue" else table)
+    def lose_a_row(self, images, size, tables):
+        return real(self, images, size, {"catalogue": tables["catalogue"].slice(1)})
 
-    monkeypatch.setattr(task.TaskWriter, "table", lose_a_row)
+    monkeypatch.setattr(task.TaskWriter, "commit", lose_a_row)
     with pytest.raises(AccountingError, match="11 were listed"):
         run(mr.Job(), str(photos), str(tmp_path / "out"), HERE)
 

@@ -16,7 +16,7 @@ import msgspec
 from mrimage.errors import NotFoundError, SinkError, SourceError
 from mrimage.job import Plan
 from mrimage.sink.prune import delete_outputs
-from mrimage.sink.state import ROOT, Committed, list_names
+from mrimage.sink.state import ROOT, Committed, delete_all, list_names
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
@@ -65,8 +65,7 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
         )
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
-        for name in Committed(store, phase).leftovers():
-            store.delete(name)
+        delete_all(store, Committed(store, phase).leftovers())
     if earlier is None or fresh:
         store.write(JOB, msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted")))
 

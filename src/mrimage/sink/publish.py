@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job import Job
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
-from mrimage.sink.state import ROOT, Committed, deliver, exists, list_names, localize
+from mrimage.sink.state import ROOT, Committed, delete_all, deliver, exists, list_names, localize
 from mrimage.storage import Store
+from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
     GROUPS,
@@ -72,7 +74,7 @@ def read_published(store: Store) -> Published | None:
 
 def is_whole(store: Store, published: Published) -> bool:
     """Whether every published table is there."""
-    return all(exists(store, name) for name in published.tables)
+    return all(each(store, partial(exists, store), published.tables))
 
 
 class Publisher:
@@ -159,8 +161,7 @@ class Publisher:
                 name = f"catalogue/part-{number:05}.parquet"
                 self._put(name, part, schema)
                 old.discard(name)
-        for name in sorted(old):
-            self._store.delete(name)
+        delete_all(self._store, sorted(old))
 
     def _write(self, name: str, table: str, schema: pa.Schema, order: str) -> None:
         with connect(self._scratch) as connection:

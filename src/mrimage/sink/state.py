@@ -81,12 +81,17 @@ class Committed:
             yield msgspec.json.decode(self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport)
 
     def forget(self, tasks: Iterable[str]) -> None:
-        """Take commits back: the report goes first, so a kill in between leaves leftovers, never half a task."""
-        for task in tasks:
-            self.store.delete(f"{ROOT}/{self.phase}/{task}.json")
-            for name in [name for name in self._names if task_of(name) == task and name.endswith(".parquet")]:
-                self.store.delete(name)
-            self.tasks.discard(task)
+        """Take commits back: reports go first, so a kill in between leaves leftovers, never half a task."""
+        gone = set(tasks)
+        delete_all(self.store, [f"{ROOT}/{self.phase}/{task}.json" for task in sorted(gone)])
+        delete_all(self.store, [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")])
+        self.tasks -= gone
+
+
+def delete_all(store: Store, names: Iterable[str]) -> None:
+    """Remove every one of ``names``."""
+    for _ in each(store, store.delete, names):
+        pass
 
 
 def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:

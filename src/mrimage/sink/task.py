@@ -6,10 +6,10 @@ import hashlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -17,6 +17,7 @@ from mrimage.errors import JobError
 from mrimage.sink import state
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
+from mrimage.storage.parallel import Writer
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
 from mrimage.types import Attempt, Entry, Failure, OutputRow, TaskReport
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TaskWriter:
-    """Takes a task's outputs and failures; ``commit`` writes its tables and then its report.
+    """Takes a task's outputs and failures; ``commit`` writes its tables, all at once, and then its report.
 
     Nothing counts before ``commit``: an attempt that ends earlier leaves at most whole outputs under names that
     the next attempt writes again with the same bytes.
@@ -59,14 +60,21 @@ class TaskWriter:
         self._failures.append(failure)
 
     def table(self, name: str, table: pa.Table) -> None:
-        """Write one of the task's own tables."""
-        self.store.write(state.table_path(self.phase, self.task, name), state.encode_arrow(table))
+        """Write one of the task's own tables now, because it has more than memory should hold until the commit."""
+        self.store.write(self._path(name), state.encode_arrow(table))
 
-    def commit(self, images: int, size: int) -> TaskReport:
-        """Write lineage, quarantine and, last, the report: from here on the task is done."""
+    def commit(self, images: int, size: int, tables: Mapping[str, pa.Table]) -> TaskReport:
+        """Write the task's ``tables`` by name, lineage, quarantine and, last, the report: from here on the task is done."""
         self._sink.close()
-        self._rows("outputs", list(self._outputs.values()), OUTPUTS)
-        self._rows("quarantine", self._failures, QUARANTINE)
+        lineage = _table(list(self._outputs.values()), OUTPUTS)
+        failures = _table(self._failures, QUARANTINE)
+        writer = Writer(self.store)
+        for name, table in {**tables, "outputs": lineage, "quarantine": failures}.items():
+            if table.num_rows or name in tables:
+                writer.write(self._path(name), state.encode_arrow(table))
+            elif self.attempt.number > 1:  # this commit must not claim what an attempt that failed had to tell
+                self.store.delete(self._path(name))
+        writer.flush()
         report = TaskReport(
             task=self.task,
             phase=self.phase,
@@ -86,11 +94,8 @@ class TaskWriter:
         state.commit(self.store, report)
         return report
 
-    def _rows(self, name: str, rows: Sequence[OutputRow | Failure], schema: pa.Schema) -> None:
-        if rows:
-            self.table(name, pa.Table.from_pylist([_row(row) for row in rows], schema))
-        elif self.attempt.number > 1:  # this commit must not claim what an attempt that failed had to tell
-            self.store.delete(state.table_path(self.phase, self.task, name))
+    def _path(self, table: str) -> str:
+        return state.table_path(self.phase, self.task, table)
 
 
 def peak_memory() -> int:
@@ -103,5 +108,5 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _row(row: Any) -> dict[str, object]:
-    return {name: getattr(row, name) for name in row.__slots__}
+def _table(rows: Sequence[OutputRow | Failure], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)

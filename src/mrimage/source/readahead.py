@@ -64,29 +64,31 @@ def read_ahead(entries: Iterable[Entry], whole: bool) -> Iterator[tuple[Entry, B
 
 
 class Fetched:
-    """A source of which the first bytes are here already, or the error that reading them ended with."""
+    """A source of which the first bytes are here already, or all (``whole``), or the error that reading them ended
+    with."""
 
-    __slots__ = ("_data", "_error", "_inner", "uri", "was_wanted")
+    __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_wanted")
 
-    def __init__(self, inner: ByteSource, data: bytes, error: Exception | None) -> None:
+    def __init__(self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False) -> None:
         self.uri = inner.uri
         self.was_wanted = False
         self._inner = inner
         self._data = data
         self._error = error
+        self._whole = whole
 
     @property
     def size(self) -> int:
         if self._error:
             raise self._error
-        return self._inner.size
+        return len(self._data) if self._whole else self._inner.size
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         if self._error:
             raise self._error
         if start == 0 and length is None:
             self.was_wanted = True
-        end = self._inner.size if length is None else min(start + length, self._inner.size)
+        end = self.size if length is None else min(start + length, self.size)
         if end <= len(self._data):
             return self._data if (start, end) == (0, len(self._data)) else self._data[start:end]
         if start == 0 and self._data:
@@ -144,6 +146,6 @@ def _fetch(entry: Entry, length: int | None) -> Fetched:
     inner: ByteSource = _Unopened(entry.uri)
     try:
         inner = open_entry(entry)
-        return Fetched(inner, inner.read(0, length), None)
+        return Fetched(inner, inner.read(0, length), None, whole=length is None)
     except (ImageError, StoreError, MemoryError) as error:
         return Fetched(inner, b"", error)

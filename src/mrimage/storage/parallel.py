@@ -72,6 +72,6 @@ class Writer:
         try:
             written.result()
         except BaseException:
-            if self._pool:
-                self._pool.shutdown(wait=False, cancel_futures=True)
+            if self._pool:  # what is under way ends first: it must not write over what the next attempt writes
+                self._pool.shutdown(cancel_futures=True)
             raise
