@@ -2,8 +2,9 @@
 
     python -m benchmarks.remote [COUNT] [ROUNDS]
 
-The S3 server is SeaweedFS on loopback, behind a proxy that makes each request wait 20 ms. Server and proxy share the
-processors with the job. Rounds are interleaved; the ratio is what counts.
+The S3 server is SeaweedFS on loopback, behind a proxy that makes each request wait 20 ms. The job runs from and to it
+twice: with server and proxy on the same two cores as the job, and with the job on one core and them on another, as if
+they were two machines; each beside the local job on as many cores. Rounds are interleaved; the ratio is what counts.
 """
 
 from __future__ import annotations
@@ -50,6 +51,11 @@ class Proxy:
         self._ended = context.Event()
         self._process = context.Process(target=serve_proxy, args=(port, LATENCY, theirs, self._ended))
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid
+        return self._process.pid
+
     def __enter__(self) -> Proxy:
         self._process.start()
         self._before, os.environ["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"], self._answer.recv()
@@ -62,15 +68,26 @@ class Proxy:
         self._process.join()
 
 
-def mrimage(*arguments: str) -> float:
-    """Run the command and answer its seconds."""
+def mrimage(*arguments: str, cores: set[int] | None = None) -> float:
+    """Run the command, on ``cores`` where they are given, and answer its seconds."""
     begun = time.monotonic()
-    subprocess.run([sys.executable, "-m", "mrimage", "run", *arguments, "--workers", "2", "--quiet"], check=True)
+    command = [sys.executable, "-m", "mrimage", "run", *arguments, "--workers", "2", "--quiet"]
+    with subprocess.Popen(command) as process:
+        if cores:
+            pin(process.pid, cores)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     return time.monotonic() - begun
 
 
-def resize(source: str, out: str) -> float:
-    return mrimage(source, out, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg")
+def pin(pid: int, cores: set[int]) -> None:
+    """Keep the process, its threads and what it starts from now on, on ``cores``."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def resize(source: str, out: str, cores: set[int] | None = None) -> float:
+    return mrimage(source, out, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg", cores=cores)
 
 
 def list_many() -> None:
@@ -114,18 +131,27 @@ def main(count: int = 500, rounds: int = 3) -> None:
 
 def measure(server: Seaweed, here: Path, folder: Path, count: int, rounds: int) -> None:
     """Print the figures of the job and of the catalogue."""
-    local, remote = [], []
-    for number in range(rounds):
-        local.append(resize(str(here), str(folder / f"out{number}")))
-        with Proxy(server.port):
-            remote.append(resize("s3://bench/photos", f"s3://bench/out{number}"))
-    ratio = statistics.median(far / near for far, near in zip(remote, local, strict=True))
     print(f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds, {LATENCY * 1000:.0f} ms a request")
-    print(f"local            {statistics.median(local):7.2f} s")
-    print(f"s3 in and out    {statistics.median(remote):7.2f} s   {ratio:5.2f} x local")
+    everything = os.sched_getaffinity(0)
+    for title, ours, theirs in (
+        ("sharing all cores", everything, everything),
+        ("a core each", {min(everything)}, everything - {min(everything)}),
+    ):
+        seconds: dict[str, list[float]] = {"local": [], "s3 to local": [], "s3 to s3": []}
+        for number in range(rounds):
+            out = f"{title}-{number}".replace(" ", "-")
+            seconds["local"].append(resize(str(here), str(folder / f"{out}-here"), ours))
+            with Proxy(server.port) as proxy:
+                for process in [proxy.pid, *(each.pid for each in server.servers)]:
+                    pin(process, theirs)
+                seconds["s3 to local"].append(resize("s3://bench/photos", str(folder / f"{out}-from"), ours))
+                seconds["s3 to s3"].append(resize("s3://bench/photos", f"s3://bench/{out}", ours))
+        for name, taken in seconds.items():
+            ratio = statistics.median(far / near for far, near in zip(taken, seconds["local"], strict=True))
+            print(f"{title}, {name:12} {statistics.median(taken):7.2f} s   {ratio:5.2f} x local", flush=True)
     with Proxy(server.port) as proxy:
-        seconds = mrimage("s3://bench/photos", str(folder / "catalogue"), "--no-thumbnails")
-    print(f"catalogue        {seconds:7.2f} s   {proxy.received / count / 1000:5.1f} KB an image")
+        taken_by = mrimage("s3://bench/photos", str(folder / "catalogue"), "--no-thumbnails")
+    print(f"catalogue        {taken_by:7.2f} s   {proxy.received / count / 1000:5.1f} KB an image")
 
 
 if __name__ == "__main__":
