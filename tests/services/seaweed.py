@@ -110,6 +110,10 @@ class Seaweed:
         """Whether the S3 gateway takes a request."""
         return is_open(self.port)
 
+    def stored(self, volume: int) -> int:
+        """Bytes that one of the volume servers keeps."""
+        return sum(path.stat().st_size for path in (self._folder / f"volume{volume}").glob("*.dat"))
+
     def make_bucket(self, name: str) -> None:
         """Make the bucket ``name``: a folder of the filer."""
         connection = http.client.HTTPConnection("127.0.0.1", self._ports[2], timeout=10)

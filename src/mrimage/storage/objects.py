@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout")
+"""What S3 says with a status that looks final: another writer was at it, or the body came too slowly."""
 _MISSING_CONTAINER = ("NoSuchBucket", "ContainerNotFound")
 _ADVICE = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
@@ -39,6 +41,13 @@ _ADVICE = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_SKIP_SIGNATURE=true)",
 }
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
+# The client counts the time in which a body is sent as time without an answer, and a slow line takes long for a part.
+_SENDING = "300s"
+_LITTLE = 64 << 10
+"""Bytes that even a slow line has sent long before a server that keeps silent is given up."""
+_PARTS = 4
+"""Parts of one object that are sent at once: more would share a slow line and all be late."""
+
 _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=600)}
 
 
@@ -56,7 +65,9 @@ class ObjectStore:
         self._bucket = bucket
         self._prefix = prefix.strip("/")
         self.endpoint = credentials.endpoint(self._kind)
-        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint)
+        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
+        sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING}
+        self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
         self._retry = Retry()
 
     @property
@@ -101,11 +112,19 @@ class ObjectStore:
 
         def fetch() -> bytes:
             try:
-                return bytes(obstore.get(self._store, path, options=options).bytes())
+                found = obstore.get(self._store, path, options=options)
+                data = bytes(found.bytes())
             except exceptions.BaseError as error:
                 if _status(str(error)) == 416:  # the object ends before the range begins
                     return b""
                 raise
+            size = found.meta["size"]
+            if expected and expected.size not in (-1, size) and "if_match" not in options:
+                raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
+            first, last = found.range
+            if len(data) != last - first or (expected and expected.size not in (-1, size)):
+                raise StoreError(f"Cannot read {self.uri(path)}{self._place()}: the answer is short.", transient=True)
+            return data
 
         try:
             return self._try("read", path, fetch)
@@ -117,16 +136,23 @@ class ObjectStore:
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         # A PUT is whole and durable once it is answered; above 5 MB obstore sends parts and completes them at the end.
         require_safe(path)
-        self._try("write", path, lambda: obstore.put(self._store, path, data))
+        client = self._store if len(data) < _LITTLE else self._sender
+        self._try("write", path, lambda: obstore.put(client, path, data, max_concurrency=_PARTS))
 
     def create(self, path: str, data: bytes) -> bool:
         require_safe(path)
+        tries = 0
 
         def put() -> bool:
+            nonlocal tries
+            tries += 1
             try:
                 obstore.put(self._store, path, data, mode="create")
-            except exceptions.AlreadyExistsError:
-                return False
+            except exceptions.AlreadyExistsError as error:
+                if any(code in str(error) for code in _PASSING):
+                    raise
+                # It may be there because an earlier try came through and only its answer was lost.
+                return tries > 1 and self.read(path) == data
             return True
 
         return self._try("write", path, put)
@@ -142,6 +168,8 @@ class ObjectStore:
         def attempt() -> T:
             try:
                 return call()
+            except (StoreError, ImageError):
+                raise
             except Exception as error:  # noqa: BLE001 - obstore's errors share no base with those of its HTTP client
                 raise self._translate(error, action, path) from None
 
@@ -168,10 +196,10 @@ class ObjectStore:
             return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
         if isinstance(error, FileNotFoundError) or status == 404:
             return NotFoundError(f"{what}: there is nothing of this name.")
+        if code in _PASSING:
+            return StoreError(f"{what}: the server answered {status} {code}.", transient=True)
         if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
             return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
-        if code in ("ConditionalRequestConflict", "OperationAborted"):
-            return StoreError(f"{what}: another writer was at it ({code}).", transient=True)
         if "parse path" in text or "parsing Path" in text:
             return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
         if status:
@@ -197,6 +225,7 @@ def _reason(text: str, kind: str) -> str:
         ("imed out", "the server did not answer in time. Check the endpoint and the network"),
         ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
         ("certificate", "the server's certificate is not trusted"),
+        ("body error", "the answer was cut off"),
     ):
         if sign in text:
             return reason + "."
@@ -208,10 +237,11 @@ def _item(meta: ObjectMeta, path: str) -> Item:
     return Item(path, meta["size"], str(version))
 
 
-def _connect(kind: str, bucket: str, prefix: str, endpoint: str | None) -> S3Store | GCSStore | AzureStore:
-    client = _CLIENT.copy()
+def _connect(
+    kind: str, bucket: str, prefix: str, endpoint: str | None, client: ClientConfig
+) -> S3Store | GCSStore | AzureStore:
     if endpoint and endpoint.startswith("http://"):
-        client["allow_http"] = True
+        client = {**client, "allow_http": True}
     below = prefix or None
     try:
         if kind == "s3":
