@@ -32,8 +32,10 @@ T = TypeVar("T")
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
-_PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout")
-"""What S3 says with a status that looks final: another writer was at it, or the body came too slowly."""
+_NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|metadata\.google\.internal")
+"""Where clients ask for the credentials of a machine in a cloud when they have been given none."""
+_PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "InvalidBlockList")
+"""What is said with a status that looks final: another writer was at it, or the body came too slowly."""
 _MISSING_CONTAINER = ("NoSuchBucket", "ContainerNotFound")
 _ADVICE = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
@@ -42,9 +44,11 @@ _ADVICE = {
 }
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
 # The client counts the time in which a body is sent as time without an answer, and a slow line takes long for a part.
-_SENDING = "300s"
+_SENDING = "900s"
 _LITTLE = 64 << 10
 """Bytes that even a slow line has sent long before a server that keeps silent is given up."""
+_AZURE_LIMIT = 5_000 << 20
+"""Longest body that Azure takes at once."""
 _PARTS = 4
 """Parts of one object that are sent at once: more would share a slow line and all be late."""
 
@@ -66,7 +70,7 @@ class ObjectStore:
         self._prefix = prefix.strip("/")
         self.endpoint = credentials.endpoint(self._kind)
         self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
-        sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING}
+        sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
         self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
         self._retry = Retry()
 
@@ -107,7 +111,7 @@ class ObjectStore:
         options: GetOptions = {}
         if start or length is not None:
             options["range"] = (start, start + length) if length is not None else {"offset": start}
-        if expected and expected.version.startswith(('"', "0x")):
+        if expected and expected.version.startswith('"'):
             options["if_match"] = expected.version
 
         def fetch() -> bytes:
@@ -115,7 +119,7 @@ class ObjectStore:
                 found = obstore.get(self._store, path, options=options)
                 data = bytes(found.bytes())
             except exceptions.BaseError as error:
-                if _status(str(error)) == 416:  # the object ends before the range begins
+                if _status(str(error)) == 416 or "Wanted range starting" in str(error):  # behind the object's end
                     return b""
                 raise
             size = found.meta["size"]
@@ -128,16 +132,26 @@ class ObjectStore:
 
         try:
             return self._try("read", path, fetch)
-        except NotFoundError as error:
-            if expected:
+        except (NotFoundError, ImageError) as error:
+            # Azure calls what is gone changed, when it is asked for the listed version.
+            if expected and (isinstance(error, NotFoundError) or not self._is_there(path)):
                 raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
             raise
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self.stat(path)
+        except NotFoundError:
+            return False
+        return True
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         # A PUT is whole and durable once it is answered; above 5 MB obstore sends parts and completes them at the end.
         require_safe(path)
         client = self._store if len(data) < _LITTLE else self._sender
-        self._try("write", path, lambda: obstore.put(client, path, data, max_concurrency=_PARTS))
+        # On Azure two uploads in parts of one name mix their parts; it takes all of it at once.
+        parts = False if self._kind == "az" and len(data) < _AZURE_LIMIT else None
+        self._try("write", path, lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS))
 
     def create(self, path: str, data: bytes) -> bool:
         require_safe(path)
@@ -185,9 +199,13 @@ class ObjectStore:
         if isinstance(error, exceptions.PreconditionError) or status == 412:
             return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
         if code in _MISSING_CONTAINER:
-            return StoreError(
-                f"{what}: there is no bucket {self._bucket}. Check its name, the endpoint and the region."
+            where = (
+                "container {}. Check its name and the account" if self._kind == "az" else "bucket {}. Check its name"
             )
+            region = ", the endpoint and the region" if self._kind == "s3" else " and the endpoint"
+            return StoreError(f"{what}: there is no {where.format(self._bucket)}{region}.")
+        if _NO_CREDENTIALS.search(text):
+            return StoreError(f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True)
         if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)) or status in (
             401,
             403,
@@ -205,7 +223,7 @@ class ObjectStore:
         if status:
             transient = status >= 500 or status in (408, 429)
             return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)
-        return StoreError(f"{what}: {_reason(text, self._kind)}", transient=True)
+        return StoreError(f"{what}: {_reason(text)}", transient=True)
 
     def _place(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
@@ -215,10 +233,8 @@ def _status(text: str) -> int:
     return int(match[1]) if (match := _STATUS.search(text)) else 0
 
 
-def _reason(text: str, kind: str) -> str:
+def _reason(text: str) -> str:
     """A line for a failure without an answer."""
-    if "169.254.169.254" in text or "metadata" in text.lower():
-        return f"there are no credentials. Set {_ADVICE[kind]}."
     for sign, reason in (
         ("dns error", "the host's name cannot be resolved. Check the endpoint"),
         ("Connection refused", "the connection was refused. Check that the server runs, and the endpoint"),
@@ -233,8 +249,10 @@ def _reason(text: str, kind: str) -> str:
 
 
 def _item(meta: ObjectMeta, path: str) -> Item:
-    version = meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or ""
-    return Item(path, meta["size"], str(version))
+    version = str(meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or "")
+    if version.startswith("0x"):  # Azure quotes the tag of one object, and not those of a listing
+        version = f'"{version}"'
+    return Item(path, meta["size"], version)
 
 
 def _connect(
@@ -245,7 +263,7 @@ def _connect(
     below = prefix or None
     try:
         if kind == "s3":
-            config = credentials.s3_config()
+            config = credentials.s3_config(bucket)
             return S3Store(bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY)
         if kind == "gs":
             google = credentials.gcs_config()
@@ -253,5 +271,5 @@ def _connect(
         azure = credentials.azure_config()
         return AzureStore(bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY)
     except exceptions.BaseError as error:
-        first = redact(str(error).splitlines()[0])
+        first = redact(str(error).splitlines()[0]).rstrip(".")
         raise StoreError(f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}.") from None
