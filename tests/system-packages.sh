@@ -10,6 +10,7 @@ need exiftool libimage-exiftool-perl
 need java default-jre-headless
 need mvn maven
 need npm npm
+need openssl openssl
 need vipsthumbnail libvips-tools
 ldconfig -p 2>/dev/null | grep -q libpangoft2 || missing="$missing libpangoft2-1.0-0"
 

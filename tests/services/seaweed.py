@@ -16,6 +16,9 @@ SECRET_KEY = "mrimage-test-secret-0123456789"
 READER_KEY = "mrimage-test-reader"
 READER_SECRET = "mrimage-reader-secret-0123456789"
 
+DOMAIN = "s3.test"
+"""The server takes ``photos.s3.test`` for the bucket ``photos``; no resolver knows the name."""
+
 _IDENTITIES = {
     "identities": [
         {
@@ -81,6 +84,7 @@ class Seaweed:
             [
                 program, "-logtostderr", "s3", f"-filer=127.0.0.1:{filer}.{filer_grpc}", f"-port={s3}",
                 f"-port.grpc={s3_grpc}", f"-config={config}", "-ip.bind=127.0.0.1", "-port.iceberg=0", "-port.lance=0",
+                f"-domainName={DOMAIN}",
             ],
             folder,
             {"HOME": os.fspath(folder)},
@@ -109,6 +113,10 @@ class Seaweed:
     def answers(self) -> bool:
         """Whether the S3 gateway takes a request."""
         return is_open(self.port)
+
+    def stored(self, volume: int) -> int:
+        """Bytes that one of the volume servers keeps."""
+        return sum(path.stat().st_size for path in (self._folder / f"volume{volume}").glob("*.dat"))
 
     def make_bucket(self, name: str) -> None:
         """Make the bucket ``name``: a folder of the filer."""

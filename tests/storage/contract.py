@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import ClassVar
 
 import pytest
 
-from mrimage.errors import ImageError, NotFoundError, StoreError
+from mrimage.errors import ImageError, NotFoundError, SinkError, StoreError
+from mrimage.sink.lock import locked
 from mrimage.storage import Item, Store, open_uri
 
 ODD = ("a b.jpg", "ü/é 日本.jpg", "a%2Fb.jpg", "q?x=1&y.jpg", "h#x.jpg", "plus+x.jpg", "-dash.jpg", "quote'\".jpg",
@@ -62,10 +64,13 @@ class StoreContract:
 
     def test_only_one_of_many_creates(self, store: Store) -> None:
         made: list[int] = []
+        seen: set[bytes] = set()
 
         def create(number: int) -> None:
             if store.create("lock", f"{number}".encode()):
                 made.append(number)
+            else:
+                seen.add(store.read("lock"))
 
         threads = [threading.Thread(target=create, args=(number,)) for number in range(6)]
         for thread in threads:
@@ -73,8 +78,15 @@ class StoreContract:
         for thread in threads:
             thread.join()
         assert len(made) == 1
-        assert store.read("lock") == f"{made[0]}".encode()
+        assert seen == {store.read("lock")} == {f"{made[0]}".encode()}, "whoever is too late sees all of it"
         assert not store.create("lock", b"later")
+
+    def test_of_two_runs_at_once_one_is_refused_and_told_by_whom(self, store: Store) -> None:
+        with locked(store), pytest.raises(SinkError, match=f"process {os.getpid()} on "), locked(store):
+            pass
+        with locked(store):
+            pass
+        assert list(store.list()) == []
 
     def test_racing_writers_leave_one_whole_file(self, store: Store) -> None:
         contents = [bytes([number]) * 6_000_000 for number in (1, 2, 3)]  # above a part of a multi-part upload

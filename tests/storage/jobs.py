@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -22,6 +25,12 @@ JOB = mr.Job(
     group=("contact-sheet", "mean"),
 )
 HOW = How(workers=1, thumbnails=False)
+
+
+def mrimage(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The command, in a process of its own."""
+    command = [sys.executable, "-m", "mrimage", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})})
 
 
 def make_photos(folder: Path, count: int = 12) -> Path:

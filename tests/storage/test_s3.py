@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
@@ -21,7 +19,7 @@ from tests.services.listing import Listing
 from tests.services.meter import Meter
 from tests.services.seaweed import ACCESS_KEY, READER_KEY, READER_SECRET, SECRET_KEY, Seaweed
 from tests.storage.contract import StoreContract
-from tests.storage.jobs import HOW, JOB, local_result, made, make_photos, pack
+from tests.storage.jobs import HOW, JOB, local_result, made, make_photos, mrimage, pack
 
 import mrimage as mr
 from mrimage.cli import main
@@ -32,12 +30,6 @@ from mrimage.source import Selection, list_entries
 from mrimage.storage import Store, open_store, retry_count
 
 Upload = Callable[[Path, str], None]
-
-
-def mrimage(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """The command, in a process of its own."""
-    command = [sys.executable, "-m", "mrimage", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})})
 
 
 class TestS3(StoreContract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -31,6 +32,10 @@ SETTLE = 2.0
 """Seconds after which a run that took a stale lock over looks whether another one did so too."""
 
 
+_tokens: set[str] = set()
+"""The runs of this process that hold such a lock."""
+
+
 @contextmanager
 def locked(store: Store) -> Iterator[None]:
     """Hold OUT for the block. What an earlier run left there because it was killed goes first.
@@ -47,6 +52,7 @@ def locked(store: Store) -> Iterator[None]:
             yield
         return
     mine = _me()
+    _tokens.add(str(mine["token"]))
     abandoned = _acquire(store, mine)
     ended = threading.Event()
     heart = threading.Thread(target=_keep_renewing, args=(store, mine, ended), daemon=True)
@@ -58,8 +64,10 @@ def locked(store: Store) -> Iterator[None]:
     finally:
         ended.set()
         heart.join()
-        if _is_mine(_holder(store), mine):
-            store.delete(NAME)
+        _tokens.discard(str(mine["token"]))
+        with suppress(StoreError):  # of a store that is away the run's own error tells; the lock will be taken over
+            if _is_mine(_holder(store), mine):
+                store.delete(NAME)
 
 
 @contextmanager
@@ -129,6 +137,8 @@ def _holder(store: Store) -> dict[str, object] | None:
 def _is_alive(holder: dict[str, object]) -> bool:
     if holder["host"] != socket.gethostname():
         return time.time() - float(str(holder["renewed"])) < STALE
+    if holder["pid"] == os.getpid():  # a run of this process, which may have ended while the store was away
+        return holder.get("token") in _tokens
     import psutil
 
     try:  # the start tells the process from a later one of the same number, as in a container that came up again
@@ -140,7 +150,12 @@ def _is_alive(holder: dict[str, object]) -> bool:
 def _me() -> dict[str, object]:
     import psutil
 
-    return {"pid": os.getpid(), "host": socket.gethostname(), "started": psutil.Process().create_time()}
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "started": psutil.Process().create_time(),
+        "token": secrets.token_hex(8),  # tells two runs of one process apart
+    }
 
 
 def _encode(mine: dict[str, object]) -> bytes:

@@ -29,7 +29,7 @@ def endpoint(kind: str) -> str | None:
     return _profile().get("endpoint_url") if kind == "s3" else None
 
 
-def s3_config() -> S3Config:
+def s3_config(bucket: str) -> S3Config:
     """Settings of S3 beyond what obstore takes from the environment."""
     config: S3Config = {}
     if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
@@ -42,13 +42,29 @@ def s3_config() -> S3Config:
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _profile().get("region")
     if region:
         config["region"] = region
+    virtual = _is_virtual()
+    config["virtual_hosted_style_request"] = virtual
     address = endpoint("s3")
     if address:
-        config["endpoint"] = address
+        config["endpoint"] = _of_bucket(address, bucket) if virtual else address
+    return config
+
+
+def _is_virtual() -> bool:
     addressing = os.environ.get("MRIMAGE_S3_ADDRESSING")
     if addressing:
-        config["virtual_hosted_style_request"] = addressing == "virtual"
-    return config
+        return addressing == "virtual"
+    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+def _of_bucket(address: str, bucket: str) -> str:
+    """The address at which a server answers for one bucket; obstore does not put the name in by itself.
+
+    >>> _of_bucket("https://s3.example.org:9000", "photos"), _of_bucket("https://photos.s3.example.org", "photos")
+    ('https://photos.s3.example.org:9000', 'https://photos.s3.example.org')
+    """
+    start, separator, host = address.rpartition("://")
+    return address if host.startswith(f"{bucket}.") else f"{start}{separator}{bucket}.{host}"
 
 
 def gcs_config() -> GCSConfig:

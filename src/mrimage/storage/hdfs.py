@@ -119,37 +119,38 @@ class HdfsStore:
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         place = self._place(path)
-        folder = place.rpartition("/")[0]
-        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
-
-        def put() -> None:
-            temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
-            try:
-                with self._client.create(temporary, options) as writer:
-                    writer.write(data)
-                    if durable and data:
-                        writer.hsync()
-                self._client.rename(temporary, place, True)
-            except BaseException:
-                with suppress(OSError, RuntimeError):
-                    self._client.delete(temporary)
-                raise
-
-        self._try("write", path, put)
+        self._try("write", path, lambda: self._put(place, data, durable, replace=True))
 
     def create(self, path: str, data: bytes) -> bool:
         place = self._place(path)
-        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=False, create_parent=True)
+        tries = 0
 
         def put() -> bool:
+            nonlocal tries
+            tries += 1
             try:
-                with self._client.create(place, options) as writer:
-                    writer.write(data)
+                self._put(place, data, durable=False, replace=False)
             except FileExistsError:
-                return False
+                # It may be there because an earlier try came through and only its answer was lost.
+                return tries > 1 and self.read(path) == data
             return True
 
         return self._try("write", path, put)
+
+    def _put(self, place: str, data: bytes, durable: bool, replace: bool) -> None:
+        """Write a file beside ``place`` and rename it: whoever sees a name sees all of its bytes."""
+        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
+        temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
+        try:
+            with self._client.create(temporary, options) as writer:
+                writer.write(data)
+                if durable and data:
+                    writer.hsync()
+            self._client.rename(temporary, place, replace)
+        except BaseException:
+            with suppress(OSError, RuntimeError):
+                self._client.delete(temporary)
+            raise
 
     def delete(self, path: str) -> None:
         place = self._place(path)
@@ -173,7 +174,7 @@ class HdfsStore:
         def attempt() -> T:
             try:
                 return call()
-            except ImageError:
+            except (StoreError, ImageError):
                 raise
             except Exception as error:  # noqa: BLE001 - the client's errors share no base
                 raise self._translate(error, action, path) from None

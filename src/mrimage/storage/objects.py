@@ -32,6 +32,10 @@ T = TypeVar("T")
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|metadata\.google\.internal")
+"""Where clients ask for the credentials of a machine in a cloud when they have been given none."""
+_PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "InvalidBlockList")
+"""What is said with a status that looks final: another writer was at it, or the body came too slowly."""
 _MISSING_CONTAINER = ("NoSuchBucket", "ContainerNotFound")
 _ADVICE = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
@@ -39,6 +43,15 @@ _ADVICE = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_SKIP_SIGNATURE=true)",
 }
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
+# The client counts the time in which a body is sent as time without an answer, and a slow line takes long for a part.
+_SENDING = "900s"
+_LITTLE = 64 << 10
+"""Bytes that even a slow line has sent long before a server that keeps silent is given up."""
+_AZURE_LIMIT = 5_000 << 20
+"""Longest body that Azure takes at once."""
+_PARTS = 4
+"""Parts of one object that are sent at once: more would share a slow line and all be late."""
+
 _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=600)}
 
 
@@ -56,7 +69,9 @@ class ObjectStore:
         self._bucket = bucket
         self._prefix = prefix.strip("/")
         self.endpoint = credentials.endpoint(self._kind)
-        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint)
+        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
+        sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
+        self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
         self._retry = Retry()
 
     @property
@@ -96,37 +111,62 @@ class ObjectStore:
         options: GetOptions = {}
         if start or length is not None:
             options["range"] = (start, start + length) if length is not None else {"offset": start}
-        if expected and expected.version.startswith(('"', "0x")):
+        if expected and expected.version.startswith('"'):
             options["if_match"] = expected.version
 
         def fetch() -> bytes:
             try:
-                return bytes(obstore.get(self._store, path, options=options).bytes())
+                found = obstore.get(self._store, path, options=options)
+                data = bytes(found.bytes())
             except exceptions.BaseError as error:
-                if _status(str(error)) == 416:  # the object ends before the range begins
+                if _status(str(error)) == 416 or "Wanted range starting" in str(error):  # behind the object's end
                     return b""
                 raise
+            size = found.meta["size"]
+            if expected and expected.size not in (-1, size) and "if_match" not in options:
+                raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
+            first, last = found.range
+            if len(data) != last - first or (expected and expected.size not in (-1, size)):
+                raise StoreError(f"Cannot read {self.uri(path)}{self._place()}: the answer is short.", transient=True)
+            return data
 
         try:
             return self._try("read", path, fetch)
-        except NotFoundError as error:
-            if expected:
+        except (NotFoundError, ImageError) as error:
+            # Azure calls what is gone changed, when it is asked for the listed version.
+            if expected and (isinstance(error, NotFoundError) or not self._is_there(path)):
                 raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
             raise
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self.stat(path)
+        except NotFoundError:
+            return False
+        return True
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         # A PUT is whole and durable once it is answered; above 5 MB obstore sends parts and completes them at the end.
         require_safe(path)
-        self._try("write", path, lambda: obstore.put(self._store, path, data))
+        client = self._store if len(data) < _LITTLE else self._sender
+        # On Azure two uploads in parts of one name mix their parts; it takes all of it at once.
+        parts = False if self._kind == "az" and len(data) < _AZURE_LIMIT else None
+        self._try("write", path, lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS))
 
     def create(self, path: str, data: bytes) -> bool:
         require_safe(path)
+        tries = 0
 
         def put() -> bool:
+            nonlocal tries
+            tries += 1
             try:
                 obstore.put(self._store, path, data, mode="create")
-            except exceptions.AlreadyExistsError:
-                return False
+            except exceptions.AlreadyExistsError as error:
+                if any(code in str(error) for code in _PASSING):
+                    raise
+                # It may be there because an earlier try came through and only its answer was lost.
+                return tries > 1 and self.read(path) == data
             return True
 
         return self._try("write", path, put)
@@ -142,6 +182,8 @@ class ObjectStore:
         def attempt() -> T:
             try:
                 return call()
+            except (StoreError, ImageError):
+                raise
             except Exception as error:  # noqa: BLE001 - obstore's errors share no base with those of its HTTP client
                 raise self._translate(error, action, path) from None
 
@@ -157,9 +199,13 @@ class ObjectStore:
         if isinstance(error, exceptions.PreconditionError) or status == 412:
             return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
         if code in _MISSING_CONTAINER:
-            return StoreError(
-                f"{what}: there is no bucket {self._bucket}. Check its name, the endpoint and the region."
+            where = (
+                "container {}. Check its name and the account" if self._kind == "az" else "bucket {}. Check its name"
             )
+            region = ", the endpoint and the region" if self._kind == "s3" else " and the endpoint"
+            return StoreError(f"{what}: there is no {where.format(self._bucket)}{region}.")
+        if _NO_CREDENTIALS.search(text):
+            return StoreError(f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True)
         if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)) or status in (
             401,
             403,
@@ -168,16 +214,16 @@ class ObjectStore:
             return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
         if isinstance(error, FileNotFoundError) or status == 404:
             return NotFoundError(f"{what}: there is nothing of this name.")
+        if code in _PASSING:
+            return StoreError(f"{what}: the server answered {status} {code}.", transient=True)
         if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
             return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
-        if code in ("ConditionalRequestConflict", "OperationAborted"):
-            return StoreError(f"{what}: another writer was at it ({code}).", transient=True)
         if "parse path" in text or "parsing Path" in text:
             return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
         if status:
             transient = status >= 500 or status in (408, 429)
             return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)
-        return StoreError(f"{what}: {_reason(text, self._kind)}", transient=True)
+        return StoreError(f"{what}: {_reason(text)}", transient=True)
 
     def _place(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
@@ -187,16 +233,15 @@ def _status(text: str) -> int:
     return int(match[1]) if (match := _STATUS.search(text)) else 0
 
 
-def _reason(text: str, kind: str) -> str:
+def _reason(text: str) -> str:
     """A line for a failure without an answer."""
-    if "169.254.169.254" in text or "metadata" in text.lower():
-        return f"there are no credentials. Set {_ADVICE[kind]}."
     for sign, reason in (
         ("dns error", "the host's name cannot be resolved. Check the endpoint"),
         ("Connection refused", "the connection was refused. Check that the server runs, and the endpoint"),
         ("imed out", "the server did not answer in time. Check the endpoint and the network"),
         ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
         ("certificate", "the server's certificate is not trusted"),
+        ("body error", "the answer was cut off"),
     ):
         if sign in text:
             return reason + "."
@@ -204,18 +249,21 @@ def _reason(text: str, kind: str) -> str:
 
 
 def _item(meta: ObjectMeta, path: str) -> Item:
-    version = meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or ""
-    return Item(path, meta["size"], str(version))
+    version = str(meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or "")
+    if version.startswith("0x"):  # Azure quotes the tag of one object, and not those of a listing
+        version = f'"{version}"'
+    return Item(path, meta["size"], version)
 
 
-def _connect(kind: str, bucket: str, prefix: str, endpoint: str | None) -> S3Store | GCSStore | AzureStore:
-    client = _CLIENT.copy()
+def _connect(
+    kind: str, bucket: str, prefix: str, endpoint: str | None, client: ClientConfig
+) -> S3Store | GCSStore | AzureStore:
     if endpoint and endpoint.startswith("http://"):
-        client["allow_http"] = True
+        client = {**client, "allow_http": True}
     below = prefix or None
     try:
         if kind == "s3":
-            config = credentials.s3_config()
+            config = credentials.s3_config(bucket)
             return S3Store(bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY)
         if kind == "gs":
             google = credentials.gcs_config()
@@ -223,5 +271,5 @@ def _connect(kind: str, bucket: str, prefix: str, endpoint: str | None) -> S3Sto
         azure = credentials.azure_config()
         return AzureStore(bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY)
     except exceptions.BaseError as error:
-        first = redact(str(error).splitlines()[0])
+        first = redact(str(error).splitlines()[0]).rstrip(".")
         raise StoreError(f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}.") from None
