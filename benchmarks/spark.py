@@ -80,7 +80,7 @@ def plain_script(photos: str = "", out: str = "") -> None:
 
     def resize(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            for path, data in zip(batch["path"], batch["content"], strict=True):
+            for path, data in zip(batch["path"], batch["content"], strict=True) if photos else ():
                 with Image.open(io.BytesIO(data)) as image:
                     small = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
                 small.save(Path(out, Path(path).name), quality=85)
@@ -88,7 +88,7 @@ def plain_script(photos: str = "", out: str = "") -> None:
 
     session = SparkSession.builder.master("local[2]").config("spark.driver.memory", "2g").getOrCreate()
     images = session.read.format("binaryFile").load(photos) if photos else session.range(0, 2, 1, 2)
-    images.mapInPandas(resize if photos else iter, "images long").agg({"images": "sum"}).collect()
+    images.mapInPandas(resize, "images long").agg({"images": "sum"}).collect()
     session.stop()
 
 
