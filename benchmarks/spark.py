@@ -2,15 +2,15 @@
 
     python -m benchmarks.spark [COUNT] [ROUNDS] [ENTRIES]
 
-COUNT photographs; every contender has two processes. Start-up is told apart: the driver's JVM, the executors and
-their Python, until the first task begins. Then what a hot key costs, and the memory of a driver that lists, plans,
-shuffles and reduces ENTRIES images.
+COUNT photographs; every contender has two processes. A contender's seconds are those of its whole command. What Spark
+takes to start is measured apart, by an application on the same master that runs two empty tasks in Python workers, and
+is subtracted: the rest is work. Then what a hot key costs, and the memory of a driver that lists, plans, shuffles and
+reduces ENTRIES images.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import statistics
 import subprocess
@@ -27,7 +27,11 @@ from benchmarks.corpus import photographs
 
 SIDE = 256
 EDITS = ("--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg")
-CLUSTER = {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_SUBMIT_ARGS": "--conf spark.executor.memory=512m pyspark-shell"}
+CLUSTER = {
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "PYSPARK_PYTHON": sys.executable,
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.executor.memory=512m pyspark-shell",
+}
 
 
 def count_images(key: str, values: Iterator[Any]) -> Iterator[mr.Output]:
@@ -35,33 +39,39 @@ def count_images(key: str, values: Iterator[Any]) -> Iterator[mr.Output]:
     yield mr.Output("count.json", {"images": sum(1 for _ in values)})
 
 
+NAME = "benchmarks.spark"
 COUNTING = mr.Job(reduce=count_images)
 
 
 def mrimage_job(photos: Path, out: Path, *how: str) -> float:
-    """Seconds of the run's phases, less those in which map waited for a worker's first task."""
-    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(out / "run"), "--no-thumbnails", "--quiet"]
-    done = subprocess.run([*command, *how], stderr=subprocess.PIPE, text=True, env=os.environ | CLUSTER, check=False)
+    """Seconds of a whole ``mrimage run`` into OUT/run."""
+    command = ["mrimage", "run", str(photos), str(out / "run"), "--no-thumbnails", "--quiet"]
+    return seconds_of(*command, *EDITS, *how)
+
+
+def seconds_of(module: str, *arguments: str) -> float:
+    """Seconds of ``python -m module``, from its start to its end."""
+    begun = time.monotonic()
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | CLUSTER, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    facts = json.loads((out / "run/_run/facts.json").read_text())
-    listing, *others = (phase["seconds"] for phase in facts["phases"])
-    waiting = min(task["started"] for task in facts["tasks"]) - facts["started"] - listing
-    return float(listing + sum(others) - max(0.0, waiting))
+    return time.monotonic() - begun
 
 
-def plain_pyspark(photos: Path, out: Path) -> float:
-    """binaryFile, mapInPandas and Pillow: what a first script on Spark does. It keeps no catalogue and no lineage."""
-    command = [sys.executable, "-m", "benchmarks.spark", "--plain", str(photos), str(out)]
-    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return float(done.stdout.split()[-1])
+def start_script(master: str) -> None:
+    """What Spark takes to start and stop with mrimage's settings, and to give two empty tasks a Python worker each."""
+    from mrimage.engine import Options
+    from mrimage.engine.spark.session import open_session
+
+    session = open_session(master, Options(workers=2))
+    session.context.parallelize(range(2), 2).mapPartitions(list).collect()
+    session.close()
 
 
-def plain_script(photos: str, out: str) -> None:
-    """The script; prints the seconds of its job."""
+def plain_script(photos: str = "", out: str = "") -> None:
+    """binaryFile, mapInPandas and Pillow: what a first script on Spark does. It keeps no catalogue and no lineage.
+    Without photographs, two empty tasks."""
     import io
 
     import pandas as pd
@@ -70,23 +80,23 @@ def plain_script(photos: str, out: str) -> None:
 
     def resize(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            for path, data in zip(batch["path"], batch["content"], strict=True):
+            for path, data in zip(batch["path"], batch["content"], strict=True) if photos else ():
                 with Image.open(io.BytesIO(data)) as image:
                     small = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
                 small.save(Path(out, Path(path).name), quality=85)
             yield pd.DataFrame({"images": [len(batch)]})
 
     session = SparkSession.builder.master("local[2]").config("spark.driver.memory", "2g").getOrCreate()
-    begun = time.monotonic()
-    session.read.format("binaryFile").load(photos).mapInPandas(resize, "images long").agg({"images": "sum"}).collect()
-    print(time.monotonic() - begun)
+    images = session.read.format("binaryFile").load(photos) if photos else session.range(0, 2, 1, 2)
+    images.mapInPandas(resize, "images long").agg({"images": "sum"}).collect()
+    session.stop()
 
 
 def driver_memory(source: Path, out: Path, master: str) -> tuple[float, float, float]:
     """Seconds, and MiB at the peak of the driver's Python and of its JVM, of a run that counts ``source`` by key."""
     import psutil
 
-    command = [sys.executable, "-m", "mrimage", "run", str(source), str(out), "--job", "benchmarks.spark:COUNTING"]
+    command = [sys.executable, "-m", "mrimage", "run", str(source), str(out), "--job", f"{NAME}:COUNTING"]
     begun = time.monotonic()
     driver = subprocess.Popen(
         [*command, "--engine", master, "--no-thumbnails", "--quiet"],
@@ -159,43 +169,67 @@ def standalone(folder: Path) -> Iterator[str]:
 
 
 def measure_engines(photos: Path, rounds: int, master: str) -> None:
-    """Print each contender's median seconds, its median ratio to the embedded engine of the same round, the images
-    that one core does in an hour, and the seconds that its command took besides."""
-    contenders: dict[str, Callable[[Path, Path], float]] = {
-        "embedded": lambda photos, out: mrimage_job(photos, out, *EDITS, "--workers", "2"),
-        "local[2]": lambda photos, out: mrimage_job(photos, out, *EDITS, "--engine", "local[2]"),
-        "cluster": lambda photos, out: mrimage_job(photos, out, *EDITS, "--engine", master, "--workers", "2"),
-        "plain PySpark": plain_pyspark,
-    }
-    work: dict[str, list[float]] = {name: [] for name in contenders}
-    besides: dict[str, list[float]] = {name: [] for name in contenders}
-    made: dict[str, str] = {}
+    """Print each contender's median seconds of work and of Spark's start, the median ratio of its work to the embedded
+    engine's of the same round, and the images that one core does in an hour."""
+    times = Times(photos)
     for _ in range(rounds):
-        for name, contender in contenders.items():
-            with tempfile.TemporaryDirectory(prefix="mrimage-bench-") as out:
-                begun = time.monotonic()
-                work[name].append(contender(photos, Path(out)))
-                besides[name].append(time.monotonic() - begun - work[name][-1])
-                if name != "plain PySpark":
-                    made[name] = fingerprint(Path(out, "run"))
-    for name, taken in work.items():
-        ratio = statistics.median(mine / floor for mine, floor in zip(taken, work["embedded"], strict=True))
-        seconds, start = statistics.median(taken), statistics.median(besides[name])
+        times.measure("embedded")
+        times.measure("local[2]", "local[2]")
+        times.measure("cluster", master)
+        times.measure_plain()
+    for name, taken in times.work.items():
+        ratio = statistics.median(mine / floor for mine, floor in zip(taken, times.work["embedded"], strict=True))
+        seconds, start = statistics.median(taken), statistics.median(times.starts[name])
         hourly = round(sum(1 for _ in photos.iterdir()) * 3600 / seconds / 2, -3)
         print(f"{name:<14} {seconds:7.1f} s {ratio:6.2f} x embedded {hourly:9,.0f} images a core-hour", end="")
-        print(f"   start-up {start:5.1f} s")
-    print(f"the same bytes from every engine: {'yes' if len(set(made.values())) == 1 else f'NO: {made}'}", flush=True)
+        print(f"   and {start:4.1f} s in which Spark starts")
+    same = "yes" if len(set(times.made.values())) == 1 else f"NO: {times.made}"
+    print(f"the same bytes from every engine: {same}", flush=True)
+
+
+class Times:
+    """Seconds of work of each contender, a round each; of Spark's start before it; and what it made."""
+
+    def __init__(self, photos: Path) -> None:
+        self._photos = photos
+        self.work: dict[str, list[float]] = {}
+        self.starts: dict[str, list[float]] = {}
+        self.made: dict[str, str] = {}
+
+    def measure(self, name: str, master: str | None = None) -> None:
+        """A run of mrimage with two processes, on ``master`` if there is one."""
+
+        def job(out: Path) -> float:
+            seconds = mrimage_job(self._photos, out, *(("--engine", master) if master else ()), "--workers", "2")
+            self.made[name] = fingerprint(out / "run")
+            return seconds
+
+        self._add(name, job, seconds_of(NAME, "--start", master) if master else 0.0)
+
+    def measure_plain(self) -> None:
+        """The plain script, which starts Spark with Spark's own settings."""
+        job = lambda out: seconds_of(NAME, "--plain", str(self._photos), str(out))  # noqa: E731
+        self._add("plain PySpark", job, seconds_of(NAME, "--plain"))
+
+    def _add(self, name: str, job: Callable[[Path], float], start: float) -> None:
+        with tempfile.TemporaryDirectory(prefix="mrimage-bench-", dir=self._photos.parent) as out:
+            seconds = job(Path(out))
+        self.starts.setdefault(name, []).append(start)
+        self.work.setdefault(name, []).append(seconds - start)
 
 
 def measure_skew(photos: Path, rounds: int, master: str, scratch: Path) -> None:
-    """Print what 99 % of the images under one key cost, beside a hundred even keys."""
-    how = (*EDITS, "--key", "folder", "--engine", master, "--workers", "2")
+    """Print what 99 % of the images under one key cost, beside a hundred even keys; Spark's start is left out."""
+    how = ("--key", "folder", "--engine", master, "--workers", "2")
     corpora = [keyed(photos, scratch / name, hot) for name, hot in (("even", 0.0), ("hot", 0.99))]
     ratios = []
     for number in range(rounds):
-        even, hot = (mrimage_job(corpus, scratch / f"{corpus.name}-{number}", *how) for corpus in corpora)
-        ratios.append(hot / even)
-        print(f"even keys {even:.1f} s, 99 % under one key {hot:.1f} s", flush=True)
+        start = seconds_of(NAME, "--start", master)
+        work = {}
+        for corpus in corpora[:: -1 if number % 2 else 1]:  # who goes second finds a warmer machine
+            work[corpus.name] = mrimage_job(corpus, scratch / f"{corpus.name}-{number}", *how) - start
+        ratios.append(work["hot"] / work["even"])
+        print(f"even keys {work['even']:.1f} s, 99 % under one key {work['hot']:.1f} s", flush=True)
     print(f"a hot key costs {statistics.median(ratios):.2f} x even keys", flush=True)
 
 
@@ -219,5 +253,7 @@ def main(count: int = 2000, rounds: int = 1, entries: int = 1_000_000) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--plain"]:
         plain_script(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--start"]:
+        start_script(*sys.argv[2:])
     else:
         main(*map(int, sys.argv[1:]))

@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -37,32 +38,35 @@ class Cluster:
         self.url = f"spark://127.0.0.1:{self.port}"
         (core,) = (home / "jars").glob("spark-core_*.jar")
         scala = core.name.split("_")[1].split("-")[0]  # Spark's own scripts find it; we start the classes
-        environment = {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": "127.0.0.1"}
-
-        def java(role: str, *arguments: str) -> list[str]:
-            start = f"org.apache.spark.deploy.{role.lower()}.{role}"
-            return ["java", "-Xmx256m", "-cp", f"{home}/jars/*", start, *arguments]
-
-        master = java("Master", "--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(interface))
-        self.master = Server("master", master, folder, environment)
-        size = ("--cores", "2", "--memory", "1g", "--webui-port", "0")
-        self.workers = [
-            Server(
-                f"worker-{host}",
-                java("Worker", "--host", host, *size, "--work-dir", str(folder / host), self.url),
-                folder,
-                environment | {"SPARK_LOCAL_IP": host},
-            )
-            for host in WORKER_HOSTS
-        ]
+        self._folder, self._jars = folder, f"{home}/jars/*"
+        own = {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": "127.0.0.1"}
+        self.environment = os.environ | own
+        master = ("--host", "127.0.0.1", "--port", str(self.port), "--webui-port", str(interface))
+        self.master = Server("master", self._java("Master", *master), folder, self.environment)
+        self.workers = [self.worker(host) for host in WORKER_HOSTS]
         self._state = f"http://127.0.0.1:{interface}/json/"
+
+    def worker(self, host: str, environment: Mapping[str, str] = MappingProxyType({})) -> Server:
+        """A worker, not started yet; its tasks get ``environment`` too."""
+        size = ("--cores", "2", "--memory", "1g", "--webui-port", "0")
+        command = self._java("Worker", "--host", host, *size, "--work-dir", str(self._folder / host), self.url)
+        own = {"SPARK_LOCAL_IP": host, **environment}
+        return Server(f"worker-{host}", command, self._folder, self.environment | own)
+
+    def _java(self, role: str, *arguments: str) -> list[str]:
+        start = f"org.apache.spark.deploy.{role.lower()}.{role}"
+        return ["java", "-Xmx256m", "-cp", self._jars, start, *arguments]
 
     def start(self) -> None:
         self.master.start()
         self.master.wait_until(lambda: is_open(self.port))
         for worker in self.workers:
             worker.start()
-        self.master.wait_until(lambda: len(self.alive()) == len(self.workers))
+        self.wait_for(len(self.workers))
+
+    def wait_for(self, count: int) -> None:
+        """Return once ``count`` workers are up."""
+        self.master.wait_until(lambda: len(self.alive()) == count)
 
     def alive(self) -> list[dict[str, Any]]:
         """The workers that the master knows to be up; none while it is starting."""
@@ -73,7 +77,7 @@ class Cluster:
     def replace(self, worker: Server) -> None:
         """Start ``worker`` again after it was killed, and wait until both are up."""
         worker.start()
-        worker.wait_until(lambda: len(self.alive()) == len(self.workers))
+        self.wait_for(len(self.workers))
 
     def stop(self) -> None:
         for server in (*self.workers, self.master):

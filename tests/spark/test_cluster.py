@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.spark.conftest import Cluster
+from tests.faults import chaotic
+from tests.faults.test_chaos import POISONS, SOUND, fill
+from tests.services.process import Server
+from tests.spark.conftest import WORKER_HOSTS, Cluster
 
 import mrimage as mr
 from mrimage import flow
@@ -54,6 +57,20 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
     same_as_local(job, tmp_path / "demo", tmp_path / "out")
 
 
+def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
+    context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, same_as_local: Callable[..., None]
+) -> None:
+    """Images whose process crashes, ends, hangs, spins or asks for all memory, among sound ones."""
+    monkeypatch.setattr(flow, "PIXEL_SPLIT", (1500, 1500))
+    (tmp_path / "faults").mkdir()
+    fill(tmp_path / "faults")
+    summary = run(chaotic.JOB, str(tmp_path / "faults"), str(tmp_path / "out"), ON_SPARK)
+    assert (summary.processed, summary.quarantined) == (SOUND, len(POISONS))
+    told = {Path(row["uri"]).name.partition("-")[0]: row["reason"] for row in rows(tmp_path / "out", "quarantine")}
+    assert told == POISONS
+    same_as_local(chaotic.JOB, tmp_path / "faults", tmp_path / "out")
+
+
 def test_the_application_retries_speculates_and_leaves_out_bad_executors(context: Any) -> None:
     settings = dict(context.getConf().getAll())
     assert settings["spark.task.maxFailures"] == "4"
@@ -79,7 +96,7 @@ def test_a_poison_image_is_quarantined_alone(
                 pass
         yield "all", None
 
-    job = mr.Job(map=mapper, limits=Limits(deadline=1.5))
+    job = mr.Job(map=mapper, limits=Limits(deadline=4))
     summary = run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
     assert (summary.processed, summary.quarantined) == (23, 1)
     (row,) = rows(tmp_path / "out", "quarantine")
@@ -124,11 +141,7 @@ def test_ctrl_c_cancels_the_job_on_the_cluster(
     with pytest.raises(KeyboardInterrupt, match="0 of 24 images"):
         run(mr.Job(map=mapper), str(corpus), str(tmp_path / "out"), ON_SPARK)
     assert context.statusTracker().getActiveJobsIds() == []
-    end = time.monotonic() + 60
-    while "RUNNING" in (states := [task["status"] for task in tasks_of()[before:]]):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert "KILLED" in states
+    assert "KILLED" in {task["status"] for task in until_ended(lambda: tasks_of()[before:])}
 
 
 def test_a_straggler_is_beaten_by_a_speculative_attempt(
@@ -144,15 +157,26 @@ def test_a_straggler_is_beaten_by_a_speculative_attempt(
             except FileExistsError:
                 pass
             else:
-                time.sleep(50)
+                time.sleep(1000)
         yield "all", None
 
     before = len(tasks_of())
-    job = mr.Job(map=mapper)
+    job = mr.Job(map=mapper, limits=Limits(deadline=1000))
     run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
-    assert [task["status"] for task in tasks_of()[before:] if task["speculative"]] == ["SUCCESS"]
+    straggler = until_ended(lambda: [task for task in tasks_of()[before:] if task["index"] == 1])
+    assert [(task["status"], task["speculative"]) for task in straggler] == [("KILLED", False), ("SUCCESS", True)]
+    assert straggler[0]["host"] != straggler[1]["host"]
     assert not [path.name for path in (tmp_path / "out").rglob("*") if "tmp" in path.name]
     same_as_local(job, corpus, tmp_path / "out")
+
+
+def until_ended(ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The tasks that ``ask`` answers, once none of them is running."""
+    end = time.monotonic() + 60
+    while "RUNNING" in {task["status"] for task in ask()}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    return ask()
 
 
 @pytest.mark.parametrize("phase", ["map", "reduce"])
@@ -162,6 +186,7 @@ def test_a_killed_worker_loses_nothing(
     corpus: Path,
     tmp_path: Path,
     small_splits: None,
+    tasks_of,
     same_as_local: Callable[..., None],
     phase: str,
 ) -> None:
@@ -178,21 +203,29 @@ def test_a_killed_worker_loses_nothing(
             time.sleep(0.3)
         yield mr.Output("count.json", {"key": key, "images": len(list(values))})
 
-    victim = cluster.workers[0]
+    killed: list[Server] = []
 
     def kill_when_begun() -> None:
         while not list((out / "_run" / phase).glob("*.json")):
             time.sleep(0.02)
-        kill_with_executors(victim.pid)
+        (host, *_) = (task["host"] for task in reversed(tasks_of()) if task["status"] == "RUNNING")
+        killed.append(cluster.workers[WORKER_HOSTS.index(host)])
+        kill_with_executors(killed[0].pid)
         slow.unlink()
 
-    killer = Thread(target=kill_when_begun)
+    before = len(tasks_of())
+    killer = Thread(target=kill_when_begun, daemon=True)
     killer.start()
     job = mr.Job(map=mapper, reduce=reducer)
-    summary = run(job, str(corpus), str(out), ON_SPARK)
-    killer.join()
-    victim.kill()
-    cluster.replace(victim)
+    try:
+        summary = run(job, str(corpus), str(out), ON_SPARK)
+        killer.join()
+    finally:
+        for victim in killed:
+            victim.kill()
+            cluster.replace(victim)
+    lost = [task["errorMessage"] for task in tasks_of()[before:] if task["status"] == "FAILED"]
+    assert [message for message in lost if "ExecutorLost" in message]
     assert summary.processed == 24
     same_as_local(job, corpus, out)
 
@@ -242,11 +275,13 @@ def test_a_run_whose_driver_was_killed_continues(
     )
     command = [sys.executable, "slowly.py", cluster.url]
     driver = subprocess.Popen(command, cwd=tmp_path)
-    while len(done := list((out / "_run" / "map").glob("*.json"))) < 2:
-        assert driver.poll() is None
-        time.sleep(0.02)
-    driver.kill()
-    driver.wait()
+    try:
+        while len(done := list((out / "_run" / "map").glob("*.json"))) < 2:
+            assert driver.poll() is None
+            time.sleep(0.02)
+    finally:
+        driver.kill()
+        driver.wait()
     slow.unlink()
     times = {path: path.stat().st_mtime_ns for path in done}
     done_later = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)

@@ -29,6 +29,10 @@ BUSY = 0.1
 CONNECT = 4.0
 """Seconds in which a connection to a master has to come about."""
 
+SHORT_LIVED = "-XX:TieredStopAtLevel=1"
+"""Java's first compiler only: a JVM that passes tasks and records on is not worth the seconds of all cores that the
+second one takes while it starts."""
+
 LOGGING = """\
 rootLogger.level = {level}
 logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
@@ -99,6 +103,7 @@ def defaults(options: Options, local: bool) -> dict[str, str]:
     failures = max(2, options.retries + 1)
     chosen = {
         "spark.task.maxFailures": str(failures),
+        "spark.executor.defaultJavaOptions": SHORT_LIVED,
         "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
         **{f"spark.executorEnv.{name}": text for name, text in os.environ.items() if name.startswith("MRIMAGE_")},
         "spark.task.reaper.enabled": "true",  # a cancelled task that does not end takes its executor with it
@@ -197,14 +202,15 @@ def _make_context(master: str, options: Options, submitted: bool) -> SparkContex
     return SparkContext(conf=conf)
 
 
-def _launch_settings(folder: Path) -> SparkConf | None:
-    """What the JVM has to know as it starts: to keep quiet, unless the user configures Spark's logging."""
-    if "SPARK_CONF_DIR" in os.environ:
-        return None
-    path = folder / "log4j2.properties"
-    path.write_text(LOGGING.format(level=os.environ.get("MRIMAGE_SPARK_LOG", "off")))
-    conf = SparkConf(loadDefaults=False)
-    return conf.set("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={path.as_uri()}")
+def _launch_settings(folder: Path) -> SparkConf:
+    """What the JVM has to know as it starts; the user's extraJavaOptions come after it. It keeps quiet, unless the user
+    configures Spark's logging."""
+    options = SHORT_LIVED
+    if "SPARK_CONF_DIR" not in os.environ:
+        path = folder / "log4j2.properties"
+        path.write_text(LOGGING.format(level=os.environ.get("MRIMAGE_SPARK_LOG", "off")))
+        options += f" -Dlog4j2.configurationFile={path.as_uri()}"
+    return SparkConf(loadDefaults=False).set("spark.driver.defaultJavaOptions", options)
 
 
 def _full_master(master: str, options: Options) -> str:

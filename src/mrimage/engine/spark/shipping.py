@@ -5,15 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 import sysconfig
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import cloudpickle
 
 from mrimage.job import Plan
-from mrimage.storage.names import local_path, local_uri, scheme
 
 
 def ship(what: object) -> bytes:
@@ -21,8 +18,7 @@ def ship(what: object) -> bytes:
 
     Modules of installed packages go by name; those beside the user's module go along with it.
     """
-    what = anywhere(what)
-    modules = [module for plan in _plans(what) for module in _own_modules(plan)]
+    modules = [module for plan in plans_of(what) for module in _own_modules(plan)]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -33,16 +29,8 @@ def ship(what: object) -> bytes:
     return pickled
 
 
-def anywhere(what: object) -> object:
-    """``what``, with the places of its plans as a process in another folder finds them."""
-    if isinstance(what, Plan) and scheme(what.out) == "file":
-        return replace(what, out=local_uri(str(Path(local_path(what.out)).absolute())))
-    if isinstance(what, partial):
-        return partial(what.func, *map(anywhere, what.args), **what.keywords)
-    return what
-
-
-def _plans(what: object) -> list[Plan]:
+def plans_of(what: object) -> list[Plan]:
+    """The plan that ``what`` is, or holds as a partial function."""
     return [part for part in (what, *getattr(what, "args", ())) if isinstance(part, Plan)]
 
 

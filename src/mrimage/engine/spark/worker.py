@@ -15,7 +15,8 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -25,10 +26,14 @@ from pyspark import AccumulatorParam, TaskContext
 
 from mrimage.engine import Options
 from mrimage.engine.attempts import after_failure
+from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
 from mrimage.guard import limit_memory
+from mrimage.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
+from mrimage.sink.place import JOB
 from mrimage.storage import open_store
+from mrimage.storage.names import scheme
 from mrimage.tasks import reduce_partition
 from mrimage.types import Attempt, Entry, Partition, TaskReport
 
@@ -54,11 +59,10 @@ class Outcomes(AccumulatorParam[list[Any]]):
 
 
 def run_packed(payload: bytes, options: Options, outcomes: Any, tasks: Iterator[bytes]) -> None:
-    """Run the shipped function on each packed task of this RDD partition: one."""
-    for packed in tasks:
-        task = cloudpickle.loads(zlib.decompress(packed))
-        function = cloudpickle.loads(payload)
-        _attempt(task.id, partial_of(function, task), options, outcomes)
+    """Run the shipped function on the packed task that is this RDD partition."""
+    (packed,) = tasks
+    task, function = cloudpickle.loads(zlib.decompress(packed)), cloudpickle.loads(payload)
+    _attempt(task.id, partial(function, task), plans_of(function), options, outcomes)
 
 
 def reduce_sorted(
@@ -71,8 +75,8 @@ def reduce_sorted(
     """Reduce the planned partition that this RDD partition is."""
     partition = partitions[_context().partitionId()]
     plan = cloudpickle.loads(payload)
-    records = _whole(partition, rows)
-    _attempt(partition.id, lambda attempt: reduce_partition(plan, partition, records, attempt), options, outcomes)
+    work = partial(reduce_partition, plan, partition, _whole(partition, rows))
+    _attempt(partition.id, work, [plan], options, outcomes)
 
 
 def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> Iterator[tuple[SortKey, Row]]:
@@ -90,12 +94,9 @@ def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> I
                 yield (key, uri, seq), tuple(rest)
 
 
-def partial_of(function: Callable[[Any, Attempt], TaskReport], task: Any) -> Callable[[Attempt], TaskReport]:
-    """``function`` waiting for its attempt only."""
-    return lambda attempt: function(task, attempt)
-
-
-def _attempt(task: str, work: Callable[[Attempt], TaskReport], options: Options, outcomes: Any) -> None:
+def _attempt(
+    task: str, work: Callable[[Attempt], TaskReport], plans: list[Plan], options: Options, outcomes: Any
+) -> None:
     """One attempt, as Spark numbers them. Its outcome is a report, or the error that ends the run; any other
     error is Spark's to retry."""
     _limit(options.memory)
@@ -109,8 +110,12 @@ def _attempt(task: str, work: Callable[[Attempt], TaskReport], options: Options,
     )
     outcome: TaskReport | MrimageError
     try:
+        for plan in plans:
+            _require_places(plan)
         outcome = work(attempt)
     except Exception as error:  # noqa: BLE001  # the rules for retries sort them
+        if isinstance(error, StoreError):
+            error.transient = True  # the driver could read and write there, so another machine may
         try:
             _, delay = after_failure(attempt, error, task, options.retries)
         except MrimageError as final:
@@ -119,6 +124,21 @@ def _attempt(task: str, work: Callable[[Attempt], TaskReport], options: Options,
             time.sleep(delay)
             raise
     outcomes.add([outcome])
+
+
+def _require_places(plan: Plan) -> None:
+    """Raise StoreError on a machine that has not got the folders of the driver: every image would look vanished there,
+    and what it makes would be written to a folder of its own that nobody reads."""
+    source, out = plan.source, plan.out
+    found = {
+        source: scheme(source) != "file" or Path(source).exists() or Path(source.partition("#")[0]).exists(),
+        out: scheme(out) != "file" or Path(out, JOB).exists(),
+    }
+    for place in (place for place, is_there in found.items() if not is_there):
+        raise StoreError(
+            f"Expected {place} on every machine, but it is not on {socket.gethostname()}. Mount it there at this path, "
+            "or name it by its store: s3://..., hdfs://..."
+        )
 
 
 def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterator[Record]:
