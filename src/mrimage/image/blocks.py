@@ -85,6 +85,19 @@ class Buffer:
         return self.data[start:] if length is None else self.data[start : start + length]
 
 
+class Part:
+    """A ByteSource over a piece of another: a file inside a file."""
+
+    def __init__(self, whole: Blocks, start: int, length: int) -> None:
+        self.uri = whole.source.uri
+        self.size = max(0, min(length, whole.size - start))
+        self._whole, self._start = whole, start
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        rest = max(0, self.size - start)
+        return self._whole.at(self._start + start, rest if length is None else min(length, rest))
+
+
 class BlockFile(io.BufferedReader):
     """A read-only file over Blocks, for libraries that want one."""
 

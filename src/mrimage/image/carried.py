@@ -1,16 +1,16 @@
-"""The EXIF block that goes into an output: all facts of the source, its copyright alone, or as a TIFF's own tags.
+"""The EXIF block that goes into an output: all facts of the source, its copyright alone, or as a TIFF's own tags; and
+the whole XMP and IPTC of the source, where all of it is kept.
 
-Blocks are written anew and never copied, so that nothing in them contradicts the new pixels: the thumbnail, the old
-size and the old colour space are gone, the orientation is 1, and no damage of the source comes along.
+EXIF is written anew and never copied, so that nothing in it contradicts the new pixels: the thumbnail, the old size and
+the old colour space are gone, the orientation is 1, and no damage of the source comes along.
 """
 
 from __future__ import annotations
 
-import html
 import re
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mrimage.image.exif import (
     ARTIST,
@@ -23,27 +23,25 @@ from mrimage.image.exif import (
     MODEL,
     ORIENTATION,
     SOFTWARE,
-    Shot,
 )
-from mrimage.image.header.tags import Directory, Field, Tree, clean_text
+from mrimage.image.header.tags import Directory, Field, Tree
+from mrimage.image.rights import LONGEST_TEXT, Rights, iim_of
 
 _DESCRIPTION, _CHANGED, _HOST, _RATING, _NOTE = 0x10E, 0x132, 0x13C, 0x4746, 0x927C
 _RESOLUTION = (0x11A, 0x11B, 0x128)
-_WINDOWS = range(0x9C9B, 0x9CA0)
+_WINDOWS, _IPTC = range(0x9C9B, 0x9CA0), 0x83BB
 _DESCRIPTIVE = (_DESCRIPTION, MAKE, MODEL, SOFTWARE, _CHANGED, ARTIST, _HOST, _RATING, COPYRIGHT)
 _KEPT = frozenset((*_DESCRIPTIVE, *_RESOLUTION, *_WINDOWS))
 _STALE = frozenset((COLOR_SPACE, INTEROP_DIRECTORY, 0xA002, 0xA003))
 """Colour space and size of the pixels that were: outputs say theirs by profile and header."""
 
-_NEAR = 256 << 10
-_CREDITS = (b"<dc:creator>", b"<dc:rights>")
-_ITEM = re.compile(rb"<rdf:li[^>]*>([^<]*)</rdf:li>")
-
-LONGEST_TEXT = 4000
-"""Characters of an artist or a copyright; two of them fit into a JPEG's segment whatever they are."""
-
 LONGEST = 65_000
 """Bytes of a block; a JPEG's segment holds no more. Over it the camera maker's own note is left out."""
+
+
+_PACKET = re.compile(rb"<x:xmpmeta.*?</x:xmpmeta>", re.DOTALL)
+_ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
+_CONTINUED = re.compile(rb"<(xmpNote:HasExtendedXMP)>.*?</\1>|xmpNote:HasExtendedXMP=([\"']).*?\2", re.DOTALL)
 
 
 @dataclass
@@ -52,30 +50,12 @@ class _Branch:
     branches: dict[int, _Branch] = field(default_factory=dict)
 
 
-def credited(shot: Shot, data: bytes, body: int) -> Shot:
-    """``shot`` with artist and copyright from XMP (Dublin Core's creator and rights) where EXIF has none.
-
-    ``body`` is where the pixels of a JPEG begin; in other files the first and last 256 KB are looked at.
-    """
-    if shot.artist and shot.copyright:
-        return shot
-    places = (data[:body],) if body else (data[:_NEAR], data[max(_NEAR, len(data) - _NEAR) :])
-    artist, rights = (next(filter(None, (_element(place, name) for place in places)), None) for name in _CREDITS)
-    return replace(shot, artist=shot.artist or artist, copyright=shot.copyright or rights)
-
-
-def _element(data: bytes, name: bytes) -> str | None:
-    start = data.find(name)
-    found = _ITEM.search(data[start : start + 4096]) if start >= 0 else None
-    return html.unescape(clean_text(found[1]) or "").strip() or None if found else None
-
-
-def whole_block(tree: Tree, shot: Shot) -> bytes | None:
+def whole_block(tree: Tree, rights: Rights) -> bytes | None:
     """The descriptive tags of ``tree`` with its EXIF and GPS directories, upright, and the artist and copyright of
-    ``shot``; None when there are none."""
+    ``rights``; None when there are none."""
     first = tree.first
     root = _Branch({tag: value for tag, value in first.fields().items() if tag in _KEPT})
-    root.fields |= _credits(shot)
+    root.fields |= _credits(rights)
     if ORIENTATION in first:
         root.fields[ORIENTATION] = (3, 1, struct.pack("<H", 1))
     for pointer in (EXIF_DIRECTORY, GPS_DIRECTORY):
@@ -92,24 +72,41 @@ def whole_block(tree: Tree, shot: Shot) -> bytes | None:
     return block if len(block) <= LONGEST else None
 
 
-def copyright_block(shot: Shot) -> bytes | None:
-    """The artist and the copyright of ``shot`` alone; None without either."""
-    fields = _credits(shot)
+def copyright_block(rights: Rights) -> bytes | None:
+    """The artist and the copyright of ``rights`` alone; None without either."""
+    fields = _credits(rights)
     return _block(_Branch(fields)) if fields else None
 
 
-def _credits(shot: Shot) -> dict[int, Field]:
-    given = ((ARTIST, shot.artist), (COPYRIGHT, shot.copyright))
+def _credits(rights: Rights) -> dict[int, Field]:
+    given = ((ARTIST, "; ".join(rights.get("dc:creator", ()))), (COPYRIGHT, "".join(rights.get("dc:rights", ()))))
     texts = {tag: text[:LONGEST_TEXT].encode() + b"\x00" for tag, text in given if text}
     return {tag: (2, len(text), text) for tag, text in texts.items()}
 
 
-def into_tiff(file: bytes, block: bytes) -> bytes:
-    """A little-endian TIFF ``file`` with the tags of ``block`` in its first directory, which moves to the end."""
+def whole_packet(places: Iterable[bytes]) -> bytes | None:
+    """The XMP of the source as it is, but upright, and without the word that more of it follows elsewhere."""
+    found = next(filter(None, map(_PACKET.search, places)), None)
+    if found is None or len(found[0]) > LONGEST:
+        return None
+    return _CONTINUED.sub(b"", _ORIENTATION.sub(rb"\g<1>1", found[0]))
+
+
+def whole_iptc(places: Iterable[bytes]) -> bytes | None:
+    """The IPTC of the source as it is."""
+    found = next(filter(None, map(iim_of, places)), None)
+    return found if found is not None and len(found) <= LONGEST else None
+
+
+def into_tiff(file: bytes, block: bytes | None, iptc: bytes | None) -> bytes:
+    """A little-endian TIFF ``file`` with the tags of the EXIF ``block`` and with ``iptc`` in its first directory, which
+    moves to the end."""
     tree = Tree(lambda start, length: file[start : start + length])
-    if tree.big or tree.order != "<":
+    if tree.big or tree.order != "<" or not (block or iptc):
         return file
-    root = _branch(Tree(lambda start, length: block[start : start + length]).first)
+    root = _branch(Tree(lambda start, length: block[start : start + length]).first) if block else _Branch()
+    if iptc:
+        root.fields[_IPTC] = 7, len(iptc), iptc
     file += b"\x00" * (len(file) & 1)
     moved = _written(root, len(file), tree.first.entries(), tree.first.next)
     return file[:4] + struct.pack("<I", len(file)) + file[8:] + moved

@@ -22,9 +22,9 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     """
     if header.model == "lab":
         return None  # Lab means the same everywhere; a profile of it adds nothing
-    cicp = header.variant == "cicp"
-    if header.icc is not None and not cicp and profile_named(header.icc).model == _SIGNATURES[header.model]:
-        return header.icc
+    icc = header.decoded_icc or header.icc
+    if icc is not None and header.variant != "cicp" and profile_named(icc).model == _SIGNATURES[header.model]:
+        return icc
     if header.model == "cmyk":
         return built_in("cmyk")
     if header.model == "gray":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mrimage.errors import ImageError
-from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header
-from mrimage.image.header.tiff import PLAIN_YCBCR, check_strips
+from mrimage.image.header.tiff import NOT_BY_LIBVIPS, check_strips
 from mrimage.image.vips import vips
 from mrimage.types import Limits
 
@@ -20,7 +18,19 @@ Array = Any
 Picture = Any
 """A pyvips.Image: 1 to 4 colour bands and perhaps alpha, of uchar, ushort or float."""
 
-_FORGIVEN = ("extraneous bytes", "Invalid SOS parameters", "Inconsistent progression", "Unknown Adobe color transform")
+_FORGIVEN = (
+    "extraneous bytes",
+    "Invalid SOS parameters",
+    "Inconsistent progression",
+    "Unknown Adobe color transform",
+    "bad ICC marker",
+    "Could not determine subsampling",
+)
+"""What simplejpeg refuses and viewers show: a warning that says nothing of the picture, and odd sampling factors."""
+
+MOST_SCANS = 100
+"""Scans of a progressive JPEG, each of which passes over the whole picture; libvips' own limit."""
+
 _USUAL = ("uchar", "ushort", "float", "double")
 _VIPS_LOADERS = {
     "png": "pngload_buffer",
@@ -29,6 +39,8 @@ _VIPS_LOADERS = {
     "tiff": "tiffload_buffer",
     "avif": "heifload_buffer",
 }
+COLORS = {"gray": 1, "rgb": 3, "palette": 3, "cmyk": 4, "ycbcr": 3, "lab": 3}
+"""Bands of a decoded picture of each model, without alpha."""
 
 
 def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Picture:
@@ -39,18 +51,35 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
     with complaints(data, header):
         if header.format == "jpeg":
             return _decode_jpeg(data, header, limits, eighths)
-        if header.model == "lab" and misread(header):
-            return _from_lab(_decode_with_pillow(data, header, limits))
         if header.format in _VIPS_LOADERS and not misread(header):
-            return _load(data, header, limits)
-        return _decode_with_pillow(data, header, limits)
+            image = _load(data, header, limits)
+        else:
+            from mrimage.image.rare import decode_rare
+
+            image = decode_rare(data, header, limits)
+    if (image.width, image.height) != (header.width, header.height):
+        raise ImageError(
+            "corrupt",
+            f"Expected {header.width}x{header.height} pixels, as the header of the {header.format} says, but it has "
+            f"{image.width}x{image.height}.",
+        )
+    return _without_extras(image, header)
 
 
 def misread(header: Header) -> bool:
     """Is this one of the TIFF files that libvips does not read right, so that Pillow has to, which holds them whole?"""
-    if header.format != "tiff":
-        return False
-    return header.variant == PLAIN_YCBCR or (header.model == "lab" and header.bit_depth == 8)
+    return header.format == "tiff" and header.variant == NOT_BY_LIBVIPS
+
+
+def _without_extras(image: Picture, header: Header) -> Picture:
+    """Samples of a TIFF that are neither color nor alpha are no part of the picture."""
+    wanted = COLORS[header.model] + header.has_alpha
+    if header.format != "tiff" or header.model == "palette" or image.bands <= wanted:
+        return image
+    image = image.extract_band(0, n=wanted)
+    if wanted > 2:
+        return image
+    return image.copy(interpretation="grey16" if image.format == "ushort" else "b-w")
 
 
 @contextmanager
@@ -78,7 +107,7 @@ def _vips_damage(error: Exception, data: bytes, header: Header) -> ImageError:
 
     text = " ".join(str(getattr(error, "detail", error)).split()) or str(error)
     if header.format == "jpeg":
-        return _jpeg_damage(error, data, header)
+        return _jpeg_damage(ValueError(text), data, header)
     if header.format == "png" and b"IEND" not in data[-64:]:
         return ImageError("truncated", f"Expected IEND at the end of the PNG, but the file ends before: {text[:200]}")
     if header.format == "webp" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
@@ -92,9 +121,13 @@ def _decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> P
             "unsupported", f"Expected an 8-bit DCT JPEG, but received {header.variant or f'{header.bit_depth} bits'}."
         )
     if header.model == "cmyk":
-        fail_on = "none" if limits.allow_truncated else "error"
-        return vips().Image.jpegload_buffer(data, shrink=8 // eighths, fail_on=fail_on)
+        return _jpeg_by_libvips(data, limits, eighths)
     return from_array(jpeg_array(data, header, limits, eighths))
+
+
+def _jpeg_by_libvips(data: bytes, limits: Limits, eighths: int) -> Picture:
+    fail_on = "none" if limits.allow_truncated else "error"
+    return vips().Image.jpegload_buffer(data, shrink=8 // eighths, fail_on=fail_on)
 
 
 def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Array:
@@ -104,16 +137,17 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
     """
     import simplejpeg
 
+    if header.progressive and data.count(b"\xff\xda", header.body) >= MOST_SCANS:
+        raise ImageError("corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more.")
     space = "GRAY" if header.model == "gray" else "RGB"
     wide, high = (-(-side * eighths // 8) for side in (header.width, header.height))
-    array: Array
     try:
-        array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=True)
+        array: Array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=True)
     except ValueError as error:
         if not limits.allow_truncated and not any(text in str(error) for text in _FORGIVEN):
             raise _jpeg_damage(error, data, header) from error
-        array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=False)
-    return array
+        array = to_array(_jpeg_by_libvips(data, limits, eighths))
+    return array if array.ndim == 3 else array[..., None]
 
 
 def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
@@ -122,6 +156,11 @@ def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
     if "not supported" in str(error).lower() or "unsupported" in str(error).lower():
         return ImageError("unsupported", f"Expected a JPEG that libjpeg-turbo reads, but it says: {error}")
     return ImageError("corrupt", f"Expected a sound JPEG, but libjpeg-turbo says: {error}")
+
+
+def load_png(data: bytes, limits: Limits) -> Picture:
+    """A PNG inside another file."""
+    return _load(data, Header("png", 1, 1, 1, 8, "rgb"), limits)
 
 
 def _load(data: bytes, header: Header, limits: Limits) -> Picture:
@@ -135,45 +174,6 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
         space = "grey16" if image.bands < 3 else "rgb16"
         return image.cast("ushort").copy(interpretation=space)
     return image
-
-
-def _decode_with_pillow(data: bytes, header: Header, limits: Limits) -> Picture:
-    import numpy as np
-    from PIL import ImageFile
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, limits.allow_truncated
-        try:
-            picture = _pillow(data, header)
-            picture.load()
-            if picture.mode in ("P", "PA"):
-                picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
-            elif picture.mode in ("1", "YCbCr", "RGBX"):
-                picture = picture.convert("L" if picture.mode == "1" else "RGB")
-            array = np.asarray(picture)
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
-    if array.dtype.kind == "i":
-        array = np.clip(array, 0, 65_535).astype(np.uint16)
-    return from_array(np.ascontiguousarray(array))
-
-
-def _pillow(data: bytes, header: Header) -> Any:
-    from mrimage.image.header.others import open_picture
-
-    if header.format in ("jxl", "heic", "raw"):
-        from mrimage.image.header.extras import open_extra
-
-        return open_extra(data, header.format)
-    return open_picture(Blocks.of(data), header.format)
-
-
-def _from_lab(image: Picture) -> Picture:
-    """CIELab of three bytes (L* over 0..255, a* and b* signed) as libvips computes with it. libvips 8.18 takes such
-    a TIFF for its own packed encoding and refuses it, so Pillow decodes it."""
-    chroma = image.extract_band(1, n=2).copy(format="char")
-    return (image[0] * (100 / 255)).bandjoin(chroma).cast("float").copy(interpretation="lab")
 
 
 def from_array(array: Any) -> Picture:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.image.carried import into_tiff
 from mrimage.image.decode import Picture, from_array, to_array
+from mrimage.image.rights import resource_of
 from mrimage.image.vips import vips
 
 if TYPE_CHECKING:
@@ -62,10 +63,12 @@ def encoder_for(format: str, source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """What goes into the file beside the pixels; each None for nothing."""
+    """What goes into the file beside the pixels; each None for nothing. Only JPEG and TIFF hold IPTC."""
 
     icc: bytes | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
 
 
 def encode_picture(image: Picture, format: str, quality: int | None, beside: Companions) -> bytes:
@@ -74,7 +77,7 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
     if format == "jpeg" and image.bands != 4:
         return _jpeg(image, quality, beside)
     image = _dressed(image, beside)
-    keep = (1 if beside.exif else 0) | (8 if beside.icc else 0)
+    keep = (1 if beside.exif else 0) | (2 if beside.xmp else 0) | (8 if beside.icc else 0)
     if format == "jpeg":
         return bytes(image.jpegsave_buffer(Q=quality, keep=keep, subsample_mode="off"))
     if format == "png":
@@ -84,7 +87,7 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
     if format == "avif":
         return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
-    return into_tiff(data, beside.exif) if beside.exif else data
+    return into_tiff(data, beside.exif, beside.iptc)
 
 
 def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
@@ -105,6 +108,10 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
     extra = b""
     if beside.exif:
         extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)
+    if beside.xmp and len(beside.xmp) < _SEGMENT - 14:
+        extra += _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + beside.xmp)
+    if beside.iptc:
+        extra += _segment(0xED, b"Photoshop 3.0\x00" + resource_of(beside.iptc))
     if beside.icc:
         parts = [beside.icc[at : at + _SEGMENT] for at in range(0, len(beside.icc), _SEGMENT)]
         for number, part in enumerate(parts, 1):
@@ -139,8 +146,13 @@ def _dressed(image: Picture, beside: Companions) -> Picture:
             "exif-"
         ):
             image.remove(field)
-    if beside.icc:
-        image.set_type(vips().GValue.blob_type, "icc-profile-data", beside.icc)
-    if beside.exif:
-        image.set_type(vips().GValue.blob_type, "exif-data", b"Exif\x00\x00" + beside.exif)
+    exif = b"Exif\x00\x00" + beside.exif if beside.exif else None
+    for field, blob in (
+        ("icc-profile-data", beside.icc),
+        ("exif-data", exif),
+        ("xmp-data", beside.xmp),
+        ("iptc-data", beside.iptc),
+    ):
+        if blob:
+            image.set_type(vips().GValue.blob_type, field, blob)
     return image

@@ -65,7 +65,12 @@ class Image:
         data = self.data
         if not data:
             raise ImageError("empty", "Expected an image, but the file has no bytes.")
-        return Opened(data, self._header, self._shot)
+        header = self._header
+        if header.format == "raw":
+            from mrimage.image.header.raw import as_developed
+
+            header = as_developed(header, data)
+        return Opened(data, header, self._shot)
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
         """The columns of the extractors ``names``, from one decode at the lowest scale that all of them accept."""

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.isobmff import brand
+from mrimage.image.header.boxes import brand
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ KINDS = {
         Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm"), "Pillow"),
         Kind("ico", ("ico",), "Pillow"),
         Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
-        Kind("psd", ("psd",), "Pillow"),
+        Kind("psd", ("psd", "psb"), "Pillow"),
         Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
         Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl"),
         Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
@@ -103,6 +103,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "jxl"),
     (b"\xff\x0a", "jxl"),
     (b"8BPS\x00\x01", "psd"),
+    (b"8BPS\x00\x02", "psd"),
 )
 
 

@@ -7,16 +7,33 @@ from datetime import datetime
 
 from mrimage.image.blocks import Blocks
 from mrimage.image.exif import NOTHING, Shot, read_shot, shot_of
+from mrimage.image.header.gif import read_gif
+from mrimage.image.header.ico import read_ico
 from mrimage.image.header.isobmff import read_isobmff
+from mrimage.image.header.jp2 import read_jp2
 from mrimage.image.header.jpeg import read_jpeg
+from mrimage.image.header.jxl import read_jxl
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
+from mrimage.image.header.ppm import read_ppm
+from mrimage.image.header.psd import read_psd
 from mrimage.image.header.tags import Tree
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
 from mrimage.image.kinds import sniff
 
-_READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
+_READERS = {
+    "jpeg": read_jpeg,
+    "png": read_png,
+    "tiff": read_tiff,
+    "webp": read_webp,
+    "gif": read_gif,
+    "ppm": read_ppm,
+    "ico": read_ico,
+    "psd": read_psd,
+    "jp2": read_jp2,
+    "jxl": read_jxl,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +50,11 @@ class Metadata:
     width: int
     height: int
     bands: int
-    bit_depth: int
+    bit_depth: int | None
     color_space: str
     has_alpha: bool
     icc_profile: str | None
-    frames: int
+    frames: int | None
     orientation: int | None
     progressive: bool | None
     dpi: float | None
@@ -62,10 +79,10 @@ def read_header(blocks: Blocks) -> Header:
         return reader(blocks)
     if format in ("avif", "heic"):
         return read_isobmff(blocks, format)
-    if format in ("jxl", "raw"):
-        from mrimage.image.header.extras import read_extra
+    if format == "raw":
+        from mrimage.image.header.raw import read_camera_raw
 
-        return read_extra(blocks, format)
+        return read_camera_raw(blocks)
     from mrimage.image.header.others import read_other
 
     return read_other(blocks, format)

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
+from mrimage.image.header.boxes import boxes, brands, top_boxes
 from mrimage.image.header.model import Header
 
-_AVIF = frozenset([b"avif", b"avis"])
-_HEIC = frozenset([b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"])
+_SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
 _CICP_SPACES = {(1, 13): "srgb", (12, 13): "display-p3", (2, 2): "srgb", (1, 1): "srgb", (1, 2): "srgb"}
-
-
-def brand(head: bytes) -> str | None:
-    """``avif``, ``heic``, ``cr3`` or ``jxl`` from the first kilobytes; None when the file is of no such kind."""
-    if head[4:8] != b"ftyp" or len(head) < 16:
-        return None
-    length = struct.unpack(">I", head[:4])[0]
-    brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head), 256), 4))]
-    if brands[0] == b"crx ":
-        return "cr3"
-    if any(name in _AVIF for name in brands):
-        return "avif"
-    return "heic" if any(name in _HEIC for name in brands) else None
 
 
 @dataclass(slots=True)
@@ -35,28 +21,59 @@ class _Picture:
     owned: dict[int, list[int]] = field(default_factory=dict)
     kinds: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
+    tiles: dict[int, int] = field(default_factory=dict)
     alpha: bool = False
     primary: int = 0
 
 
 def read_isobmff(blocks: Blocks, format: str) -> Header:
-    """Size, depth, profile, alpha and EXIF of the primary item. The size has ``irot`` applied, as decoders do."""
-    picture = _Picture()
-    for name, start, length in _top(blocks):
-        if name == b"meta":
-            if length > _LONGEST_META:
-                raise ImageError("corrupt", f"Expected a description under 8 MiB in the {format}, but it has {length}.")
+    """Size, depth, profile, alpha and EXIF of the primary item. The size has ``irot`` applied, as decoders do.
+
+    ``frames`` is what an image sequence has beside the still picture, or 1.
+    """
+    picture, frames = _Picture(), 1
+    sequence = not _SEQUENCES.isdisjoint(brands(blocks.at(0, 256)))
+    for name, start, length in top_boxes(blocks):
+        if name not in (b"meta", b"moov"):
+            continue
+        if length > _LONGEST_META:
+            raise ImageError("corrupt", f"Expected a description under 8 MiB in the {format}, but it has {length}.")
+        if name == b"meta" and not picture.properties:
             _meta(picture, blocks.need(start, length)[4:])
+        elif name == b"moov":
+            frames = _samples(blocks.need(start, length)) or 1
+        if name == b"moov" or not sequence:
             break
-    mine = [picture.properties[i] for i in picture.owned.get(picture.primary, []) if i < len(picture.properties)]
+    mine = _properties_of(picture)
     sizes = [struct.unpack(">II", body[4:12]) for name, body in mine if name == b"ispe" and len(body) >= 12]
     if not sizes:
         raise ImageError("corrupt", f"Expected the size of the primary picture in the {format}, but there is none.")
-    width, height = sizes[-1]
-    bands, depth, icc, space = 3, 8, None, None
+    header = _header(format, sizes[-1], mine, picture.alpha)
+    header.exif, header.frames = _exif(picture, blocks), frames
+    return header
+
+
+def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
+    """The properties of the primary item. What a grid leaves out, its first tile has: cameras write the profile and the
+    depth there alone."""
+
+    def of(item: int) -> list[tuple[bytes, bytes]]:
+        return [picture.properties[i] for i in picture.owned.get(item, []) if 0 <= i < len(picture.properties)]
+
+    mine = of(picture.primary)
+    names = {name for name, _ in mine}
+    tile = of(picture.tiles[picture.primary]) if picture.primary in picture.tiles else []
+    return [prop for prop in tile if prop[0] in (b"colr", b"pixi", b"hvcC", b"av1C") and prop[0] not in names] + mine
+
+
+def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool) -> Header:
+    bands, depth, icc, space = 3, None, None, None
+    width, height = size
     for name, body in mine:
         if name == b"pixi" and len(body) >= 6:
             bands, depth = body[4], body[5]
+        elif name in (b"av1C", b"hvcC") and depth is None:
+            bands, depth = _coded(name, body)
         elif name == b"colr" and body[:4] in (b"prof", b"rICC"):
             icc = body[4:]
         elif name == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
@@ -66,62 +83,62 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
         elif name == b"clap" and len(body) >= 16:
             top, bottom, left, right = struct.unpack(">4I", body[:16])
             width, height = (top // bottom, left // right) if bottom and right else (width, height)
-    header = Header(format, width, height, bands + picture.alpha, depth, "gray" if bands == 1 else "rgb", picture.alpha)
+    header = Header(format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha)
     header.icc, header.space, header.upright = icc, None if icc else space, True
-    header.exif = _exif(picture, blocks)
     return header
 
 
-def _top(blocks: Blocks) -> Iterator[tuple[bytes, int, int]]:
-    position = 0
-    for _ in range(64):
-        head = blocks.at(position, 16)
-        if len(head) < 8:
-            return
-        length, name = struct.unpack(">I4s", head[:8])
-        skip = 8
-        if length == 1 and len(head) == 16:
-            length, skip = struct.unpack(">Q", head[8:])[0], 16
-        if length == 0:
-            length = blocks.size - position
-        if length < skip:
-            raise ImageError("corrupt", f"Expected a box length of {skip} or more, but received {length}.")
-        yield name, position + skip, length - skip
-        position += length
-    return
+def _coded(name: bytes, body: bytes) -> tuple[int, int | None]:
+    """Bands and depth of what is coded (AV1-ISOBMFF 2.3.3; ISO/IEC 14496-15, 8.3.3.1.2)."""
+    if name == b"av1C" and len(body) >= 3:
+        flags = body[2]
+        return 1 if flags & 0x10 else 3, 8 if not flags & 0x40 else 12 if flags & 0x20 else 10
+    if name == b"hvcC" and len(body) >= 18:
+        return 3 if body[16] & 3 else 1, 8 + (body[17] & 7)
+    return 3, None
 
 
-def _boxes(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 0
-    while position + 8 <= len(body):
-        length, name = struct.unpack(">I4s", body[position : position + 8])
-        length = length or len(body) - position
-        if length < 8:
-            return
-        yield name, body[position + 8 : position + length]
-        position += length
+def _samples(body: bytes) -> int | None:
+    """How many samples the first track of pictures in a ``moov`` box has."""
+    for name, track in boxes(body):
+        parts = dict(boxes(dict(boxes(track)).get(b"mdia", b""))) if name == b"trak" else {}
+        if parts.get(b"hdlr", b"")[8:12] == b"pict":
+            table = dict(boxes(dict(boxes(parts.get(b"minf", b""))).get(b"stbl", b""))).get(b"stsz", b"")
+            return int.from_bytes(table[8:12], "big")
+    return None
 
 
 def _meta(picture: _Picture, body: bytes) -> None:
-    for name, content in _boxes(body):
+    for name, content in boxes(body):
         if name == b"pitm":
             picture.primary = int.from_bytes(content[4:6] if content[:1] == b"\x00" else content[4:8], "big")
         elif name == b"iprp":
             _properties(picture, content)
         elif name == b"iinf":
             skip = 6 if content[:1] == b"\x00" else 8
-            for entry, info in _boxes(content[skip:]):
+            for entry, info in boxes(content[skip:]):
                 if entry == b"infe" and info[:1] in (b"\x02", b"\x03"):
                     wide = 2 if info[0] == 2 else 4
                     picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[6 + wide : 10 + wide]
         elif name == b"iloc":
             _locations(picture, content)
+        elif name == b"iref":
+            _first_tiles(picture, content)
+
+
+def _first_tiles(picture: _Picture, content: bytes) -> None:
+    """Of each item that is derived from others the first of these."""
+    wide = 4 if content[:1] == b"\x01" else 2
+    for name, body in boxes(content[4:]):
+        if name == b"dimg" and len(body) >= 2 * wide + 2:
+            item, first = body[:wide], body[wide + 2 : 2 * wide + 2]
+            picture.tiles[int.from_bytes(item, "big")] = int.from_bytes(first, "big")
 
 
 def _properties(picture: _Picture, body: bytes) -> None:
-    for name, content in _boxes(body):
+    for name, content in boxes(body):
         if name == b"ipco":
-            picture.properties = list(_boxes(content))
+            picture.properties = list(boxes(content))
             picture.alpha = any(
                 (kind == b"auxC" and b":alpha" in data) or (kind == b"auxC" and b"auxid:1" in data)
                 for kind, data in picture.properties

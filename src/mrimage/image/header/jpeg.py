@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from mrimage.errors import ImageError
@@ -14,6 +15,8 @@ _NO_BODY = frozenset([0x01, *range(0xD0, 0xD9)])
 _DECODABLE = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
 _ARITHMETIC = frozenset([0xC9, 0xCA])
+_MARKER = re.compile(rb"\xff([^\x00\xff])")
+_MOST_SEGMENTS = 65_536
 
 
 def read_jpeg(blocks: Blocks) -> Header:
@@ -22,7 +25,7 @@ def read_jpeg(blocks: Blocks) -> Header:
     jfif = exif = adobe = None
     chunks: dict[int, bytes] = {}
     frames, position = 1, 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         marker, position = _next_marker(blocks, position)
         if marker in _NO_BODY:
             continue
@@ -49,6 +52,8 @@ def read_jpeg(blocks: Blocks) -> Header:
         elif marker == 0xEE and size >= 12 and blocks.at(start, 5) == b"Adobe":
             adobe = blocks.at(start, 12)[11]
         position = start + size
+    else:
+        raise ImageError("corrupt", f"Expected a scan in the JPEG within {_MOST_SEGMENTS} segments.")
     if frame is None:
         raise ImageError("corrupt", "Expected a frame header before the first scan of the JPEG, but there is none.")
     header = _header(*frame, adobe)
@@ -65,13 +70,10 @@ def _next_marker(blocks: Blocks, position: int) -> tuple[int, int]:
         chunk = blocks.at(position, 4096)
         if len(chunk) < 2:
             raise ImageError("truncated", "Expected a scan in the JPEG, but the file ends in its header.")
-        found = chunk.find(b"\xff", 0, len(chunk) - 1)
-        if found < 0:
-            position += len(chunk) - 1
-        elif chunk[found + 1] in (0x00, 0xFF):
-            position += found + 1
-        else:
-            return chunk[found + 1], position + found + 2
+        found = _MARKER.search(chunk)
+        if found is not None:
+            return found[1][0], position + found.end()
+        position += len(chunk) - 1
 
 
 def _header(marker: int, body: bytes, adobe: int | None) -> Header:

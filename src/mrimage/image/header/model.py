@@ -14,27 +14,33 @@ LONGEST_SIDE = 10_000_000
 """Pixels; no format's decoder here goes further, so a larger number is damage (libvips' own limit)."""
 
 
+LONGEST_BLOCK = 32 << 20
+"""Bytes of a profile or an EXIF block; a longer one is damage, or a bomb, and is left out."""
+
+
 @dataclass(slots=True)
 class Header:
-    """Facts of one file as stored: sizes in pixels before orientation, ``bands`` with alpha, depths in bits.
+    """Facts of one file as stored: sizes in pixels before orientation, ``bands`` with alpha, depths in bits;
+    None for what the header does not tell.
 
     ``exif`` is a TIFF block, ``icc`` a profile; ``space`` is the colour space that the container itself names
     (PNG chunks, an nclx box); ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
     decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
-    what one format's decoders separate, such as ``adobe`` CMYK or ``float`` samples; ``body`` is where a
-    JPEG's entropy-coded data begin.
+    what one format's decoders separate, such as the lossless JPEG; ``body`` is where a
+    JPEG's entropy-coded data begin; ``decoded_icc`` is the profile that the decoder of a JPEG XL gives with
+    its pixels, whose own may be out of the header's reach.
     """
 
     format: str
     width: int
     height: int
     bands: int
-    bit_depth: int
+    bit_depth: int | None
     model: Model
     has_alpha: bool = False
     icc: bytes | None = None
     exif: bytes | None = None
-    frames: int = 1
+    frames: int | None = 1
     progressive: bool | None = None
     dpi: float | None = None
     space: str | None = None
@@ -43,6 +49,7 @@ class Header:
     upright: bool = False
     variant: str = ""
     body: int = 0
+    decoded_icc: bytes | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):

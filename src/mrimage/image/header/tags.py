@@ -54,7 +54,7 @@ class Directory:
     def get(self, tag: int) -> Value | None:
         """The numbers of ``tag`` (rationals as floats, 0/0 left out as nan), or bytes for text and blobs."""
         entry = self._entries.get(tag)
-        raw = self._raw(tag)
+        raw = self.raw(tag)
         if entry is None or raw is None:
             return None
         kind, count, _ = entry
@@ -70,7 +70,8 @@ class Directory:
             )
         return struct.unpack(f"{order}{count}{_CODES[kind]}", raw)
 
-    def _raw(self, tag: int) -> bytes | None:
+    def raw(self, tag: int) -> bytes | None:
+        """The bytes of a value as they stand in the file; None when there are none."""
         entry = self._entries.get(tag)
         if entry is None or entry[0] not in _SIZES:
             return None
@@ -86,7 +87,7 @@ class Directory:
         """Every tag whose value is whole and of a type that TIFF 6.0 knows."""
         found: dict[int, Field] = {}
         for tag, (kind, count, _) in self._entries.items():
-            raw = self._raw(tag)
+            raw = self.raw(tag)
             if raw is not None and kind in _SIZES and kind < 16 and len(raw) == count * _SIZES[kind]:
                 found[tag] = kind, count, self._little(raw, _UNITS.get(kind, 1))
         return found

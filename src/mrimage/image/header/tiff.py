@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header, Model
@@ -10,15 +12,16 @@ from mrimage.image.header.tags import Directory, Tree
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
 COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
 EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
-X_RESOLUTION, RESOLUTION_UNIT = 282, 296
+X_RESOLUTION, RESOLUTION_UNIT, PLANAR = 282, 296, 284
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 
 _MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
 _COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
 _CFA, _LINEAR_RAW = 32803, 34892
-_JPEG = (6, 7)
-PLAIN_YCBCR = "plain-ycbcr"
-"""YCbCr without JPEG compression, which libvips takes for RGB."""
+_MOST_SAMPLES = 1024
+_OLD_JPEG, _JPEG, _LZMA = 6, 7, 34925
+NOT_BY_LIBVIPS = "not-by-libvips"
+"""The variant of a file that libvips' wheel takes for another kind or does not read, and Pillow may."""
 
 
 def read_tiff(blocks: Blocks) -> Header:
@@ -40,37 +43,53 @@ def read_tiff(blocks: Blocks) -> Header:
     model = _MODELS.get(photometric if photometric is not None else 1)
     if model is None:
         raise ImageError("unsupported", f"Expected a known photometric interpretation, but received {photometric}.")
-    sample_format = first.integer(FORMAT) or 1
-    variant = {2: "signed", 3: "float"}.get(sample_format, "")
-    if model == "ycbcr" and first.integer(COMPRESSION) not in _JPEG:
-        variant = PLAIN_YCBCR
+    bits = first.integer(BITS) or 1
+    if bits > 64 or bands > _MOST_SAMPLES:
+        raise ImageError("corrupt", f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.")
+    has_alpha = _alpha(first, bands - _COLOURS[model])
     return Header(
         "tiff",
         width,
         height,
         bands,
-        first.integer(BITS) or 1,
+        bits,
         model,
-        has_alpha=_alpha(first, bands - _COLOURS[model]),
+        has_alpha,
         icc=_bytes(first, ICC_PROFILE),
         frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
         dpi=resolution(first),
-        variant=variant,
+        variant="" if _by_libvips(first, model, bits, has_alpha) else NOT_BY_LIBVIPS,
     )
 
 
+def _by_libvips(first: Directory, model: Model, bits: int, has_alpha: bool) -> bool:
+    """Does libvips' wheel read this layout, and as what it is?"""
+    compression = first.integer(COMPRESSION)
+    if compression in (_OLD_JPEG, _LZMA) or first.integer(PHOTOMETRIC) is None:
+        return False
+    if first.integer(PLANAR) == 2 and TILE_OFFSETS in first:
+        return False
+    if model == "ycbcr":
+        return compression == _JPEG
+    if model == "lab":
+        return bits != 8
+    return bits not in (12, 64)
+
+
 def read_raw(blocks: Blocks) -> Header:
-    """A camera RAW file built on TIFF: the size of its largest picture, as the directories give it."""
+    """A camera RAW file built on TIFF: the size of its largest picture, as the directories give it, and the depth where
+    that is the sensor's."""
     tree = Tree(blocks.at)
     first = tree.first
-    best = (first.integer(WIDTH) or 0, first.integer(HEIGHT) or 0, first.integer(BITS) or 8)
     offsets = first.get(SUB_DIRECTORIES) or ()
     pages = [Directory(tree, int(offset)) for offset in offsets[:16]] if not isinstance(offsets, bytes) else []
-    for page in (*pages, *tree.directories()):
-        size = page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0, page.integer(BITS) or 8
-        if size[0] * size[1] > best[0] * best[1]:
-            best = size
-    return Header("raw", best[0], best[1], 3, best[2], "rgb", dpi=resolution(first))
+    best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
+    sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
+    return Header("raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first))
+
+
+def _size(page: Directory) -> tuple[int, int]:
+    return page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0
 
 
 def check_strips(data: bytes, header: Header) -> None:
@@ -85,7 +104,7 @@ def check_strips(data: bytes, header: Header) -> None:
     end = max(int(offset + count) for offset, count in zip(offsets, counts, strict=False))
     if end > len(data):
         raise ImageError("truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}.")
-    row = (header.width * header.bands * header.bit_depth + 7) // 8
+    row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
     if first.integer(COMPRESSION) == 1 and header.model != "ycbcr" and sum(counts) < row * header.height:
         raise ImageError(
             "corrupt", f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}."
@@ -104,7 +123,7 @@ def _alpha(first: Directory, extra: int) -> bool:
     kinds = first.get(EXTRA_SAMPLES)
     if kinds is None or isinstance(kinds, bytes):
         return False
-    return extra > 0 and any(kind in (1, 2) for kind in kinds)
+    return extra > 0 and kinds[0] in (1, 2)
 
 
 def _bytes(directory: Directory, tag: int) -> bytes | None:
