@@ -50,7 +50,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         metadata = image.metadata
         row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
-        records = make_records(entry, metadata.width * metadata.height, _run_mapper(mapper, image), _named(mapper))
+        carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
+        pixels = metadata.width * metadata.height
+        records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
     except (ImageError, StoreError, MemoryError) as error:
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
