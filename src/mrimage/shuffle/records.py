@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 import pyarrow as pa
 
-from mrimage.errors import ImageError, JobError, brief
+from mrimage.errors import ImageError, JobError, brief, describe
 from mrimage.functions import name_function
 from mrimage.job import Combiner, Value
 from mrimage.types import Entry
@@ -108,7 +108,7 @@ def make_record(
 def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
         return msgspec.msgpack.encode((value, carried), order="deterministic")
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
 
 
@@ -140,7 +140,7 @@ class Spill:
             return list(combined(self._records, combine))
         except Exception as error:
             name = name_function(combine)
-            raise JobError(f"The combiner {name} failed: {type(error).__name__}: {error}") from error
+            raise JobError(f"The combiner {name} failed: {describe(error)}") from error
 
 
 def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
