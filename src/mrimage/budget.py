@@ -20,9 +20,9 @@ class Budget:
         """``10`` or ``2.5%``. Raises UsageError for anything else."""
         if text is None:
             return cls()
-        if re.fullmatch(r"\d+", text):
+        if re.fullmatch("[0-9]+", text):
             return cls(count=int(text))
-        if re.fullmatch(r"\d+(\.\d+)?%", text) and float(text[:-1]) <= 100:
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?%", text) and float(text[:-1]) <= 100:
             return cls(percent=float(text[:-1]))
         raise UsageError(
             f'Expected --max-failures as a number or a percentage, for example 10 or 5%, but received "{text}".'

@@ -18,11 +18,16 @@ from mrimage.errors import MrimageError, UsageError
 EDITS_HELP = "applied to each image in this order: orient, crop, resize, colour, correct, encode"
 
 KEY_HELP = (
-    "group by (default: dimensions); several make a compound key: alpha, aspect, bit_depth, camera, camera_make, "
+    "group by (default: dimensions); several make a compound key: all (one group), alpha, aspect, bit_depth, camera, camera_make, "
     "color_space, dimensions, folder, format, icc_profile, iso, lens, megapixels, month, orientation (landscape, "
     "portrait or square, as displayed; the catalogue's column of this name is EXIF's 1 to 8), software, year"
 )
 """Written out, so that --help loads nothing; a test holds it against the keys that there are."""
+
+GROUP_HELP = (
+    "a group reducer: contact-sheet, duplicates (clusters of equal and of similar images; decodes each image), mean; "
+    "repeatable"
+)
 
 ENGINE_HELP = (
     "local (default): processes of this machine; spark: the session that spark-submit provides, or Spark on this "
@@ -159,7 +164,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     what.add_argument("--job", metavar="FILE.toml|module:name", help="the job; other options override it")
     what.add_argument("--key", action="append", metavar="K[,K...]", help=KEY_HELP)
     what.add_argument("--extract", action="append", metavar="NAME[,NAME...]", help="header, content, hash")
-    what.add_argument("--group", action="append", metavar="NAME", help="a group reducer: contact-sheet, mean")
+    what.add_argument("--group", action="append", metavar="NAME", help=GROUP_HELP)
     files = parser.add_argument_group("which files")
     files.add_argument("--include", action="append", metavar="GLOB")
     files.add_argument("--exclude", action="append", metavar="GLOB")
@@ -195,14 +200,14 @@ def _add_edits(parser: argparse.ArgumentParser) -> None:
 def _add_how(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how to run")
     how.add_argument("--engine", default="local", help=ENGINE_HELP)
-    how.add_argument("--workers", type=int, metavar="N", help="processes; 1 stays in this one (default: all cores)")
-    how.add_argument("--retries", type=int, default=3, metavar="N", help="of a failed task (default: 3)")
+    how.add_argument("--workers", metavar="N", help="processes; 1 stays in this one (default: all cores)")
+    how.add_argument("--retries", default=3, metavar="N", help="of a failed task (default: 3)")
     how.add_argument("--no-speculation", action="store_true", help="never race a straggler")
     how.add_argument("--max-failures", metavar="N|P%", help="quarantined images to tolerate (default: any)")
     how.add_argument("--quiet", action="store_true", help="no progress and no summary")
     how.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
     how.add_argument("--no-thumbnails", action="store_true", help="decode nothing for the report")
-    how.add_argument("--replication", type=int, metavar="N", help="DataNodes that keep each file written to HDFS")
+    how.add_argument("--replication", metavar="N", help="DataNodes that keep each file written to HDFS")
     how.add_argument("--allow-private", action="store_true", help="let urls of lists lead to private addresses")
     _add_places(how)
     how.add_argument("--debug", action="store_true", help="a traceback with an error")

@@ -13,14 +13,18 @@ from pathlib import Path
 import msgspec
 
 from mrimage.dryrun import describe_plan
-from mrimage.errors import ImageError, StoreError, UsageError
+from mrimage.errors import ImageError, StoreError
 from mrimage.flow import How, run
-from mrimage.options import JOB_OPTIONS, build_job, load_job
+from mrimage.options import JOB_OPTIONS, build_job, load_job, whole
 from mrimage.results import read_facts, results_folder, write_report
 from mrimage.sink.place import temporary_folder
 from mrimage.storage import Store, open_store
+from mrimage.storage.local import system_errors
 from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
+
+MOST_WORKERS = 4096
+"""More are a slip of the hand, and on one machine they would take it down before the first task."""
 
 
 def run_job(options: argparse.Namespace) -> int:
@@ -148,19 +152,23 @@ def make_demo(options: argparse.Namespace) -> int:
 
 
 def _how(options: argparse.Namespace, fresh: bool) -> How:
-    if options.retries < 0:
-        raise UsageError(f"Expected --retries as a number from 0, but received {options.retries}.")
+    workers, replication = options.workers, options.replication
     return How(
         engine=options.engine,
-        workers=options.workers,
-        retries=options.retries,
+        workers=None if workers is None else whole(1, MOST_WORKERS)("--workers", workers),
+        retries=whole(0, 100)("--retries", options.retries),
         speculate=not options.no_speculation,
         fresh=fresh,
         max_failures=options.max_failures,
         quiet=options.quiet or options.json,
         thumbnails=not options.no_thumbnails,
         command=options.command,
-        stores=Settings(options.replication, options.allow_private, options.endpoint, options.addressing),
+        stores=Settings(
+            None if replication is None else whole(1, 512)("--replication", replication),
+            options.allow_private,
+            options.endpoint,
+            options.addressing,
+        ),
     )
 
 
@@ -175,7 +183,7 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
     Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, system_errors(out):
         yield open_store(out), folder
 
 

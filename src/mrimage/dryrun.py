@@ -9,7 +9,8 @@ from pathlib import Path
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow import How, entries_of, require_images, require_sense, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
-from mrimage.job import Job, Plan
+from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.job import NEEDS, Job, Plan
 from mrimage.sink import describe_sink
 from mrimage.sink.inventory import Inventory
 from mrimage.sink.place import check_apart
@@ -52,17 +53,20 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
 
 
 def _decoding(job: Job) -> str:
-    why = [name for name in job.extract if EXTRACTORS[name].pixels]
+    asked = {extractor: f" (needed by --group {group})" for group, extractor in NEEDS.items() if group in job.group}
+    why = [f"{name}{asked.get(name, '')}" for name in job.extract if EXTRACTORS[name].pixels]
     why += ["edits"] if job.edits else []
     why += ["the job's own mapper, if it asks for them"] if job.map else []
-    why += ["group reducers"] if job.group else []
+    why += ["group reducers"] if any(name not in NEEDS for name in job.group) else []
     return f"decoded for {', '.join(why)}" if why else "not decoded: headers only"
 
 
 def _scales(job: Job, sample: list[Entry]) -> str:
     """How many of the sample's JPEG files would be decoded at which scale."""
     if job.edits is None:
-        return "none" if _decoding(job).startswith("not") else "the lowest that holds 256 pixels"
+        if any(EXTRACTORS[name].pixels for name in job.extract):
+            return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
+        return "none" if _decoding(job).startswith("not") else "the lowest that will do"
     counts: dict[str, int] = {}
     for entry in sample:
         try:

@@ -27,7 +27,7 @@ REASONS = {
     "truncated": "the file ends before the image does",
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",
-    "unsupported": "no decoder here reads this kind of image",
+    "unsupported": "no decoder here reads this kind of image, or an edit cannot be made on it",
     "empty": "the file has no bytes",
     "vanished": "the file was listed but is gone",
     "changed": "the file is not the one that was listed",
@@ -111,6 +111,19 @@ def brief(value: object) -> str:
     short = reprlib.Repr()
     short.maxstring = short.maxother = 80
     return " ".join(short.repr(value).split())
+
+
+def describe(error: BaseException) -> str:
+    """What an error of anybody's code says, also where it cannot say it.
+
+    >>> describe(ValueError("no")), describe(SystemExit())
+    ('ValueError: no', 'SystemExit')
+    """
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # code of the user's, as the error is
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _store_error(kind: type[StoreError], message: str, transient: bool) -> StoreError:

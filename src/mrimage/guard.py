@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 import cloudpickle
 
-from mrimage.errors import ImageError, JobError
+from mrimage.errors import ImageError, JobError, describe
 from mrimage.types import ByteSource, Limits
 
 Argument = TypeVar("Argument")
@@ -154,7 +154,7 @@ def portable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))  # our own bytes
     except Exception:  # noqa: BLE001  # any class, any way to fail
-        return JobError(f"{type(error).__name__}: {error}")
+        return JobError(describe(error))
     return error
 
 

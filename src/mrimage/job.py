@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,9 @@ Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
 Combiner = Callable[[str, Iterable[Value]], Iterable[Value]]
 """``(key, values) -> fewer values``, inside one map task; runs zero or more times."""
 
+NEEDS: Mapping[str, str] = {"duplicates": "hash"}
+"""Group reducers whose records carry the columns of an extractor, so that no pixel is decoded again in reduce."""
+
 Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
 """``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image, as a stream."""
 
@@ -39,7 +42,7 @@ class Job:
 
     ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is one record
     under the key that ``key`` names. ``edits`` make an image from each image, ``group`` names built-in group
-    reducers, and ``extract`` names the columns that map computes. A Job with neither edits nor a reducer is a
+    reducers, and ``extract`` names the columns that map computes; a reducer that needs some adds their extractor. A Job with neither edits nor a reducer is a
     catalogue: it reads headers and decodes nothing. ``include``, ``exclude`` and ``all_files`` say which files
     of the source are entries. ``output`` names the sink of edited images: ``files``, or ``webdataset`` or
     ``parquet`` for shards of at most about ``shard_size`` bytes. Where several names may stand, one will do:
@@ -65,6 +68,12 @@ class Job:
             given = getattr(self, name)
             names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
             object.__setattr__(self, name, names)
+        object.__setattr__(self, "extract", tuple(dict.fromkeys((*self.extract, *self.needs))))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The extractors whose columns travel with the records, because a group reducer asked for them."""
+        return tuple(dict.fromkeys(NEEDS[name] for name in self.group if name in NEEDS))
 
     @property
     def needs_bytes(self) -> bool:

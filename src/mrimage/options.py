@@ -33,6 +33,11 @@ def build_job(options: Mapping[str, object], base: Job | None = None) -> Job:
             raise unknown("a job's option", name, JOB_OPTIONS)
         values[name] = JOB_OPTIONS[name](f"--{name.replace('_', '-')}", value)
     base = base or Job()
+    if "key" in values and (values.get("map") or base.map):
+        raise UsageError(
+            "Expected either --key or a map, but received both: a job's own mapper says which key an image has. "
+            "Leave out one of them."
+        )
     edits = {name: values.pop(name) for name in EDITS if name in values}
     limits = {name: values.pop(name) for name in LIMITS if name in values}
     if edits:
@@ -109,13 +114,16 @@ def parse_names(option: str, value: object) -> tuple[str, ...]:
         raise _expected(option, "names separated by commas", value)
     names = tuple(name.strip() for item in items for name in str(item).split(",") if name.strip())
     if not names:
-        raise _expected(option, "at least one name", value)
+        raise _expected(option, "at least one name", " ".join(map(str, items)))
     return names
 
 
 def parse_globs(option: str, value: object) -> tuple[str, ...]:
     """One pattern or a list of them; a comma is part of a pattern."""
-    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+    items = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(item, str) for item in items):
+        raise _expected(option, "a pattern or a list of them", value)
+    return tuple(items)
 
 
 def parse_color(option: str, value: object) -> tuple[int, int, int]:
@@ -188,6 +196,7 @@ def _function(option: str, value: object) -> object:
 
 def _expected(option: str, what: str, received: object) -> UsageError:
     text = str(received) if isinstance(received, str | int | float) else brief(received)
+    text = text.lower() if isinstance(received, bool) else text  # as TOML writes it
     return UsageError(f'Expected {option} as {what}, but received "{text if len(text) < 80 else brief(received)}".')
 
 

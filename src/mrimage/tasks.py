@@ -15,7 +15,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
-from mrimage.errors import ImageError, JobError, StoreError, brief
+from mrimage.errors import ImageError, JobError, StoreError, brief, describe
 from mrimage.functions import name_function
 from mrimage.guard import Guard, clock_stopped, deadline, fair
 from mrimage.job import Job, Plan
@@ -134,8 +134,8 @@ def _run_reducer(
                 raise JobError(f"Expected a name of its own for each output, but received {output.name!r} twice.")
             names.add(output.name)
             yield group_path(key, output.name), *output.encoded()
-    except StoreError:
+    except (StoreError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
-        told = str(error) if isinstance(error, JobError) else f"{type(error).__name__}: {error}"
+    except BaseException as error:
+        told = str(error) if isinstance(error, JobError) else describe(error)
         raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}") from error

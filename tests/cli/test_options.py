@@ -182,6 +182,23 @@ def test_an_unknown_option_in_toml_is_told_with_the_nearest(tmp_path: Path) -> N
         load_job(str(path))
 
 
+@pytest.mark.parametrize("value", ["5", "[5]", '{a = "*.jpg"}', "true"])
+def test_a_pattern_that_is_no_text_is_refused(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text(f"include = {value}\n")
+    with pytest.raises(UsageError, match="Expected --include as a pattern or a list of them"):
+        load_job(str(path))
+
+
+def test_a_key_beside_a_mapper_is_refused_wherever_either_comes_from() -> None:
+    for options, base in (
+        ({"map": "os:getcwd", "key": "camera"}, None),
+        ({"key": "camera"}, Job(map=lambda image: [])),
+    ):
+        with pytest.raises(UsageError, match="either --key or a map"):
+            build_job(options, base)
+
+
 def test_later_options_win_over_the_job_they_are_based_on() -> None:
     base = build_job({"resize": "9x9", "format": "png", "key": "camera", "deadline": 5, "output": "parquet"})
     job = build_job({"format": "webp", "deadline": "2.5"}, base)

@@ -62,3 +62,17 @@ def test_an_out_that_is_a_file_is_refused_and_left_alone(photos: Path, tmp_path:
     with pytest.raises(StoreError, match="file of this name"):
         mr.run(mr.Job(), photos, tmp_path / "out", workers=1)
     assert (tmp_path / "out").read_text() == "mine"
+    with pytest.raises(StoreError, match="a part of its path is a file, not a folder"):
+        mr.run(mr.Job(), photos, tmp_path / "out" / "sub", workers=1)
+
+
+def test_a_path_that_fits_in_the_source_and_not_in_out_stops_nothing(photos: Path, tmp_path: Path) -> None:
+    """A path of a local file system has at most 4096 bytes, and that of OUT is the longer one."""
+    source, out = tmp_path / "s", tmp_path / ("o" * 200)
+    deep = source.joinpath(*["d" * 100] * ((4000 - len(str(source))) // 101))
+    deep.mkdir(parents=True)
+    shutil.copy(photos / "wide 1.jpg", deep / "a.jpg")
+    shutil.copy(photos / "wide 2.jpg", deep / "b.jpg")
+    summary = mr.run(mr.Job(edits=mr.Edits(resize=(8, 8))), source, out, workers=1, thumbnails=False)
+    assert (summary.processed, summary.outputs) == (2, 2)
+    assert len(list(out.glob("images/64x48/*~~*.jpg"))) == 2

@@ -201,7 +201,13 @@ def test_a_folder_that_is_not_ours_is_left_alone(photos: Path, tmp_path: Path) -
     for fresh in (False, True):
         with pytest.raises(SinkError, match="diary"):
             run(mr.Job(), str(photos), str(out), How(workers=1, fresh=fresh))
-    assert [path.name for path in out.iterdir() if path.name != "_run"] == ["diary.txt"]
+    assert [path.name for path in out.iterdir()] == ["diary.txt"]
+
+
+def test_a_place_without_a_name_is_bad_usage_and_not_the_working_folder(photos: Path, tmp_path: Path) -> None:
+    for source, out in (("", tmp_path / "out"), (photos, "")):
+        with pytest.raises(UsageError, match="empty text"):
+            run(mr.Job(), str(source), str(out), HERE)
 
 
 @pytest.mark.parametrize("inside", ["photos/out", ".", "photos"])

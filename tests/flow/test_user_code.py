@@ -71,6 +71,58 @@ def test_a_mapper_s_answer_that_is_none_is_told_in_quarantine(
         assert len(message) < 300
 
 
+class Speechless(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def in_circles() -> list[Any]:
+    circle: list[Any] = []
+    circle.append(circle)
+    return circle
+
+
+def raises(error: BaseException) -> Callable[..., Any]:
+    def failing(*_: object) -> Any:
+        raise error
+
+    return failing
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("mapper", "told"),
+    [
+        (raises(SystemExit(3)), "failing raised SystemExit: 3"),
+        (raises(BaseException("a panic")), "failing raised BaseException: a panic"),
+        (raises(Speechless()), "failing raised Speechless"),
+        (yields(("k", in_circles())), "careless to yield plain data, but received list as a value of key 'k'"),
+    ],
+    ids=["exit", "panic", "speechless", "circle"],
+)
+def test_whatever_a_mapper_raises_or_yields_is_the_image_s_affair(
+    photos: Path,
+    tmp_path: Path,
+    rows,
+    capfd: pytest.CaptureFixture[str],
+    mapper: Callable[..., Any],
+    told: str,
+    workers: int,
+) -> None:
+    summary = run(mr.Job(map=mapper), str(photos), str(tmp_path / "out"), How(workers=workers, thumbnails=False))
+    assert (summary.failures["mapper-failed"], [task.attempts for task in summary.facts.tasks]) == (9, [1])
+    assert all(told in str(row["message"]) for row in rows(tmp_path / "out", "quarantine") if "mapper" in row["reason"])
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), Speechless()])
+def test_whatever_a_reducer_raises_names_it_and_its_key(photos: Path, tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(JobError, match=f"failing failed on key 'jpeg'. {type(error).__name__}"):
+        run(mr.Job(key="format", reduce=raises(error)), str(photos), str(tmp_path / "out"), HERE)
+
+
 @pytest.mark.parametrize(
     ("reducer", "told"),
     [
@@ -106,9 +158,22 @@ def test_a_reducer_s_answer_that_is_none_stops_the_job_and_names_it(
     assert "\n" not in message
 
 
-def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(photos: Path, tmp_path: Path) -> None:
-    reducer = yields(mr.Output("a.png", np.zeros((2, 2, 7), np.complex64)))  # type: ignore[arg-type]
-    with pytest.raises(JobError, match="careless failed on key 'jpeg'"):
+@pytest.mark.parametrize(
+    ("pixels", "told"),
+    [
+        (np.zeros((2, 2, 7), np.complex64), "complex64, 2 x 2 x 7"),
+        (np.zeros((2, 2, 3)), "float64, 2 x 2 x 3"),
+        (np.zeros((2, 2, 4), np.uint8), "uint8, 2 x 2 x 4"),
+        (np.zeros((0, 2, 3), np.uint8), "uint8, 0 x 2 x 3"),
+        (np.zeros(5, np.uint8), "uint8, 5"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(
+    photos: Path, tmp_path: Path, pixels: Any, told: str
+) -> None:
+    reducer = yields(mr.Output("a.png", pixels))
+    with pytest.raises(JobError, match=f"careless failed on key 'jpeg'.*H x W, but received {told}"):
         run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
 
 

@@ -21,6 +21,7 @@ extension = st.sampled_from(["jpg", "png", "webp", "avif", "tiff"])
 @example(["a.jpg", "a.png"], "webp")
 @example(["a.png", "a~png.webp", "a%7Epng.webp"], "webp")
 @example(["x.jpg", "x.jpg/y.jpg"], "jpg")
+@example(["a/" * 400 + "x.jpg", "a/" * 400 + "x.png", "a/" * 400 + "y.jpg", "b/" + "a/" * 399 + "x.jpg"], "jpg")
 def test_two_sources_never_share_a_name(paths: list[str], ending: str) -> None:
     names = [image_name(path, ending) for path in paths]
     assert len(set(names)) == len(names)
@@ -37,7 +38,9 @@ def test_two_keys_never_share_a_folder(keys: list[str]) -> None:
 @example("../../etc", "../../passwd", "png")
 @example("", "-rf", "png")
 @example("k", "a" * 300 + "/" + "b" * 300 + ".jpg", "webp")
+@example("k" * 300, "ü" * 300 + "/" + "b" * 300 + "/" + "é" * 300 + "/" + "d/" * 90 + "e.jpg", "webp")
 def test_every_component_is_safe_and_bounded(key: str, path: str, ending: str) -> None:
+    assert len(image_path(key, path, ending).encode()) <= len("images/") + 200 + len("/") + 700
     for name in (image_path(key, path, ending), group_path(key, path)):
         assert posixpath.normpath(name) == name
         for piece in name.split("/"):

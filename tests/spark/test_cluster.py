@@ -48,7 +48,7 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
         key=("color_space",),
         extract=("content", "hash"),
         edits=mr.Edits(resize=(48, 48), fit="cover", to="srgb", format="webp"),
-        group=("contact-sheet", "mean"),
+        group=("contact-sheet", "duplicates", "mean"),
     )
     summary = run(job, str(tmp_path / "demo"), str(tmp_path / "out"), ON_SPARK)
     assert summary.facts.engine == "spark"

@@ -26,6 +26,11 @@ COMMON_ASPECTS = ("1:1", "5:4", "4:3", "3:2", "16:10", "16:9", "2:1", "21:9")
 """Named aspect ratios, long side first; an image within one percent of one bears its name."""
 
 
+def everything(image: Image) -> str:
+    """``all``: one group of all images, whatever they are."""
+    return "all"
+
+
 def dimensions(image: Image) -> str:
     """``1920x1080``: width and height in pixels as displayed."""
     return f"{image.metadata.width}x{image.metadata.height}"
@@ -90,6 +95,7 @@ def _flag(name: str, yes: str, no: str) -> Callable[[Image], str]:
 
 KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
     {
+        "all": everything,
         "alpha": _flag("has_alpha", "alpha", "opaque"),
         "aspect": aspect,
         "bit_depth": _column("bit_depth"),

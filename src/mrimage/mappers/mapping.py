@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, brief, unknown
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, brief, describe, unknown
 from mrimage.functions import name_function
 from mrimage.guard import OUT_OF_MEMORY
 from mrimage.image import EXTRACTORS, Image
@@ -50,7 +50,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         metadata = image.metadata
         row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
-        records = make_records(entry, metadata.width * metadata.height, _run_mapper(mapper, image), _named(mapper))
+        carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
+        pixels = metadata.width * metadata.height
+        records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
     except (ImageError, StoreError, MemoryError) as error:
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
@@ -88,10 +90,10 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
                 "mapper-failed", f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}."
             )
         yield from pairs
-    except (ImageError, StoreError, MemoryError):
+    except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except Exception as error:
-        raise ImageError("mapper-failed", f"{_named(mapper)} raised {type(error).__name__}: {error}") from error
+    except BaseException as error:  # SystemExit too, and what libraries in Rust raise when they panic
+        raise ImageError("mapper-failed", f"{_named(mapper)} raised {describe(error)}") from error
 
 
 def _named(mapper: Mapper) -> str:
@@ -110,6 +112,9 @@ def check_job(job: Job) -> None:
         if name not in EXTRACTORS:
             raise unknown("--extract", name, EXTRACTORS)
     check_sink(job)
+    if job.edits and job.edits.resize is None and (job.edits.fit != "contain" or not job.edits.enlarge):
+        idle = "--no-enlarge" if job.edits.fit == "contain" else f"--fit {job.edits.fit}"
+        raise UsageError(f"Expected --resize for {idle} to apply to, but received none. Add it, or leave {idle} out.")
     if job.combine and not job.reduce:
         raise UsageError(
             "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."

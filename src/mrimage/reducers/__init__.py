@@ -10,6 +10,7 @@ from types import MappingProxyType
 from mrimage.errors import unknown
 from mrimage.job import Job, Reducer
 from mrimage.reducers.context import Context, running
+from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.reducers.mean import reduce_to_mean
 from mrimage.reducers.sheet import contact_sheet, reduce_to_sheet
 from mrimage.shuffle.records import Record
@@ -20,7 +21,9 @@ __all__ = ["GROUPS", "Context", "GroupReducer", "contact_sheet", "reducers_of", 
 GroupReducer = Callable[[str, Iterable[Record]], Iterable[Output]]
 """``(key, records) -> outputs``; records come sorted by image."""
 
-GROUPS: Mapping[str, GroupReducer] = MappingProxyType({"contact-sheet": reduce_to_sheet, "mean": reduce_to_mean})
+GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
+    {"contact-sheet": reduce_to_sheet, "duplicates": reduce_to_duplicates, "mean": reduce_to_mean}
+)
 
 
 def reducers_of(job: Job) -> list[GroupReducer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 import pyarrow as pa
 
-from mrimage.errors import ImageError, JobError, brief
+from mrimage.errors import ImageError, JobError, brief, describe
 from mrimage.functions import name_function
 from mrimage.job import Combiner, Value
 from mrimage.types import Entry
@@ -23,13 +23,16 @@ SPILL_BYTES = 32 << 20
 COLUMNS = ("key", "uri", "seq", "value", "path", "size", "version", "images", "pixels", "digest")
 """What ``from_batch`` reads of a part."""
 
+NOTHING: Mapping[str, Value] = {}
+"""Of a record that carries no columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One ``(key, value)`` pair, with the entry that it came from and its number ``seq`` among that image's.
 
-    ``data`` is the value as MessagePack, ``digest`` 64 bits of the content, whose sum over a group is part
-    of the group's fingerprint. ``images`` is 1 on the first record of an image under a key and 0 on
+    ``data`` is MessagePack: the value, and the columns of the image's catalogue row that the job's group reducers asked
+    for. ``digest`` is 64 bits of the content, whose sum over a group is part of the group's fingerprint. ``images`` is 1 on the first record of an image under a key and 0 on
     its others, so that sums over records count images, their ``size`` in bytes and their ``pixels`` once.
     """
 
@@ -43,13 +46,23 @@ class Record:
 
     @property
     def value(self) -> Value:
-        return msgspec.msgpack.decode(self.data)
+        return msgspec.msgpack.decode(self.data)[0]
+
+    @property
+    def carried(self) -> Mapping[str, Value]:
+        """The columns that came along, by their names."""
+        carried: Mapping[str, Value] = msgspec.msgpack.decode(self.data)[1]
+        return carried
 
 
 def make_records(
-    entry: Entry, pixels: int, pairs: Iterator[tuple[str, Value]], maker: str = "the mapper"
+    entry: Entry,
+    pixels: int,
+    pairs: Iterator[tuple[str, Value]],
+    maker: str = "the mapper",
+    carried: Mapping[str, Value] = NOTHING,
 ) -> list[Record]:
-    """An image's pairs, which ``maker`` yields, as records. Raises ImageError ``mapper-failed`` for a pair that is
+    """An image's pairs, which ``maker`` yields, as records; the first one under each key has ``carried`` with it. Raises ImageError ``mapper-failed`` for a pair that is
     not a text key with a value of plain data."""
     records: list[Record] = []
     seen: set[str] = set()
@@ -65,7 +78,8 @@ def make_records(
             )
         first = key not in seen
         try:
-            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first)))
+            along = carried if first else NOTHING
+            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first), along))
         except ValueError as error:
             raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
         seen.add(key)
@@ -80,19 +94,21 @@ def _is_unicode(key: str) -> bool:
     return True
 
 
-def make_record(key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int) -> Record:
+def make_record(
+    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data."""
-    data = _encode_value(key, value)
+    data = _encode(key, value, carried)
     text = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0".encode() + data
     digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return Record(key, entry, seq, data, pixels, images, digest)
 
 
-def _encode_value(key: str, value: Value) -> bytes:
+def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
-        return msgspec.msgpack.encode(value, order="deterministic")
-    except (TypeError, ValueError, OverflowError) as error:
+        return msgspec.msgpack.encode((value, carried), order="deterministic")
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
 
 
@@ -124,7 +140,7 @@ class Spill:
             return list(combined(self._records, combine))
         except Exception as error:
             name = name_function(combine)
-            raise JobError(f"The combiner {name} failed: {type(error).__name__}: {error}") from error
+            raise JobError(f"The combiner {name} failed: {describe(error)}") from error
 
 
 def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:

@@ -96,6 +96,8 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
             yield abandoned
         finally:
             path.unlink(missing_ok=True)
+            with suppress(OSError):  # nothing was done here, as where OUT turned out to be somebody else's
+                path.parent.rmdir()
 
 
 def _is_same(path: Path, descriptor: int) -> bool:

@@ -22,6 +22,10 @@ ALIASES = {"jpg": {"jpg", "jpeg", "jpe", "jfif"}, "tiff": {"tif", "tiff"}}
 MAX_BYTES = 200
 """Longest component in bytes of UTF-8: file systems allow 255, and a temporary name needs a little more."""
 
+MAX_NAME = 700
+"""Longest path below a group in bytes: S3 allows 1024 for a key, of which the group and OUT's own prefix need some. A path
+of local folders may have 4096."""
+
 
 def component(text: str, unsafe: str = "") -> str:
     """``text`` as one path component: unsafe characters percent-encoded, too long a name cut and hashed.
@@ -61,8 +65,14 @@ def image_name(path: str, extension: str) -> str:
     )
     file = component(stem) + tail
     if len(file.encode()) > MAX_BYTES + 40:
-        file = f"{component(name + ' ' * MAX_BYTES)}.{extension}"
-    return "/".join([*folders, file])
+        file = _cut(name, extension)
+    path_of_folders = "/".join([*folders, file])
+    return path_of_folders if len(path_of_folders.encode()) <= MAX_NAME else _cut(path, extension)
+
+
+def _cut(text: str, extension: str) -> str:
+    """A single component for a name that is too long, which ends in a hash whatever is left of it."""
+    return f"{component(text + ' ' * MAX_BYTES)}.{extension}"
 
 
 def image_path(key: str, path: str, extension: str) -> str:

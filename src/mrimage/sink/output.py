@@ -63,4 +63,9 @@ class Output:
                 f"Expected the name of an output with pixels to end in .jpg, .png, .webp, .avif or .tiff, "
                 f"but received {self.name!r}."
             )
+        if str(pixels.dtype) != "uint8" or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)) or not pixels.size:
+            raise JobError(
+                f"Expected the pixels of output {self.name!r} as uint8, H x W x 3 or H x W, but received {pixels.dtype}, "
+                f"{' x '.join(map(str, pixels.shape))}."
+            )
         return encode(pixels, name, None), int(pixels.shape[1]), int(pixels.shape[0])

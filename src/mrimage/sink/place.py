@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage.errors import NotFoundError, SinkError, SourceError
-from mrimage.job import Plan
+from mrimage.job import Plan, absolute
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.state import ROOT, Committed, delete_all, list_names
 from mrimage.storage import Store
@@ -32,7 +32,9 @@ YOUNG = 60.0
 
 
 def check_apart(source: str, out: str) -> None:
-    """Raise SourceError where one of two local folders contains the other: outputs would become input."""
+    """Raise SourceError where one of two local folders contains the other: outputs would become input. Raises UsageError
+    for a place without a name."""
+    source, out = absolute(source), absolute(out)
     if scheme(source) != "file" or scheme(out) != "file":
         return
     inside, outside = Path(local_path(source)).resolve(), Path(local_path(out)).resolve()

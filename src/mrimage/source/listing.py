@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
@@ -36,7 +36,8 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
     try:
         yield from _list(source, selection, on_ignored)
     except (StoreError, ImageError) as error:
-        raise SourceError(f"Cannot list the source: {error}") from error
+        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
 def _list(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:

@@ -37,7 +37,9 @@ class Settings:
         if self.replication is not None and not 1 <= self.replication <= 512:
             raise UsageError(f"Expected --replication as a number from 1 to 512, but received {self.replication}.")
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
-            raise UsageError("Expected --endpoint as a url, for example http://localhost:9000.")
+            raise UsageError(
+                "Expected --endpoint as a url that begins with http:// or https://, as http://localhost:9000."
+            )
         if self.endpoint and "@" in self.endpoint:
             raise UsageError(
                 "Expected --endpoint without credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."

@@ -79,6 +79,17 @@ DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
 
 MEMBERS = _schema(key=pa.string(), uri=pa.string())
 
+DUPLICATES = _schema(
+    cluster=pa.int32(),
+    uri=pa.string(),
+    keep=pa.bool_(),
+    kind=pa.string(),
+    distance=pa.int32(),
+    pixels=pa.int64(),
+    bytes=pa.int64(),
+)
+"""A row for each image of a group that has a duplicate there; what each column says stands at its reducer."""
+
 THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64())
 """Pictures for the report; or, with ``webp``, the bytes that an image takes in that format at its full size."""
 
