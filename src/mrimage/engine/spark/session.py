@@ -8,10 +8,11 @@ import shutil
 import socket
 import sys
 import tempfile
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from threading import Thread
 
 import psutil
@@ -48,10 +49,11 @@ appender.stderr.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n
 
 @dataclass
 class Session:
-    """A SparkContext, and whether it is ours to stop."""
+    """A SparkContext, and whether it and its JVM are ours to stop."""
 
     context: SparkContext
-    ours: bool
+    ours: bool = False
+    java: bool = False
 
     def cancel(self, group: str, thread: Thread) -> None:
         """End what runs of ``group``, and wait for the thread that started it."""
@@ -61,9 +63,11 @@ class Session:
             thread.join(10)
 
     def close(self) -> None:
-        """Stop the application if it is ours."""
+        """Stop the application if it is ours, and the JVM if we started it."""
         if self.ours:
             self.context.stop()
+        if self.java:
+            _end_java()
 
 
 def open_session(master: str, options: Options) -> Session:
@@ -77,25 +81,29 @@ def open_session(master: str, options: Options) -> Session:
                 f"Expected --engine {running.master}, of the Spark application that is running in this process, but "
                 f'received "{master}". Use --engine spark, or stop it first.'
             )
-        return Session(running, ours=False)
+        return Session(running)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
         _require_java()
     _require_listener(master)
+    warnings.filterwarnings("ignore", "PySpark does not yet", FutureWarning)  # it asks for pandas, which we do not use
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
+    java = not submitted and SparkContext._gateway is None
     try:
         _start_java()
         context = _within(master, options, submitted)
-    except EngineError:
-        raise
     except Exception as error:
+        if java:
+            _end_java()
+        if isinstance(error, EngineError):
+            raise
         told = " ".join(str(error).split())[:300]
         advice = "It needs Java 17 or newer; see docs/engines.md."
         raise EngineError(f"Spark did not start on {master}: {told} {advice}") from error
     if not options.quiet and context.uiWebUrl:
         print(f"mrimage: Spark shows the run at {context.uiWebUrl}", file=sys.stderr, flush=True)
-    return Session(context, ours=True)
+    return Session(context, ours=True, java=java)
 
 
 def defaults(options: Options, local: bool) -> dict[str, str]:
@@ -189,6 +197,24 @@ def _processor_time(process: Popen[bytes] | None) -> float:
 def _start_java() -> None:
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         SparkContext._ensure_initialized(conf=_launch_settings(Path(folder)))
+
+
+def _end_java() -> None:
+    """End the JVM and close what leads to it; Spark would leave both until this process ends."""
+    gateway = SparkContext._gateway
+    SparkContext._gateway = SparkContext._jvm = None
+    if gateway is None:
+        return
+    with suppress(Exception):  # it may have ended by itself
+        gateway.shutdown()
+    process: Popen[bytes] = gateway.proc
+    assert process.stdin
+    process.stdin.close()  # the sign for it to end
+    try:
+        process.wait(10)
+    except TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
