@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from mrimage.image.cicp import profile_of
 from mrimage.image.decode import Picture
 from mrimage.image.exif import Shot
 from mrimage.image.header.model import Header
@@ -22,13 +23,15 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     """
     if header.model == "lab":
         return None  # Lab means the same everywhere; a profile of it adds nothing
-    icc = header.decoded_icc or header.icc
-    if icc is not None and header.variant != "cicp" and profile_named(icc).model == _SIGNATURES[header.model]:
+    icc = header.icc or header.decoded_icc if header.cicp is None else None
+    if icc is not None and profile_named(icc).model == _SIGNATURES[header.model]:
         return icc
     if header.model == "cmyk":
         return built_in("cmyk")
     if header.model == "gray":
         return None
+    if header.cicp is not None and header.space != "display-p3":
+        return profile_of(*header.cicp)
     if header.colorants is not None and shot.color_space is None:
         return matrix_profile("PNG gAMA and cHRM", header.colorants[:8], 1 / header.colorants[8])
     space = header.space if header.colorants is None and header.space else shot.color_space

@@ -142,7 +142,7 @@ def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
     if header.model not in ("rgb", "palette"):
         return header.model
     named_by_chunk = header.space if header.colorants is None else None
-    space = named_by_chunk if header.icc is None or header.variant == "cicp" else None
+    space = named_by_chunk if header.icc is None or header.cicp is not None else None
     space = space or profile or shot.color_space or header.space or "srgb"
     return f"palette-{space}" if header.model == "palette" else space
 

@@ -14,7 +14,9 @@ Chromaticities = tuple[float, ...]
 SRGB: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 ADOBE_RGB: Chromaticities = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 DISPLAY_P3: Chromaticities = (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)
-"""White, red, green, blue, each as CIE 1931 x and y (IEC 61966-2-1; Adobe RGB (1998) 4.3.1; SMPTE EG 432-1, D65)."""
+BT_2020: Chromaticities = (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046)
+"""White, red, green, blue, each as CIE 1931 x and y (IEC 61966-2-1; Adobe RGB (1998) 4.3.1; SMPTE EG 432-1, D65;
+Rec. ITU-R BT.2020-2, table 3)."""
 
 # Colorants as profiles store them: adapted to D50, X Y Z of red, green and blue, from the published profiles.
 _COLORANTS = {
@@ -45,7 +47,13 @@ def profile_named(icc: bytes) -> ProfileName:
     description = _text(tags.get("desc", b""))
     if not tags or (model == "RGB" and "A2B0" not in tags and not {"rXYZ", "gXYZ", "bXYZ"} <= tags.keys()):
         return ProfileName(description, None, DAMAGED)
-    return ProfileName(description, _rgb_space(tags) if model == "RGB" else None, model)
+    space = _rgb_space(tags) if model == "RGB" else None
+    coded = tags.get("cicp", b"")
+    if space == "rgb-other" and len(coded) >= 12:
+        from mrimage.image.cicp import space_of
+
+        space = space_of(coded[8], coded[9])
+    return ProfileName(description, space, model)
 
 
 def _tags(icc: bytes) -> dict[str, bytes]:
@@ -110,7 +118,23 @@ def _fitting(value: float, at: float) -> float | None:
 
 @lru_cache(maxsize=32)
 def matrix_profile(description: str, chromaticities: Chromaticities, gamma: float) -> bytes:
-    """A version 2 RGB profile of three colorants and one exponent (ICC.1:2001-04).
+    """A profile of three colorants and one exponent."""
+    curve = b"curv\x00\x00\x00\x00" + struct.pack(">IHxx", 1, round(gamma * 256))
+    return _profile(description, chromaticities, curve)
+
+
+def curve_profile(description: str, chromaticities: Chromaticities, light: object, cicp: bytes) -> bytes:
+    """A profile of three colorants and a curve given by its values, 0..1, at even steps. ``cicp`` are the code points
+    of H.273 for readers that know better what to do with them (ICC.1:2022, 9.2.17)."""
+    import numpy as np
+
+    table: bytes = np.rint(np.clip(np.asarray(light), 0, 1) * 65_535).astype(">u2").tobytes()
+    curve = b"curv\x00\x00\x00\x00" + struct.pack(">I", len(table) // 2) + table
+    return _profile(description, chromaticities, curve, (b"cicp", b"cicp\x00\x00\x00\x00" + cicp))
+
+
+def _profile(description: str, chromaticities: Chromaticities, curve: bytes, *more: tuple[bytes, bytes]) -> bytes:
+    """A version 2 RGB profile (ICC.1:2001-04).
 
     Made here and not shipped as a file, because PNG's gAMA and cHRM may ask for any. The white point is adapted
     to D50 by the linear Bradford transform (ICC.1:2022, annex E).
@@ -124,7 +148,6 @@ def matrix_profile(description: str, chromaticities: Chromaticities, gamma: floa
     d50 = np.array([0.9642, 1.0, 0.8249])
     adapt = np.linalg.inv(bradford) @ np.diag((bradford @ d50) / (bradford @ white)) @ bradford
     colorants = adapt @ (primaries * np.linalg.solve(primaries, white))
-    curve = b"curv\x00\x00\x00\x00" + struct.pack(">IHxx", 1, round(gamma * 256))
     text = description.encode("ascii") + b"\x00"
     name = b"desc\x00\x00\x00\x00" + struct.pack(">I", len(text)) + text + b"\x00" * 78
     tags = [
@@ -133,6 +156,7 @@ def matrix_profile(description: str, chromaticities: Chromaticities, gamma: floa
         (b"wtpt", _xyz(d50)),
         *((tag, _xyz(colorants[:, i])) for i, tag in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))),
         *((tag, curve) for tag in (b"rTRC", b"gTRC", b"bTRC")),
+        *more,
     ]
     return _assembled(tags)
 
@@ -145,11 +169,14 @@ def _xyz(values: object) -> bytes:
 
 
 def _assembled(tags: list[tuple[bytes, bytes]]) -> bytes:
+    """Header, table and bodies; tags of one body share it."""
     table, body, offset = io.BytesIO(), io.BytesIO(), 128 + 4 + 12 * len(tags)
+    places: dict[bytes, int] = {}
     for name, content in tags:
-        padded = content + b"\x00" * (-len(content) % 4)
-        table.write(struct.pack(">4sII", name, offset + body.tell(), len(content)))
-        body.write(padded)
+        if content not in places:
+            places[content] = offset + body.tell()
+            body.write(content + b"\x00" * (-len(content) % 4))
+        table.write(struct.pack(">4sII", name, places[content], len(content)))
     size = offset + body.tell()
     head = struct.pack(">I4sI4s4s4s", size, b"\x00" * 4, 0x02400000, b"mntr", b"RGB ", b"XYZ ")
     head += (

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
+from mrimage.image.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
 from mrimage.image.header.model import Header
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
-_CICP_SPACES = {(1, 13): "srgb", (12, 13): "display-p3", (2, 2): "srgb", (1, 1): "srgb", (1, 2): "srgb"}
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
 
 
 def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool) -> Header:
-    bands, depth, icc, space = 3, None, None, None
+    bands, depth, icc, cicp = 3, None, None, None
     width, height = size
     for name, body in mine:
         if name == b"pixi" and len(body) >= 6:
@@ -77,14 +77,16 @@ def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]],
         elif name == b"colr" and body[:4] in (b"prof", b"rICC"):
             icc = body[4:]
         elif name == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
-            space = _CICP_SPACES.get(struct.unpack(">HH", body[4:8]), "rgb-other")
+            cicp = struct.unpack(">HH", body[4:8])
         elif name == b"irot" and body and body[0] & 1:
             width, height = height, width
         elif name == b"clap" and len(body) >= 16:
             top, bottom, left, right = struct.unpack(">4I", body[:16])
             width, height = (top // bottom, left // right) if bottom and right else (width, height)
     header = Header(format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha)
-    header.icc, header.space, header.upright = icc, None if icc else space, True
+    header.icc, header.upright = icc, True
+    if cicp is not None and icc is None:
+        header.cicp, header.space = cicp, space_of(*cicp)
     return header
 
 

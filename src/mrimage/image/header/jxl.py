@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
+from mrimage.image.cicp import space_of
 from mrimage.image.header.boxes import top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 
 _SIGNATURE = b"\xff\x0a"
 _HEAD = 4096
@@ -16,8 +18,13 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
 _GRAY, _XYB = 1, 2
 _D65, _CUSTOM = 1, 2
-_SPACES = {(1, 13): "srgb", (11, 13): "display-p3"}
-"""Primaries and transfer function, as 18181-1 numbers them: of sRGB and P3, and sRGB's curve."""
+_SRGB_CURVE = 13
+_PRIMARIES = {1: SRGB[2:], 9: BT_2020[2:], 11: DISPLAY_P3[2:]}
+_CODES = {1: 1, 9: 9, 11: 12}
+"""Primaries of 18181-1 in the numbers of H.273; transfer functions have the same in both."""
+
+_NAMED = {"srgb": (SRGB, 1 / 2.2), "display-p3": (DISPLAY_P3, 1 / 2.2), "adobe-rgb": (ADOBE_RGB, 256 / 563)}
+"""Spaces by their chromaticities and exponent; sRGB's own curve counts as 1/2.2."""
 
 
 class _Bits:
@@ -151,21 +158,29 @@ def _color(bits: _Bits, header: Header) -> None:
         return
     profile, space = bits.flag(), bits.enumerated()
     header.model = "gray" if space == _GRAY else "rgb"
-    if profile:
-        header.space, header.variant = None, "profile"
+    header.space = "rgb-other"
+    if profile or space == _XYB:
         return
-    white = bits.enumerated() if space != _XYB else _D65
-    if white == _CUSTOM:
-        _chromaticity(bits)
-    primaries = bits.enumerated() if space not in (_GRAY, _XYB) else 1
-    if primaries == _CUSTOM:
-        for _ in range(3):
-            _chromaticity(bits)
-    gamma = bits.flag()
-    curve = None if gamma else bits.enumerated()
-    header.space = _SPACES.get((primaries, curve or 0), "rgb-other") if white == _D65 else "rgb-other"
+    white = bits.enumerated()
+    point = _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    primaries = bits.enumerated() if space != _GRAY else 1
+    corners = _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    if bits.flag():
+        exponent = bits.take(24) / 1e7
+    else:
+        curve = bits.enumerated()
+        exponent = 1 / 2.2 if curve == _SRGB_CURVE else 0.0
+        if white == _D65 and primaries in _CODES and space != _GRAY:
+            header.cicp = _CODES[primaries], curve
+            header.space = space_of(*header.cicp)
+            return
+    for name, (chromaticities, gamma) in _NAMED.items():
+        pairs = zip((*point, *corners), chromaticities, strict=True)
+        if all(abs(a - b) < 0.003 for a, b in pairs) and abs(exponent - gamma) < 0.01:
+            header.space = name
 
 
-def _chromaticity(bits: _Bits) -> None:
-    for _ in range(2):
-        bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
+def _chromaticities(bits: _Bits, count: int) -> tuple[float, ...]:
+    """CIE 1931 x and y of ``count`` colors, as signed millionths, the sign in the lowest bit."""
+    numbers = [bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152)) for _ in range(2 * count)]
+    return tuple((number >> 1 ^ -(number & 1)) / 1e6 for number in numbers)

@@ -24,7 +24,8 @@ class Header:
     None for what the header does not tell.
 
     ``exif`` is a TIFF block, ``icc`` a profile; ``space`` is the colour space that the container itself names
-    (PNG chunks, an nclx box); ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
+    (PNG chunks, an nclx box), and ``cicp`` its primaries and transfer function by their
+    numbers in H.273 where those decide; ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
     decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
     what one format's decoders separate, such as the lossless JPEG; ``body`` is where a
     JPEG's entropy-coded data begin; ``decoded_icc`` is the profile that the decoder of a JPEG XL gives with
@@ -44,6 +45,7 @@ class Header:
     progressive: bool | None = None
     dpi: float | None = None
     space: str | None = None
+    cicp: tuple[int, int] | None = None
     colorants: tuple[float, ...] | None = None
     software: str | None = None
     upright: bool = False

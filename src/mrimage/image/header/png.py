@@ -7,7 +7,8 @@ import zlib
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.cicp import space_of
+from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
 from mrimage.image.header.tags import clean_text
 
 _MODELS: dict[int, tuple[Model, int, bool]] = {
@@ -17,9 +18,9 @@ _MODELS: dict[int, tuple[Model, int, bool]] = {
     4: ("gray", 2, True),
     6: ("rgb", 4, True),
 }
-_LONGEST_PROFILE = 32 << 20
+_MOST_CHUNKS = 100_000
+_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
 _SRGB_COLORANTS = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
-_CICP_SPACES = {(1, 13): "srgb", (12, 13): "display-p3"}
 
 
 def read_png(blocks: Blocks) -> Header:
@@ -33,7 +34,7 @@ def read_png(blocks: Blocks) -> Header:
     model, bands, alpha = _MODELS[kind]
     header = Header("png", width, height, bands, depth, model, alpha, progressive=interlace == 1)
     position, chromaticities, gamma = 33, None, None
-    while True:
+    for _ in range(_MOST_CHUNKS):
         head = blocks.at(position, 8)
         if len(head) < 8:
             raise ImageError("truncated", "Expected pixels in the PNG, but the file ends in its header.")
@@ -48,6 +49,8 @@ def read_png(blocks: Blocks) -> Header:
             gamma = struct.unpack(">I", blocks.need(start, 4))[0] / 100_000
         else:
             _ancillary(header, name, blocks, start, length)
+    else:
+        raise ImageError("corrupt", f"Expected pixels in the PNG within {_MOST_CHUNKS} chunks.")
     if header.space is None and header.icc is None and (gamma or chromaticities):
         _own_colorants(header, chromaticities or _SRGB_COLORANTS, gamma or 1 / 2.2)
     return header
@@ -57,10 +60,10 @@ def _ancillary(header: Header, name: bytes, blocks: Blocks, start: int, length: 
     if name == b"tRNS":
         header.has_alpha = True
     elif name == b"iCCP" and header.icc is None:
-        header.icc = _inflate_after_name(blocks.at(start, min(length, _LONGEST_PROFILE)))
+        header.icc = _inflate_after_name(blocks.at(start, min(length, LONGEST_BLOCK)))
     elif name == b"cICP" and length == 4:
         primaries, transfer, _, _ = blocks.need(start, 4)
-        header.space, header.variant = _CICP_SPACES.get((primaries, transfer), "rgb-other"), "cicp"
+        header.space, header.cicp = space_of(primaries, transfer), (primaries, transfer)
     elif name == b"sRGB" and header.space is None:
         header.space = "srgb"
     elif name == b"pHYs" and length == 9:
@@ -68,18 +71,31 @@ def _ancillary(header: Header, name: bytes, blocks: Blocks, start: int, length: 
         header.dpi = across * 0.0254 if unit == 1 and across else None
     elif name == b"acTL" and length == 8:
         header.frames = max(1, struct.unpack(">I", blocks.need(start, 4))[0])
-    elif name == b"eXIf" and length < _LONGEST_PROFILE:
+    elif name == b"eXIf" and length < LONGEST_BLOCK:
         header.exif = blocks.at(start, length)
-    elif name == b"tEXt" and length < 4096:
-        keyword, _, text = blocks.at(start, length).partition(b"\x00")
-        if keyword == b"Software":
-            header.software = clean_text(text)
+    elif name in (b"tEXt", b"zTXt") and length < LONGEST_BLOCK:
+        _text(header, name, blocks, start, length)
+
+
+def _text(header: Header, name: bytes, blocks: Blocks, start: int, length: int) -> None:
+    """The program that wrote the file; and the EXIF block, which ImageMagick wrote as text in hexadecimal numbers."""
+    keyword = blocks.at(start, min(length, 80)).partition(b"\x00")[0]
+    if name == b"tEXt" and keyword == b"Software" and length < 4096:
+        header.software = clean_text(blocks.at(start, length)[9:])
+    elif keyword in _RAW_EXIF and header.exif is None:
+        chunk = blocks.at(start, length)
+        text = _inflate_after_name(chunk) or b"" if name == b"zTXt" else chunk.partition(b"\x00")[2]
+        digits = b"".join(text.split(b"\n")[3:])
+        try:
+            header.exif = bytes.fromhex(digits.decode("ascii")) or None
+        except ValueError:
+            header.exif = None
 
 
 def _inflate_after_name(chunk: bytes) -> bytes | None:
     _, _, rest = chunk.partition(b"\x00")
     try:
-        return zlib.decompressobj().decompress(rest[1:], _LONGEST_PROFILE) or None
+        return zlib.decompressobj().decompress(rest[1:], LONGEST_BLOCK) or None
     except zlib.error:
         return None
 

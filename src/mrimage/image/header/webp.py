@@ -6,7 +6,7 @@ import struct
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import LONGEST_BLOCK, Header
 
 MOST_CHUNKS = 100_000
 
@@ -37,9 +37,9 @@ def read_webp(blocks: Blocks) -> Header:
             frames = frames or 1
         elif name == b"ANMF":
             frames += 1
-        elif name == b"ICCP":
+        elif name == b"ICCP" and length < LONGEST_BLOCK:
             icc = blocks.at(start, length)
-        elif name == b"EXIF":
+        elif name == b"EXIF" and length < LONGEST_BLOCK:
             exif = blocks.at(start, length)
         if (name == b"VP8X" and not flags[0] & 0x0A) or (name in (b"VP8 ", b"VP8L") and position >= end):
             if name == b"VP8X" and flags[0] & 0x20:
