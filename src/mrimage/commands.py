@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 
 from mrimage.dryrun import describe_plan
-from mrimage.errors import ImageError, StoreError
+from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow import How, run
 from mrimage.options import JOB_OPTIONS, build_job, load_job, whole
 from mrimage.results import read_facts, results_folder, write_report
 from mrimage.sink.place import temporary_folder
 from mrimage.storage import Store, open_store
-from mrimage.storage.local import system_errors
+from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
 
@@ -70,9 +70,12 @@ def make_report(options: argparse.Namespace) -> int:
             against_name=options.against or "",
         )
     if options.png:
-        made.write_pngs(Path(options.png))
+        with _written(options.png):
+            made.write_pngs(Path(options.png))
     if options.pdf:
-        Path(options.pdf).write_bytes(made.to_pdf())
+        pdf = made.to_pdf()
+        with _written(options.pdf):
+            Path(options.pdf).write_bytes(pdf)
     print(f"{options.out.rstrip('/')}/report.html")
     return 0
 
@@ -81,6 +84,8 @@ def run_query(options: argparse.Namespace) -> int:
     """``mrimage query``."""
     from mrimage import report
 
+    if not options.sql.strip(" \t\n;"):
+        raise UsageError("Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text.")
     with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
         read_facts(store)
         print(report.query(results, options.sql, options.format), end="")
@@ -147,7 +152,8 @@ def make_demo(options: argparse.Namespace) -> int:
     """``mrimage demo``."""
     from mrimage.demo import build
 
-    print(f"{options.folder}: {build(Path(options.folder))}")
+    with system_errors(options.folder):
+        print(f"{options.folder}: {build(Path(options.folder))}")
     return 0
 
 
@@ -185,6 +191,15 @@ def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path
     Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
     with temporary_folder() as folder, system_errors(out):
         yield open_store(out), folder
+
+
+@contextmanager
+def _written(place: str) -> Iterator[None]:
+    """Tell what the system refuses in the block as an error about ``place``, which the user named."""
+    try:
+        yield
+    except OSError as error:
+        raise store_error(error, "write", place) from error
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 
+from mrimage.budget import Budget
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow import How, entries_of, require_images, require_sense, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
@@ -13,8 +14,9 @@ from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job import NEEDS, Job, Plan
 from mrimage.sink import describe_sink
 from mrimage.sink.inventory import Inventory
-from mrimage.sink.place import check_apart
+from mrimage.sink.place import check_apart, require_place
 from mrimage.source import cut_splits, open_entry
+from mrimage.storage import open_store
 from mrimage.summary import describe_ignored
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import Entry
@@ -29,7 +31,9 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
     plan.stores.apply()
+    Budget.parse(how.max_failures)
     require_images(plan)
+    require_place(open_store(out), plan, how.fresh)
     ignored: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.errors import UsageError
+from mrimage.errors import UsageError, brief
 from mrimage.functions import describe_function
 from mrimage.storage.names import local_path, scheme
 from mrimage.storage.settings import Settings
@@ -66,8 +66,13 @@ class Job:
     def __post_init__(self) -> None:
         for name in ("key", "extract", "group", "include", "exclude"):
             given = getattr(self, name)
+            if not isinstance(given, Iterable):
+                raise UsageError(f"Expected {name} of the job as text, or several, but received {brief(given)}.")
             names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
             object.__setattr__(self, name, names)
+        for name, kind in (("edits", Edits | None), ("limits", Limits)):
+            if not isinstance(given := getattr(self, name), kind):
+                raise UsageError(f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}.")
         object.__setattr__(self, "extract", tuple(dict.fromkeys((*self.extract, *self.needs))))
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from mrimage.errors import UsageError, brief, unknown
+from mrimage.errors import UsageError, brief, describe, unknown
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS
 from mrimage.job import Job
 from mrimage.sink import SINKS
@@ -81,10 +81,11 @@ def load_object(spec: str) -> object:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f'Expected "{spec}" as module:name, but there is no module {error.name}.') from None
-    except Exception as error:
-        raise UsageError(
-            f'Expected "{spec}" as module:name, but importing {module} raised {type(error).__name__}: {error}.'
-        ) from error
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        told = f'Expected "{spec}" as module:name, but importing {module} raised {describe(error)}.'
+        raise UsageError(told) from error
     if not hasattr(found, name):
         raise unknown(f"a name of module {module}", name, [key for key in vars(found) if not key.startswith("_")])
     return getattr(found, name)

@@ -42,18 +42,20 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
 
 
 def read_facts(store: Store) -> RunFacts:
-    """What the last finished run said of itself. Raises SinkError where there was none."""
+    """What the last finished run said of itself. Raises SinkError where there was none, or where what it wrote is cut off,
+    as a power failure can leave it."""
     try:
         return msgspec.json.decode(store.read(FACTS), type=RunFacts)
-    except NotFoundError:
+    except (NotFoundError, msgspec.DecodeError):
         raise SinkError(
             f"Expected {store.root} as the OUT of a finished run, but it holds none. Check the place, or run the job."
         ) from None
 
 
 def write_facts(store: Store, facts: RunFacts) -> None:
-    """Keep what a run says of itself, so that its report can be made again."""
-    store.write(FACTS, msgspec.json.encode(facts))
+    """Keep what a run says of itself, so that its report can be made again; durably, and with it the report, which the
+    next run takes for whole when it finds this."""
+    store.write(FACTS, msgspec.json.encode(facts), durable=True)
 
 
 def is_reported(store: Store, facts: RunFacts) -> bool:

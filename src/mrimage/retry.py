@@ -12,7 +12,7 @@ from mrimage.functions import describe_function
 from mrimage.job import Job, Plan
 from mrimage.options import load_object
 from mrimage.sink.lock import locked
-from mrimage.sink.place import read_job
+from mrimage.sink.place import JOB, read_job
 from mrimage.sink.prune import outdate
 from mrimage.sink.publish import PUBLISHED
 from mrimage.sink.state import Committed, localize, task_of
@@ -26,8 +26,8 @@ def job_of(store: Store, out: str) -> Plan:
     """The plan that OUT keeps the description of. Raises SinkError where there is none, and UsageError when one
     of its functions cannot be imported or is no longer what it was."""
     description = read_job(store)
-    if description is None:
-        raise SinkError(f"Expected {store.root} as the OUT of a run, but it holds none.")
+    if not description:
+        raise SinkError(f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}.")
     source = str(description.pop("source"))
     functions = {name: _function(description.pop(name)) for name in ("map", "reduce", "combine")}
     limits = Limits(

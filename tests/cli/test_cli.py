@@ -69,6 +69,38 @@ def test_a_dry_run_tells_and_writes_nothing(photos: Path, tmp_path: Path, capsys
     assert not out.exists()
 
 
+def test_a_dry_run_refuses_what_the_run_would_refuse(photos: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/diary.txt").write_text("mine")
+    main(["run", str(photos), str(tmp_path / "out"), *QUICK, "--quiet"])
+    for options, status, told in (
+        (["mine"], 1, "holds 'diary.txt'"),
+        (["out", "--key", "format"], 1, 'key ["format"] instead of ["dimensions"]'),
+        (["out", "--key", "format", "--fresh"], 0, ""),
+        (["out"], 0, ""),
+        (["new", "--max-failures", "many"], 2, "10 or 5%"),
+    ):
+        assert main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"]) == status
+        assert told in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+    assert main(["verify", str(tmp_path / "out")]) == 0
+
+
+def test_places_that_cannot_be_written_are_told_in_one_line(photos: Path, tmp_path: Path, capsys) -> None:
+    out = str(tmp_path / "out")
+    main(["run", str(photos), out, *QUICK, "--quiet"])
+    (tmp_path / "file").write_text("")
+    for command, told in (
+        (["report", out, "--png", str(tmp_path / "file/charts")], "a part of its path is a file"),
+        (["demo", str(tmp_path / "file/demo")], "a part of its path is a file"),
+        (["query", out, " ;"], "Expected SQL"),
+    ):
+        assert main(command) in (1, 2)
+        error = capsys.readouterr().err.strip()
+        assert told in error
+        assert "unexpected" not in error
+
+
 def test_a_job_from_toml(photos: Path, tmp_path: Path, capsys) -> None:
     job = tmp_path / "job.toml"
     job.write_text('key = ["color_space"]\nresize = "9x9"\nfit = "stretch"\nformat = "png"\n')

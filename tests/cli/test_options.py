@@ -139,8 +139,11 @@ def test_a_module_that_cannot_be_imported_is_bad_usage_that_says_why(
 ) -> None:
     (tmp_path / "broken_module.py").write_text("import os\nos.no_such_thing\n")
     monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "exiting_module.py").write_text("raise SystemExit(5)\n")
     with pytest.raises(UsageError, match=r"importing broken_module raised AttributeError: .*no_such_thing"):
         load_job("broken_module:job")
+    with pytest.raises(UsageError, match=r"importing exiting_module raised SystemExit: 5"):
+        load_job("exiting_module:job")
 
 
 @given(st.text(max_size=40))

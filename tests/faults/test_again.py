@@ -13,6 +13,7 @@ from PIL import Image
 import mrimage as mr
 from mrimage import flow
 from mrimage.cli import main
+from mrimage.errors import SinkError
 from mrimage.flow import How, run
 
 HERE = How(workers=1)
@@ -63,6 +64,22 @@ def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(photos: Path,
     (photos / "notes.txt").write_text("one more file that is no image")
     run(JOB, str(photos), str(out), HERE)
     assert json.loads((out / "summary.json").read_text())["totals"]["ignored"] == 2
+
+
+def test_files_that_a_power_failure_left_empty_stop_nothing(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run(JOB, str(photos), str(out), HERE)
+    (out / "_run/facts.json").write_bytes(b"")
+    run(JOB, str(photos), str(out), HERE)
+    assert main(["verify", str(out)]) == 0
+    (out / "_run/job.json").write_bytes(b"")
+    with pytest.raises(SinkError, match=r"job\.json.*damaged\. Add --fresh"):
+        run(JOB, str(photos), str(out), HERE)
+    assert main(["retry", str(out)]) == 1
+    run(JOB, str(photos), str(out), How(workers=1, fresh=True))
+    assert main(["verify", str(out)]) == 0
 
 
 def one_slow(image: mr.Image) -> Iterator[tuple[str, None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from mrimage.errors import UsageError
 from mrimage.flow import How, run
 from mrimage.job import Plan
 from mrimage.mappers.mapping import check_job
+from mrimage.types import Crop
 
 HERE = How(workers=1, thumbnails=False)
 
@@ -24,6 +26,44 @@ def total(key: str, values: Iterator[int]) -> Iterator[int]:
 def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     with pytest.raises(UsageError, match="combine"):
         check_job(job)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"key": 5}, "key of the job as text, or several, but received 5."),
+        ({"key": ()}, "key of the job as at least one name"),
+        ({"group": (5,)}, "group of the job as text"),
+        ({"map": "os:getcwd"}, "map of the job as a function"),
+        ({"shard_size": "5MB", "output": "parquet"}, "shard_size of the job as a number"),
+        ({"edits": {"resize": (5, 5)}}, "edits of the job as mrimage.Edits, but received"),
+        ({"edits": mr.Edits(resize="5x5")}, "edits.resize of the job as mrimage.Edits says, but received '5x5'."),
+        ({"edits": mr.Edits(resize=(0, 5))}, "edits.resize of the job as a number from 1 to 65535"),
+        ({"edits": mr.Edits(crop=(5, 5))}, "edits.crop of the job as mrimage.Edits says"),
+        ({"edits": mr.Edits(crop=Crop(5, 0))}, "edits.crop of the job as a number from 1"),
+        ({"edits": mr.Edits(crop=Crop(5, 5, 1))}, "edits.crop of the job as both x and y"),
+        ({"edits": mr.Edits(fit="big", resize=(5, 5))}, "edits.fit of the job as mrimage.Edits says"),
+        ({"edits": mr.Edits(format="jpg")}, 'edits.format as one of .*Did you mean "jpeg"'),
+        ({"edits": mr.Edits(to="rgb")}, 'edits.to as one of .*Did you mean "srgb"'),
+        ({"edits": mr.Edits(correct="levels")}, 'edits.correct as one of .*Did you mean "auto-levels"'),
+        ({"edits": mr.Edits(quality=500)}, "edits.quality of the job as a number from 1 to 100, but received 500."),
+        ({"edits": mr.Edits(background="white")}, "edits.background of the job as mrimage.Edits says"),
+        ({"edits": mr.Edits(background=(0, 0, 256))}, "edits.background of the job as a number from 0 to 255"),
+        ({"edits": mr.Edits(fit="pad")}, "Expected --resize for --fit pad"),
+        ({"limits": None}, "limits of the job as mrimage.Limits"),
+        ({"limits": mr.Limits(deadline="5")}, "limits.deadline of the job as mrimage.Limits says"),
+        ({"limits": mr.Limits(deadline=-1)}, "limits.deadline of the job as a number of seconds above 0"),
+        ({"limits": mr.Limits(deadline=float("nan"))}, "limits.deadline of the job as a number of seconds above 0"),
+        ({"limits": mr.Limits(memory=0)}, "limits.memory of the job as a number from 1"),
+    ],
+    ids=str,
+)
+def test_a_value_that_is_none_is_bad_usage_and_not_the_fault_of_images(
+    photos: Path, tmp_path: Path, fields: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        run(mr.Job(**fields), str(photos), str(tmp_path / "out"), HERE)
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_name_stands_for_a_tuple_and_doubles_count_once() -> None:

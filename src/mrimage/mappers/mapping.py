@@ -12,6 +12,7 @@ from mrimage.guard import OUT_OF_MEMORY
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
+from mrimage.mappers.values import check_values
 from mrimage.shuffle.records import Record, make_records
 from mrimage.sink import check_sink
 from mrimage.types import ByteSource, Entry, Failure, Stage
@@ -107,6 +108,7 @@ def mapper_of(job: Job) -> Mapper:
 
 def check_job(job: Job) -> None:
     """Raise UsageError for a job that names what does not exist or asks for what excludes itself."""
+    check_values(job)
     by_keys(job.key)
     for name in job.extract:
         if name not in EXTRACTORS:

@@ -45,11 +45,9 @@ def check_apart(source: str, out: str) -> None:
         )
 
 
-def claim(store: Store, plan: Plan, fresh: bool) -> None:
-    """Make OUT this job's. Raises SinkError when it holds files that no run of ours wrote, or another job.
-
-    ``fresh`` removes what an earlier run wrote, and nothing else.
-    """
+def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
+    """Raise SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``, another job. Answers whether
+    an earlier run made OUT."""
     earlier = read_job(store)
     if earlier is None:
         foreign = next((name for name in _top(store) if name not in (ROOT,)), None)
@@ -58,26 +56,40 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
                 f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
                 "Choose another OUT."
             )
-    elif fresh:
-        clear(store)
-    elif difference := _difference(earlier, _description(plan)):
+    elif not fresh and not earlier:
+        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
+    elif not fresh and (difference := _difference(earlier, _description(plan))):
         raise SinkError(
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
             "Choose another OUT, or add --fresh to start over."
         )
+    return earlier is not None
+
+
+def claim(store: Store, plan: Plan, fresh: bool) -> None:
+    """Make OUT this job's. Raises SinkError where ``require_place`` does.
+
+    ``fresh`` removes what an earlier run wrote, and nothing else.
+    """
+    is_ours = require_place(store, plan, fresh)
+    if is_ours and fresh:
+        clear(store)
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
-    if earlier is None or fresh:
-        store.write(JOB, msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted")))
+    if fresh or not is_ours:
+        text = msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted"))
+        store.write(JOB, text, durable=True)  # without it OUT would be somebody else's
 
 
 def read_job(store: Store) -> dict[str, object] | None:
-    """The description of the job that made OUT, None where no run of ours did."""
+    """The description of the job that made OUT, None where no run of ours did, and an empty one where it is damaged."""
     try:
         job: dict[str, object] = msgspec.json.decode(store.read(JOB))
     except NotFoundError:
         return None
+    except msgspec.DecodeError:
+        return {}
     return job
 
 
@@ -181,7 +193,8 @@ def _show(value: object) -> str:
 def _top(store: Store) -> Iterator[str]:
     """Names directly below OUT, at least one of them if there are any."""
     if scheme(store.root) == "file":
-        yield from sorted(path.name for path in Path(local_path(store.root)).iterdir())
+        root = Path(local_path(store.root))
+        yield from sorted(path.name for path in root.iterdir()) if root.is_dir() else ()
         return
     for item in store.list():
         yield item.path.partition("/")[0]

@@ -45,7 +45,8 @@ def store_error(error: OSError, action: str, uri: str) -> StoreError:
     code = error.errno or 0
     message = f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
     if code in _MISSING:
-        return NotFoundError(f"Cannot {action} {uri}: {_ADVICE.get(code, 'there is nothing of this name')}.")
+        missing = "its folder does not exist" if action == "write" else "there is nothing of this name"
+        return NotFoundError(f"Cannot {action} {uri}: {_ADVICE.get(code, missing)}.")
     if code in _DENIED:
         return DeniedError(message)
     return StoreError(message, transient=code in _TRANSIENT)
