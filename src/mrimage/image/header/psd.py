@@ -26,7 +26,7 @@ _MODELS: dict[int, tuple[Model, int]] = {
 """Of each mode its model and its channels: bitmap, gray, indexed, RGB, CMYK, multichannel, duotone, Lab."""
 
 _RESOLUTION, _PROFILE, _EXIF = 1005, 1039, 1058
-_MOST = 10_000
+_MOST_CHANNELS, _MOST = 56, 10_000
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Layout:
 def layout_of(blocks: Blocks) -> Layout:
     """Raises ImageError."""
     version, channels, height, width, depth, mode = struct.unpack(">4xH6xHIIHH", blocks.need(0, 26))
-    if mode not in _MODELS or depth not in (1, 8, 16, 32) or channels < _MODELS[mode][1]:
+    if mode not in _MODELS or depth not in (1, 8, 16, 32) or not _MODELS[mode][1] <= channels <= _MOST_CHANNELS:
         raise ImageError("corrupt", f"Expected a known Photoshop mode, but received {mode} with {channels} channels.")
     layout = Layout(version == 2, mode, channels, height, width, depth)
     position = 30 + _length(blocks, 26, 4)
