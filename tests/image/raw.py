@@ -10,14 +10,14 @@ from tests.image.samples import photograph
 XYZ_TO_SRGB = np.linalg.inv(np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]))
 
 
-def raw_photograph(width: int = 96, height: int = 64) -> bytes:
+def raw_photograph(width: int = 96, height: int = 64, orientation: int = 1) -> bytes:
     """The whole file; its camera is called ``Ann One``."""
     light = (np.asarray(photograph(width, height)) / 255) ** 2.2
     seen = np.empty((height, width))
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
         seen[row::2, column::2] = light[row::2, column::2, channel]
     pixels = np.rint(seen * 65_535).astype("<u2").tobytes()
-    tags = _tags(width, height, len(pixels))
+    tags = _tags(width, height, len(pixels)) | {274: _shorts(orientation)}
     start = 8 + 2 + 12 * len(tags) + 4
     tags[273] = _longs(start + sum(len(value) for _, _, value in tags.values() if len(value) > 4))
     table = heap = b""
@@ -41,7 +41,6 @@ def _tags(width: int, height: int, size: int) -> dict[int, tuple[int, int, bytes
         271: (2, 4, b"Ann\x00"),
         272: (2, 4, b"One\x00"),
         273: _longs(0),
-        274: _shorts(1),
         277: _shorts(1),
         278: _longs(height),
         279: _longs(size),

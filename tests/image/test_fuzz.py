@@ -14,9 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.image.crafted import photoshop, tiff
 from tests.image.raw import raw_photograph
 from tests.image.samples import ARITHMETIC, SAMPLES, photograph, sample, saved
 
@@ -34,11 +36,19 @@ def _extra(format: str) -> bytes:
     return saved(photograph(), "JXL")
 
 
+DEEP = np.asarray(photograph()).astype(np.uint16) * 257
+
 FILES = {name: SAMPLES[name] for name in SAMPLES} | {
     "arithmetic.jpg": lambda: ARITHMETIC,
     "photo.heic": lambda: _extra("heic"),
     "photo.jxl": lambda: _extra("jxl"),
     "camera.dng": raw_photograph,
+    "deep.psd": lambda: photoshop(DEEP.transpose(2, 0, 1), 3, packed=True, layers=-1),
+    "deep.ppm": lambda: b"P6 320 213 65535\n" + DEEP.astype(">u2").tobytes(),
+    "float.pfm": lambda: b"PF\n320 213\n-1.0\n" + (DEEP / np.float32(65_535)).tobytes(),
+    "moving.avif": lambda: saved(photograph(64, 43), "AVIF", save_all=True, append_images=[photograph(64, 43)]),
+    "deep.tif": lambda: tiff(DEEP[:64, :64, 0].tobytes(), (64, 64), 12, 1, 1),
+    "odd.tif": lambda: tiff(DEEP[:64, :64, 0].tobytes(), (64, 64), 8, 1, 2, extra=(0,)),
 }
 
 

@@ -115,7 +115,7 @@ def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
     if layout.depth == 32:
         raise ImageError("unsupported", "Expected a Photoshop file of 8 or 16 bits, but received one of 32.")
     count = layout.colors + layout.transparent
-    planes = _planes(data[layout.start :], layout, limits)[:count]
+    planes = _planes(data[layout.start :], layout, count, limits)
     kind = ">u2" if layout.depth == 16 else "u1"
     pixels = np.stack([np.frombuffer(plane, kind) for plane in planes], axis=-1)
     pixels = pixels.reshape(layout.height, layout.width, count).astype(kind.lstrip(">"))
@@ -125,24 +125,24 @@ def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
     return _lab(image, signed=False) if header.model == "lab" else image
 
 
-def _planes(body: bytes, layout: psd.Layout, limits: Limits) -> list[bytes]:
+def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list[bytes]:
     from PIL import Image
 
     row, size = layout.width * layout.depth // 8, layout.width * layout.height * layout.depth // 8
     method, body = int.from_bytes(body[:2], "big"), body[2:]
     if method == 0:
-        body = _filled(body, size * layout.channels, limits)
-        return [body[at : at + size] for at in range(0, len(body), size)]
+        body = _filled(body, size * count, limits)
+        return [body[at : at + size] for at in range(0, size * count, size)]
     if method != 1:
         raise ImageError("unsupported", f"Expected plain or packed pixels in the Photoshop file, received {method}.")
-    rows = layout.height * layout.channels
-    lengths = struct.unpack(
-        f">{rows}{'I' if layout.large else 'H'}", _filled(body, rows * (4 if layout.large else 2), limits)
-    )
-    position, planes = len(lengths) * (4 if layout.large else 2), []
-    for channel in range(layout.channels):
-        length = sum(lengths[channel * layout.height : (channel + 1) * layout.height])
+    rows, wide = layout.height * layout.channels, 4 if layout.large else 2
+    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", _filled(body, rows * wide, limits))
+    position, planes = rows * wide, []
+    for channel in range(count):
+        length = min(sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows)
         packed = _filled(body[position : position + length], length, limits)
+        if limits.allow_truncated:
+            packed += b"\x00" * 2 * size  # runs of one zero
         planes.append(Image.frombytes("L", (row, layout.height), packed, "packbits", "L").tobytes())
         position += length
     return planes

@@ -40,7 +40,7 @@ def read_jpeg(blocks: Blocks) -> Header:
         if marker in _FRAMES and frame is None:
             frame = marker, blocks.need(start, size)
         elif marker == 0xE0 and jfif is None and size >= 12:
-            jfif = _jfif_dpi(blocks.at(start, 12))
+            jfif = _jfif_dpi(blocks.need(start, 12))
         elif marker == 0xE1 and exif is None and blocks.at(start, 6)[:5] == b"Exif\x00":
             exif = blocks.at(start + 6, size - 6)
         elif marker == 0xE2:
@@ -50,7 +50,7 @@ def read_jpeg(blocks: Blocks) -> Header:
             elif name[:4] == b"MPF\x00":
                 frames = _pictures(blocks.at(start + 4, size - 4))
         elif marker == 0xEE and size >= 12 and blocks.at(start, 5) == b"Adobe":
-            adobe = blocks.at(start, 12)[11]
+            adobe = blocks.need(start, 12)[11]
         position = start + size
     else:
         raise ImageError("corrupt", f"Expected a scan in the JPEG within {_MOST_SEGMENTS} segments.")

@@ -26,8 +26,7 @@ _MODELS: dict[int, tuple[Model, int]] = {
 """Of each mode its model and its channels: bitmap, gray, indexed, RGB, CMYK, multichannel, duotone, Lab."""
 
 _RESOLUTION, _PROFILE, _EXIF = 1005, 1039, 1058
-_MOST = 10_000
-_MOST_CHANNELS = 56
+_MOST_CHANNELS, _MOST = 56, 10_000
 
 
 @dataclass(slots=True)

@@ -73,7 +73,7 @@ def _by_libvips(first: Directory, model: Model, bits: int, has_alpha: bool) -> b
         return compression == _JPEG
     if model == "lab":
         return bits != 8
-    return bits not in (12, 64)
+    return bits != 12
 
 
 def read_raw(blocks: Blocks) -> Header:
