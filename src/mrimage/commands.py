@@ -18,7 +18,7 @@ from mrimage.flow import How, run
 from mrimage.options import JOB_OPTIONS, build_job, load_job, whole
 from mrimage.results import read_facts, results_folder, write_report
 from mrimage.sink.place import temporary_folder
-from mrimage.storage import Store, open_store
+from mrimage.storage import Store, open_store, redact
 from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
@@ -114,7 +114,7 @@ def inspect_files(options: argparse.Namespace) -> int:
 
     bad = 0
     for file in options.files:
-        facts: dict[str, object] = {"uri": file}
+        facts: dict[str, object] = {"uri": redact(file)}
         try:
             source = open_uri(file if "://" in file else str(Path(file).absolute()))
             facts |= dataclasses.asdict(Image(source).metadata)

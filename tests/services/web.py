@@ -20,6 +20,8 @@ class Web:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.requests: Counter[str] = Counter()
+        self.left: int | None = None
+        """How many requests it answers before it hangs up on all others; None for all."""
         self.ended = threading.Event()
         web = self
 
@@ -30,6 +32,11 @@ class Web:
                 """Nothing is printed."""
 
             def do_GET(self) -> None:
+                if web.left is not None:
+                    web.left -= 1
+                    if web.left < 0:
+                        self.close_connection = True
+                        return
                 web.requests[self.path] += 1
                 kind, _, rest = self.path.lstrip("/").partition("/")
                 try:

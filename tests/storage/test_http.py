@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from PIL import Image
 from tests.services.web import Web
 
 import mrimage as mr
+from mrimage.cli import main
 from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError
 from mrimage.flow import run
 from mrimage.job import How
-from mrimage.storage import http, open_uri
+from mrimage.storage import hosts, http, open_uri, retry
 from mrimage.storage.guard import is_public
 from mrimage.storage.settings import Settings
 from mrimage.types import Edits
@@ -87,7 +89,52 @@ def test_a_server_that_never_answers_is_given_up(web: Web, monkeypatch: pytest.M
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "1")
     with pytest.raises(StoreError) as caught:
         open_uri(f"{web.url}/slow/x").read()
-    assert caught.value.transient
+    assert caught.value.transient, "it may be the network"
+    assert open_uri(f"{web.url}/good/x").read() == web.data
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.wait(0.05):
+            open_uri(f"{web.url}/good/y").read()
+
+    others = threading.Thread(target=ask)
+    others.start()
+    with pytest.raises(StoreError) as caught:
+        open_uri(f"{web.url}/slow/z").read()
+    done.set()
+    others.join()
+    assert not caught.value.transient, "others are answered"
+
+
+def test_dead_hosts_and_urls_that_always_fail_cost_their_own_images_only(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "600")  # nobody has the time to wait for them
+    monkeypatch.setattr(hosts, "FIRST_BUDGET", 0.5)
+    monkeypatch.setattr(retry, "FIRST_BUDGET", 0.5)
+    bad = ["http://127.0.0.1:9/a.jpg", "http://127.0.0.1:9/b.jpg", f"{web.url}/status/500/c.jpg", f"{web.url}/short/d.jpg",
+           "http://[::1/e.jpg", "http://127.0.0.1:99999/f.jpg", "http:///g.jpg", "s3:///h.jpg", "gopher://x/i.jpg"]  # fmt: skip
+    good = [f"{web.url}/good/{number}.jpg" for number in range(4)]
+    (tmp_path / "urls.txt").write_text("\n".join([good[0], *bad, *good[1:]]) + "\n")
+    summary = run(mr.Job(), str(tmp_path / "urls.txt"), str(tmp_path / "out"), HOW)
+    assert (summary.processed, summary.failures) == (len(good), {"unreadable": len(bad)})
+
+
+def test_a_web_server_that_goes_away_stops_the_run_and_the_same_command_goes_on(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0.5")
+    (tmp_path / "urls.txt").write_text("\n".join(f"{web.url}/good/{number}.jpg" for number in range(200)) + "\n")
+    command = ["run", str(tmp_path / "urls.txt"), str(tmp_path / "out"), "--allow-private", "--workers", "1", "--retries",
+               "0", "--no-thumbnails", "--quiet"]  # fmt: skip
+    web.left = 40
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert web.url in told
+    web.left = None
+    assert main(command) == 0
+    assert len(web.requests) == 200
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from tests.services.listing import Listing
@@ -195,29 +194,6 @@ def test_endpoint_and_profile_do_as_well_as_the_environment(
     assert done.returncode == 0, done.stderr
     assert "14 listed = 13 processed + 1 quarantined" in done.stdout or "14 listed" in done.stdout
     assert mrimage("verify", f"{s3_folder}/out", "--endpoint", seaweed.endpoint).returncode == 0
-
-
-def test_a_run_leaves_no_credentials_behind(photos: Path, s3_folder: str, upload: Upload, tmp_path: Path) -> None:
-    upload(photos, f"{s3_folder}/in")
-    signed = "http://127.0.0.1:9/a.jpg?X-Amz-Signature=feedfacefeedface&X-Amz-Credential=AKIAFAKE"
-    (tmp_path / "urls.txt").write_text(
-        f"{s3_folder}/in/000 #0.jpg\nhttp://me:hunter2pass@127.0.0.1:9/b.jpg\n{signed}\n"
-    )
-    secrets = (SECRET_KEY, "feedfacefeedface", "hunter2pass", "AKIAFAKE")
-    said = []
-    for source, out in ((f"{s3_folder}/in", "a"), (str(tmp_path / "urls.txt"), "b")):
-        done = mrimage("run", source, str(tmp_path / out), "--key", "format", "--resize", "9x9", "--json", "--allow-private",
-                       "--retries", "0", env={"MRIMAGE_RETRY_SECONDS": "1"})  # fmt: skip
-        said += [done.stdout, done.stderr]
-        again = mrimage("run", f"s3://{SECRET_KEY}@photos/x", str(tmp_path / "c"), "--quiet")
-        assert again.returncode != 0
-        said += [again.stdout, again.stderr]
-    left = [path for out in ("a", "b", "c") for path in (tmp_path / out).rglob("*") if path.is_file()]
-    assert len(left) > 10
-    texts = [path.read_bytes() for path in left] + [text.encode() for text in said]
-    tables = [repr(pq.read_table(path).to_pylist()).encode() for path in left if path.suffix == ".parquet"]
-    for secret in secrets:
-        assert not [text for text in texts + tables if secret.encode() in text]
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_time_only(

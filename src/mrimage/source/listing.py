@@ -29,9 +29,10 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
     would be lost without a trace otherwise.
     """
     if redact(source) != source:
+        is_web = scheme(source) in ("http", "https")
+        advice = "Put the url into a list (urls.txt) and name that" if is_web else "Set them in the environment"
         raise UsageError(
-            f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. Put the url "
-            "into a list (urls.txt) and name that."
+            f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. {advice}."
         )
     try:
         yield from _list(source, selection, on_ignored)

@@ -61,6 +61,9 @@ def _remote(place: str, column: str | None, number: int, url: str) -> Entry:
         # The secret stays in the list: the entry says which row has it.
         where = f"{place}#{column}" if column else place
         return Entry(f"{where}!/{number}/{shown}", f"{number}:{name}", 0, "")
+    bucket = url.partition("://")[2].partition("/")[0]
+    if kind in BACKENDS and kind not in ("hdfs", "viewfs") and (not bucket or "@" in bucket):
+        return _refused(f"{place}!/{number}", f"an object is named {kind}://bucket/name", shown)
     if kind in BACKENDS:
         return Entry(shown, shown.replace("://", ":", 1), 0, "")
     return _refused(f"{place}!/{number}", f"{kind} is no scheme of a place for images", shown)

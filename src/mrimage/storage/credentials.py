@@ -11,9 +11,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mrimage.errors import UsageError
+
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, GCSConfig, S3Config
 
+_HOW_ELSE = {
+    "s3": "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    "gs": "Set GOOGLE_APPLICATION_CREDENTIALS.",
+    "az": "Set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
+}
 _ENDPOINTS = {
     "s3": ("MRIMAGE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
@@ -23,10 +30,14 @@ _ENDPOINTS = {
 
 def endpoint(kind: str) -> str | None:
     """The address of the service where it is not the provider's own; ``kind`` is ``s3``, ``gs`` or ``az``."""
-    for variable in _ENDPOINTS[kind]:
-        if os.environ.get(variable):
-            return os.environ[variable]
-    return _profile().get("endpoint_url") if kind == "s3" else None
+    found = {variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)}
+    if not found and kind == "s3" and "endpoint_url" in _profile():
+        found["endpoint_url"] = _profile()["endpoint_url"]
+    for variable, address in found.items():
+        if "@" in address:
+            raise UsageError(f"Expected {variable} without credentials. {_HOW_ELSE[kind]}")
+        return address
+    return None
 
 
 def s3_config(bucket: str) -> S3Config:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from base64 import b64encode
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,19 +18,19 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpcore
 
 from mrimage import __version__
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.storage.guard import GuardedNetwork, allows_private
+from mrimage.storage.hosts import host_of
 from mrimage.storage.redact import redact
-from mrimage.storage.retry import Retry, seconds_from
+from mrimage.storage.retry import seconds_from
 
 MAX_BYTES = 2 << 30
 """Longest body that is read: more is no image, but a stream without an end."""
 
 _REDIRECTS = 5
+_MISREAD = re.compile(r"[^/]*//[^/]*[?#][^/]*@")
+"""A password with a ``?`` or ``#`` that is not written as ``%3F`` or ``%23``."""
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-_HOSTS: dict[str, threading.Semaphore] = {}
-_RETRIES: defaultdict[str, Retry] = defaultdict(Retry)
-_lock = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -55,10 +53,7 @@ class HttpSource:
         self._url = url
         self._size = -1
         self._etag = ""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise StoreError(f'Expected a url as https://host/name, but received "{self.uri}".')
-        self._host = parts.hostname
+        self._host = host_of(_name_of_host(url, self.uri))
 
     @property
     def size(self) -> int:
@@ -70,7 +65,7 @@ class HttpSource:
         if length == 0 or 0 <= self._size <= start:
             return b""
         end = None if length is None else start + length
-        answer = _RETRIES[self._host](lambda: self._fetch(start, end))
+        answer = self._host(lambda: self._fetch(start, end))
         if self._etag and answer.etag and answer.etag != self._etag:
             raise ImageError("changed", f"{self.uri} changed while it was read.")
         self._etag = answer.etag or self._etag
@@ -79,10 +74,11 @@ class HttpSource:
         return answer.data[start - answer.start :][:length]
 
     def _fetch(self, start: int, end: int | None) -> _Answer:
-        with _host_limit(self._host):
+        with self._host.limit:
             try:
                 return self._follow(start, end, time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0))
             except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
+                self._host.note(error)
                 reason = redact(str(error)) or type(error).__name__
                 raise StoreError(f"Cannot read {self.uri}: {reason}.", transient=True) from None
             except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
@@ -99,6 +95,7 @@ class HttpSource:
             with _pool().stream(
                 "GET", _plain(url), headers=_headers(url, headers), extensions={"timeout": _TIMEOUTS}
             ) as response:
+                self._host.hear()
                 if response.status in (301, 302, 303, 307, 308):
                     url = self._redirected(url, _header(response, b"location"))
                     continue
@@ -168,14 +165,15 @@ def _pool() -> httpcore.ConnectionPool:
     return _pool_of(os.getpid(), allows_private())
 
 
-def _host_limit(host: str) -> threading.Semaphore:
-    with _lock:
-        if host not in _HOSTS:
-            text = os.environ.get("MRIMAGE_HTTP_PER_HOST", "8")
-            if not text.isascii() or not text.isdigit() or text == "0":
-                raise UsageError(f'Expected MRIMAGE_HTTP_PER_HOST as a whole number above 0, but received "{text}".')
-            _HOSTS[host] = threading.Semaphore(int(text))
-        return _HOSTS[host]
+def _name_of_host(url: str, shown: str) -> str:
+    try:
+        parts = urlsplit(url)
+        misread = _MISREAD.match(url)  # or a part of the password would be taken for the host, and sent there
+        if parts.scheme in ("http", "https") and parts.hostname and not misread:
+            return f"{parts.hostname}:{parts.port or parts.scheme}"
+    except ValueError:  # brackets or a port that are none
+        pass
+    raise StoreError(f'Expected a url as https://host/name, but received "{shown}".')
 
 
 def _plain(url: str) -> bytes:

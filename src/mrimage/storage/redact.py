@@ -8,12 +8,16 @@ from functools import lru_cache
 
 HIDDEN = "***"
 
-_USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@?#]*@")
+_USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>]*@")
+_USER_FIRST = re.compile(r"\A(\s*[A-Za-z][A-Za-z0-9+.-]*://)[^/\n]*@")
+"""Passwords may hold anything; of a text that begins with a url, all that could be one is taken for it."""
+
 _SECRET_NAMES = (
     "x-amz-signature|x-amz-credential|x-amz-security-token|awsaccesskeyid|signature|sig|"
     "x-goog-signature|x-goog-credential|googleaccessid|x-ms-signature|"
     "access_?token|auth_?token|id_?token|token|api_?key|apikey|access_?key|secret|secret_?key|password|passwd|pwd|auth|"
-    "authorization|credential|credentials|key-pair-id|policy|hdnea|hdnts|jwt|session|sessionid"
+    "authorization|credential|credentials|key-pair-id|policy|hdnea|hdnts|jwt|session|sessionid|"
+    "x-api-key|subscription-key|hmac|key(?==AIza)"
 )
 _SECRET_QUERY = re.compile(rf"(?i)([?&;](?:{_SECRET_NAMES})=)[^&;#\s\"'<>]*")
 _SECRET_VARIABLE = re.compile(r"(?i)(SECRET|SESSION_TOKEN|PASSWORD|ACCOUNT_KEY|STORAGE_KEY|SAS_|BEARER|CLIENT_SECRET)")
@@ -27,7 +31,8 @@ def redact(text: str) -> str:
     >>> redact("https://me:pw@host/a.jpg?w=3&X-Amz-Signature=abc")
     'https://***@host/a.jpg?w=3&X-Amz-Signature=***'
     """
-    if "://" in text:
+    if "://" in text and "@" in text:
+        text = _USER_FIRST.sub(rf"\1{HIDDEN}@", text)
         text = _USER_INFO.sub(rf"\1{HIDDEN}@", text)
     if "=" in text:
         text = _SECRET_QUERY.sub(rf"\1{HIDDEN}", text)

@@ -57,7 +57,6 @@ class Retry:
 
     def __call__(self, action: Callable[[], T]) -> T:
         """What ``action`` returns; a transient StoreError is tried again within the budget, then raised."""
-        budget = retry_budget()
         started = time.monotonic()
         wait = FIRST_WAIT
         while True:
@@ -70,11 +69,15 @@ class Retry:
                     self.contacted = True
                     raise
                 pause = random.uniform(0, wait)
-                if time.monotonic() - started + pause > (budget if self.contacted else min(budget, FIRST_BUDGET)):
+                if time.monotonic() - started + pause > self.budget(started):
                     raise
             _note()
             time.sleep(pause)
             wait = min(2 * wait, LONGEST_WAIT)
+
+    def budget(self, started: float) -> float:
+        """Seconds for what was first tried at ``started``, on the monotonic clock."""
+        return retry_budget() if self.contacted else min(retry_budget(), FIRST_BUDGET)
 
 
 def _note() -> None:

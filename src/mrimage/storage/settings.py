@@ -19,7 +19,8 @@ ADDRESSING = "MRIMAGE_S3_ADDRESSING"
 SETTINGS = ("replication", "allow_private", "endpoint", "addressing")
 """Names of Settings' fields, which are also options'."""
 
-_before: dict[str, str | None] = {}
+_replaced: dict[str, tuple[str, str | None]] = {}
+"""What a run has put into the environment, and what was there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,16 @@ class Settings:
             ADDRESSING: self.addressing,
         }
         for name, value in wanted.items():
+            ours, earlier = _replaced.pop(name, (None, None))
+            if os.environ.get(name) != ours:  # somebody has changed it since
+                earlier = os.environ.get(name)
+            _put(name, earlier if value is None else value)
             if value is not None:
-                _before.setdefault(name, os.environ.get(name))
-                os.environ[name] = value
-            elif name in _before:
-                earlier = _before.pop(name)
-                os.environ.pop(name) if earlier is None else os.environ.update({name: earlier})
+                _replaced[name] = value, earlier
+
+
+def _put(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
