@@ -129,6 +129,21 @@ def test_a_disk_that_is_full_at_any_moment_of_a_run_that_grows(photos: Path, who
         assert contents(tmp_path / f"continued-{room}") == contents(whole)
 
 
+def test_a_full_temporary_folder_is_told_as_such_and_not_as_the_reducer_s_fault(photos: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    lines = in_namespace(
+        f"""
+        mount -t tmpfs -o size=4k tmpfs {small}
+        status=0; TMPDIR={small} {MRIMAGE} run {photos} {tmp_path}/out --key all --group duplicates --quiet --workers 1 \\
+            2>{tmp_path}/said || status=$?; echo $status
+        """,
+        small,
+    )
+    assert lines == ["1"]
+    require_one_line((tmp_path / "said").read_text(), f"Cannot work on {small}: the disk is full")
+
+
 def test_a_read_only_out_is_told_in_one_line(photos: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrimage.shuffle.records import Record
+from mrimage.storage.local import system_errors
 
 FACTS = np.dtype(
     {
@@ -32,7 +33,7 @@ class Pile:
     """The images of records that carry the columns of the extractor ``hash``, numbered in the order in which they come."""
 
     def __init__(self, records: Iterable[Record]) -> None:
-        with ExitStack() as stack:
+        with system_errors(tempfile.gettempdir()), ExitStack() as stack:
             self._facts = stack.enter_context(tempfile.TemporaryFile())
             self._uris = stack.enter_context(tempfile.TemporaryFile())
             self.count = self._fill(records)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from mrimage.shuffle.records import Record
+from mrimage.storage.local import system_errors
 
 IN_MEMORY = 8 << 20
 """Bytes of a group that are held before it goes to a temporary file."""
@@ -43,8 +44,9 @@ def replayable(records: Iterator[Record], passes: int) -> Iterator[Iterator[Iter
         yield iter([records])
     else:
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-            for record in records:
-                pickle.dump(record, spool, pickle.HIGHEST_PROTOCOL)
+            with system_errors(tempfile.gettempdir()):
+                for record in records:
+                    pickle.dump(record, spool, pickle.HIGHEST_PROTOCOL)
             yield (_replay(spool) for _ in range(passes))
     for _ in records:
         pass
