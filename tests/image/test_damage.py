@@ -131,10 +131,17 @@ def test_a_length_that_no_file_has_asks_for_no_memory() -> None:
 
 @pytest.mark.parametrize("name", ["rgb.png", "palette.png", "plain.tif", "tiled.tif"])
 def test_what_can_be_streamed_is(name: str) -> None:
-    image = opened(sample(name), Limits(max_pixels=10_000))
+    image = opened(sample(name), Limits(max_pixels=30_000))
     assert image.edited(Edits(resize=(32, 32), fit="cover")).width == 32
     with pytest.raises(ImageError):
         image.edited(Edits())
+
+
+def test_a_stream_of_very_long_lines_is_too_large() -> None:
+    content = bytearray(sample("deep.png"))
+    content[16:20] = struct.pack(">I", 4_000_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    assert reason_of(opened(bytes(content))) == "too-large"
 
 
 MEASURE = """

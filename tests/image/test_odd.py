@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from tests.image.crafted import box, chunk, icon, jpeg_xl_head, photoshop, png_with, segment, tiff
 from tests.image.samples import SAMPLES, opened, photograph, sample, saved
 from tests.image.test_damage import REASONS, reason_of
@@ -180,6 +181,35 @@ def test_what_no_decoder_reads_is_unsupported_and_still_catalogued(name: str) ->
 
 
 def test_a_picture_of_another_size_than_its_header_says_is_corrupt() -> None:
-    content = saved(photograph(64, 64), "GIF")
-    assert reason_of(opened(content)) is None
-    assert reason_of(opened(content[:6] + struct.pack("<HH", 32, 20) + content[10:])) == "corrupt"
+    content = sample("photo.avif")
+    size = struct.pack(">II", 320, 213)
+    assert reason_of(opened(content.replace(size, struct.pack(">II", 320, 200)))) in {"corrupt", "truncated"}
+
+
+def frame(left: int, top: int, width: int, height: int) -> bytes:
+    """A frame of a GIF."""
+    content = saved(Pillow.new("P", (width, height)), "GIF")
+    start = content.index(b"\x2c" + struct.pack("<HHHH", 0, 0, width, height))
+    return b"\x2c" + struct.pack("<HHHHB", left, top, width, height, 0) + content[start + 10 : -1]
+
+
+@pytest.mark.parametrize(
+    ("screen", "place", "size"),
+    [
+        ((640, 480), (100, 50, 200, 100), (640, 480)),
+        ((300, 200), (0, 0, 300, 200), (300, 200)),
+        ((3000, 30), (0, 0, 40, 30), (3000, 30)),
+        ((10, 10), (5, 0, 40, 30), (45, 30)),
+        ((0, 0), (0, 0, 40, 30), (40, 30)),
+    ],
+)
+def test_a_gif_has_the_size_of_its_screen_or_of_its_first_frame(
+    screen: tuple[int, int], place: tuple[int, int, int, int], size: tuple[int, int]
+) -> None:
+    head = b"GIF89a" + struct.pack("<HHBBB", *screen, 0x80, 0, 0) + b"\xff\x00\x00" * 2
+    image = opened(head + frame(*place) + b";")
+    assert (image.metadata.width, image.metadata.height) == size
+    left, top, wide, high = place
+    shown = image.thumbnail(*size)
+    assert (shown[top : top + high, left : left + wide] == (255, 0, 0)).all()
+    assert (shown == (255, 0, 0)).all(axis=-1).sum() == wide * high

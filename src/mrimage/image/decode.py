@@ -52,7 +52,7 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
         if header.format == "jpeg":
             return _decode_jpeg(data, header, limits, eighths)
         if header.format in _VIPS_LOADERS and not misread(header):
-            image = _load(data, header, limits)
+            image = _on_screen(_load(data, header, limits), header)
         else:
             from mrimage.image.rare import decode_rare
 
@@ -69,6 +69,15 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
 def misread(header: Header) -> bool:
     """Is this one of the TIFF files that libvips does not read right, so that Pillow has to, which holds them whole?"""
     return header.format == "tiff" and header.variant == NOT_BY_LIBVIPS
+
+
+def _on_screen(image: Picture, header: Header) -> Picture:
+    """The first frame of a GIF on its screen: libvips takes screens of the usual sizes for a mistake and leaves them
+    out. What the frame does not cover is transparent."""
+    if header.format != "gif" or (image.width, image.height) == (header.width, header.height):
+        return image
+    image = image if image.hasalpha() else image.bandjoin(255)
+    return image.embed(0, 0, max(image.width, header.width), max(image.height, header.height))
 
 
 def _without_extras(image: Picture, header: Header) -> Picture:

@@ -18,6 +18,9 @@ from mrimage.image.resample import resampled
 from mrimage.image.rights import Rights, packet_of, places_of, rights_of
 from mrimage.types import Edits, Limits
 
+LINES = 64
+"""Lines of a streamed picture that are held at once, or a few more: of a picture a million pixels wide they count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -89,8 +92,8 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
     held = header.pixels * eighths * eighths // 64
     if header.format == "jpeg" and header.progressive:
         held = header.pixels
-    if streams(header) and result <= limits.max_pixels:
-        held = 0
+    if streams(header):
+        held = min(held, header.width * LINES)
     if max(held, result) > limits.max_pixels:
         has = (
             f"image has {header.width}x{header.height} = {header.pixels}"

@@ -1,4 +1,4 @@
-"""What a camera wrote beside the picture: the EXIF facts of the catalogue, and a small EXIF block for outputs."""
+"""What a camera wrote beside the picture: the EXIF facts of the catalogue."""
 
 from __future__ import annotations
 

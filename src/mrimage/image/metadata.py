@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 
 from mrimage.image.blocks import Blocks
 from mrimage.image.exif import NOTHING, Shot, read_shot, shot_of
-from mrimage.image.header.gif import read_gif
-from mrimage.image.header.ico import read_ico
 from mrimage.image.header.isobmff import read_isobmff
-from mrimage.image.header.jp2 import read_jp2
 from mrimage.image.header.jpeg import read_jpeg
-from mrimage.image.header.jxl import read_jxl
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
-from mrimage.image.header.ppm import read_ppm
-from mrimage.image.header.psd import read_psd
 from mrimage.image.header.tags import Tree
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
 from mrimage.image.kinds import sniff
 
-_READERS = {
-    "jpeg": read_jpeg,
-    "png": read_png,
-    "tiff": read_tiff,
-    "webp": read_webp,
-    "gif": read_gif,
-    "ppm": read_ppm,
-    "ico": read_ico,
-    "psd": read_psd,
-    "jp2": read_jp2,
-    "jxl": read_jxl,
-}
+_READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
+_RARER = frozenset(["gif", "ico", "jp2", "jxl", "ppm", "psd"])
+"""Formats whose reader, ``read_gif`` in ``header/gif.py`` and so on, is loaded when the first file of them is met."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +63,10 @@ def read_header(blocks: Blocks) -> Header:
     reader = _READERS.get(format)
     if reader is not None:
         return reader(blocks)
+    if format in _RARER:
+        module = import_module(f"mrimage.image.header.{format}")
+        found: Header = getattr(module, f"read_{format}")(blocks)
+        return found
     if format in ("avif", "heic"):
         return read_isobmff(blocks, format)
     if format == "raw":

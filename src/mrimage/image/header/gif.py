@@ -8,17 +8,22 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header
 
-_IMAGE, _EXTENSION, _TRAILER, _CONTROL = 0x2C, 0x21, 0x3B, 0xF9
+_IMAGE, _EXTENSION, _CONTROL = 0x2C, 0x21, 0xF9
+_IN_ONE_READ = 64 << 20
+"""Bytes up to which a remote file is fetched at once, for all of it will be looked at."""
 
 
 def read_gif(blocks: Blocks) -> Header:
     """Size, depth of the color table, transparency and number of frames, for which the whole file is walked through.
 
-    A file that ends early has the frames that are there.
+    A first frame that is larger than the screen makes the picture larger, as in every viewer. A file that ends early
+    has the frames that are there.
     """
     width, height, flags = struct.unpack("<HHB", blocks.need(6, 5))
+    if blocks.size < _IN_ONE_READ:
+        blocks.at(0, blocks.size)
     position = 13 + _table(flags)
-    first, transparent, frames = None, False, 0
+    first, transparent, frames = b"", False, 0
     while True:
         kind = blocks.at(position, 1)
         if kind == bytes([_EXTENSION]):
@@ -30,17 +35,18 @@ def read_gif(blocks: Blocks) -> Header:
             body = blocks.at(position + 1, 9)
             if len(body) < 9:
                 break
-            first = body[8] if first is None else first
+            first = first or body
             frames += 1
             position = _behind(blocks, position + 11 + _table(body[8]))
         else:
             break
-    if first is None:
+    if not first:
         raise ImageError("truncated", "Expected a frame in the GIF, but it ends before one.")
-    tables = first if first & 0x80 else flags
+    left, top, wide, high, own = struct.unpack("<4HB", first)
+    tables = own if own & 0x80 else flags
     depth = (tables & 7) + 1 if tables & 0x80 else 8
-    header = Header("gif", width, height, 1, depth, "palette", transparent, frames=frames)
-    header.progressive = bool(first & 0x40)
+    header = Header("gif", max(width, left + wide), max(height, top + high), 1, depth, "palette", transparent)
+    header.frames, header.progressive = frames, bool(own & 0x40)
     return header
 
 

@@ -82,7 +82,7 @@ def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]],
             width, height = height, width
         elif name == b"clap" and len(body) >= 16:
             top, bottom, left, right = struct.unpack(">4I", body[:16])
-            width, height = (top // bottom, left // right) if bottom and right else (width, height)
+            width, height = (round(top / bottom), round(left / right)) if bottom and right else (width, height)
     header = Header(format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha)
     header.icc, header.upright = icc, True
     if cicp is not None and icc is None:

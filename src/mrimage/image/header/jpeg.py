@@ -14,7 +14,6 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_BODY = frozenset([0x01, *range(0xD0, 0xD9)])
 _DECODABLE = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
-_ARITHMETIC = frozenset([0xC9, 0xCA])
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MOST_SEGMENTS = 65_536
 
@@ -22,7 +21,7 @@ _MOST_SEGMENTS = 65_536
 def read_jpeg(blocks: Blocks) -> Header:
     """Size, sampling and segments of a JPEG. Follows ITU-T T.81 annex B; the ICC chunks ICC.1 annex B.4."""
     frame: tuple[int, bytes] | None = None
-    jfif = exif = adobe = None
+    jfif = exif = None
     chunks: dict[int, bytes] = {}
     frames, position = 1, 2
     for _ in range(_MOST_SEGMENTS):
@@ -49,14 +48,12 @@ def read_jpeg(blocks: Blocks) -> Header:
                 chunks[name[12]] = blocks.at(start + 14, size - 14)
             elif name[:4] == b"MPF\x00":
                 frames = _pictures(blocks.at(start + 4, size - 4))
-        elif marker == 0xEE and size >= 12 and blocks.at(start, 5) == b"Adobe":
-            adobe = blocks.need(start, 12)[11]
         position = start + size
     else:
         raise ImageError("corrupt", f"Expected a scan in the JPEG within {_MOST_SEGMENTS} segments.")
     if frame is None:
         raise ImageError("corrupt", "Expected a frame header before the first scan of the JPEG, but there is none.")
-    header = _header(*frame, adobe)
+    header = _header(*frame)
     header.icc = b"".join(chunks[number] for number in sorted(chunks)) or None
     header.exif, header.dpi, header.frames, header.body = exif, jfif, frames, start + size
     return header
@@ -76,7 +73,7 @@ def _next_marker(blocks: Blocks, position: int) -> tuple[int, int]:
         position += len(chunk) - 1
 
 
-def _header(marker: int, body: bytes, adobe: int | None) -> Header:
+def _header(marker: int, body: bytes) -> Header:
     if len(body) < 6:
         raise ImageError("corrupt", f"Expected 6 bytes or more of frame header in the JPEG, but received {len(body)}.")
     depth, height, width, bands = struct.unpack(">BHHB", body[:6])
@@ -90,10 +87,6 @@ def _header(marker: int, body: bytes, adobe: int | None) -> Header:
     variant = ""
     if marker not in _DECODABLE:
         variant = "lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else "hierarchical"
-    elif marker in _ARITHMETIC:
-        variant = "arithmetic"
-    elif bands == 4 and adobe is not None:
-        variant = "adobe"
     return Header(
         "jpeg", width, height, bands, depth, models[bands], progressive=marker in _PROGRESSIVE, variant=variant
     )

@@ -17,7 +17,7 @@ Value = tuple[int | float, ...] | bytes
 Field = tuple[int, int, bytes]
 """A tag's type, count and value, little-endian."""
 
-LONGEST_VALUE = 16 << 20
+LONGEST_VALUE = 32 << 20
 """Bytes; no wanted tag is longer, so a longer one is damage and is skipped."""
 
 MOST_DIRECTORIES = 65_536
