@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -42,13 +43,13 @@ def test_a_terminal_shows_a_bar_for_each_phase_with_rate_and_quarantine(photos: 
     assert "images/s" in done
     assert "MB/s" in done
     assert "2 quarantined" in done
-    assert "report    : 00:0" in shown  # seconds, where there is no number of images to show
+    assert re.search(r"report    : \d\d:\d\d", shown)  # seconds, where there is no number of images to show
     assert "11 listed = 9 processed + 2 quarantined" in shown
 
 
 def test_elsewhere_a_phase_is_a_line_without_control_characters(photos: Path, tmp_path: Path) -> None:
     done = subprocess.run([*COMMAND, photos, tmp_path / "out"], capture_output=True, text=True, check=True)
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("map:")]
+    line = [line for line in done.stderr.splitlines() if line.startswith("map:")][-1]  # every five seconds there is one
     assert line.startswith("map: 11 of 11 images, ")
     assert "2 quarantined" in line
     assert done.stderr.replace("\n", "").isprintable()

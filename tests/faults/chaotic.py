@@ -15,9 +15,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from poisons import swallow  # beside this program
 
 import mrimage as mr
 from mrimage import flow
@@ -26,19 +28,8 @@ from mrimage.types import Limits
 
 
 def poisonous(image: mr.Image):
-    """A mapper that some images bring down: its process really dies, hangs, spins or runs out of memory."""
-    kind = image.uri.rpartition("/")[2].partition("-")[0]
-    if kind == "segfault":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if kind == "exit":
-        os._exit(3)
-    if kind == "sleep":
-        time.sleep(600)
-    if kind == "spin":
-        while True:
-            pass
-    if kind == "memory":
-        bytearray(64 << 30)
+    """A mapper that some images bring down, by their names."""
+    swallow(image.uri.rpartition("/")[2].partition("-")[0])
     yield image.metadata.format, None
 
 
@@ -55,9 +46,9 @@ def strike(target: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if target == "group":
         os.killpg(0, signal.SIGKILL)
-    workers = psutil.Process().children()
-    if workers:
-        workers[0].kill()
+    with suppress(psutil.NoSuchProcess):  # it ended while we looked
+        for worker in psutil.Process().children()[:1]:
+            worker.kill()
 
 
 def is_careful() -> bool:

@@ -15,18 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 from PIL import Image
+from tests.faults.poisons import POISONS
 from tests.faults.states import everything, leftovers
 
 from mrimage.cli import main
 
 PROGRAM = Path(__file__).with_name("chaotic.py")
-POISONS = {
-    "segfault": "crashed",
-    "exit": "crashed",
-    "sleep": "timed-out",
-    "spin": "timed-out",
-    "memory": "out-of-memory",
-}
 SOUND = 24
 SEED = 4
 
