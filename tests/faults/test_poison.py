@@ -122,3 +122,26 @@ def test_a_straggler_is_raced_and_the_output_is_the_same(tmp_path: Path) -> None
     summary = run(mr.Job(map=slow_once), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False))
     assert any(task.speculative for task in summary.facts.tasks)
     assert summary.processed == 40
+
+
+def test_an_image_that_kills_slowly_is_found_while_other_workers_are_idle(tmp_path: Path) -> None:
+    """Its task becomes a straggler before it dies: races against it must not keep the careful attempt from coming."""
+    photos, deaths = tmp_path / "photos", tmp_path / "deaths"
+    photos.mkdir()
+    deaths.mkdir()
+    for number in range(8):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(photos / f"{number}.bmp")
+        os.truncate(photos / f"{number}.bmp", 9 << 20)  # a split each
+
+    def killer(image: mr.Image):
+        if image.uri.endswith("7.bmp"):
+            time.sleep(2)
+            dead = len(list(deaths.iterdir()))
+            if dead < 4:  # or this test would not end where there is always a rival left
+                (deaths / str(dead)).touch()
+                os._exit(3)
+        yield "all", None
+
+    summary = run(mr.Job(map=killer), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    assert summary.failures == {"crashed": 1}
+    assert summary.processed == 7

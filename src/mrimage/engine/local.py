@@ -194,6 +194,7 @@ class _Phase:
         self._retries: deque[_Retry] = deque()
         self._done: set[str] = set()
         self._seconds: list[float] = []
+        self._raced: set[tuple[str, int]] = set()
 
     def run(self, tasks: Iterator[Task]) -> Iterator[TaskReport]:
         exhausted = False
@@ -233,17 +234,20 @@ class _Phase:
             self._bury(worker)
 
     def _race(self, worker: Worker) -> None:
-        """Give an idle worker a second attempt at the worst straggler that nobody races yet."""
+        """Give an idle worker a second attempt at the worst straggler that nobody races yet.
+
+        Each attempt is raced once: where an image kills one process after the other, there must come a moment in which
+        none is at it, so that the next attempt is a careful one.
+        """
         if not (self._options.speculate and self._seconds):
             return
         now = time.monotonic()
         limit = max(1.0, STRAGGLER * statistics.median(self._seconds))
-        running = [other for other in self._pool.busy() if other.task]
-        tasks = [other.task.id for other in running if other.task]
-        slow = [other for other in running if now - other.started > limit and tasks.count(_id(other)) == 1]
+        slow = [other for other in self._pool.busy() if now - other.started > limit and _try(other) not in self._raced]
         if slow:
             straggler = min(slow, key=lambda other: other.started)
             assert straggler.task
+            self._raced.add(_try(straggler))
             self._assign(worker, straggler.task, replace(straggler.attempt, speculative=True))
 
     def _hear(self, worker: Worker) -> TaskReport | None:
@@ -280,6 +284,10 @@ class _Phase:
             return
         following = after_death(worker.attempt, how, task.id, self._options.retries)
         self._retries.append(_Retry(task, following, 0.0))
+
+
+def _try(worker: Worker) -> tuple[str, int]:
+    return _id(worker), worker.attempt.number
 
 
 def _id(worker: Worker) -> str:
