@@ -220,6 +220,10 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
     held = share(sum(r["size"] for r in large), size)
     words = f"{share(len(large), len(images))} of the images are larger than 12 megapixels and hold {held} of the bytes"
     yield "large", (len(large), words)
+    limit = sorted(r["size"] for r in images)[math.ceil(0.99 * len(images)) - 1]
+    heavy = [r for r in images if r["size"] > limit]
+    held = share(sum(r["size"] for r in heavy), size)
+    yield "heaviest", (len(heavy), f"{share(len(heavy), len(images))} of all, hold {held} of the bytes")
     digests = Counter(r["sha256"] for r in images)
     copies = sum(n - 1 for n in digests.values())
     wasted = sum((n - 1) * min(r["size"] for r in images if r["sha256"] == digest) for digest, n in digests.items())

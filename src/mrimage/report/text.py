@@ -33,8 +33,8 @@ def visible(text: str, keep: str = "") -> str:
     ``gpj.exe`` look like ``exe.jpg``, and those without a width become U+2426; Arabic and Hebrew need none of them.
     Lone surrogates (file names that are no UTF-8) become U+FFFD, since no page can hold them.
 
-    >>> visible("a\x1b[31m\n")
-    'a\u241b[31m\u240a'
+    >>> visible(chr(27) + "[31m" + chr(10))
+    '␛[31m␊'
     """
     return "".join(char if char in keep else _visible(char) for char in text)
 
