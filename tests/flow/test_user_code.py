@@ -200,6 +200,23 @@ def test_a_reducer_need_not_read_its_values_nor_yield(photos: Path, tmp_path: Pa
     assert (summary.groups, again.facts.tasks) == (2, ())
 
 
+def test_images_that_are_none_of_the_source_s_are_not_counted_among_them(photos: Path, tmp_path: Path, rows) -> None:
+    """A sheet leaves their tiles empty; they are neither listed nor processed, so they are not quarantined either."""
+
+    def sheet(key: str, values: Iterable[str]) -> Iterator[mr.Output]:
+        (photos / "wide 1.jpg").unlink(missing_ok=True)
+        strangers = [f"{photos}/stranger {number}.jpg" for number in range(20)]
+        yield mr.Output("sheet.png", mr.contact_sheet([*values, *strangers]))
+
+    job = mr.Job(map=lambda image: [("all", image.uri)], reduce=sheet)
+    summary = run(job, str(photos), str(tmp_path / "out"), HERE)
+    assert (summary.images, summary.processed, summary.quarantined) == (11, 8, 3)
+    assert summary.failures == {"empty": 1, "not-an-image": 1, "vanished": 1}
+    status = [row["status"] for row in rows(tmp_path / "out", "catalogue")]
+    assert (status.count("processed"), status.count("quarantined")) == (8, 3)
+    assert main(["verify", str(tmp_path / "out")]) == 0
+
+
 def test_a_reducer_s_name_may_not_be_one_of_a_built_in(photos: Path, tmp_path: Path) -> None:
     job = mr.Job(key="format", reduce=yields(mr.Output("mean.png", b"not it")), group="mean")
     with pytest.raises(JobError, match=r"key 'jpeg'.*groups/jpeg/mean\.png"):

@@ -135,8 +135,11 @@ class Publisher:
 
     @property
     def _quarantine(self) -> str:
-        """One row per image: where both phases failed it, the map's."""
+        """One row per image: where both phases failed it, the map's. A reducer of the user's may have opened images that are
+        none of the source's; those are not accounted for."""
         rows = read_parquet(self._map["quarantine"] + self._reduce["quarantine"], QUARANTINE)
+        if self._reduce["quarantine"]:
+            rows = f"(SELECT * FROM {rows} q SEMI JOIN {read_parquet(self._map['catalogue'], KNOWN)} c USING (uri))"
         return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
 
     @property
