@@ -56,7 +56,9 @@ def make_report(options: argparse.Namespace) -> int:
     with _opened(options.out, options) as (store, scratch), ExitStack() as stack:
         other = None
         if options.against:
-            other = stack.enter_context(results_folder(*stack.enter_context(_opened(options.against, options))))
+            earlier, copies = stack.enter_context(_opened(options.against, options))
+            read_facts(earlier)
+            other = stack.enter_context(results_folder(earlier, copies))
         made = write_report(
             store,
             read_facts(store),
@@ -79,7 +81,10 @@ def run_query(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
         read_facts(store)
-        print(report.query(results, options.sql, options.format), end="")
+        # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
+        shown = report.for_terminal if sys.stdout.isatty() else str
+        for piece in report.stream(results, options.sql, options.format):
+            print(shown(piece), end="")
     return 0
 
 

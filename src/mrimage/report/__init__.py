@@ -5,7 +5,7 @@ The heavy libraries (DuckDB, Jinja2, vl-convert) are imported when a function is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +25,11 @@ __all__ = [
     "choose_weighed",
     "compare",
     "decode",
+    "for_terminal",
     "load",
     "notebook_html",
     "query",
+    "stream",
     "warm",
 ]
 
@@ -138,10 +140,24 @@ def warm() -> AbstractContextManager[Callable[[], None]]:
 
 
 def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> str:
-    """The answer to ``sql`` over the run's tables, as text; see ``ask.query``."""
+    """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
     from mrimage.report import ask
 
     return ask.query(results, sql, format)
+
+
+def stream(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> Iterator[str]:
+    """As ``query``, piece by piece; see ``ask.stream``."""
+    from mrimage.report import ask
+
+    return ask.stream(results, sql, format)
+
+
+def for_terminal(answer: str) -> str:
+    """An answer of ``query`` without anything that a terminal would obey."""
+    from mrimage.report import text
+
+    return text.visible(answer, keep="\n\t")
 
 
 def compare(results: Path, other: Path) -> Comparison:

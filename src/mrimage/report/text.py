@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 TEXT_LIMIT = 160
@@ -9,20 +10,49 @@ TEXT_LIMIT = 160
 
 _BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _COUNT_UNITS = ("", "k", "M", "G", "T", "P")
+_LINE_ENDS = "\u2028\u2029"
+_UNSEEN = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 
 
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
     """``text`` with control characters made visible, its middle left out where it is longer than ``limit``.
 
-    The end of a path tells more than its middle, so both ends stay. Marks that turn the direction of the text around
-    them, which can make ``gpj.exe`` look like ``exe.jpg``, become visible; Arabic and Hebrew need none of them.
-    Lone surrogates (file names that are no UTF-8) become U+FFFD, since no page can hold them.
+    The end of a path tells more than its middle, so both ends stay.
     """
     plain = str(text)
     if len(plain) > limit:
         tail = limit // 3
         plain = f"{plain[: limit - tail - 1]}…{plain[-tail:]}"
-    return "".join(_visible(char) for char in plain)
+    return visible(plain)
+
+
+def visible(text: str, keep: str = "") -> str:
+    """``text`` without anything that a page, a terminal or a reader's eye would obey or miss; ``keep`` stays.
+
+    Control characters become their symbols. Marks that turn the direction of the text around them, which can make
+    ``gpj.exe`` look like ``exe.jpg``, and those without a width become U+2426; Arabic and Hebrew need none of them.
+    Lone surrogates (file names that are no UTF-8) become U+FFFD, since no page can hold them.
+
+    >>> visible(chr(27) + "[31m" + chr(10))
+    '␛[31m␊'
+    """
+    return "".join(char if char in keep else _visible(char) for char in text)
+
+
+def width(text: str) -> int:
+    """Columns that ``text`` takes in a terminal: two for each wide letter of East Asia, none for what sits on another.
+
+    >>> width("photo"), width("写真")
+    (5, 4)
+    """
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def isolate(name: str) -> str:
+    """``name`` for the middle of a sentence: whichever way its letters run, those around it stay where they are."""
+    return f"\u2068{name}\u2069"
 
 
 def unique(labels: Iterable[str]) -> list[str]:
@@ -116,8 +146,10 @@ def _visible(char: str) -> str:
     code = ord(char)
     if code < 0x20:
         return chr(0x2400 + code)
+    if code == 0x7F or 0x80 <= code <= 0x9F:
+        return "\u2421"
+    if code < 0x600:
+        return char
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
-    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
-        return "\u2426"
-    return "\u2421" if code == 0x7F or 0x80 <= code <= 0x9F else char
+    return "\u2424" if char in _LINE_ENDS else "\u2426" if char in _UNSEEN else char
