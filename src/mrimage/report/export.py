@@ -13,7 +13,8 @@ import vl_convert
 from mrimage.errors import UsageError
 from mrimage.report.charts import Chart
 from mrimage.report.figures import Summary
-from mrimage.report.page import make_charts, render_static
+from mrimage.report.page import render_static
+from mrimage.report.sections import make_charts
 from mrimage.report.thumbnails import Shot
 
 PAPER = {
@@ -21,13 +22,13 @@ PAPER = {
     "var(--ink)": "#14181b", "var(--muted)": "#4b545c", "var(--line)": "#cfcdc7", "var(--grid)": "#e8e6e1",
     "var(--surface)": "#ffffff", "var(--warn)": "#a84300",
 }  # fmt: skip
-"""The style sheet's colours on paper, since a picture has no style sheet."""
+"""The style sheet's colors on paper, since a picture has no style sheet."""
 
 _LOCALE = {"decimal": ".", "thousands": "\u202f", "grouping": [3], "currency": ["", ""]}
 """Thousands apart by a narrow space, as in all of the report."""
 
 _SMALL, _WIDTH, _WIDE = 280, 420, 900
-_PNG_SCALE = 2
+_PNG_SCALE, _PNG_PADDING = 2, 14
 
 _FONT = "DejaVu Sans, Verdana, sans-serif"
 """Fonts of one width, so that labels fit where they are drawn by another program than the one that measured them."""
@@ -39,9 +40,8 @@ def write_pngs(summary: Summary, folder: Path) -> list[Path]:
     written = []
     for chart in make_charts(summary).all:
         path = folder / f"{chart.name}.png"
-        path.write_bytes(
-            vl_convert.vegalite_to_png(_on_paper(chart, background="white"), scale=_PNG_SCALE, format_locale=_LOCALE)
-        )
+        spec = _on_paper(chart) | {"background": "white", "padding": _PNG_PADDING, "title": _title(chart)}
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=_PNG_SCALE, format_locale=_LOCALE))
         written.append(path)
     return written
 
@@ -71,14 +71,18 @@ def svg_uri(chart: Chart) -> str:
     return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
 
 
-def _on_paper(chart: Chart, background: str | None = None) -> dict[str, Any]:
-    """The chart's specification with a fixed width and real colours."""
+def _title(chart: Chart) -> dict[str, Any]:
+    """A picture leaves its page, and takes the chart's name along."""
+    return {"text": chart.title, "anchor": "start", "fontSize": 15, "offset": 10, "color": PAPER["var(--ink)"]}
+
+
+def _on_paper(chart: Chart) -> dict[str, Any]:
+    """The chart's specification with a fixed width and real colors."""
     spec: dict[str, Any] = _colored(chart.complete())
     spec["config"] = {**spec["config"], "font": _FONT}
     spec |= {
         "width": _WIDE if chart.wide else _SMALL if chart.small else _WIDTH,
         "autosize": {"type": "pad"},
-        "background": background,
     }
     return spec
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from mrimage.report import text
+from mrimage.report.charts import Chart
 from mrimage.report.export import svg_uri
 from mrimage.report.figures import Summary
-from mrimage.report.page import make_charts
+from mrimage.report.sections import make_charts
 
-SHOWN = ("format", "dimensions", "megapixels", "size", "color_space", "groups")
-"""The charts that a notebook shows by default."""
+SHOWN = ("format", "color_space", "megapixels", "size", "groups", "dimensions")
+"""The charts that a notebook shows."""
 
+INSIGHTS, WIDTH = 8, 400
 
-CHART_WIDTH = 380
+_CELL = "text-align: right; padding: 2px 8px"
+_FIGURE = (
+    "display: inline-block; vertical-align: top; margin: 0 12px 12px 0; padding: 8px; background: #fff; color: #14181b"
+)
+"""White in a dark notebook too: the charts are drawn for paper."""
 
 
 def to_html(summary: Summary) -> str:
@@ -29,27 +36,18 @@ def to_html(summary: Summary) -> str:
         "outputs": text.number(totals.outputs),
         "time": text.duration(totals.seconds),
     }
-    head = "".join(f"<th>{name}</th>" for name in tiles)
-    row = "".join(f"<td>{value}</td>" for value in tiles.values())
-    found = "".join(f"<li>{escape(insight.text)}</li>" for insight in summary.insights[:8])
-    source = escape(text.cut(summary.run.source, 80))
-    charts = {chart.name: chart for chart in make_charts(summary).all}
-    drawn = "".join(
-        f'<figure style="display: inline-block; margin: .5em"><figcaption>{escape(charts[name].title)}</figcaption>'
-        f'<img src="{svg_uri(charts[name])}" alt="{escape(charts[name].alt)}" width="{CHART_WIDTH}"></figure>'
-        for name in SHOWN
-        if name in charts
-    )
+    head = "".join(f'<th style="{_CELL}">{name}</th>' for name in tiles)
+    row = "".join(f'<td style="{_CELL}">{value}</td>' for value in tiles.values())
+    found = "".join(f"<li>{escape(insight.text)}</li>" for insight in summary.insights[:INSIGHTS])
+    charts = {chart.name: replace(chart, wide=False) for chart in make_charts(summary).all}
+    drawn = "".join(_figure(charts[name]) for name in SHOWN if name in charts)
     return (
-        f"<p><strong>mrimage</strong>: <bdi>{source}</bdi></p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table><ul>{found}</ul>{drawn}"
+        f"<p><strong>mrimage</strong>: <bdi>{escape(text.cut(summary.run.source, 80))}</bdi>, all of it in "
+        f"<code>{escape(text.cut(summary.run.out, 160))}/report.html</code></p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table><ul>{found}</ul><div>{drawn}</div>"
     )
 
 
-def to_text(summary: Summary) -> str:
-    """One line: what was listed, processed and quarantined."""
-    totals = summary.totals
-    return (
-        f"{text.plural(totals.listed, 'image')}: {text.number(totals.processed)} processed, "
-        f"{text.number(totals.quarantined)} quarantined, {text.plural(totals.groups, 'group')}"
-    )
+def _figure(chart: Chart) -> str:
+    caption = f'<figcaption style="font-weight: 600">{escape(chart.title)}</figcaption>'
+    return f'<figure style="{_FIGURE}">{caption}<img src="{svg_uri(chart)}" alt="{escape(chart.alt)}" width="{WIDTH}"></figure>'
