@@ -41,9 +41,7 @@ def test_the_page_of_a_real_run_is_whole(ended: Ended, open_page: Open) -> None:
     assert this.problems == []
     assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
     drawn = this.page.evaluate(DRAWN)
-    assert {"format", "color_space", "dimensions", "orientation", "brightness", "throughput"} <= {
-        row[0] for row in drawn
-    }
+    assert {"format", "color_space", "dimensions", "orientation", "brightness", "tasks"} <= {row[0] for row in drawn}
     assert [name for name, state, marks in drawn if state != "drawn" or not marks] == []
     unseen = "() => [...document.images].filter(image => !image.complete || !image.naturalWidth).length"
     assert this.page.evaluate(unseen) == 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -17,12 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrimage import report
-from mrimage.errors import SinkError, UsageError
+from mrimage.cli import make_parser
+from mrimage.errors import REASONS, SinkError
 from mrimage.report import text
 from mrimage.report.distributions import nice_step
+from mrimage.report.facts import read_facts
 from mrimage.report.figures import Summary
-from mrimage.report.galleries import MAX_COST
+from mrimage.report.galleries import MAX_COST, select
+from mrimage.report.measures import MEASURES
+from mrimage.report.quarantine import ADVICE
 from mrimage.report.schema import summary_schema
+from mrimage.report.sections import PARTS
 from mrimage.report.tables import open_tables
 
 
@@ -41,16 +46,15 @@ def test_the_counts_of_a_group_add_up_to_its_images(plain: Path) -> None:
     assert {key: sum(counts) for key, counts in formats.groups.items()} == {key: sizes[key] for key in formats.groups}
 
 
-def test_each_insight_on_images_has_a_query_that_lists_them(made: report.Report, hostile: Path) -> None:
-    checked = set()
-    for insight in made.figures.insights:
-        if insight.sql:
-            listed = json.loads(report.query(hostile, insight.sql, "json"))
-            assert listed, insight.name
-            if "GROUP BY" not in insight.sql and "FROM outputs WHERE" not in insight.sql:
-                assert len(listed) == insight.images, insight.name
-                checked.add(insight.name)
-    assert {"quarantined", "located", "cmyk", "blurred", "turned", "large"} <= checked
+def test_each_insight_counts_what_its_query_lists(made: report.Report, hostile: Path) -> None:
+    listed = {
+        insight.name: (insight.count, len(json.loads(report.query(hostile, insight.sql, "json"))))
+        for insight in made.figures.insights
+        if insight.sql
+    }
+    assert {name: counts for name, counts in listed.items() if counts[0] != counts[1]} == {}
+    assert {"quarantined", "located", "cmyk", "blurred", "large", "copies", "lookalikes", "cameras"} <= set(listed)
+    assert {"savings_bmp", "savings_tiff", "smaller"} <= set(listed)
 
 
 def test_every_query_of_a_chart_runs(made: report.Report, hostile: Path) -> None:
@@ -93,10 +97,13 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
     out = tmp_path / "out"
     fabricate(out, 2000, edits=False)
     weighed = report.choose_weighed(out)
-    rows = json.loads(report.query(out, "SELECT uri, format, size, width, height, frames FROM image", "json"))
+    rows = json.loads(
+        report.query(out, "SELECT uri, format, size, width, height, frames, bit_depth FROM image", "json")
+    )
     images = {row["uri"]: row for row in rows}
     chosen = [images[uri] for uri in weighed]
     assert {row["format"] for row in chosen} == {"bmp", "tiff"}
+    assert all(row["bit_depth"] == 8 for row in chosen)
     assert len(weighed) == len(set(weighed)) <= 10
     assert all(row["width"] * row["height"] <= 4_000_000 and row["frames"] == 1 for row in chosen)
     assert sum(row["width"] * row["height"] for row in chosen) <= 12_000_000
@@ -106,7 +113,10 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
     saved = sum(every) * (1 - 100_000 * len(sample) / sum(sample))
     assert f"save about {text.size(saved)} of {text.size(sum(every))}" in found["savings_bmp"].text
     assert f"{len(sample)} of them" in found["savings_bmp"].text
-    assert found["savings_bmp"].images == len(every)
+    assert found["savings_bmp"].count == len(every)
+    shallow, deep = ([row for row in rows if row["format"] == "tiff" and row["bit_depth"] == bits] for bits in (8, 16))
+    assert found["savings_tiff"].count == len(shallow)
+    assert f"{len(shallow)} of {len(shallow) + len(deep)} TIFF files" in found["savings_tiff"].text
 
 
 def test_formats_that_the_run_converted_are_not_weighed_again(plain: Path) -> None:
@@ -142,6 +152,69 @@ def test_places_are_left_out_unless_asked_for(hostile: Path, made: report.Report
     assert all(cell.x == int(cell.x) and cell.x2 - cell.x == 1 for cell in made.figures.data.places)
 
 
+def test_the_report_s_own_pictures_are_no_stragglers_and_all_that_are_count(plain: Path) -> None:
+    facts = read_facts(plain)
+    task = next(task for task in facts.tasks if task.phase == "map")
+    odd = [
+        replace(task, task=f"odd-{n}", seconds=9.0 + n, errors=("its process was ended by SIGSEGV",)) for n in range(18)
+    ]
+    own = [replace(task, task=f"own-{n}", phase="thumbnails", seconds=9.0 if n == 5 else 1.0) for n in range(6)]
+    health = report.build(plain, replace(facts, tasks=(*facts.tasks, *odd, *own))).figures.health
+    assert (health.straggling, len(health.stragglers)) == (19, 15)
+    assert (health.troubles, len(health.troubled)) == (20, 15)
+    assert {task.phase for task in health.stragglers} == {"map"}
+    assert health.stragglers[0].story == "its process was ended by SIGSEGV (a decoder crashed)"
+    assert {moment.phase for moment in health.throughput} == {"map", "reduce"}
+
+
+def test_a_finding_that_the_edits_settled_is_told_as_such(tmp_path: Path) -> None:
+    facts = fabricate(tmp_path / "out", 600, pictures=False)
+
+    def told(**edits: object) -> dict[str, tuple[str, str]]:
+        job = {**facts.job, "edits": edits or None}
+        figures = report.build(tmp_path / "out", replace(facts, job=job)).figures
+        return {insight.name: (insight.level, insight.next) for insight in figures.insights}
+
+    bare, made = told(), told(to="srgb", metadata="copyright")
+    assert {bare[name][0] for name in ("located", "cmyk")} == {"warning"}
+    assert {made[name][0] for name in ("located", "cmyk", "turned", "wide_gamut")} == {"info"}
+    assert made["located"][1] == "The outputs do not say it."
+    assert told(metadata="keep")["located"] == bare["located"]
+    assert all(advice for level, advice in bare.values() if level in ("warning", "notice"))
+
+
+def test_a_reason_s_command_is_one_that_the_command_line_takes(made: report.Report) -> None:
+    assert set(ADVICE) == set(REASONS)
+    commands = {reason.reason: reason.command for reason in made.figures.quarantine.reasons}
+    assert (commands["truncated"], commands["not-an-image"]) == ("", "")
+    options = make_parser().parse_args(shlex.split(commands["timed-out"])[1:])
+    assert (options.out, options.reason, options.deadline) == (made.figures.run.out, ["timed-out"], "300")
+
+
+def test_every_figure_about_the_images_has_a_section() -> None:
+    shown = [name for names in PARTS.values() for name in names]
+    assert sorted(shown) == sorted(
+        [*(measure.name for measure in MEASURES), "dimensions", "density_by_format", "places"]
+    )
+
+
+def test_extremes_are_left_out_of_a_handful_and_do_not_repeat_a_look(tmp_path: Path) -> None:
+    fabricate(tmp_path / "few", 5, pictures=False)
+    fabricate(tmp_path / "many", 60, pictures=False)
+    part = tmp_path / "many" / "catalogue" / "part-00000.parquet"
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE t AS FROM '{part}'")
+    looks = ["00000000000000ff", "00000000000000fe", "0fff0000000000ff"]  # 1 bit apart, and 12
+    connection.execute("UPDATE t SET phash = ?[1 + (hash(uri) % 3)::INTEGER]", [looks])
+    connection.execute(f"COPY t TO '{part}'")
+    shown = []
+    for name in ("few", "many"):
+        with open_tables(tmp_path / name) as tables:
+            shown.append(select(tables)[0].extremes)
+    assert shown[0] == ()
+    assert {len(gallery.pictures) for gallery in shown[1]} == {2}
+
+
 def test_health_finds_the_straggler_the_retry_and_the_skew(made: report.Report) -> None:
     health = made.figures.health
     assert [task.task for task in health.stragglers] == ["map-0031"]
@@ -150,8 +223,6 @@ def test_health_finds_the_straggler_the_retry_and_the_skew(made: report.Report) 
     assert health.skew is not None
     assert health.skew.keys > health.skew.tasks >= 1
     assert health.stragglers[0].times_bytes == pytest.approx(1.0)
-    done = sum(moment.images_per_second * moment.seconds for moment in health.throughput)
-    assert done == pytest.approx(sum(task.images for task in health.timeline), rel=1e-6)
 
 
 def test_a_comparison_names_what_is_new_gone_changed_and_fallen(tmp_path: Path) -> None:
@@ -191,27 +262,6 @@ def test_runs_of_two_places_are_matched_by_path(tmp_path: Path) -> None:
     assert report.compare(new, old).same == 120
 
 
-def test_a_query_answers_as_table_csv_and_json(plain: Path) -> None:
-    sql = "SELECT format, count(*) AS n FROM catalogue GROUP BY format ORDER BY n DESC, format LIMIT 2"
-    rows = json.loads(report.query(plain, sql, "json"))
-    assert [list(row) for row in rows] == [["format", "n"]] * 2
-    table = list(csv.DictReader(io.StringIO(report.query(plain, sql, "csv"))))
-    assert [{"format": row["format"], "n": str(row["n"])} for row in rows] == table
-    lines = report.query(plain, sql).splitlines()
-    assert lines[0].split() == ["format", "n"]
-    assert lines[-1] == "2 rows"
-
-
-def test_a_query_for_people_obeys_no_terminal_codes(plain: Path) -> None:
-    assert "\x1b" not in report.query(plain, "SELECT chr(27) || '[31mred' AS evil")
-
-
-def test_a_wrong_query_is_a_usage_error_in_one_line(plain: Path) -> None:
-    with pytest.raises(UsageError, match="Expected SQL that DuckDB can run") as error:
-        report.query(plain, "SELECT nothing FROM catalogue")
-    assert "\n" not in str(error.value)
-
-
 def test_a_folder_without_a_run_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="Run the job to its end first"):
         report.build(tmp_path)
@@ -228,7 +278,9 @@ def test_cut_text_is_bounded_and_can_be_written_anywhere(anything: str, limit: i
     shown = text.cut(anything, limit)
     assert len(shown) <= limit
     shown.encode("utf-8")
-    assert not any(ord(char) < 0x20 or "\u202a" <= char <= "\u202e" for char in shown)
+    assert not any(
+        ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or char in "\u061c\u200e\u200f\u202e\u2028" for char in shown
+    )
 
 
 def test_a_name_that_is_no_utf8_can_be_shown() -> None:

@@ -149,7 +149,9 @@ def test_a_run_without_any_image_still_has_a_page(tmp_path: Path, open_page: Ope
         (tmp_path / "out" / f"{table}.parquet").unlink()
     this = open_page(report.build(tmp_path / "out", facts).html)
     assert this.problems == []
-    assert "nothing to draw" in this.page.locator("#data").inner_text()
+    sections = this.page.eval_on_selector_all("main > section", "found => found.map(section => section.id)")
+    assert sections == ["", "insights", "job"]
+    assert this.page.locator("nav a").all_inner_texts() == ["Insights", "Job"]
 
 
 def test_a_million_images_make_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:

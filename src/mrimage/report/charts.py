@@ -22,7 +22,10 @@ _BYTES_LABEL = (
     "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' MB' : "
     "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' KB' : format(datum.value, '~g') + ' B'"
 )
-_SECONDS_LABEL = "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : format(datum.value, '.3~r') + ' s'"
+_SECONDS_LABEL = (
+    "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : datum.value < 60 ? format(datum.value, '.3~r') + ' s' : "
+    "datum.value < 3600 ? format(datum.value / 60, '.3~r') + ' min' : format(datum.value / 3600, '.3~r') + ' h'"
+)
 PLAIN_LABEL = (
     "datum.value >= 1e5 || datum.value < 1e-3 && datum.value > 0 ? format(datum.value, '.3~s') : "
     "format(datum.value, '.3~r')"
@@ -31,7 +34,8 @@ PLAIN_LABEL = (
 
 _LABELS = {
     "size": _BYTES_LABEL,
-    "megapixels": f"datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : {PLAIN_LABEL}",
+    "megapixels": "datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : format(datum.value, '~r') + ' MP'",
+    "focal_length": "format(datum.value, '.3~r') + ' mm'",
 }
 
 
@@ -47,7 +51,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """``spec`` draws the named data ``rows``; ``groups`` holds the counts to put in place of the rows' ``images``
-    when the page is narrowed to one group. ``alt`` says in words what the chart shows."""
+    when the page is narrowed to one group. ``alt`` says in words what the chart shows, ``hint`` how to handle it with
+    a mouse."""
 
     name: str
     title: str
@@ -57,6 +62,7 @@ class Chart:
     rows: tuple[Row, ...]
     table: Table
     sql: str = ""
+    hint: str = ""
     wide: bool = False
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -89,16 +95,19 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
         rows=rows,
         table=_table(distribution, total, noun),
         sql=distribution.sql,
+        hint=ZOOM_HINT if distribution.kind == "timeline" else "",
         wide=distribution.kind == "timeline",
         groups=distribution.groups,
     )
 
 
 CHART, SECOND, THIRD, WARN = "var(--chart)", "var(--chart-2)", "var(--chart-3)", "var(--warn)"
-"""Colours by role; the page's style sheet gives them a value for light, dark and paper."""
+"""Colors by role; the page's style sheet gives them a value for light, dark and paper."""
 
-COUNT_AXIS: Spec = {"format": "~s", "tickCount": 4, "tickMinStep": 1}
-"""An axis of counts: few ticks, short labels."""
+COUNT_AXIS: Spec = {"tickCount": 4, "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')"}
+"""An axis of counts: few ticks, short labels, and none for half an image."""
+
+ZOOM_HINT = "Drag to move, Shift and wheel to zoom, double-click to reset."
 
 
 def base(view: Spec, height: int = CHART_HEIGHT) -> Spec:
@@ -143,7 +152,13 @@ CONFIG: Spec = {
     "axisYBand": {"domain": False, "grid": False},
     "axisYQuantitative": {"domain": False},
     "axisXQuantitative": {"grid": False},
-    "legend": {"labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFontSize": 12},
+    "legend": {
+        "labelColor": "var(--muted)",
+        "titleColor": "var(--muted)",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+    },
     "text": {"color": "var(--muted)", "fontSize": 12},
 }
 
@@ -184,7 +199,7 @@ def _upright(distribution: Distribution, noun: str) -> Spec:
     axis: Spec = {"labelExpr": _LABELS.get(distribution.name, PLAIN_LABEL), "labelOverlap": "greedy",
                   "labelSeparation": 6, "grid": False}  # fmt: skip
     if logarithmic:
-        axis["values"] = _round_edges(edges)
+        axis["values"] = _ticks(edges)
     if distribution.name.startswith("durations"):
         axis["labelExpr"] = _SECONDS_LABEL
     scale: Spec = {"type": "log", "nice": False} if logarithmic else {"nice": False, "zero": False}
@@ -216,11 +231,13 @@ def _upright(distribution: Distribution, noun: str) -> Spec:
     )
 
 
-def _round_edges(edges: Sequence[float | None]) -> list[float]:
-    """Edges that can be written in full make better ticks than 35.3553; all of them where none can."""
-    known = [edge for edge in edges if edge is not None]
-    short = [edge for edge in known if math.isclose(edge, float(f"{edge:.3g}"), rel_tol=1e-9)]
-    return short if len(short) > 1 else known
+def _ticks(edges: Sequence[float | None]) -> list[float]:
+    """Ticks of a logarithmic axis: where bins double their edges are round, elsewhere 1, 2 and 5 are."""
+    low, high = edges[0] or 1.0, edges[-1] or 1.0
+    if len(edges) > 2 and math.isclose((edges[1] or low) / low, 2):
+        return [edge for edge in edges if edge is not None]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [tick for power in powers for m in (1, 2, 5) if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)]
 
 
 def _is_logarithmic(bars: Sequence[Bar]) -> bool:
@@ -235,13 +252,16 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
     return base(
         {
             "params": [zoom("x")],
-            "transform": [{"calculate": f"datum.{name} * 1000", "as": name} for name in ("low", "high")],
+            "transform": [
+                {"calculate": "datum.low * 1000", "as": "start"},
+                {"calculate": "datum.low * 60 + datum.high * 940", "as": "end"},  # a gap after each bar
+            ],
             "mark": {"type": "bar", "cornerRadiusEnd": 2, "minBandSize": 1, "clip": True},
             "encoding": {
-                "x": {"field": "low", "type": "temporal", "title": None, "scale": {"type": "utc"},
+                "x": {"field": "start", "type": "temporal", "title": None, "scale": {"type": "utc"},
                       "axis": {"grid": False, "labelOverlap": "greedy", "labelSeparation": 10,
                                **_date_ticks(distribution.bars)}},
-                "x2": {"field": "high"},
+                "x2": {"field": "end"},
                 "y": {"field": "images", "type": "quantitative", "title": f"{noun.capitalize()}s", "stack": None,
                       "axis": COUNT_AXIS},
                 "y2": {"datum": 0},

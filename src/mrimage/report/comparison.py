@@ -119,7 +119,9 @@ def _what(before: int | None, after: int | None, reason: str | None) -> str:
 
 
 def _changes(before: Totals, after: Totals) -> tuple[Change, ...]:
-    return tuple(Change(name, unit, getattr(before, key), getattr(after, key)) for key, name, unit in _TOTALS)
+    """The totals of both runs."""
+    pairs = [(name, unit, getattr(before, key), getattr(after, key)) for key, name, unit in _TOTALS]
+    return tuple(Change(name, unit, was, now, (now - was) / was if was else None) for name, unit, was, now in pairs)
 
 
 def _side_by_side(before: Sequence[Distribution], after: Sequence[Distribution]) -> tuple[SideBySide, ...]:

@@ -92,10 +92,12 @@ class Spreads:
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A colour (``#rrggbb``, the middle of its cell) and the images in which it is dominant."""
+    """A color (``#rrggbb``, the middle of its cell), the images in which it is dominant, and its ``share`` of all
+    that are shown."""
 
     color: str
     images: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from collections import Counter
 from collections.abc import Sequence
 
 from mrimage.report import text
@@ -17,6 +16,9 @@ FILTER_LIMIT = 24
 CELL_LIMIT = 3000
 COMMON_SIZES = 12
 SWATCHES = 36
+ENOUGH_TO_SPREAD = 5
+"""Images of one format from which on its spread is worth a line."""
+
 PLACE_DEGREES = 1.0
 """Places are counted in cells of this many degrees, too coarse to tell a home."""
 
@@ -46,11 +48,8 @@ def describe(tables: Tables, *, places: bool) -> Data:
 
 
 def _make_grouped(tables: Tables) -> list[str]:
-    """The table ``grouped``: the images of the largest groups with their group's number ``g``; returns the keys.
-
-    Membership is what the run published, or else what the lineage of edited images says.
-    """
-    source = "members" if (tables.results / "_run" / "members.parquet").exists() else "outputs"
+    """The table ``grouped``: the images of the largest groups with their group's number ``g``; returns the keys."""
+    source = tables.membership
     found = tables.rows(
         "SELECT key, count(*) OVER () FROM groups WHERE key IS NOT NULL ORDER BY images DESC, key LIMIT ?",
         [FILTER_LIMIT],
@@ -115,24 +114,26 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
               WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL))
         GROUP BY format ORDER BY images DESC, format LIMIT 12"""
     rows = tuple(Spread(text.cut(label, 40), images, *map(float, spread)) for label, images, spread in tables.rows(sql))
-    about = "The line spans the 5th to 95th percentile of file size over pixels, the bar the middle half."
-    return (Spreads("density_by_format", "Bits per pixel by format", about, sql, rows),) if rows else ()
+    if all(row.images < ENOUGH_TO_SPREAD for row in rows):
+        return ()
+    about = "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half. RGB takes 24 uncompressed."
+    return (Spreads("density_by_format", "Bits per pixel by format", about, sql, rows),)
 
 
 def _swatches(tables: Tables) -> tuple[Swatch, ...]:
-    """Dominant colours in cells of 32 levels per channel, most frequent first, then ordered as a rainbow."""
+    """Dominant colors in cells of 32 levels per channel, most frequent first, then ordered as a rainbow."""
     if not tables.has("dominant_colors"):
         return ()
-    cell = "color[2:2] || color[4:4] || color[6:6]"
+    # The first hexadecimal digit of each channel, made even: two shades of one cell are one color of an image.
+    cell = "translate(lower(color[2:2] || color[4:4] || color[6:6]), '13579bdf', '02468ace')"
     sql = f"""SELECT cell, count(*) AS images FROM (SELECT unnest(list_distinct(list_transform(dominant_colors,
-        lambda color: CASE WHEN length(color) = 7 THEN lower({cell}) END))) AS cell FROM image)
+        lambda color: CASE WHEN length(color) = 7 THEN {cell} END))) AS cell FROM image)
         WHERE regexp_full_match(cell, '[0-9a-f]{{3}}') GROUP BY cell"""
-    counted: Counter[tuple[int, ...]] = Counter()
-    for digits, images in tables.rows(sql):
-        counted[tuple(int(digit, 16) // 2 * 32 + 16 for digit in digits)] += images
+    counted = {tuple(int(digit, 16) * 16 + 16 for digit in digits): images for digits, images in tables.rows(sql)}
     frequent = sorted(counted.items(), key=lambda cell: (-cell[1], cell[0]))[:SWATCHES]
     cells = sorted(frequent, key=lambda cell: (*_rainbow(cell[0]), cell[0]))
-    return tuple(Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images) for rgb, images in cells)
+    shown = sum(images for _, images in cells)
+    return tuple(Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells)
 
 
 def _rainbow(rgb: tuple[int, ...]) -> tuple[bool, float, float]:

@@ -42,11 +42,19 @@ def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribu
         return _categories(tables, measure, filters)
     if measure.scale == "time":
         return _timeline(tables, measure, filters)
-    value, edge = _binning(tables, measure)
+    low, high = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
+    value, edge = _binning(measure, low, high)
     sql, missing, counted = _bins(tables, value)
     bins = _without_gaps(list(counted))
     bars = tuple(
-        Bar(_range(edge(bin_), edge(bin_ + 1), measure.unit), *counted.get(bin_, (0, 0)), edge(bin_), edge(bin_ + 1))
+        Bar(
+            _amount(low, measure.unit)
+            if low is not None and low == high
+            else _range(edge(bin_), edge(bin_ + 1), measure.unit),
+            *counted.get(bin_, (0, 0)),
+            edge(bin_),
+            edge(bin_ + 1),
+        )
         for bin_ in bins
     )
     groups = _by_group(tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters)
@@ -118,7 +126,7 @@ def _by_group(
     return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}
 
 
-def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
+def _binning(measure: Measure, low: float | None, high: float | None) -> tuple[str, Edge]:
     """The SQL that gives an image its bin, and the function that gives a bin its lower edge."""
     value = measure.expression
     if measure.scale == "decade":
@@ -126,14 +134,21 @@ def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
     if measure.scale == "octave":
         anchor, step = measure.anchor, measure.step
         return f"floor(log2({value} / {anchor}) * {step})::INTEGER", lambda bin_: anchor * 2.0 ** (bin_ / step)
-    width = nice_step(*tables.row(f"SELECT min({value}), max({value}) FROM image"))
-    return f"floor({value} / {width!r})::INTEGER", lambda bin_: round(bin_ * width, 12)
+    width = nice_step(low, high)
+    # A value on an edge belongs to the bin that begins there, whatever the quotient's last digit.
+    return f"floor({value} / {width!r} + 1e-9)::INTEGER", lambda bin_: round(bin_ * width, 12)
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "bytes":
+        return text.size(value)
+    return text.short(value) + (f"\u00a0{unit}" if unit else "")
 
 
 def _range(low: float, high: float, unit: str) -> str:
     if unit == "bytes":
         return f"{text.size(low)} to {text.size(high)}"
-    return f"{text.short(low)} to {text.short(high)}" + (f"\u00a0{unit}" if unit else "")
+    return f"{text.short(low)} to {_amount(high, unit)}"
 
 
 def _without_gaps(bins: Sequence[int]) -> list[int]:

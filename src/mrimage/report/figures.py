@@ -20,14 +20,14 @@ Level = Literal["good", "info", "notice", "warning"]
 """How much an insight matters: ``warning`` asks for a decision, ``good`` and ``info`` need none."""
 
 
-Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds"]
-"""What a total counts."""
+Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds", "cameras", "tasks"]
+"""What a number counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The whole run in numbers. ``pixels`` counts those of processed images, ``source_bytes`` all listed files;
-    ``seconds`` is the wall time of all phases."""
+    ``seconds`` is the wall time of all phases, ``images_per_second`` tells of the images that this run mapped."""
 
     listed: int
     processed: int
@@ -41,18 +41,25 @@ class Totals:
     outputs: int
     output_bytes: int
     seconds: float
+    processed_share: float
+    bytes_per_image: float
+    pixels_per_image: float
+    images_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """A finding in words. ``rule`` says how it was found, ``sql`` lists the images with ``mrimage query``."""
+    """A finding in words. ``next`` says what to do about it, ``rule`` how it was found, and ``sql`` lists with
+    ``mrimage query`` what ``count`` counts."""
 
     name: str
     level: Level
     text: str
+    next: str
     rule: str
     sql: str
-    images: int
+    count: int
+    counts: Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +132,13 @@ class Casualty:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why images are in quarantine, what it means, what to do, and some of them."""
+    """Why images are in quarantine, what it means, what to do, and some of them. ``command`` tries them again; it is
+    empty where trying again would change nothing."""
 
     reason: str
     meaning: str
     advice: str
+    command: str
     images: int
     bytes: int
     examples: tuple[Casualty, ...]
@@ -146,12 +155,13 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number, then and now."""
+    """One number, then and now. ``share`` is the difference over what it was, None where that is nothing."""
 
     name: str
     unit: Unit
     before: float
     after: float
+    share: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,11 @@ REPRESENTATIVES = 24
 GROUP_GALLERIES, GROUP_PICTURES = 6, 5
 PAIRS, SHEETS, EXTREMES = 6, 6, 5
 
-ALIKE = 10
+ALIKE = 40
 """Images looked through for each extreme, so that a burst of shots that look the same takes one place, not all."""
+
+ALIKE_BITS = 10
+"""Bits of 64 in which the perceptual hashes of two pictures that look alike may differ."""
 
 MAX_COST = 0.3
 """Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG is not worth its picture."""
@@ -45,9 +48,9 @@ EXTREMES_SHOWN = (
     Extreme("largest", "Most pixels", ("width", "height"), "pixels DESC", _SIZE_NOTE),
     Extreme("smallest", "Fewest pixels", ("width", "height"), "pixels", _SIZE_NOTE),
     Extreme("blurriest", "Least sharp", ("sharpness",), "sharpness", "'sharpness ' || format('{:.2g}', sharpness)"),
-    Extreme("darkest", "Darkest", ("brightness",), "brightness", "'mean ' || format('{:.2f}', brightness)"),
-    Extreme("brightest", "Brightest", ("brightness",), "brightness DESC", "'mean ' || format('{:.2f}', brightness)"),
-    Extreme("colorful", "Most colourful", ("colorfulness",), "colorfulness DESC", "'colour ' || format('{:.0f}', colorfulness)"),
+    Extreme("darkest", "Darkest", ("brightness",), "brightness", "'luma ' || format('{:.2f}', brightness)"),
+    Extreme("brightest", "Brightest", ("brightness",), "brightness DESC", "'luma ' || format('{:.2f}', brightness)"),
+    Extreme("colorful", "Most colorful", ("colorfulness",), "colorfulness DESC", "'colorfulness ' || format('{:.0f}', colorfulness)"),
     Extreme("elongated", "Longest and thinnest", ("width", "height"),
             "greatest(width, height)::DOUBLE / least(width, height) DESC", _SIZE_NOTE),
 )  # fmt: skip
@@ -107,8 +110,11 @@ def _make_affordable(tables: Tables) -> None:
 
 
 def _extremes(tables: Tables) -> tuple[Gallery, ...]:
+    """None where there are so few images that each would be in every gallery."""
+    if tables.row("SELECT count(*) FROM affordable")[0] <= EXTREMES:
+        return ()
     galleries = []
-    look = "phash" if tables.has("phash") else "uri"
+    look = "phash" if tables.has("phash") else "NULL"
     for extreme in EXTREMES_SHOWN:
         if not tables.has(*extreme.needs):
             continue
@@ -116,24 +122,34 @@ def _extremes(tables: Tables) -> tuple[Gallery, ...]:
             f"SELECT uri, {extreme.note}, {look} FROM affordable WHERE {extreme.needs[0]} IS NOT NULL "
             f"ORDER BY {extreme.order}, uri LIMIT {EXTREMES * ALIKE}"
         )
-        first: dict[str, tuple[str, str]] = {}
-        for uri, note, seen in found:
-            first.setdefault(seen or uri, (uri, note))
-        pictures = tuple(_picture(uri, note) for uri, note in list(first.values())[:EXTREMES])
+        pictures = tuple(_picture(uri, note) for uri, note in _unlike(found)[:EXTREMES])
         galleries.append(Gallery(extreme.name, extreme.title, pictures))
     return tuple(gallery for gallery in galleries if gallery.pictures)
 
 
+def _unlike(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str]]:
+    """The uris and notes of those images that look like none before them; ``found`` has their perceptual hashes too."""
+    kept: list[tuple[str, str]] = []
+    looks: list[int] = []
+    for uri, note, phash in found:
+        look = int(phash, 16) if phash else None
+        if look is not None:
+            if any((look ^ other).bit_count() <= ALIKE_BITS for other in looks):
+                continue
+            looks.append(look)
+        kept.append((uri, note))
+    return kept
+
+
 def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
     """For each of the largest keys the image nearest to its median size (and brightness), and a few by chance."""
-    source = "members" if (tables.results / "_run" / "members.parquet").exists() else "outputs"
     light = " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
     found = tables.rows(
         f"""WITH largest AS (
             SELECT key, row_number() OVER (ORDER BY images DESC, key) AS place
             FROM groups WHERE key IS NOT NULL ORDER BY place LIMIT {REPRESENTATIVES}
         ), member AS (
-            SELECT DISTINCT key, uri FROM {source} WHERE uri IS NOT NULL AND key IN (SELECT key FROM largest)
+            SELECT DISTINCT key, uri FROM {tables.membership} WHERE uri IS NOT NULL AND key IN (SELECT key FROM largest)
         ), measured AS (
             SELECT key, uri, width, height, cost, hash(uri) AS chance,
                    abs(log2(pixels) - median(log2(pixels)) OVER w){light} AS distance

@@ -10,10 +10,12 @@ from mrimage.report.data_figures import Distribution
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase. ``task_seconds`` adds up its tasks, ``parallelism`` is that over the wall time."""
+    """One phase, and its ``share`` of the wall time of all. ``task_seconds`` adds up its tasks, ``parallelism`` is
+    that over the wall time."""
 
     name: str
     seconds: float
+    share: float
     tasks: int
     images: int
     bytes: int
@@ -25,7 +27,8 @@ class Phase:
 @dataclass(frozen=True, slots=True)
 class Task:
     """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's;
-    ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase."""
+    ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase; ``story`` says what
+    happened to it."""
 
     task: str
     phase: str
@@ -39,12 +42,14 @@ class Task:
     times_median: float
     times_bytes: float
     errors: tuple[str, ...]
+    story: str
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What all workers did per second in one slice of time, ``start`` in seconds since the first task's."""
+    """What all workers did per second in one slice of time of one phase, ``start`` in seconds since the first task's."""
 
+    phase: str
     start: float
     seconds: float
     images_per_second: float
@@ -73,13 +78,17 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the job itself did. ``timeline`` is cut to the longest tasks when there are too many to draw."""
+    """How the job itself did. ``timeline`` is cut to the longest tasks when there are too many to draw, and so are the
+    lists of stragglers and of tasks with ``troubles``. The report's own pictures are no part of ``throughput``,
+    ``durations`` and stragglers."""
 
     phases: tuple[Phase, ...]
     throughput: tuple[Moment, ...]
     durations: tuple[Distribution, ...]
     timeline: tuple[Task, ...]
+    straggling: int
     stragglers: tuple[Task, ...]
+    troubles: int
     troubled: tuple[Task, ...]
     workers: tuple[Worker, ...]
     tasks: int
@@ -91,11 +100,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was run, so that it can be run again. ``started`` is in seconds since the epoch."""
+    """What was run, so that it can be run again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
+    since the epoch."""
 
     source: str
     out: str
     command: str
+    steps: tuple[str, ...]
     job: Mapping[str, object]
     engine: str
     workers: int

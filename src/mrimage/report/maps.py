@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mrimage.report import text
-from mrimage.report.charts import Chart, Row, Spec, Table, base, zoom
+from mrimage.report.charts import CHART, ZOOM_HINT, Chart, Row, Spec, Table, base, zoom
 from mrimage.report.data_figures import Cell, Dimensions, NamedSize
 
 NAMED_LABELS = 5
@@ -30,10 +30,11 @@ def dimensions_chart(dimensions: Dimensions) -> Chart:
     return Chart(
         name="dimensions",
         title="Dimensions",
-        about="Width by height as displayed. Darker cells hold more images; rings mark exact sizes that many share. "
-        "Drag to move, Shift and wheel to zoom, double-click to reset.",
+        about=f"Width by height as displayed, {text.plural(dimensions.distinct, 'exact size')}; rings mark those that many "
+        f"share, and the table has the {len(dimensions.common)} most frequent.",
+        hint=ZOOM_HINT,
         alt=f"Heat map of width by height: {text.plural(dimensions.distinct, 'distinct size')}.{most}",
-        spec=_heat_map(named, "Width (pixels)", "Height (pixels)"),
+        spec=_heat_map(named, [cell.images for cell in dimensions.cells]),
         rows=rows,
         table=Table(
             ("Size", "Name", "Images"),
@@ -58,8 +59,7 @@ def places_chart(places: Sequence[Cell]) -> Chart:
         "mark": {"type": "rect", "clip": True},
         "encoding": {
             "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
-            "fillOpacity": {"field": "images", "type": "quantitative", "legend": None,
-                            "scale": {"type": "log", "range": [0.3, 1], "nice": False}},
+            "opacity": _strength([cell.images for cell in places]),
             "tooltip": [{"field": "y", "title": "Latitude from", "format": ".0f"},
                         {"field": "x", "title": "Longitude from", "format": ".0f"},
                         {"field": "images", "title": "Images", "format": ","}],
@@ -70,6 +70,7 @@ def places_chart(places: Sequence[Cell]) -> Chart:
         name="places",
         title="Places",
         about="GPS positions in cells of one degree, about 100 km: coarse on purpose.",
+        hint=ZOOM_HINT,
         alt=f"Map of {text.plural(len(places), 'cell')} of one degree that hold images.",
         spec=base(view, 320),
         rows=rows,
@@ -80,23 +81,33 @@ def places_chart(places: Sequence[Cell]) -> Chart:
     )
 
 
-def _heat_map(named: Sequence[Row], x_title: str, y_title: str) -> Spec:
+def _strength(counts: Sequence[int]) -> Spec:
+    """The more images, the stronger the color, with a legend where there is a difference."""
+    legend: Spec = {"title": "Images in a cell", "orient": "top", "tickCount": 3, "format": "~s",
+                    "symbolType": "square", "symbolFillColor": CHART, "symbolStrokeWidth": 0, "symbolSize": 140}  # fmt: skip
+    scale: Spec = {"type": "log", "range": [0.2, 1], "nice": False}
+    spread = len(set(counts)) > 1
+    return {"field": "images", "type": "quantitative", "legend": legend if spread else None, "scale": scale}
+
+
+def _heat_map(named: Sequence[Row], counts: Sequence[int]) -> Spec:
     axis: Spec = {
         "labelExpr": "format(datum.value, '~r')",
         "grid": True,
         "values": [2**power for power in range(0, 20)],
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
     }
     scale: Spec = {"type": "log", "base": 2, "nice": False, "padding": 18}
-    x: Spec = {"type": "quantitative", "scale": scale, "title": x_title, "axis": axis}
-    y: Spec = {**x, "title": y_title}
+    x: Spec = {"type": "quantitative", "scale": scale, "title": "Width (pixels)", "axis": axis}
+    y: Spec = {**x, "title": "Height (pixels)"}
     cells = {
         "params": [zoom("x", "y")],
         "transform": [{"filter": "datum.images > 0"}],
         "mark": {"type": "rect", "clip": True},
         "encoding": {
             "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
-            "fillOpacity": {"field": "images", "type": "quantitative", "legend": None,
-                            "scale": {"type": "log", "range": [0.18, 1], "nice": False}},
+            "opacity": _strength(counts),
             "tooltip": [{"field": "width", "title": "Width"}, {"field": "height", "title": "Height"},
                         {"field": "images", "title": "Images", "format": ","}],
         },

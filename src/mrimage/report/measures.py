@@ -52,7 +52,7 @@ _EXIF_TURNS = (
 
 MEASURES: tuple[Measure, ...] = (
     Measure("format", "Formats", "The format found in the bytes, whatever the file is called.", ("format",), "format"),
-    Measure("color_space", "Colour spaces", "From the ICC profile, EXIF and the pixel format.",
+    Measure("color_space", "Color spaces", "From the ICC profile, EXIF and the pixel format.",
             ("color_space",), "color_space"),
     Measure("aspect", "Aspect ratios", "Longer to shorter side, named within 1.5 %.",
             ("width", "height"), _aspect()),
@@ -63,7 +63,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("density", "Bits per pixel", "File size over pixels: high for raw and noise, low for flat graphics.",
             ("size", "width", "height"), "nullif(8.0 * size / nullif(pixels, 0), 0)", "octave", "bit/px", 1.0, 2),
     Measure("bit_depth", "Bit depths", "Bits in one sample of one band.", ("bit_depth",), "bit_depth || ' bit'"),
-    Measure("bands", "Bands and alpha", "Colour bands, and whether one more holds transparency.",
+    Measure("bands", "Bands and alpha", "Color bands, and whether one more holds transparency.",
             ("bands", "has_alpha"),
             "bands || CASE WHEN bands = 1 THEN ' band' ELSE ' bands' END || if(has_alpha, ', alpha', '')"),
     Measure("orientation", "EXIF orientation", "How the stored pixels must be turned; done already in widths, "
@@ -80,7 +80,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("taken_at", "Dates taken", "EXIF original date.", ("taken_at",), "taken_at", "time"),
     Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",),
             "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
-    Measure("focal_length", "Focal lengths", "In millimetres, of the lens itself.", ("focal_length",),
+    Measure("focal_length", "Focal lengths", "In millimeters, of the lens itself.", ("focal_length",),
             "CASE WHEN focal_length > 0 THEN focal_length END", "octave", "mm", 25.0, 2),
     Measure("brightness", "Brightness", "Mean luma: 0 is black, 1 is white.", ("brightness",), "brightness", "linear"),
     Measure("contrast", "Contrast", "Standard deviation of luma, 0 to 0.5.", ("contrast",), "contrast", "linear"),
@@ -88,7 +88,7 @@ MEASURES: tuple[Measure, ...] = (
             "CASE WHEN sharpness > 0 THEN sharpness END", "decade"),
     Measure("entropy", "Entropy", "Of the luma histogram, 0 to 8 bits; low means flat graphics.", ("entropy",),
             "entropy", "linear"),
-    Measure("colorfulness", "Colourfulness", "0 is gray, over 80 is vivid.", ("colorfulness",),
+    Measure("colorfulness", "Colorfulness", "0 is gray, over 80 is vivid.", ("colorfulness",),
             "colorfulness", "linear"),
 )  # fmt: skip
 """In the order of the page."""

@@ -8,7 +8,6 @@ import re
 import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -18,52 +17,16 @@ import jinja2
 from markupsafe import Markup, escape
 
 from mrimage.report import bundle, text
-from mrimage.report.charts import Chart, distribution_chart
-from mrimage.report.data_figures import Distribution
-from mrimage.report.figures import Summary
-from mrimage.report.health_charts import groups_chart, health_charts
-from mrimage.report.maps import dimensions_chart, places_chart
-from mrimage.report.spans import side_by_side_chart, spreads_chart
+from mrimage.report.charts import Chart
+from mrimage.report.figures import Change, Summary, Unit
+from mrimage.report.health import STRAGGLER_FACTOR
+from mrimage.report.sections import Charts, make_charts
 from mrimage.report.thumbnails import Shot
 
-_OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+(?: srgb)?)")
+_OPTION = re.compile(r"(?<![\w-])(--(?:to|fit|correct|format|metadata) [a-z-]+|--[a-z][a-z-]+)")
 
 FIRST_GROUPS = 25
 """Groups in the page before any script runs: on paper, and where scripts are off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charts:
-    """All charts by section. ``same`` are distributions of a single value, which are said and not drawn."""
-
-    data: tuple[Chart, ...]
-    groups: tuple[Chart, ...]
-    health: tuple[Chart, ...]
-    comparison: tuple[Chart, ...]
-    same: tuple[Distribution, ...]
-
-    @property
-    def all(self) -> tuple[Chart, ...]:
-        """Every chart of the page, in its order."""
-        return self.comparison + self.data + self.groups + self.health
-
-
-def make_charts(summary: Summary) -> Charts:
-    """The charts of the page."""
-    data = summary.data
-    several = [found for found in data.distributions if len(found.bars) > 1]
-    middle = [dimensions_chart(data.dimensions)] if data.dimensions and data.dimensions.cells else []
-    drawn = [distribution_chart(found) for found in several]
-    places = [places_chart(data.places)] if data.places else []
-    groups = groups_chart(summary.groups)
-    sides = summary.comparison.distributions if summary.comparison else ()
-    return Charts(
-        data=(*drawn[:3], *middle, *drawn[3:6], *map(spreads_chart, data.spreads), *drawn[6:], *places),
-        groups=(groups,) if groups else (),
-        health=health_charts(summary.health),
-        comparison=tuple(side_by_side_chart(both) for both in sides),
-        same=tuple(found for found in data.distributions if len(found.bars) == 1),
-    )
 
 
 def render(summary: Summary, shots: Mapping[str, Shot]) -> bytes:
@@ -100,6 +63,7 @@ def _fill(
             charts=charts,
             drawn=drawn,
             first_groups=FIRST_GROUPS,
+            straggler_factor=STRAGGLER_FACTOR,
             style=Markup(style),
             scripts=[Markup(script) for script in scripts],
             policy=_policy(scripts, [style]),
@@ -147,7 +111,7 @@ def _when(seconds: float) -> str:
 
 def _query(sql: str, out: str) -> str:
     """The command that lists what a figure counts."""
-    return f"mrimage query {shlex.quote(text.cut(out))} {shlex.quote(' '.join(sql.split()))}"
+    return f"mrimage query {shlex.quote(text.cut(out, 1000))} {shlex.quote(' '.join(sql.split()))}"
 
 
 def _with_options(sentence: str) -> Markup:
@@ -160,6 +124,17 @@ def _link(path: str) -> str:
     return "./" + quote(path)
 
 
+def _quantity(value: float, unit: Unit) -> str:
+    show = {"bytes": text.size, "seconds": text.duration, "pixels": text.short}
+    return show.get(unit, text.number)(value)
+
+
+def _difference(change: Change) -> str:
+    if change.before == change.after:
+        return "none"
+    return "new" if change.share is None else f"{100 * change.share:+,.1f}\u00a0%".replace("-", "\u2212")
+
+
 def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
     """What a job sets, one line for each setting: ``("edits.format", "webp")``."""
     lines: list[tuple[str, str]] = []
@@ -168,7 +143,7 @@ def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
             lines += [(f"{name}.{inner}", shown) for inner, shown in _flatten(value)]
         elif value not in (None, [], (), ""):
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            lines.append((text.cut(name, 40), text.cut(shown)))
+            lines.append((text.cut(name, 40), text.cut({"True": "yes", "False": "no"}.get(shown, shown))))
     return lines
 
 
@@ -193,6 +168,8 @@ def _environment() -> jinja2.Environment:
         when=_when,
         query=_query,
         relative=_link,
+        quantity=_quantity,
+        difference=_difference,
         flatten=_flatten,
         shell=shlex.quote,
     )

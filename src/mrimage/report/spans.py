@@ -61,7 +61,7 @@ def side_by_side_chart(both: SideBySide) -> Chart:
         {
             "mark": {"type": "bar", "cornerRadiusEnd": 2},
             "encoding": {
-                "y": {"field": "label", "type": "nominal", "sort": None, "title": None},
+                "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "scale": {"paddingInner": 0.25}},
                 "yOffset": {"field": "run", "sort": ["before", "after"]},
                 "x": {"field": "images", "type": "quantitative", "title": "Images", "axis": COUNT_AXIS},
                 "color": {"field": "run", "type": "nominal", "sort": ["before", "after"], "title": None,
@@ -74,7 +74,12 @@ def side_by_side_chart(both: SideBySide) -> Chart:
         28 * len(both.labels),
     )  # fmt: skip
     table = tuple(
-        (label, text.number(before), text.number(after), f"{after - before:+,}")
+        (
+            label,
+            text.number(before),
+            text.number(after),
+            f"{after - before:+,}".replace(",", "\u202f").replace("-", "\u2212"),
+        )
         for label, before, after in zip(both.labels, both.before, both.after, strict=True)
     )
     return Chart(

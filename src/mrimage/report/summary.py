@@ -5,39 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mrimage.errors import REASONS
 from mrimage.report import galleries, text
 from mrimage.report.describe import describe
-from mrimage.report.figures import SCHEMA_VERSION, Casualty, Group, Groups, Quarantine, Reason, Summary, Totals
+from mrimage.report.figures import SCHEMA_VERSION, Group, Groups, Summary, Totals
 from mrimage.report.health import examine
 from mrimage.report.insights import find_insights
 from mrimage.report.job_figures import Run
+from mrimage.report.quarantine import list_quarantine
+from mrimage.report.steps import tell_steps
 from mrimage.report.tables import Tables
 from mrimage.report.thumbnails import Shot, read_thumbnails
 from mrimage.types import RunFacts
 
 GROUP_LIMIT = 5000
 """Groups listed on the page and in the summary: the largest ones. ``groups.parquet`` has all."""
-
-EXAMPLES = 20
-"""Images shown for each reason for quarantine."""
-
-ADVICE = {
-    "not-an-image": "Leave them out with --exclude, or see what sent them here.",
-    "truncated": "Fetch them again from where they came; --allow-truncated keeps what decodes.",
-    "corrupt": "Fetch them again from where they came.",
-    "too-large": "Raise --max-pixels and run the same command again.",
-    "unsupported": "See mrimage doctor for the extra that reads this format; install it and run again.",
-    "empty": "Fetch them again; a copy was probably broken off.",
-    "vanished": "Run again: what is back will be mapped, what is gone will be dropped.",
-    "changed": "Run again when nothing writes to the source.",
-    "unreadable": "Check the permissions and the store, then run again.",
-    "crashed": "Keep them away from other decoders too: a file that kills one may be an attack.",
-    "timed-out": "Raise --deadline and run the same command again.",
-    "out-of-memory": "Lower --max-pixels or give the workers more memory.",
-    "mapper-failed": "Correct the job's own code, then run again.",
-}
-"""What to do about each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +34,16 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
     shots = read_thumbnails(tables)
     pictures, samples = galleries.select(tables) if shots else (None, {})
     groups = _groups(tables, samples, shots)
-    data = describe(tables, places=places)
     health = examine(facts, groups)
     summary = Summary(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
         totals=count_totals(tables, facts),
-        insights=find_insights(tables, facts, data, groups, health),
-        data=data,
+        insights=find_insights(tables, facts, groups, health),
+        data=describe(tables, places=places),
         groups=groups,
         galleries=galleries.only_available(pictures or galleries.EMPTY, frozenset(shots)),
-        quarantine=_quarantine(tables),
+        quarantine=list_quarantine(tables, facts),
         health=health,
     )
     return Gathered(summary, shots)
@@ -74,6 +54,7 @@ def _run(facts: RunFacts) -> Run:
         source=facts.source,
         out=facts.out,
         command=facts.command,
+        steps=tell_steps(facts.job),
         job=facts.job,
         engine=facts.engine,
         workers=facts.workers,
@@ -85,6 +66,7 @@ def _run(facts: RunFacts) -> Run:
 
 def count_totals(tables: Tables, facts: RunFacts) -> Totals:
     """The totals of a run: what it says of itself, and the sums of its tables."""
+    seconds = sum(phase.seconds for phase in facts.phases)
     pixels = tables.row("SELECT coalesce(sum(pixels), 0)::BIGINT FROM image")[0]
     output_bytes = tables.row("SELECT coalesce(sum(bytes), 0)::BIGINT FROM outputs")[0]
     return Totals(
@@ -99,8 +81,16 @@ def count_totals(tables: Tables, facts: RunFacts) -> Totals:
         groups=facts.groups,
         outputs=facts.outputs,
         output_bytes=output_bytes,
-        seconds=sum(phase.seconds for phase in facts.phases),
+        seconds=seconds,
+        processed_share=_over(facts.processed, facts.listed),
+        bytes_per_image=_over(facts.bytes, facts.listed),
+        pixels_per_image=_over(pixels, facts.processed),
+        images_per_second=_over(facts.listed - facts.reused, seconds),
     )
+
+
+def _over(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
 
 
 def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot]) -> Groups:
@@ -124,34 +114,4 @@ def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot
         for key, images, size, pixels, files, made, *_ in found
     )
     members = int(found[0][7] or 0) if found else 0
-    return Groups(found[0][6] if found else 0, rows, rows[0].images / members if members else 0.0)
-
-
-def _quarantine(tables: Tables) -> Quarantine:
-    found = tables.rows(
-        """SELECT q.reason, count(*), coalesce(sum(size), 0)::BIGINT FROM quarantine q
-        LEFT JOIN (SELECT uri, size FROM catalogue WHERE status = 'quarantined') c USING (uri)
-        GROUP BY q.reason ORDER BY 2 DESC, 1 LIMIT 50"""
-    )
-    examples = tables.rows(
-        """SELECT reason, uri, stage, message FROM quarantine
-        QUALIFY row_number() OVER (PARTITION BY reason ORDER BY uri) <= ? ORDER BY reason, uri LIMIT 1000""",
-        [EXAMPLES],
-    )
-    reasons = tuple(
-        Reason(
-            reason=text.cut(reason, 40),
-            meaning=REASONS.get(reason, ""),
-            advice=ADVICE.get(reason, "Run the same command again; what is in order by then will be mapped."),
-            images=images,
-            bytes=size,
-            examples=tuple(
-                Casualty(text.cut(uri), text.cut(stage, 20), text.cut(message))
-                for why, uri, stage, message in examples
-                if why == reason
-            ),
-        )
-        for reason, images, size in found
-    )
-    sql = "SELECT uri, stage, reason, message FROM quarantine ORDER BY reason, uri"
-    return Quarantine(sum(reason.images for reason in reasons), reasons, sql)
+    return Groups(found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0)

@@ -62,6 +62,11 @@ class Tables:
         """Whether the catalogue has all of these columns (those of an extractor may be absent)."""
         return self.columns.issuperset(columns)
 
+    @property
+    def membership(self) -> str:
+        """The view (key, uri) of which images a group has: what the run published, or else its lineage."""
+        return "members" if _files(self.results, "members") else "outputs"
+
     def _make_images(self) -> None:
         """``image``: what was processed, with the two numbers that nearly every figure wants."""
         pixels = "width::BIGINT * height" if self.has("width", "height") else "NULL::BIGINT"

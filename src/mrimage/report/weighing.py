@@ -28,7 +28,7 @@ WORTH_BYTES = 1_000_000
 _LISTED = ", ".join(f"'{name}'" for name in WASTEFUL)
 _CONVERTED = f"""SELECT i.format, regexp_extract(o.output, '([a-z]+)$', 1) AS made, i.size AS before, o.bytes AS after
     FROM outputs o JOIN single i USING (uri) WHERE o.width = i.width AND o.height = i.height
-    AND i.format IN ({_LISTED}) AND regexp_matches(o.output, '\\.(webp|avif|jpg|jxl)$')"""
+    AND i.format IN ({_LISTED}) AND regexp_matches(o.output, '\\.(webp|avif|jpg)$')"""
 _WEIGHED = """SELECT i.format, 'webp' AS made, i.size AS before, t.webp AS after
     FROM thumbnails t JOIN single i USING (uri) WHERE t.webp IS NOT NULL"""
 
@@ -66,30 +66,47 @@ def find_savings(tables: Tables) -> Iterator[Insight]:
     told: set[str] = set()
     for name, made, sample, before, after in measured:
         images, size = tables.row("SELECT count(*), sum(size)::BIGINT FROM single WHERE format = ?", [name])
+        every = tables.row("SELECT count(*) FROM image WHERE format = ?", [name])[0]
         saved = size * (1 - after / before)
         if saved <= 0 or name in told:
             continue
         told.add(name)
         on = "all of them" if sample >= images else f"{text.number(sample)} of them"
         words = (
-            f"Converting the {text.plural(images, f'{_written(name)} file')} to {_written(made)} would save about "
+            f"Converting {_of(images, every, f'{_written(name)} file')} to {_written(made)} would save about "
             f"{text.size(saved)} of {text.size(size)}, measured on {on}."
         )
         rule = (
             "Bytes in the other format over bytes of the source, of the images that this run converted at their full "
-            "size, or else of a few that it weighed as WebP at quality 80; times all bytes of the format. Files of several pages are left out."
+            "size, or else of a few that it weighed as lossy WebP at quality 80; times all bytes of the format. "
+            "Files of several pages, or of more than 8 bits, are left out."
         )
-        pages = " AND coalesce(frames, 1) = 1" if tables.has("frames") else ""
-        sql = f"SELECT uri, size, width, height FROM image WHERE format = '{name}'{pages} ORDER BY size DESC, uri"
-        yield Insight(f"savings_{name}", "notice", words, rule, sql, images)
+        advice = f"--format {'jpeg' if made == 'jpg' else made} writes {'it' if images == 1 else 'them'} so."
+        sql = (
+            f"SELECT uri, size, width, height FROM image WHERE format = '{name}' AND {_single(tables)} "
+            "ORDER BY size DESC, uri"
+        )
+        yield Insight(f"savings_{name}", "notice", words, advice, rule, sql, images, "images")
 
 
 def _make_single(tables: Tables) -> None:
-    """The view ``single``: images of one page, since other formats would keep the first page alone."""
-    one = "coalesce(frames, 1) = 1" if tables.has("frames") else "true"
-    tables.connection.execute(f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {one}")
+    """The view ``single``: images of one page and 8 bits, since other formats would keep no more of them."""
+    tables.connection.execute(f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}")
+
+
+def _single(tables: Tables) -> str:
+    limits = {"frames": "coalesce(frames, 1) = 1", "bit_depth": "coalesce(bit_depth, 8) <= 8"}
+    return " AND ".join([limit for column, limit in limits.items() if tables.has(column)]) or "true"
+
+
+def _of(images: int, every: int, noun: str) -> str:
+    return (
+        f"the {text.plural(images, noun)}"
+        if images == every
+        else f"{text.number(images)} of {text.plural(every, noun)}"
+    )
 
 
 def _written(name: str) -> str:
     """A format's name as its makers write it."""
-    return {"webp": "WebP", "jpg": "JPEG", "jxl": "JPEG XL"}.get(name, name.upper())
+    return {"webp": "lossy WebP", "avif": "lossy AVIF", "jpg": "JPEG"}.get(name, name.upper())

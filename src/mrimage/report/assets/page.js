@@ -75,7 +75,7 @@
     group = filter.value;
     byId("filtered").textContent = group ? "Charts and their tables show this group alone; what is faded is of all groups." : "";
     document.querySelectorAll("[data-narrows]").forEach(narrowTable);
-    byId("colours")?.classList.toggle("unfiltered", Boolean(group));
+    byId("colors")?.classList.toggle("unfiltered", Boolean(group));
     for (const place of places) if (views.has(place.dataset.chart)) narrow(charts.get(place.dataset.chart), place);
   });
 
@@ -147,7 +147,7 @@
         show();
       });
     }
-    byId("find").addEventListener("input", (event) => { Object.assign(state, { text: event.target.value, first: 0 }); show(); });
+    byId("find")?.addEventListener("input", (event) => { Object.assign(state, { text: event.target.value, first: 0 }); show(); });
     byId("previous").addEventListener("click", () => { state.first -= size; show(); });
     byId("next").addEventListener("click", () => { state.first += size; show(); });
     show();
