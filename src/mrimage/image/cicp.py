@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_LINEAR, _PQ, _HLG = 8, 16, 18
-_UNSPECIFIED = 2
+_PQ, _HLG = 16, 18
 _PRIMARIES = {1: SRGB, 2: SRGB, 9: BT_2020, 12: DISPLAY_P3}
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
 """Transfer functions that are a power; all others but PQ and HLG are near enough to sRGB's curve."""

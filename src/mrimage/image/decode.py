@@ -57,13 +57,18 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
             from mrimage.image.rare import decode_rare
 
             image = decode_rare(data, header, limits)
-    if (image.width, image.height) != (header.width, header.height):
+    check_size((image.width, image.height), header)
+    return _without_extras(image, header)
+
+
+def check_size(size: tuple[int, int], header: Header) -> None:
+    """Raises ImageError where a decoder, before it has decoded, finds another size than the one that was judged."""
+    if size != (header.width, header.height):
         raise ImageError(
             "corrupt",
-            f"Expected {header.width}x{header.height} pixels, as the header of the {header.format} says, but it has "
-            f"{image.width}x{image.height}.",
+            f"Expected {header.width}x{header.height} pixels, as the header of the {header.format} says, but its "
+            f"decoder finds {size[0]}x{size[1]}.",
         )
-    return _without_extras(image, header)
 
 
 def misread(header: Header) -> bool:

@@ -135,9 +135,3 @@ def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
     space = named_by_chunk if header.icc is None or header.cicp is not None else None
     space = space or profile or shot.color_space or header.space or "srgb"
     return f"palette-{space}" if header.model == "palette" else space
-
-
-def read_metadata(blocks: Blocks) -> Metadata:
-    """The columns of one file, from as few of its bytes as will do. Raises ImageError."""
-    header = read_header(blocks)
-    return describe(header, read_shot_of(header, blocks))

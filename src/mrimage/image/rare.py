@@ -10,7 +10,7 @@ from typing import Any
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.decode import Array, Picture, from_array, load_png
+from mrimage.image.decode import Array, Picture, check_size, from_array, load_png
 from mrimage.image.header import ico, ppm, psd
 from mrimage.image.header.model import Header
 from mrimage.image.header.others import open_picture, require
@@ -21,7 +21,7 @@ from mrimage.types import Limits
 def decode_rare(data: bytes, header: Header, limits: Limits) -> Picture:
     """The pixels of ``data`` as stored. Raises ImageError, or what a decoder raises: wrap it in ``complaints``."""
     if header.format == "heic":
-        return from_array(_heic(data))
+        return from_array(_heic(data, header))
     if header.format == "raw":
         return from_array(develop(header, data))
     if header.format == "ppm" and (array := _pnm(data, limits)) is not None:
@@ -47,6 +47,7 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
         before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, limits.allow_truncated
         try:
             picture = _jpeg_xl(data, header) if header.format == "jxl" else open_picture(Blocks.of(data), header.format)
+            check_size(picture.size, header)
             picture.load()
             if picture.mode in ("P", "PA"):
                 picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
@@ -73,14 +74,16 @@ def _jpeg_xl(data: bytes, header: Header) -> Any:
     return ImageOps.exif_transpose(picture) if getattr(picture, "jpeg", False) else picture
 
 
-def _heic(data: bytes) -> Array:
+def _heic(data: bytes, header: Header) -> Array:
     """uint8, or uint16 where the picture has more than 8 bits."""
     require("heic")
     import numpy as np
     import pillow_heif
 
-    picture = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    return np.ascontiguousarray(picture[picture.primary_index])
+    pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    picture = pictures[pictures.primary_index]
+    check_size(picture.size, header)
+    return np.ascontiguousarray(picture)
 
 
 def _pnm(data: bytes, limits: Limits) -> Array | None:
