@@ -272,7 +272,7 @@ def test_shards_from_toml_and_in_the_dry_run(photos: Path, tmp_path: Path, capsy
     assert "images/*.parquet, shards of at most 0.007 MB" in capsys.readouterr().out
     assert main([*command, "--quiet"]) == 0
     assert max(map(len, shards_of(tmp_path / "out").values())) <= 7000
-    assert main([*command, "--output", "webdataset", "--dry-run"]) == 0
+    assert main([*command, "--output", "webdataset", "--fresh", "--dry-run"]) == 0
     assert "images/*.tar, shards of at most 0.007 MB" in capsys.readouterr().out
 
 
