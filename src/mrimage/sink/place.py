@@ -16,7 +16,8 @@ import msgspec
 from mrimage.errors import NotFoundError, SinkError, SourceError
 from mrimage.job import Plan, absolute
 from mrimage.sink.prune import delete_outputs
-from mrimage.sink.state import ROOT, Committed, delete_all, list_names
+from mrimage.sink.publish import PUBLISHED
+from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, exists, list_names
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme
@@ -74,6 +75,8 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
     is_ours = require_place(store, plan, fresh)
     if is_ours and fresh:
         clear(store)
+    elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
+        store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())

@@ -20,7 +20,7 @@ from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job import Job
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
-from mrimage.sink.state import ROOT, Committed, delete_all, deliver, exists, list_names, localize
+from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, deliver, exists, list_names, listed, localize
 from mrimage.storage import Store
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -37,6 +37,8 @@ from mrimage.tables.schemas import (
 
 PUBLISHED = f"{ROOT}/published.json"
 """Written when everything else has been, and deleted before any of it changes."""
+
+PRESENT = pa.schema([("name", pa.string())])
 
 ROWS_PER_CHUNK = 50_000
 CHUNKS_PER_FILE = 5
@@ -94,8 +96,10 @@ class Publisher:
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         records = f"(SELECT DISTINCT key, uri FROM {read_parquet(self._map['records'], RECORDS)})"
         self._write("_run/members.parquet", records, MEMBERS, "key, uri")
-        if job.output != "files":
-            self._sweep_shards()
+        unclean = exists(self._store, UNCLEAN)
+        if unclean or job.output != "files":
+            self._sweep(everything=unclean)
+            self._store.delete(UNCLEAN)
 
     def summarise(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
@@ -122,16 +126,21 @@ class Publisher:
                 tables=self._hashes,
             )
 
-    def _sweep_shards(self) -> None:
-        """Delete the shards that the lineage does not name: they were left by attempts that were killed, and readers
-        that take every shard of the folder would find images twice."""
-        query = f"SELECT DISTINCT split_part(output, '!/', 1) FROM {read_parquet(self._map['outputs'], OUTPUTS)}"
+    def _sweep(self, *, everything: bool) -> None:
+        """Delete the outputs that the lineage does not name: they were left by attempts that were killed. Readers that take
+        every shard of the folder would find images twice, so shards are looked for after every run."""
+        present = self._scratch / "present.parquet"
+        with pq.ParquetWriter(present, PRESENT, compression="zstd") as writer:
+            for folder in ("images", "groups"):
+                names = (item.path for item in listed(self._store, folder))
+                while part := list(islice(names, ROWS_PER_CHUNK)):
+                    writer.write_table(pa.table({"name": part}, PRESENT))
+        known = f"(SELECT split_part(output, '!/', 1) AS name FROM {self._outputs})"
+        query = f"SELECT name FROM {read_parquet([str(present)], PRESENT)} p ANTI JOIN {known} k USING (name)"
         with connect(self._scratch) as connection:
-            known = {name for (name,) in connection.execute(query).fetchall()}
-        delete_outputs(
-            self._store,
-            [name for name in list_names(self._store, "images") if is_shard_name(name) and name not in known],
-        )
+            for batch in batches(connection, query):
+                left = map(str, batch.column("name").to_pylist())
+                delete_outputs(self._store, [name for name in left if everything or is_shard_name(name)])
 
     @property
     def _quarantine(self) -> str:

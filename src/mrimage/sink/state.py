@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -21,12 +22,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError
-from mrimage.storage import Store
+from mrimage.storage import Item, Store
 from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
 
 ROOT = "_run"
+
+UNCLEAN = f"{ROOT}/unclean"
+"""There while OUT may hold outputs that no lineage names, because an attempt that had written some did not come to its
+commit, and the next one may not have made the same: its images may have gone meanwhile."""
 
 
 def encode_table(rows: list[dict[str, object]], schema: pa.Schema) -> bytes:
@@ -125,10 +130,13 @@ def _copy(store: Store, name: str, scratch: Path) -> str:
 
 def list_names(store: Store, folder: str) -> list[str]:
     """Paths below OUT of the files in ``folder``; a missing folder has none."""
-    try:
-        return [item.path for item in store.list(folder)]
-    except NotFoundError:
-        return []
+    return [item.path for item in listed(store, folder)]
+
+
+def listed(store: Store, folder: str) -> Iterator[Item]:
+    """The files in ``folder`` below OUT, as a stream; a missing folder has none."""
+    with suppress(NotFoundError):
+        yield from store.list(folder)
 
 
 def exists(store: Store, name: str) -> bool:

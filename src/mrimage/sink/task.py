@@ -91,6 +91,8 @@ class TaskWriter:
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
         )
+        if self.attempt.number > 1:
+            self.store.write(state.UNCLEAN, b"")
         state.commit(self.store, report)
         return report
 
