@@ -24,7 +24,7 @@ from tests.image.samples import ARITHMETIC, SAMPLES, photograph, sample, saved
 
 LONG = int(os.environ.get("MRIMAGE_FUZZ", "0"))
 REASONS = {"not-an-image", "truncated", "corrupt", "too-large", "unsupported", "empty"}
-SECONDS = 20
+SECONDS = 60
 MEMORY = 4 << 30
 
 
