@@ -1,11 +1,14 @@
-"""A small camera RAW file (DNG 1.4): the photograph seen through a Bayer filter, linear, 16 bits."""
+"""Camera RAW files: a small DNG 1.4, the photograph seen through a Bayer filter, linear, 16 bits; and the beginnings of a
+CR3 and a RAF."""
 
 from __future__ import annotations
 
 import struct
 
 import numpy as np
-from tests.image.samples import photograph
+from PIL import Image as Pillow
+from tests.image.crafted import box
+from tests.image.samples import photograph, saved
 
 XYZ_TO_SRGB = np.linalg.inv(np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]))
 
@@ -62,3 +65,35 @@ def _shorts(*values: int) -> tuple[int, int, bytes]:
 
 def _longs(*values: int) -> tuple[int, int, bytes]:
     return 4, len(values), struct.pack(f"<{len(values)}I", *values)
+
+
+def exif_with(**tags: object) -> Pillow.Exif:
+    exif = Pillow.Exif()
+    exif.update({int(tag[1:], 16): value for tag, value in tags.items()})
+    return exif
+
+
+def canon_raw() -> bytes:
+    """The beginning of a CR3: its tags, and no picture."""
+    tags = exif_with(x100=6000, x101=4000, x10F="Canon", x110="EOS M50", x112=6).tobytes()
+    detail, place = Pillow.Exif(), Pillow.Exif()
+    detail.update({0x8827: 400, 0x829D: 2.8})
+    place.update({1: "N", 2: (48.0, 30.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)})
+    own = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+    parts = [
+        box(name, block.removeprefix(b"Exif\x00\x00"))
+        for name, block in zip((b"CMT1", b"CMT2", b"CMT4"), (tags, detail.tobytes(), place.tobytes()), strict=True)
+    ]
+    return (
+        box(b"ftyp", b"crx \x00\x00\x00\x01crx isom")
+        + box(b"moov", box(b"uuid", own, *parts))
+        + box(b"mdat", b"\x00" * 99)
+    )
+
+
+def fujifilm_raw() -> bytes:
+    """The beginning of a RAF: its preview and its directory, and no picture."""
+    preview = saved(photograph(16, 16), "JPEG", exif=exif_with(x10F="FUJIFILM", x110="X-T3", x112=6))
+    directory = struct.pack(">IHHHH", 1, 0x111, 4, 4000, 6000)
+    head = b"FUJIFILMCCD-RAW 0201".ljust(84, b"\x00") + struct.pack(">III", 96, len(preview), 96 + len(preview))
+    return head + preview + directory + b"\x00" * 99

@@ -12,7 +12,7 @@ import pyvips
 from PIL import Image as Pillow
 from PIL import ImageCms
 from tests.image.crafted import box, icon, jpeg_xl_head, photoshop
-from tests.image.raw import raw_photograph
+from tests.image.raw import canon_raw, fujifilm_raw, raw_photograph
 from tests.image.samples import opened, photograph, sample, saved
 
 from mrimage.errors import ImageError
@@ -217,3 +217,14 @@ def test_camera_raw_is_turned_once(orientation: int) -> None:
     assert (image.metadata.width, image.metadata.height) == expected.size
     shown = image.thumbnail(*expected.size)
     assert np.corrcoef(shown.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
+
+
+def test_raw_files_of_canon_and_fujifilm_are_catalogued_from_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    canon, fuji = opened(canon_raw()).metadata, opened(fujifilm_raw()).metadata
+    assert (canon.width, canon.height, canon.camera, canon.iso) == (4000, 6000, "Canon EOS M50", 400)
+    assert (canon.f_number, canon.latitude, canon.longitude) == (2.8, 48.5, 2.0)
+    assert (fuji.width, fuji.height, fuji.camera) == (4000, 6000, "FUJIFILM X-T3")
+    assert canon.bit_depth is fuji.bit_depth is None
+    with pytest.raises(ImageError, match=r"mrimage\[raw\]"):
+        opened(fujifilm_raw()).thumbnail(20, 20)

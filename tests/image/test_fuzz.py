@@ -19,12 +19,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.image.crafted import photoshop, tiff
-from tests.image.raw import raw_photograph
+from tests.image.raw import canon_raw, fujifilm_raw, raw_photograph
 from tests.image.samples import ARITHMETIC, SAMPLES, photograph, sample, saved
 
 LONG = int(os.environ.get("MRIMAGE_FUZZ", "0"))
 REASONS = {"not-an-image", "truncated", "corrupt", "too-large", "unsupported", "empty"}
-SECONDS = 20
+SECONDS = 60
 MEMORY = 4 << 30
 
 
@@ -43,6 +43,8 @@ FILES = {name: SAMPLES[name] for name in SAMPLES} | {
     "photo.heic": lambda: _extra("heic"),
     "photo.jxl": lambda: _extra("jxl"),
     "camera.dng": raw_photograph,
+    "canon.cr3": canon_raw,
+    "fujifilm.raf": fujifilm_raw,
     "deep.psd": lambda: photoshop(DEEP.transpose(2, 0, 1), 3, packed=True, layers=-1),
     "deep.ppm": lambda: b"P6 320 213 65535\n" + DEEP.astype(">u2").tobytes(),
     "float.pfm": lambda: b"PF\n320 213\n-1.0\n" + (DEEP / np.float32(65_535)).tobytes(),

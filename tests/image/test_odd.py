@@ -108,14 +108,14 @@ def bomb(times: int) -> bytes:
 
 
 BOMBS = {
-    "fill bytes": lambda: b"\xff\xd8" + b"\xff" * 40_000_000 + sample("baseline.jpg")[2:],
-    "empty segments": lambda: b"\xff\xd8" + segment(0xE5, b"") * 5_000_000 + sample("baseline.jpg")[2:],
+    "fill bytes": lambda: b"\xff\xd8" + b"\xff" * 8_000_000 + sample("baseline.jpg")[2:],
+    "empty segments": lambda: b"\xff\xd8" + segment(0xE5, b"") * 2_000_000 + sample("baseline.jpg")[2:],
     "EXIF that leads to itself": lambda: b"\xff\xd8" + recursive_exif() + sample("baseline.jpg")[2:],
     "scans": lambda: with_scans(MOST_SCANS),
-    "chunks": lambda: png_with(sample("rgb.png"), *[(b"tEXt", b"a\x00b")] * 200_000),
-    "a profile of a gigabyte": lambda: png_with(sample("rgb.png"), (b"iCCP", b"x\x00\x00" + bomb(1 << 28))),
-    "a text of a gigabyte": lambda: png_with(sample("rgb.png"), (b"zTXt", b"Copyright\x00\x00" + bomb(1 << 28))),
-    "a comment without end": lambda: b"P6\n#" + b"x" * 30_000_000 + b"\n4 3 255\n" + b"\x00" * 36,
+    "chunks": lambda: png_with(sample("rgb.png"), *[(b"tEXt", b"a\x00b")] * 100_001),
+    "a profile of 64 megabytes": lambda: png_with(sample("rgb.png"), (b"iCCP", b"x\x00\x00" + bomb(1 << 26))),
+    "a text of 64 megabytes": lambda: png_with(sample("rgb.png"), (b"zTXt", b"Copyright\x00\x00" + bomb(1 << 26))),
+    "a comment without end": lambda: b"P6\n#" + b"x" * 5_000_000 + b"\n4 3 255\n" + b"\x00" * 36,
     "a number without end": lambda: b"P6 " + b"9" * 1_000_000 + b" 3 255\n",
     "a PNG of gigapixels in an icon": lambda: icon(claiming(30_000)),
     "a BMP of gigapixels in an icon": lambda: icon(struct.pack("<IiiHHIIiiII", 40, 30_000, 60_000, 1, 32, *[0] * 6)),
@@ -128,7 +128,7 @@ BOMBS = {
     "65,535 samples": lambda: tiff(b"\x00" * 12, (4, 3), 8, 1, 1).replace(
         struct.pack("<HHIH", 277, 3, 1, 1), struct.pack("<HHIH", 277, 3, 1, 65_535)
     ),
-    "boxes within nothing": lambda: box(b"ftyp", b"avif\x00\x00\x00\x00mif1") + box(b"free") * 1_000_000,
+    "boxes within nothing": lambda: box(b"ftyp", b"avif\x00\x00\x00\x00mif1") + box(b"free") * 100_000,
     "no frame": lambda: sample("still.gif")[:13] + b"\x00" * 768 + b";",
 }
 
@@ -162,7 +162,7 @@ def test_too_many_scans_are_corrupt_and_as_many_as_writers_make_are_not() -> Non
 def test_a_header_that_ends_at_any_byte_is_read_or_has_a_reason(name: str) -> None:
     content = sample(name)
     whole = opened(content).metadata
-    for end in range(1, min(len(content), 700)):
+    for end in range(1, min(len(content), 500)):
         with suppress(ImageError):
             found = opened(content[:end]).metadata
             assert (found.format, found.width > 0) == (whole.format, True)

@@ -78,6 +78,16 @@ def copyright_block(rights: Rights) -> bytes | None:
     return _block(_Branch(fields)) if fields else None
 
 
+def joined(first: Tree, detail: Tree | None, gps: Tree | None) -> bytes:
+    """One block of three whose first directories are EXIF's first, its detail and its GPS directory."""
+    root = _Branch(first.first.fields())
+    for pointer, tree in ((EXIF_DIRECTORY, detail), (GPS_DIRECTORY, gps)):
+        if tree is not None:
+            root.fields.pop(pointer, None)
+            root.branches[pointer] = _Branch(tree.first.fields())
+    return _block(root)
+
+
 def _credits(rights: Rights) -> dict[int, Field]:
     given = ((ARTIST, "; ".join(rights.get("dc:creator", ()))), (COPYRIGHT, "".join(rights.get("dc:rights", ()))))
     texts = {tag: text[:LONGEST_TEXT].encode() + b"\x00" for tag, text in given if text}

@@ -39,6 +39,9 @@ _VIPS_LOADERS = {
     "tiff": "tiffload_buffer",
     "avif": "heifload_buffer",
 }
+_AVIF_SIDE = 1 << 14
+"""Pixels; what is coded in an AVIF may be larger than its header says, and libvips bounds it unless told not to."""
+
 COLORS = {"gray": 1, "rgb": 3, "palette": 3, "cmyk": 4, "ycbcr": 3, "lab": 3}
 """Bands of a decoded picture of each model, without alpha."""
 
@@ -181,7 +184,7 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
     options: dict[str, object] = {"fail_on": "none" if limits.allow_truncated else "error", "access": "sequential"}
     if header.format == "tiff" and not limits.allow_truncated:
         check_strips(data, header)
-    if header.format in ("png", "tiff", "avif"):
+    if header.format in ("png", "tiff") or (header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE):
         options["unlimited"] = True
     image = getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)
     if image.interpretation != "labs" and image.format not in _USUAL:  # Signed or 32-bit numbers, as Pillow takes them.
