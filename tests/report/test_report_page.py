@@ -214,6 +214,10 @@ def test_one_image_is_told_in_words_and_not_drawn(tmp_path: Path, open_page: Ope
     assert any("Dimensions\n300 × 200" in part for part in told)
     assert any("Megapixels\n0.06\u00a0MP" in part for part in told)
     assert this.page.locator("#quarantine, .whole, #find").count() == 0
+    page = this.page
+    page.click("#group-table th[data-column='0'] button")
+    assert page.locator("#group-table tbody tr").count() == 1
+    assert this.problems == []
 
 
 def test_a_million_images_make_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:

@@ -102,7 +102,7 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
     )
 
 
-CHART, SECOND, THIRD, WARN = "var(--chart)", "var(--chart-2)", "var(--chart-3)", "var(--warn)"
+CHART, SECOND, THIRD = "var(--chart)", "var(--chart-2)", "var(--chart-3)"
 """Colors by role; the page's style sheet gives them a value for light, dark and paper."""
 
 COUNT_AXIS: Spec = {"tickCount": 4, "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')"}
