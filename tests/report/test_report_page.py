@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 from fabricate import HOSTILE, fabricate
 from opened import DRAWN, Open
@@ -125,6 +126,56 @@ def test_groups_are_found_sorted_and_paged(plain: Path, open_page: Open) -> None
     assert page.locator("#range").inner_text() == "none"
 
 
+FOCUS = """() => { const at = document.activeElement, look = getComputedStyle(at);
+    return [at.id || at.className || at.textContent.trim(), look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) > 0]; }"""
+
+
+def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(plain: Path, open_page: Open) -> None:
+    page = open_page(report.build(plain).html).page
+    stops = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(FOCUS))
+    assert [stop[0] for stop in stops[:8]] == [
+        "skip",
+        "Insights",
+        "Data",
+        "Groups",
+        "Pictures",
+        "Quarantine 7",
+        "Job",
+        "theme",
+    ]
+    assert all(shown for _, shown in stops)
+    page.locator("#filter").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.textContent").startswith("Table and query of Formats")
+    page.keyboard.press("Enter")
+    assert page.locator("#format table").is_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Table of Formats"
+    page.locator("#group-table th[data-column='0'] button").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#group-table tbody tr").first.inner_text().strip().startswith("group 00000")
+
+
+def test_a_name_that_runs_from_right_to_left_turns_nothing_around_it(tmp_path: Path, open_page: Open) -> None:
+    out = tmp_path / "out"
+    fabricate(out, 60, pictures=False)
+    groups = f"'{out}/groups.parquet'"
+    renamed = "if(key = 'Alps', 'צילומים 7', key) AS key, if(key = 'Alps', 500, images) AS images"
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE t AS SELECT * REPLACE ({renamed}) FROM {groups}")
+    connection.execute(f"COPY t TO {groups}")
+    made = report.build(out)
+    told = {insight.name: insight.text for insight in made.figures.insights}["dominant_group"]
+    assert told.startswith('One group, "\u2068צילומים 7\u2069", holds')
+    page = open_page(made.html).page
+    looks = "all => all.map(one => getComputedStyle(one).unicodeBidi)"
+    assert set(page.eval_on_selector_all(".name", looks)) == {"isolate"}
+    assert page.locator("#group-table bdi").first.inner_text() == "צילומים 7"
+
+
 def test_light_and_dark_can_be_chosen_and_paper_is_light(made: report.Report, open_page: Open) -> None:
     page = open_page(made.html, scheme="dark").page
     ground = "() => getComputedStyle(document.body).backgroundColor"
@@ -152,6 +203,21 @@ def test_a_run_without_any_image_still_has_a_page(tmp_path: Path, open_page: Ope
     sections = this.page.eval_on_selector_all("main > section", "found => found.map(section => section.id)")
     assert sections == ["", "insights", "job"]
     assert this.page.locator("nav a").all_inner_texts() == ["Insights", "Job"]
+
+
+def test_one_image_is_told_in_words_and_not_drawn(tmp_path: Path, open_page: Open) -> None:
+    fabricate(tmp_path / "out", 1)
+    this = open_page(report.build(tmp_path / "out").html)
+    assert this.problems == []
+    assert this.page.locator("#data .chart").count() == 0
+    told = this.page.locator("#data .same").all_inner_texts()
+    assert any("Dimensions\n300 × 200" in part for part in told)
+    assert any("Megapixels\n0.06\u00a0MP" in part for part in told)
+    assert this.page.locator("#quarantine, .whole, #find").count() == 0
+    page = this.page
+    page.click("#group-table th[data-column='0'] button")
+    assert page.locator("#group-table tbody tr").count() == 1
+    assert this.problems == []
 
 
 def test_a_million_images_make_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:

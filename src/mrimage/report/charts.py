@@ -16,6 +16,7 @@ Row = dict[str, Any]
 BAR_STEP = 24
 SMALL_BARS = 4
 CHART_HEIGHT = 200
+FEWEST_TICKS = 3
 
 _BYTES_LABEL = (
     "datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' GB' : "
@@ -101,7 +102,7 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
     )
 
 
-CHART, SECOND, THIRD, WARN = "var(--chart)", "var(--chart-2)", "var(--chart-3)", "var(--warn)"
+CHART, SECOND, THIRD = "var(--chart)", "var(--chart-2)", "var(--chart-3)"
 """Colors by role; the page's style sheet gives them a value for light, dark and paper."""
 
 COUNT_AXIS: Spec = {"tickCount": 4, "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')"}
@@ -232,12 +233,13 @@ def _upright(distribution: Distribution, noun: str) -> Spec:
 
 
 def _ticks(edges: Sequence[float | None]) -> list[float]:
-    """Ticks of a logarithmic axis: where bins double their edges are round, elsewhere 1, 2 and 5 are."""
-    low, high = edges[0] or 1.0, edges[-1] or 1.0
-    if len(edges) > 2 and math.isclose((edges[1] or low) / low, 2):
-        return [edge for edge in edges if edge is not None]
+    """Ticks of a logarithmic axis: 1, 2 and 5, or the edges where these are round or the axis is short."""
+    known = [edge for edge in edges if edge is not None]
+    low, high = known[0], known[-1]
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for power in powers for m in (1, 2, 5) if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)]
+    ticks = [tick for power in powers for m in (1, 2, 5) if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)]
+    doubling = math.isclose(known[1] / low, 2)
+    return known if doubling or len(ticks) < FEWEST_TICKS else ticks
 
 
 def _is_logarithmic(bars: Sequence[Bar]) -> bool:

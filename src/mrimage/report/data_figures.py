@@ -21,7 +21,8 @@ class Bar:
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """How many images have which value. ``missing`` have none; ``folded`` values beyond the most frequent are
-    summed up in a bar "other"; ``groups`` maps a key to its counts, one for each bar, for the largest groups."""
+    summed up in a bar "other"; ``same`` is the number that all images share, where they do; ``groups`` maps a key to
+    its counts, one for each bar, for the largest groups."""
 
     name: str
     title: str
@@ -31,6 +32,7 @@ class Distribution:
     bars: tuple[Bar, ...]
     missing: int = 0
     folded: int = 0
+    same: str = ""
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 

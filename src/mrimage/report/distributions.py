@@ -42,23 +42,27 @@ def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribu
         return _categories(tables, measure, filters)
     if measure.scale == "time":
         return _timeline(tables, measure, filters)
-    low, high = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
-    value, edge = _binning(measure, low, high)
+    value, edge = _binning(tables, measure)
     sql, missing, counted = _bins(tables, value)
     bins = _without_gaps(list(counted))
     bars = tuple(
-        Bar(
-            _amount(low, measure.unit)
-            if low is not None and low == high
-            else _range(edge(bin_), edge(bin_ + 1), measure.unit),
-            *counted.get(bin_, (0, 0)),
-            edge(bin_),
-            edge(bin_ + 1),
-        )
+        Bar(_range(edge(bin_), edge(bin_ + 1), measure.unit), *counted.get(bin_, (0, 0)), edge(bin_), edge(bin_ + 1))
         for bin_ in bins
     )
     groups = _by_group(tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters)
-    return Distribution(measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, groups)
+    same = _exactly(tables, measure) if len(bars) == 1 else ""
+    return Distribution(measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, same, groups)
+
+
+def _exactly(tables: Tables, measure: Measure) -> str:
+    """The value that all images share, if they do."""
+    low, high = _extent(tables, measure)
+    return _amount(low, measure.unit) if low is not None and low == high else ""
+
+
+def _extent(tables: Tables, measure: Measure) -> tuple[float | None, float | None]:
+    low, high = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
+    return low, high
 
 
 def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
@@ -74,7 +78,7 @@ def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distr
     )
     places = {start: place for place, start in enumerate(sorted(counted)[-TIMELINE_LIMIT:])}
     groups = _by_group(tables, value, places, len(bars), None, filters)
-    return Distribution(measure.name, measure.title, "timeline", measure.about, sql, bars, missing, 0, groups)
+    return Distribution(measure.name, measure.title, "timeline", measure.about, sql, bars, missing, groups=groups)
 
 
 def _bins(tables: Tables, value: str) -> tuple[str, int, dict[Any, tuple[int, int]]]:
@@ -108,7 +112,7 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
     places = {row[0]: place for place, row in enumerate(every)}
     groups = _by_group(tables, measure.expression, places, len(bars), len(bars) - 1 if folded else None, filters)
     return Distribution(
-        measure.name, measure.title, "category", measure.about, sql, tuple(bars), total - counted, folded, groups
+        measure.name, measure.title, "category", measure.about, sql, tuple(bars), total - counted, folded, groups=groups
     )
 
 
@@ -126,7 +130,7 @@ def _by_group(
     return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}
 
 
-def _binning(measure: Measure, low: float | None, high: float | None) -> tuple[str, Edge]:
+def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
     """The SQL that gives an image its bin, and the function that gives a bin its lower edge."""
     value = measure.expression
     if measure.scale == "decade":
@@ -134,7 +138,7 @@ def _binning(measure: Measure, low: float | None, high: float | None) -> tuple[s
     if measure.scale == "octave":
         anchor, step = measure.anchor, measure.step
         return f"floor(log2({value} / {anchor}) * {step})::INTEGER", lambda bin_: anchor * 2.0 ** (bin_ / step)
-    width = nice_step(low, high)
+    width = nice_step(*_extent(tables, measure))
     # A value on an edge belongs to the bin that begins there, whatever the quotient's last digit.
     return f"floor({value} / {width!r} + 1e-9)::INTEGER", lambda bin_: round(bin_ * width, 12)
 

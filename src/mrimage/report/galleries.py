@@ -207,7 +207,11 @@ def _sheets(tables: Tables) -> tuple[Picture, ...]:
         WHERE outputs.uri IS NULL AND {_PICTURE_FILES} ORDER BY images DESC NULLS LAST, key, output LIMIT {SHEETS}"""
     )
     return tuple(
-        Picture(output, text.cut(f"{key}: {output.rpartition('/')[2]}", 80), f"{width} × {height}" if width else "")
+        Picture(
+            output,
+            text.cut(key, 80),
+            text.cut(output.rpartition("/")[2], 40) + (f" · {width} × {height}" if width else ""),
+        )
         for output, key, width, height in found
     )
 

@@ -42,15 +42,16 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     """All figures of the job's own section; ``groups`` are for the skew of the keys, before planning."""
     reports = sorted(facts.tasks, key=lambda report: (report.started, report.task))
     origin = reports[0].started if reports else 0.0
+    every = _by_phase(reports)
     medians = {
         phase: (statistics.median(r.seconds for r in found), statistics.median(r.bytes for r in found))
-        for phase, found in _by_phase(reports).items()
+        for phase, found in every.items()
     }
     tasks = [_task(report, origin, *medians[report.phase]) for report in reports]
     stragglers = [task for task in tasks if is_straggler(task)]
     troubled = [task for task in tasks if task.attempts > 1 or task.speculative or task.errors]
     longest = sorted(tasks, key=lambda task: -task.seconds)[:TIMELINE_LIMIT]
-    phases = {phase: found for phase, found in _by_phase(reports).items() if phase != OWN_PHASE}
+    phases = {phase: found for phase, found in every.items() if phase != OWN_PHASE}
     return Health(
         phases=_phases(facts),
         throughput=tuple(m for phase, found in phases.items() for m in _throughput(phase, found, origin)),

@@ -39,7 +39,7 @@ def _aspect() -> str:
     cases = " ".join(
         f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'" for name, value in _ASPECTS.items()
     )
-    named = f"CASE {cases} WHEN {ratio} > 2.5 THEN 'over 2.5:1' ELSE 'other' END"
+    named = f"CASE {cases} WHEN {ratio} > 2.5 THEN 'over 2.5:1' ELSE 'uncommon' END"
     way = "CASE WHEN abs(width - height) <= 0.015 * height THEN '' WHEN width > height THEN ' wide' ELSE ' tall' END"
     return f"{named} || {way}"
 

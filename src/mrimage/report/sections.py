@@ -98,7 +98,7 @@ def _parts(data: Data) -> Iterator[Part]:
 def _fact(found: Distribution) -> Fact:
     (bar,) = found.bars
     without = f", {text.number(found.missing)} without" if found.missing else ""
-    return Fact(found.title, bar.label, text.plural(bar.images, "image") + without)
+    return Fact(found.title, found.same or bar.label, text.plural(bar.images, "image") + without)
 
 
 def _named(names: Sequence[str], found: Mapping[str, T]) -> tuple[T, ...]:

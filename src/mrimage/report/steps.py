@@ -55,7 +55,7 @@ def _edits(edits: Mapping[str, object]) -> Iterator[str]:
         yield f"cropped to {crop.get('width')} × {crop.get('height')}"
     if isinstance(box := edits.get("resize"), Sequence) and len(box) == 2:
         small = "" if edits.get("enlarge", True) else ", small ones as they are"
-        yield f"resized to {box[0]} × {box[1]} ({_FITS.get(str(edits.get('fit')), '')}{small})"
+        yield f"resized to {box[0]} × {box[1]} ({_FITS[str(edits.get('fit', 'contain'))]}{small})"
     if space := edits.get("to"):
         yield f"converted to {space}"
     if method := edits.get("correct"):

@@ -128,7 +128,8 @@
       table.tBodies[0].replaceChildren(...found.slice(state.first, state.first + size).map(row));
       const last = Math.min(found.length, state.first + size);
       byId("range").textContent = found.length ? `${number(state.first + 1)} to ${number(last)} of ${number(found.length)}` : "none";
-      byId("found").textContent = state.text ? `${number(found.length)} found` : "";
+      const told = byId("found"); // a single group is not searched
+      if (told) told.textContent = state.text ? `${number(found.length)} found` : "";
       byId("previous").disabled = state.first === 0;
       byId("next").disabled = last >= found.length;
       document.querySelector(".pager").hidden = every.length <= size;
