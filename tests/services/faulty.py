@@ -8,10 +8,10 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from types import TracebackType
 from urllib.parse import urlsplit
+
+from tests.services.loopback import Handler, Loopback
 
 FATES = ("500", "503", "cut", "lost", "stall")
 """``500`` and ``503`` are answers. ``cut`` ends the connection in the middle of a body: the request's where it has one,
@@ -48,28 +48,16 @@ def seeded(seed: int, share: float) -> Policy:
     return policy
 
 
-class Faulty:
-    """Listens at ``url`` and passes requests on to ``port`` of loopback as far as ``policy`` lets it. ``dealt`` counts
-    (kind, fate), ``asked`` counts (kind, path)."""
+class Faulty(Loopback):
+    """Passes requests on to ``port`` of loopback as far as ``policy`` lets it. ``dealt`` counts (kind,
+    fate), ``asked`` counts (kind, path)."""
 
     def __init__(self, port: int, policy: Policy = healthy) -> None:
         self.policy = policy
         self.dealt: Counter[tuple[str, str]] = Counter()
         self.asked: Counter[tuple[str, str]] = Counter()
-        self.ended = threading.Event()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, port))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Faulty:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_handler(self, port))
 
     def fate(self, method: str, target: str) -> str:
         """What is to become of one request."""
@@ -84,13 +72,8 @@ class Faulty:
         return fate
 
 
-def _handler(proxy: Faulty, port: int) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is printed."""
-
+def _handler(proxy: Faulty, port: int) -> type[Handler]:
+    class Proxy(Handler):
         def do_GET(self) -> None:
             with suppress(BrokenPipeError, ConnectionResetError):
                 self._serve(proxy.fate(self.command, self.path))
@@ -142,4 +125,4 @@ def _handler(proxy: Faulty, port: int) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(half if fate in ("cut", "short") else data)
 
-    return Handler
+    return Proxy

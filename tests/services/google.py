@@ -14,11 +14,11 @@ from base64 import urlsafe_b64decode
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from tests.services.loopback import Handler, Loopback
 
 PAGE = 1000
 EMAIL = "tests@mrimage.iam.gserviceaccount.com"
@@ -80,8 +80,8 @@ class Refusal(Exception):
         self.status, self.code = status, code
 
 
-class Google:
-    """Listens at ``url``; ``page`` is how many keys a listing answers at once. ``buckets`` maps bucket and key to an
+class Google(Loopback):
+    """``page`` is how many keys a listing answers at once. ``buckets`` maps bucket and key to an
     object: "photos" is ``account``'s, "public" anybody may read, and "private" is somebody else's."""
 
     def __init__(self, account: Account, page: int = PAGE) -> None:
@@ -90,17 +90,7 @@ class Google:
         self.uploads: dict[str, _Upload] = {}
         self._generation = 1_700_000_000_000_000
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Google:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_handler(self))
 
     def bucket(self, name: str) -> dict[str, _Object]:
         if name not in self.buckets:
@@ -147,13 +137,8 @@ class Google:
         )
 
 
-def _handler(server: Google) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing is printed."""
-
+def _handler(server: Google) -> type[Handler]:
+    class Api(Handler):
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             bucket, _, key = unquote(parts.path.lstrip("/")).partition("/")
@@ -233,7 +218,7 @@ def _handler(server: Google) -> type[BaseHTTPRequestHandler]:
                     del server.buckets[bucket][key]
             self._send(204)
 
-    return Handler
+    return Api
 
 
 def _told(found: _Object) -> dict[str, str]:

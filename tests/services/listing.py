@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
+
+from tests.services.loopback import Handler, Loopback
 
 PAGE = 1000
 
 
-class Listing:
+class Listing(Loopback):
     """``count`` objects ``photos/<number>.jpg`` in every bucket; ``pages`` tells how many pages were asked for."""
 
     def __init__(self, count: int) -> None:
         self.pages = 0
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing is printed."""
-
+        class Pages(Handler):
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
                 start = int(query.get("continuation-token", ["0"])[0])
@@ -43,14 +37,4 @@ class Listing:
                 self.end_headers()
                 self.wfile.write(body)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Listing:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Pages)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
+
+from tests.services.loopback import Handler, Loopback
 
 
-class Web:
+class Web(Loopback):
     """Serves ``data`` at ``/good/...`` with ranges; other first parts of a path name what goes wrong.
 
     ``/flaky/N/...`` fails with N the first two times; ``/status/N`` always; ``/cut/`` ends each second body early;
@@ -22,15 +21,9 @@ class Web:
         self.requests: Counter[str] = Counter()
         self.left: int | None = None
         """How many requests it answers before it hangs up on all others; None for all."""
-        self.ended = threading.Event()
         web = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing is printed."""
-
+        class Asked(Handler):
             def do_GET(self) -> None:
                 if web.left is not None:
                     web.left -= 1
@@ -44,18 +37,7 @@ class Web:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Web:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Asked)
 
     def _send(self, request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
         request.send_response(status)
@@ -111,7 +93,6 @@ class Web:
 
     def _slow(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
         self.ended.wait(60)
-        time.sleep(0)
         request.close_connection = True
 
     def _hops(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:

@@ -209,6 +209,10 @@ def test_a_list_on_the_web_names_its_neighbours_and_nothing_of_this_machine(web:
     assert web.requests["/good/a.jpg"]
 
 
-def test_a_source_that_cannot_be_reached_is_told(web: Web, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["urls.txt", "shard.tar", "image.jpg"])
+def test_a_source_that_cannot_be_reached_is_told(name: str, web: Web, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="404"):
-        run(mr.Job(), f"{web.url}/status/404/urls.txt", str(tmp_path / "out"), HOW)
+        run(mr.Job(), f"{web.url}/status/404/{name}", str(tmp_path / "out"), HOW)
+    with pytest.raises(SourceError, match="refused"):
+        run(mr.Job(), f"http://127.0.0.1:9/{name}", str(tmp_path / "out"), HOW)
+    assert not (tmp_path / "out").exists()

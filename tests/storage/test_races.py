@@ -54,7 +54,7 @@ class Meeting:
                 barrier = self._barriers.setdefault(path, threading.Barrier(2))
             with suppress(threading.BrokenBarrierError):
                 if not self._over:
-                    barrier.wait(10)
+                    barrier.wait(60)
                     self.happened.set()
         return ""
 
@@ -75,7 +75,7 @@ class Held:
     def __call__(self, kind: str, path: str, time: int) -> str:
         if kind == "write" and "/_run/map/" in path:
             self.there.set()
-            self.go_on.wait(60)
+            self.go_on.wait(120)
         return ""
 
 
@@ -116,11 +116,11 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     (tmp_path / "task").write_bytes(cloudpickle.dumps((plan, split)))
     proxy.policy = meeting = Meeting()
     attempts = [subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)]
-    assert meeting.happened.wait(60)
+    assert meeting.happened.wait(120)
     if one_dies:
         attempts[0].kill()
         meeting.end()
-    assert [attempt.wait(60) for attempt in attempts] == [-9 if one_dies else 0, 0]
+    assert [attempt.wait(120) for attempt in attempts] == [-9 if one_dies else 0, 0]
     proxy.policy = healthy
     map_split(replace(plan, out=f"{s3_folder}/alone"), split, Attempt())
     assert left_by(f"{s3_folder}/out") == left_by(f"{s3_folder}/alone")
@@ -141,7 +141,7 @@ def test_a_second_run_is_refused_and_a_killed_one_gives_its_place_free(
     proxy.policy = held = Held()
     first = subprocess.Popen([sys.executable, "-m", "mrimage", *command])
     try:
-        assert held.there.wait(60)
+        assert held.there.wait(120)
         refused = mrimage(*command)
         assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
         assert f"process {first.pid} on " in refused.stderr

@@ -108,18 +108,18 @@ def _stat(source: str) -> Entry:
 
 def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
+    if scheme(entry.uri) in ("http", "https"):
+        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a bad image or archive
     if not is_shard(entry.uri):
         yield entry
         return
-    if scheme(entry.uri) in ("http", "https"):
-        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a damaged archive
     empty = True
     for found in list_shard(entry, "", selection, on_ignored):
         empty = False
         yield found
     if empty and entry.uri.lower().endswith(".parquet"):
         raise SourceError(
-            f"Expected images in {entry.uri}, but it has no column of bytes. If a column names images, say which: "
+            f"Expected images in {entry.uri}, but it has no rows with bytes. If a column names images, say which: "
             f"{entry.uri}#COLUMN."
         )
 

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
+from xml.etree import ElementTree
 
 import hdfs_native
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
-from mrimage.storage.names import require_safe
+from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.retry import Retry
 from mrimage.storage.store import Item
 
 T = TypeVar("T")
+
+FIRST_ANSWER = 10.0
+"""Seconds that a cluster has for its first answer."""
 
 _TEMPORARY = ".mrimage-tmp-"
 # The client's own tries are kept short: by default they go on for three minutes even where nobody listens.
@@ -35,7 +40,7 @@ class HdfsStore:
 
     def __init__(self, url: str) -> None:
         authority, _, folder = url.split("://", 1)[1].partition("/")
-        self._authority = f"hdfs://{authority}"
+        self._authority = f"{scheme(url)}://{authority}"
         self._folder = "/" + folder.strip("/") if folder.strip("/") else ""
         self._retry = Retry()
         try:
@@ -173,6 +178,8 @@ class HdfsStore:
     def _try(self, action: str, path: str, call: Callable[[], T]) -> T:
         def attempt() -> T:
             try:
+                if not self._retry.contacted:
+                    self._greet()
                 return call()
             except (StoreError, ImageError):
                 raise
@@ -181,11 +188,25 @@ class HdfsStore:
 
         return self._retry(attempt)
 
+    def _greet(self) -> None:
+        """Raise TimeoutError where the cluster is silent: the client itself would wait for minutes."""
+        answered = threading.Event()
+
+        def ask() -> None:
+            with suppress(Exception):  # what is wrong is told by the call itself
+                self._client.get_file_info("/")
+            answered.set()
+
+        threading.Thread(target=ask, name="mrimage-hdfs", daemon=True).start()
+        if not answered.wait(FIRST_ANSWER):
+            raise TimeoutError(f"it did not answer within {FIRST_ANSWER:.0f} seconds")
+
     def _translate(self, error: Exception, action: str, path: str) -> StoreError:
         text = str(error)
         # Behind the first line is the NameNode's Java stack trace.
         reason = text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".") if text else type(error).__name__
-        what = f"Cannot {action} {self.uri(path) if path else self.root}"
+        place = "" if not self._authority.endswith("/") else f" at {_default_file_system()}"
+        what = f"Cannot {action} {self.uri(path) if path else self.root}{place}"
         if isinstance(error, FileNotFoundError):
             return NotFoundError(f"{what}: there is nothing of this name.")
         if isinstance(error, PermissionError) or "AccessControlException" in text or "Permission denied" in text:
@@ -200,6 +221,17 @@ class HdfsStore:
 
 
 _CHECK = "Check the NameNode's address, and HADOOP_CONF_DIR."
+
+
+def _default_file_system() -> str:
+    """What ``hdfs:///`` stands for, for people to read."""
+    home = os.environ.get("HADOOP_HOME")
+    folder = os.environ.get("HADOOP_CONF_DIR") or (f"{home}/etc/hadoop" if home else "")
+    with suppress(OSError, ElementTree.ParseError):
+        for each in ElementTree.parse(f"{folder}/core-site.xml").iter("property"):
+            if each.findtext("name") in ("fs.defaultFS", "fs.default.name"):
+                return each.findtext("value") or ""
+    return "the default file system, which no Hadoop configuration names"
 
 
 def _replication() -> int | None:

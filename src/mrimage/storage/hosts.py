@@ -45,6 +45,7 @@ class Host(Retry):
         self.limit = threading.Semaphore(requests)
         self._name = name
         self._heard = self._refused = self._served = self._dead = _NEVER
+        self._reason = ""
 
     def hear(self) -> None:
         """Note that there was an answer, whatever it said."""
@@ -63,7 +64,7 @@ class Host(Retry):
         that was there a moment ago: where nobody answers any longer."""
         started = time.monotonic()
         if started - self._dead < DEAD:
-            raise StoreError(f"Cannot read from {self._name}: it was asked before and did not answer.")
+            raise StoreError(f"Cannot read from {self._name}, which has just been asked: {self._reason}")
         try:
             result = super().__call__(action)
         except StoreError as error:
@@ -72,7 +73,7 @@ class Host(Retry):
             if not error.transient or (_heard < lately and (self.contacted or self._refused < lately)):
                 raise
             if not self.contacted and self._heard < lately:
-                self._dead = now
+                self._dead, self._reason = now, str(error).rpartition(": ")[2]
             raise StoreError(str(error)) from None
         self._served, self._dead = time.monotonic(), _NEVER
         return result

@@ -212,6 +212,8 @@ class ObjectStore:
         ):
             said = f" ({code})" if code else ""
             return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
+        if action == "list" and status == 404:
+            return StoreError(f"{what}: the server answered 404, as no object store does. Check the endpoint.")
         if isinstance(error, FileNotFoundError) or status == 404:
             return NotFoundError(f"{what}: there is nothing of this name.")
         if code in _PASSING:

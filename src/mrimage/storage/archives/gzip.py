@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zlib import _Decompress
 
 _INPUT = 256 << 10
+_PIECE = 64 << 10
 _SPACING = 16 << 20
 _KEPT = 512
 _BOMB_RATIO = 200
@@ -56,7 +57,7 @@ class GunzipSource:
         return 1 << 62
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """See ByteSource; raises ImageError "truncated" or "corrupt" where the stream is."""
+        """See ByteSource; raises ImageError "truncated" or "corrupt" where the stream is, and is short before that."""
         end = self.size if length is None else start + length
         with self._lock:
             if start < self._now.given - len(self._pending) or self._is_behind_point(start):
@@ -84,12 +85,17 @@ class GunzipSource:
             if position + len(piece) >= end:
                 return b"".join(parts)
             position = self._now.given
-            piece = self._pending = self._inflate()
+            try:
+                piece = self._pending = self._inflate()
+            except ImageError:
+                if not parts:
+                    raise
+                piece = b""  # what came before the damage is whole; the next read tells
             if not piece:
                 return b"".join(parts)
 
     def _inflate(self) -> bytes:
-        """The next piece of at most a megabyte, empty at the end of the stream."""
+        """The next piece, empty at the end of the stream. One that the stream is damaged in is lost, so it is small."""
         now = self._now
         while True:
             if now.inflater.eof:
@@ -106,7 +112,7 @@ class GunzipSource:
             if not data:
                 raise ImageError("truncated", f"{self.uri} is cut off: its gzip stream has no end.")
             try:
-                piece = now.inflater.decompress(data, 1 << 20)
+                piece = now.inflater.decompress(data, _PIECE)
             except zlib.error as error:
                 raise ImageError("corrupt", f"{self.uri} is damaged: {error}.") from error
             now.taken += 0 if waiting else len(data)

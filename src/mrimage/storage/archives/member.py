@@ -80,6 +80,7 @@ class BlockReader:
     """A ByteSource as a seekable binary file for libraries that want one, read in blocks of ``block`` bytes."""
 
     def __init__(self, source: ByteSource, block: int = 1 << 20) -> None:
+        self.uri = source.uri
         self._source = source
         self._block = block
         self._position = 0

@@ -115,7 +115,9 @@ def image_columns(schema: pa.Schema) -> list[str]:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    if pa.types.is_dictionary(kind):
+        return _is_binary(kind.value_type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
 def _is_image_struct(kind: pa.DataType) -> bool:
@@ -128,10 +130,10 @@ def _is_image_struct(kind: pa.DataType) -> bool:
 def _parts(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
     """The bytes of a column and the names that it holds for them."""
     if not pa.types.is_struct(values.type):
-        return values, []
+        return values.cast(pa.large_binary()), []
     index = values.type.get_field_index("path")
     names = pc.struct_field(values, [index]).to_pylist() if index >= 0 else []
-    return pc.struct_field(values, [values.type.get_field_index("bytes")]), names
+    return pc.struct_field(values, [values.type.get_field_index("bytes")]).cast(pa.large_binary()), names
 
 
 def _name(row: int, names: list[str | None], index: int) -> str:

@@ -10,6 +10,7 @@ from typing import IO, cast
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, Window, too_large
+from mrimage.storage.archives.salvage import whole_members
 from mrimage.types import ByteSource
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -30,11 +31,8 @@ class ZipArchive:
             with zipfile.ZipFile(reader) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-            if self._source.size == 0:
-                raise ImageError("empty", f"{self._uri} has no bytes.") from error
-            if self._source.read(0, 4) == b"PK\3\4":
-                raise ImageError("truncated", f"{self._uri} is cut off: its index is missing.") from error
-            raise ImageError("corrupt", f"{self._uri} is no zip archive: {error}.") from error
+            yield from self._without_index(error)
+            return
         if sum(info.compress_size for info in infos) > self._source.size:
             raise ImageError("too-large", f"{self._uri} is a bomb: its files share their bytes.")
         for info in infos:
@@ -44,6 +42,19 @@ class ZipArchive:
                 if info.flag_bits & 0x1:
                     place += ":encrypted"
                 yield Member(info.orig_filename.replace("\0", "%00"), info.file_size, place, ignored=link)
+
+    def _without_index(self, error: Exception) -> Iterator[Member]:
+        if self._source.size == 0:
+            raise ImageError("empty", f"{self._uri} has no bytes.") from error
+        if self._source.read(0, 4) != b"PK\3\4":
+            raise ImageError("corrupt", f"{self._uri} is no zip archive: {error}.") from error
+        count = 0
+        for member in whole_members(self._source):
+            count += 1
+            yield member
+        raise ImageError(
+            "truncated", f"{self._uri} is cut off: its index is missing behind {count} whole files."
+        ) from error
 
     def open(self, name: str, place: str, size: int) -> ByteSource:
         return _ZipMember(f"{self._uri}!/{name}", self._source, place, size)

@@ -1,0 +1,89 @@
+"""When a store is tried again, and when it is given up, by a clock of the test's own."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NoReturn
+
+import pytest
+
+from mrimage.errors import NotFoundError, StoreError
+from mrimage.storage import retry
+from mrimage.storage.retry import Retry
+
+
+class Clock:
+    """Time that passes only where somebody sleeps or waits for a server."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def failing(self, seconds: float) -> NoReturn:
+        """A request to a store that is away, which is known after ``seconds``."""
+        self.sleep(seconds)
+        raise StoreError("away", transient=True)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(retry, "time", clock)
+    monkeypatch.delenv("MRIMAGE_RETRY_SECONDS", raising=False)
+    return clock
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 5.0])
+def test_a_store_that_has_never_answered_is_given_up_within_15_seconds(seconds: float, clock: Clock) -> None:
+    """However long a single try takes: a connection is waited for five seconds at most."""
+    with pytest.raises(StoreError, match="away"):
+        Retry()(lambda: clock.failing(seconds))
+    assert clock.now < 15
+
+
+def test_a_store_that_has_answered_is_waited_for(clock: Clock) -> None:
+    policy = Retry()
+
+    def deny() -> NoReturn:
+        raise NotFoundError("nothing")
+
+    with pytest.raises(NotFoundError):
+        policy(deny)
+    assert policy(lambda: "there" if clock.now > 30 else clock.failing(0.1)) == "there"
+    begun = clock.now
+    with pytest.raises(StoreError, match="away"):
+        policy(lambda: clock.failing(0.1))
+    assert 30 < clock.now - begun < 50
+
+
+def test_what_will_not_pass_is_not_tried_again(clock: Clock) -> None:
+    asked: list[int] = []
+
+    def ask() -> NoReturn:
+        asked.append(1)
+        raise StoreError("no")
+
+    with pytest.raises(StoreError, match="no"):
+        Retry()(ask)
+    assert (len(asked), clock.now) == (1, 0.0)
+
+
+def test_a_server_that_is_away_for_long_is_asked_now_and_then(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "600")
+    policy = Retry()
+    policy(lambda: None)
+    asked: list[float] = []
+
+    def ask() -> NoReturn:
+        asked.append(clock.now)
+        clock.failing(0)
+
+    with pytest.raises(StoreError):
+        policy(ask)
+    assert 120 < len(asked) < 400
+    assert max(later - earlier for earlier, later in pairwise(asked)) <= retry.LONGEST_WAIT
