@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shlex
 import signal
@@ -46,11 +47,12 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command ``mrimage`` and answer its exit status."""
+    _make_streams_sound()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
         options = make_parser().parse_args([argument for argument in arguments if argument != "--debug"])
-        options.command = shlex.join(["mrimage", *arguments])
+        options.command = shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
         with _signals_end_cleanly():
             status: int = options.handler(options)
         sys.stdout.flush()
@@ -74,6 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _make_streams_sound() -> None:
+    """Have three standard streams that take any text: some may be closed, as in a service, and the next file that is
+    opened would be in their place; and names of files need not fit the terminal's encoding."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

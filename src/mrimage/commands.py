@@ -20,6 +20,7 @@ from mrimage.results import read_facts, results_folder, write_report
 from mrimage.sink.place import temporary_folder
 from mrimage.storage import Store, open_store, redact
 from mrimage.storage.local import store_error, system_errors
+from mrimage.storage.names import printable
 from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
 
@@ -119,7 +120,7 @@ def inspect_files(options: argparse.Namespace) -> int:
 
     bad = 0
     for file in options.files:
-        facts: dict[str, object] = {"uri": redact(file)}
+        facts: dict[str, object] = {"uri": printable(redact(file))}
         try:
             source = open_uri(file if "://" in file else str(Path(file).absolute()))
             facts |= dataclasses.asdict(Image(source).metadata)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +137,30 @@ def test_retry_maps_what_was_mended(photos: Path, tmp_path: Path, capsys) -> Non
     told = capsys.readouterr()
     assert "1 quarantined images will be tried again" in told.err
     assert "9 processed + 2 quarantined" in told.out
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_run_and_nothing_of_ours_is_opened_in_their_place(
+    photos: Path, tmp_path: Path, closed: str
+) -> None:
+    command = f"{sys.executable} -m mrimage run {photos} {tmp_path}/out --resize 9x9 --no-thumbnails {closed}"
+    assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
+
+
+def test_names_that_the_terminal_cannot_show_are_shown_otherwise(photos: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff \xc3\xbc.jpg")
+    shutil.copy(photos / "wide 1.jpg", odd)
+    command = [sys.executable, "-m", "mrimage", "inspect", odd]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    assert rb"/%FF \xfc.jpg" in subprocess.run(command, capture_output=True, check=True, env=ascii_only).stdout
+    facts = json.loads(subprocess.run([*command, "--json"], capture_output=True, check=True).stdout)
+    assert facts["uri"].endswith("/%FF ü.jpg")
+
+
+def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", str(photos), str(tmp_path / "out"), "--include", os.fsdecode(b"*\xff*"), *QUICK]) == 2
+    assert "Expected include of the job as valid Unicode" in capsys.readouterr().err
 
 
 def test_doctor_lists_formats_engines_and_stores(capsys) -> None:

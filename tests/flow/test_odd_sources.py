@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import mrimage as mr
-from mrimage.errors import SourceError, StoreError
+from mrimage.cli import main
+from mrimage.errors import SourceError, StoreError, UsageError
 
 Rows = Callable[[Path, str], list[dict[str, object]]]
 NAMES = (
@@ -49,6 +50,28 @@ def test_every_odd_file_is_an_output_or_a_reason_and_nothing_is_lost(photos: Pat
     outputs = [str(row["output"]) for row in rows(tmp_path / "out", "outputs")]
     assert len(set(outputs)) == 8
     assert all((tmp_path / "out" / output).is_file() for output in outputs)
+
+
+def test_a_source_may_have_any_name_and_out_one_of_utf_8(photos: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    shutil.copytree(photos, odd)
+    out, job = tmp_path / "out", mr.Job(edits=mr.Edits(resize=(8, 8)), group=("contact-sheet",))
+    summary = mr.run(job, odd, out, workers=1, thumbnails=False)
+    assert (summary.processed, summary.facts.source) == (9, f"file://{tmp_path}/caf%E9")
+    assert mr.run(job, odd, out, workers=1, thumbnails=False).facts.reused == 11
+    assert main(["retry", str(out), "--workers", "1", "--quiet"]) == 0
+    assert main(["verify", str(out)]) == 0
+    with pytest.raises(UsageError, match="OUT with a name of valid UTF-8"):
+        mr.run(job, photos, odd / "out", workers=1)
+
+
+def test_places_that_are_links_in_a_circle_are_told(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(SourceError, match="neither a folder nor a file"):
+        mr.run(mr.Job(), tmp_path / "circle", tmp_path / "out", workers=1)
+    for out in (tmp_path / "circle", tmp_path / "circle" / "out"):
+        with pytest.raises(StoreError, match=r"Cannot write .*circle"):
+            mr.run(mr.Job(), photos, out, workers=1)
 
 
 def test_a_pipe_is_no_source(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def check_values(job: Job) -> None:
     for name in NAMES:
         if not all(isinstance(item, str) for item in getattr(job, name)):
             raise _expected(name, "text, or several", getattr(job, name))
+        if not all(is_unicode(item) for item in getattr(job, name)):
+            raise _expected(name, "valid Unicode (in a pattern, ? stands for what is none)", getattr(job, name))
     if not job.key and job.map is None:
         raise _expected("key", "at least one name", job.key)
     _within("shard_size", job.shard_size, range(1, 1 << 62))
@@ -34,6 +36,11 @@ def check_values(job: Job) -> None:
     if job.edits:
         _check_types("edits", job.edits)
         _check_edits(job.edits)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` can be written down; names of files on a command line need not."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _check_types(name: str, value: Edits | Limits) -> None:

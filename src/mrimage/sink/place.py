@@ -13,14 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.errors import NotFoundError, SinkError, SourceError
+from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job import Plan, absolute
 from mrimage.sink.prune import delete_outputs
 from mrimage.sink.publish import PUBLISHED
 from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, exists, list_names
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
-from mrimage.storage.names import local_path, scheme
+from mrimage.storage.names import local_path, printable, scheme
 
 JOB = f"{ROOT}/job.json"
 FOLDERS = ("images", "groups", "catalogue", ROOT)
@@ -34,11 +34,13 @@ YOUNG = 60.0
 
 def check_apart(source: str, out: str) -> None:
     """Raise SourceError where one of two local folders contains the other: outputs would become input. Raises UsageError
-    for a place without a name."""
+    for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
+    if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
+        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
     if scheme(source) != "file" or scheme(out) != "file":
         return
-    inside, outside = Path(local_path(source)).resolve(), Path(local_path(out)).resolve()
+    inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
     if inside == outside or inside in outside.parents or outside in inside.parents:
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
