@@ -1,7 +1,20 @@
-"""``python -m mrimage``."""
+"""The command ``mrimage``, and ``python -m mrimage``: as little as can be before Ctrl-C is answered in one line."""
+
+from __future__ import annotations
 
 import sys
 
-from mrimage.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line and answer its exit status."""
+    try:
+        from mrimage import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        print("mrimage: interrupted before anything was done.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

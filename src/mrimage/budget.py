@@ -28,13 +28,18 @@ class Budget:
             f'Expected --max-failures as a number or a percentage, for example 10 or 5%, but received "{text}".'
         )
 
+    def allows(self, quarantined: int, listed: int) -> bool:
+        """Whether ``quarantined`` of ``listed`` images are not too many."""
+        allowed = self._allowed(listed)
+        return allowed is None or quarantined <= allowed
+
     def check(self, quarantined: int, listed: int) -> None:
-        """Raise BudgetError as soon as ``quarantined`` of ``listed`` images are too many."""
-        allowed = self.count
-        if self.percent is not None:
-            allowed = int(listed * self.percent / 100)
-        if allowed is not None and quarantined > allowed:
+        """Raise BudgetError when ``quarantined`` of ``listed`` images are too many."""
+        if not self.allows(quarantined, listed):
             raise BudgetError(
-                f"Expected at most {allowed} quarantined images of {listed} (--max-failures), but there are "
+                f"Expected at most {self._allowed(listed)} quarantined images of {listed} (--max-failures), but there are "
                 f"{quarantined} already. What is done is kept; raise --max-failures to continue."
             )
+
+    def _allowed(self, listed: int) -> int | None:
+        return self.count if self.percent is None else int(listed * self.percent / 100)

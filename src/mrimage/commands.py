@@ -100,6 +100,7 @@ def run_query(options: argparse.Namespace) -> int:
 
 def verify_out(options: argparse.Namespace) -> int:
     """``mrimage verify``: a line per problem; status 1 when there is any."""
+    from mrimage.report import text
     from mrimage.sink.verify import verify
 
     with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
@@ -107,7 +108,7 @@ def verify_out(options: argparse.Namespace) -> int:
         problems = 0
         for problem in verify(store, results, facts, scratch):
             problems += 1
-            print(problem)
+            print(text.visible(problem))
     if not problems:
         print(f"{facts.outputs} outputs verified; {facts.listed} images accounted for")
     return 1 if problems else 0

@@ -36,7 +36,8 @@ from mrimage.sink.inventory import Inventory
 from mrimage.sink.lock import locked
 from mrimage.sink.place import check_apart, claim, scratch_folder
 from mrimage.sink.prune import prune_groups, prune_split
-from mrimage.sink.publish import PUBLISHED, Published, Publisher, is_whole, read_published
+from mrimage.sink.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.sink.removed import forget_removed, tell_removed
 from mrimage.sink.state import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
@@ -138,7 +139,7 @@ class Run:
     bytes: int = 0
     reused: int = 0
     quarantined: int = 0
-    removed: list[str] = field(default_factory=list)
+    removed: tuple[int, tuple[str, ...]] = (0, ())
 
     def list_source(self) -> Inventory:
         """List the source once, to disk."""
@@ -157,7 +158,7 @@ class Run:
         for part, uris in gone:
             self._touch()
             combined = self.plan.job.combine is not None
-            self.removed += prune_split(self.store, committed, task_of(part), uris, combined)
+            prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
             shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
@@ -188,10 +189,8 @@ class Run:
             if not self.plan.job.reduces:
                 return Exchange((), ()), weighed
             reduced = Committed(self.store, "reduce")
-            stale = prune_groups(self.store, reduced, weighed, self.scratch)
-            if stale:
+            if prune_groups(self.store, reduced, weighed, self.scratch):
                 self._touch()
-            self.removed += stale
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
                 return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
@@ -208,6 +207,7 @@ class Run:
         if not exchange.partitions:
             return
         self._touch()
+        self._charge(sum(Committed(self.store, "reduce").rows("quarantine")))
         images = sum(partition.images for partition in exchange.partitions)
         reports = self.engine.reduce(self.plan, exchange, self.scratch)
         self._execute("reduce", images, reports)
@@ -248,13 +248,14 @@ class Run:
     def report(self, published: Published) -> Summary:
         """Write facts, summary and page, unless nothing has changed since they were written."""
         facts = self._facts(published)
-        if is_reported(self.store, facts):
-            return Summary(facts)
-        with self._phase("report", None):
-            self.warmed()
-            write_report(self.store, facts, self.scratch)
-        facts = self._facts(published)
-        write_facts(self.store, facts)
+        if not is_reported(self.store, facts):
+            with self._phase("report", None):
+                self.warmed()
+                self.removed = tell_removed(self.store, self.scratch)
+                write_report(self.store, self._facts(published), self.scratch)
+            facts = self._facts(published)
+            write_facts(self.store, facts)
+        forget_removed(self.store)
         return Summary(facts)
 
     def _facts(self, published: Published) -> RunFacts:
@@ -277,7 +278,8 @@ class Run:
             bytes=published.bytes,
             groups=published.groups,
             outputs=published.outputs,
-            removed=len(self.removed),
+            removed=self.removed[0],
+            removed_outputs=self.removed[1],
             reasons=published.reasons,
             phases=tuple(self.phases),
             tasks=tuple(self.tasks),
@@ -290,8 +292,15 @@ class Run:
                 self.tasks.append(report)
                 task_done(self.progress, report)
                 if name != "thumbnails":
-                    self.quarantined += report.quarantined
-                    self.budget.check(self.quarantined, self.listed)
+                    self._charge(report.quarantined)
+
+    def _charge(self, quarantined: int) -> None:
+        """Count images in quarantine against the failure budget. Tasks of reduce may have failed on the same one, or on one
+        that is none of the source's: before that ends a run, they are counted by name."""
+        self.quarantined += quarantined
+        if not self.budget.allows(self.quarantined, self.listed):
+            self.quarantined = count_quarantined(self.store, self.scratch)
+            self.budget.check(self.quarantined, self.listed)
 
     @contextmanager
     def _phase(self, name: str, images: int | None) -> Iterator[None]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mrimage import report
 from mrimage.errors import MrimageError
+from mrimage.report import text
 from mrimage.storage import open_store
 from mrimage.types import RunFacts
+
+SOME = 5
+"""Removed outputs that are named where people read."""
 
 
 def describe_ignored(files: int) -> str:
@@ -22,6 +27,17 @@ def describe_ignored(files: int) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _describe_removed(count: int, outputs: Sequence[str]) -> str:
+    """How many outputs went, and which: a few by name, the others by where they are listed.
+
+    >>> _describe_removed(1, ["images/png/a.webp"])
+    '1 output of images that are gone or have changed: images/png/a.webp'
+    """
+    named = ", ".join(text.cut(output) for output in outputs[:SOME])
+    more = f" and {count - SOME} more (removed_outputs in summary.json)" if count > SOME else ""
+    return f"{_count(count, 'output')} of images that are gone or have changed: {named}{more}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +97,7 @@ class Summary:
         if facts.reused:
             rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
         if facts.removed:
-            rows.append(("removed", f"{_count(facts.removed, 'output')} of images that are gone or have changed"))
+            rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
             rows.append(("retried", _count(len(retried), "task")))
         rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))

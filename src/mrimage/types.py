@@ -167,7 +167,8 @@ class RunFacts:
     ``command`` is the exact command line without credentials, ``plan_hash`` names the job and its source,
     ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
     ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
-    images that an earlier run had done, ``removed`` the outputs that went with their images.
+    images that an earlier run had done, ``removed`` the outputs that went with their images, and
+    ``removed_outputs`` names the first of those.
     """
 
     source: str
@@ -191,6 +192,7 @@ class RunFacts:
     reasons: Mapping[str, int]
     phases: tuple[PhaseFacts, ...]
     tasks: tuple[TaskReport, ...]
+    removed_outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mrimage import __main__
 from mrimage.cli import main
 
 QUICK = ["--workers", "1", "--no-thumbnails"]
@@ -128,6 +129,23 @@ def test_verify_report_query_and_inspect(photos: Path, tmp_path: Path, capsys) -
     next(Path(out).glob("images/*/*.jpg")).write_bytes(b"altered")
     assert main(["verify", out]) == 1
     assert "altered" in capsys.readouterr().out
+
+
+def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    main(["run", str(photos), str(out), *QUICK, "--quiet"])
+    (out / "no\n\x1b[31mkin.txt").write_text("x")
+    assert main(["verify", str(out)]) == 1
+    assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was made by no run\n"
+
+
+def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mrimage.cli._make_streams_sound", interrupted)
+    assert __main__.main() == 1
+    assert capsys.readouterr().err == "mrimage: interrupted before anything was done.\n"
 
 
 def test_retry_maps_what_was_mended(photos: Path, tmp_path: Path, capsys) -> None:

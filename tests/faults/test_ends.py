@@ -57,7 +57,9 @@ def test_a_signal_ends_the_run_at_once_and_tells_how_to_continue(
     many: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
+    before = signal.signal(number, lambda *_: None)  # where it is ignored, as under nohup, the run would ignore it too
     process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS], stderr=subprocess.PIPE, text=True)
+    signal.signal(number, before)
     wait_for(lambda: has_commits(out))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)

@@ -158,11 +158,45 @@ def test_growth_equals_a_fresh_run_and_touches_only_its_groups(photos: Path, tmp
     Image.new("RGB", (10, 10)).save(photos / "new.png")
     grown = run(job, str(photos), str(out), HERE)
     assert sum(task.images for task in grown.facts.tasks if task.phase == "map") == 2
-    # One each of the image that went and of the one that changed, and the mean of their group, made anew.
-    assert grown.facts.removed == 3
+    assert (grown.facts.removed, grown.facts.removed_outputs) == (1, ("images/png/trip/tall-0.png",))
     assert (out / "groups/jpeg/mean.png").stat().st_mtime_ns == untouched
     run(job, str(photos), str(tmp_path / "fresh"), HERE)
     assert everything(out) == everything(tmp_path / "fresh")
+
+
+def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(photos: Path, tmp_path: Path) -> None:
+    job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
+    out = tmp_path / "out"
+    run(job, str(photos), str(out), HERE)
+    gone = sorted(photos.rglob("*.png"))
+    for path in gone:
+        path.unlink()
+    Image.new("L", (30, 40), 250).save(photos / "wide 0.jpg")
+    grown = run(job, str(photos), str(out), HERE)
+    names = ["groups/png/mean.png", *(f"images/png/{path.relative_to(photos)}" for path in gone)]
+    assert list(grown.facts.removed_outputs) == names
+    assert f"{len(names)} outputs of images that are gone or have changed: groups/png/mean.png, " in repr(grown)
+    summary = json.loads((out / "summary.json").read_bytes())
+    assert (summary["totals"]["removed"], summary["run"]["removed_outputs"]) == (len(names), names)
+    assert pq.read_table(out / "_run/removed.parquet").column("output").to_pylist() == names
+    assert not any((out / name).exists() for name in names)
+    assert run(job, str(photos), str(out), HERE).facts.removed == 0
+
+
+def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mrimage import flow
+
+    job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)))
+    run(job, str(photos), str(tmp_path / "out"), HERE)
+    (photos / "trip" / "tall-0.png").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(flow.Run, "map", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            run(job, str(photos), str(tmp_path / "out"), HERE)
+    assert not (tmp_path / "out/images/png/trip/tall-0.png").exists()
+    assert run(job, str(photos), str(tmp_path / "out"), HERE).facts.removed_outputs == ("images/png/trip/tall-0.png",)
 
 
 def test_broken_accounting_stops_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +217,28 @@ def test_the_failure_budget_stops_the_run(photos: Path, tmp_path: Path) -> None:
         with pytest.raises(BudgetError, match="max-failures"):
             run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures=text))
     run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures="2", thumbnails=False))
+
+
+def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(photos: Path, tmp_path: Path) -> None:
+    for name in ("empty.jpg", "text.jpg"):
+        (photos / name).unlink()
+    (photos / "broken.jpg").write_bytes((photos / "wide 0.jpg").read_bytes()[:-200])
+    other = tmp_path / "other.png"
+    other.write_bytes(b"no image")
+
+    def keys(image):
+        yield from ((f"key-{number}", image.uri) for number in range(40))
+
+    def look(key, uris):
+        yield mr.Output("sheet.jpg", mr.contact_sheet([str(other), *uris]))
+
+    def failing(limit: str) -> mr.Summary:
+        job = mr.Job(map=keys, reduce=look)
+        return run(job, str(photos), str(tmp_path / limit), How(workers=1, thumbnails=False, max_failures=limit))
+
+    assert failing("1").failures == {"truncated": 1}
+    with pytest.raises(BudgetError, match="at most 0 quarantined images of 10"):
+        failing("0")
 
 
 def test_another_job_on_the_same_out_is_refused_by_its_difference(photos: Path, tmp_path: Path) -> None:

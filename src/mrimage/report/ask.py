@@ -33,8 +33,8 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def stream(results: Path, sql: str, format: Format = "table") -> Iterator[str]:
-    """The answer to ``sql`` over the views catalogue, groups, members, outputs, quarantine, and image (what was
-    processed, with a column ``pixels``), piece by piece: an aligned table, CSV with a header, or a JSON array with an
+    """The answer to ``sql`` over the views catalogue, groups, members, outputs, quarantine, removed, and image (what
+    was processed, with a column ``pixels``), piece by piece: an aligned table, CSV with a header, or a JSON array with an
     object on each line.
 
     Raises UsageError when DuckDB cannot run it.
@@ -49,8 +49,8 @@ def stream(results: Path, sql: str, format: Format = "table") -> Iterator[str]:
         except duckdb.Error as error:
             reason = text.cut(" ".join(str(error).split()), 400)
             raise UsageError(
-                "Expected SQL that DuckDB can run on the views catalogue, image, groups, members, outputs and "
-                f'quarantine, but received "{text.cut(sql)}": {reason}'
+                "Expected SQL that DuckDB can run on the views catalogue, image, groups, members, outputs, "
+                f'quarantine and removed, but received "{text.cut(sql)}": {reason}'
             ) from error
 
 

@@ -101,7 +101,7 @@ class Health:
 @dataclass(frozen=True, slots=True)
 class Run:
     """What was run, so that it can be run again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
-    since the epoch."""
+    since the epoch; ``removed_outputs`` names the first outputs that went with their images."""
 
     source: str
     out: str
@@ -113,3 +113,4 @@ class Run:
     plan_hash: str
     versions: Mapping[str, str]
     started: float
+    removed_outputs: tuple[str, ...]

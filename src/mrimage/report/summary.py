@@ -61,6 +61,7 @@ def _run(facts: RunFacts) -> Run:
         plan_hash=facts.plan_hash,
         versions=facts.versions,
         started=facts.started,
+        removed_outputs=tuple(text.cut(output) for output in facts.removed_outputs),
     )
 
 

@@ -19,9 +19,10 @@ _COLUMNS = {
     "outputs": "uri VARCHAR, key VARCHAR, output VARCHAR, width INTEGER, height INTEGER, bytes BIGINT, sha256 VARCHAR",
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
+    "removed": "output VARCHAR",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
-_FILES = {"members": "_run/members.parquet", "thumbnails": "_run/thumbnails.parquet"}
+_FILES = {name: f"_run/{name}.parquet" for name in ("members", "removed", "thumbnails")}
 
 _DECADE_BIN = """CREATE TEMP MACRO decade_bin(x) AS (floor(log10(x)) * 3 + CASE
     WHEN x / power(10, floor(log10(x))) >= 4.9999999 THEN 2
@@ -33,8 +34,8 @@ Rows = list[tuple[Any, ...]]
 
 
 class Tables:
-    """A connection with the views ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members`` and
-    ``thumbnails`` over the folder ``results``. A table that the run did not write is an empty view."""
+    """A connection with the views ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``,
+    ``removed`` and ``thumbnails`` over the folder ``results``. A table that the run did not write is an empty view."""
 
     def __init__(self, results: Path, connection: Connection, prefix: str = "") -> None:
         self.results = results

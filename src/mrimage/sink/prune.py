@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.errors import ImageError, NotFoundError
+from mrimage.sink.removed import note_removal
 from mrimage.sink.shards import repack, split_output
 from mrimage.sink.state import Committed, encode_arrow, localize, table_path, task_of
 from mrimage.storage import Store
@@ -28,8 +29,8 @@ OUTDATED = "outdated"
 """A version that no entry has."""
 
 
-def prune_split(store: Store, committed: Committed, task: str, uris: list[str], combined: bool) -> list[str]:
-    """Take ``uris`` out of the committed split ``task``; answer the outputs that went.
+def prune_split(store: Store, committed: Committed, task: str, uris: list[str], combined: bool) -> None:
+    """Take ``uris`` out of the committed split ``task``, and their outputs out of OUT.
 
     Outputs go first and the catalogue's rows last, so that a kill in between leaves rows by which the next run
     does the same again. Shards are written anew before, and deleted after, the lineage turns to the new ones. Where a
@@ -48,10 +49,12 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
     except (ImageError, NotFoundError):
         combined = True
     if combined:
+        note_removal(store, [row.output for row in lineage])
         delete_outputs(store, sorted({split_output(row.output)[0] for row in lineage}))
         committed.forget([task])
-        return [row.output for row in lineage]
+        return
     removed = [row.output for row in gone]
+    note_removal(store, removed)
     delete_outputs(store, [output for output in removed if split_output(output)[0] not in old])
     for kind in reversed(TABLES):
         for name in committed.tables(kind):
@@ -61,7 +64,6 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
                 table = _turned(table, old, moved) if kind == "outputs" and old else table
                 store.write(name, encode_arrow(table), durable=True)
     delete_outputs(store, sorted(old))
-    return removed
 
 
 def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> None:
@@ -86,15 +88,15 @@ def _turned(lineage: pa.Table, old: set[str], moved: list[OutputRow]) -> pa.Tabl
     return pa.Table.from_pylist([*rows, *(asdict(row) for row in moved)], OUTPUTS)
 
 
-def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> list[str]:
-    """Take out of the committed reduce tasks the groups that are no longer as they were, or no longer there;
-    answer the outputs that went. What is left is current, and no key is in two tasks.
+def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> bool:
+    """Take out of the committed reduce tasks the groups that are no longer as they were, or no longer there; answer
+    whether there were any. What is left is current, and no key is in two tasks.
 
     Outputs go first and the groups' rows last, so that a kill in between leaves rows by which the next run does
     the same again. A task that put images into quarantine is forgotten as a whole: which of its groups they failed in
     is not kept, and they may be the ones that have changed or gone.
     """
-    removed: list[str] = []
+    pruned = False
     for name in reduced.tables("groups"):
         part = localize(store, [name], scratch)
         query = (
@@ -104,21 +106,22 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
             stale = [key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()]
         if not stale:
             continue
+        pruned = True
         whole = table_path("reduce", task_of(name), "quarantine") in reduced.tables("quarantine")
         outputs = table_path("reduce", task_of(name), "outputs")
         if outputs in reduced.tables("outputs"):
             table = _read(store, outputs)
             gone = pc.is_valid(table.column("key")) if whole else _among(table, stale, "key")
             going = [str(output) for output in table.filter(gone).column("output").to_pylist()]
+            note_removal(store, going)
             delete_outputs(store, going)
             store.write(outputs, encode_arrow(table.filter(pc.invert(gone))))
-            removed += going
         if whole:
             reduced.forget([task_of(name)])
             continue
         groups = _read(store, name)
         store.write(name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True)
-    return removed
+    return pruned
 
 
 def delete_outputs(store: Store, outputs: Iterable[str]) -> None:

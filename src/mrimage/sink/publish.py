@@ -144,12 +144,7 @@ class Publisher:
 
     @property
     def _quarantine(self) -> str:
-        """One row per image: where both phases failed it, the map's. A reducer of the user's may have opened images that are
-        none of the source's; those are not accounted for."""
-        rows = read_parquet(self._map["quarantine"] + self._reduce["quarantine"], QUARANTINE)
-        if self._reduce["quarantine"]:
-            rows = f"(SELECT * FROM {rows} q SEMI JOIN {read_parquet(self._map['catalogue'], KNOWN)} c USING (uri))"
-        return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
+        return _quarantine_of(self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"])
 
     @property
     def _outputs(self) -> str:
@@ -188,6 +183,25 @@ class Publisher:
         with path.open("rb") as file:
             self._hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
         deliver(self._store, path, name)
+
+
+def count_quarantined(store: Store, scratch: Path) -> int:
+    """Images in quarantine by what is committed so far, each once."""
+    mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
+    names = mapped.tables("catalogue"), mapped.tables("quarantine"), reduced.tables("quarantine")
+    rows = _quarantine_of(*(localize(store, parts, scratch) for parts in names))
+    with connect(scratch) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0]
+    return int(count)
+
+
+def _quarantine_of(catalogue: list[str], mapped: list[str], reduced: list[str]) -> str:
+    """One row per image: where both phases failed it, the map's. A reducer of the user's may have opened images that are
+    none of the source's; those are not accounted for."""
+    rows = read_parquet(mapped + reduced, QUARANTINE)
+    if reduced:
+        rows = f"(SELECT * FROM {rows} q SEMI JOIN {read_parquet(catalogue, KNOWN)} c USING (uri))"
+    return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
 
 
 def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

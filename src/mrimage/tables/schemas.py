@@ -55,6 +55,8 @@ OUTPUTS = _schema(
     sha256=pa.string(),
 )
 
+REMOVED = _schema(output=pa.string())
+
 QUARANTINE = _schema(uri=pa.string(), stage=pa.string(), reason=pa.string(), message=pa.string())
 
 GROUPS = _schema(
