@@ -42,7 +42,7 @@ class Meter:
 
     def _up(self, client: socket.socket, server: socket.socket, answered: threading.Event) -> None:
         with client, server, suppress(OSError):
-            while data := client.recv(1 << 16):
+            while data := client.recv(1 << 18):
                 if answered.is_set():
                     answered.clear()
                     time.sleep(self._latency)
@@ -51,7 +51,7 @@ class Meter:
 
     def _down(self, server: socket.socket, client: socket.socket, answered: threading.Event) -> None:
         with suppress(OSError):
-            while data := server.recv(1 << 16):
+            while data := server.recv(1 << 18):
                 answered.set()
                 with self._lock:
                     self.received += len(data)

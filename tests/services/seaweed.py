@@ -56,6 +56,8 @@ class Seaweed:
         self.port = s3
         self.endpoint = f"http://127.0.0.1:{s3}"
         address = f"127.0.0.1:{master}.{master_grpc}"
+        # Its garbage collector costs a fifth of its time, and there is memory for it to run four times as rarely.
+        self._environment = {"HOME": os.fspath(folder), "GOGC": "400"}
         config = folder / "s3.json"
         config.write_text(json.dumps(_IDENTITIES))
         self.master = self._server(
@@ -87,7 +89,7 @@ class Seaweed:
                 f"-domainName={DOMAIN}",
             ],
             folder,
-            {"HOME": os.fspath(folder)},
+            self._environment,
         )  # fmt: skip
 
     @property
@@ -139,4 +141,4 @@ class Seaweed:
 
     def _server(self, name: str, *arguments: str) -> Server:
         command = [self._program, "-logtostderr", *arguments, "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-        return Server(name, command, self._folder, {"HOME": os.fspath(self._folder)})
+        return Server(name, command, self._folder, self._environment)
