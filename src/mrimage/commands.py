@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +24,9 @@ from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.names import printable
 from mrimage.storage.settings import Settings
 from mrimage.summary import Summary
+
+if TYPE_CHECKING:
+    from mrimage.image import FormatRow
 
 MOST_WORKERS = 4096
 """More are a slip of the hand, and on one machine they would take it down before the first task."""
@@ -141,7 +145,7 @@ def show_doctor(options: argparse.Namespace) -> int:
 
     print(f"{'format':<10} {'read':<5} {'write':<6} by")
     for row in formats():
-        print(f"{row.format:<10} {_yes(row.read):<5} {_yes(row.write):<6} {row.reason or row.library}")
+        print(f"{row.format:<10} {_yes(row.read):<5} {_yes(row.write):<6} {_by(row)}")
     print()
     for what, modules, remedy in (
         ("engine local", (), ""),
@@ -207,6 +211,10 @@ def _written(place: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise store_error(error, "write", place) from error
+
+
+def _by(row: FormatRow) -> str:
+    return f"{row.library}; {row.reason}" if row.read and row.reason else row.reason or row.library
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:

@@ -43,7 +43,7 @@ def tiff(pixels: bytes, size: tuple[int, int], bits: int, photometric: int, samp
 
 
 def photoshop(planes: np.ndarray, mode: int, *, large: bool = False, packed: bool = False, layers: int = 0) -> bytes:
-    """A PSD, or a ``large`` PSB, of ``planes`` (channels x H x W, uint8 or uint16) with nothing but its composite and,
+    """A PSD, or a ``large`` PSB, of ``planes`` (channels x H x W, uint8, uint16 or float32) with nothing but its composite and,
     where ``layers`` is not 0, the number of its layers."""
     channels, height, width = planes.shape
     wide = ">Q" if large else ">I"
@@ -51,7 +51,7 @@ def photoshop(planes: np.ndarray, mode: int, *, large: bool = False, packed: boo
     head = b"8BPS" + struct.pack(">H", 2 if large else 1) + b"\x00" * 6
     head += struct.pack(">HIIHH", channels, height, width, 8 * planes.itemsize, mode)
     head += b"\x00" * 8 + struct.pack(wide, len(section)) + section
-    rows = [row.astype(f">u{planes.itemsize}").tobytes() for plane in planes for row in plane]
+    rows = [row.astype(planes.dtype.newbyteorder(">")).tobytes() for plane in planes for row in plane]
     if not packed:
         return head + b"\x00\x00" + b"".join(rows)
     runs = [

@@ -161,7 +161,12 @@ def test_the_table_of_formats_says_what_a_missing_decoder_needs(monkeypatch: pyt
         assert not row.read
         assert f"mrimage[{extra}]" in str(row.reason)
         assert extra in extras
-    assert all(row.read and row.reason is None for row in formats() if row.format in ("jpeg", "png", "psd"))
+    for format in ("jpeg", "tiff", "jp2"):
+        row = next(row for row in formats() if row.format == format)
+        assert row.read
+        assert "mrimage[deep]" in str(row.reason)
+    assert "deep" in extras
+    assert all(row.read and row.reason is None for row in formats() if row.format in ("png", "psd"))
 
 
 def test_heic_and_jpeg_xl_decode_with_their_extras() -> None:
@@ -181,10 +186,13 @@ def test_arithmetic_coding_is_decoded() -> None:
     assert np.abs(shown - np.asarray(photograph(72, 48), dtype=float)).mean() < 9
 
 
-def test_twelve_bits_are_refused_with_a_reason() -> None:
+def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     twelve = bytearray(sample("baseline.jpg"))
     twelve[twelve.index(b"\xff\xc0") + 4] = 12
-    with pytest.raises(ImageError) as caught:
+    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    with pytest.raises(
+        ImageError, match=r"12 bits and lossless is not installed: pip install .mrimage\[deep\]"
+    ) as caught:
         opened(bytes(twelve)).thumbnail(20, 20)
     assert caught.value.reason == "unsupported"
 

@@ -6,6 +6,7 @@ always the same; MRIMAGE_FUZZ=N tries N new ones on each file.
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import select
@@ -38,6 +39,18 @@ def _extra(format: str) -> bytes:
 
 DEEP = np.asarray(photograph()).astype(np.uint16) * 257
 
+
+def _deep(coder: str, **how: object) -> bytes:
+    codecs = pytest.importorskip("imagecodecs")
+    return bytes(getattr(codecs, f"{coder}_encode")(DEEP, **how))
+
+
+def _deep_tiff(**how: object) -> bytes:
+    stream = io.BytesIO()
+    pytest.importorskip("tifffile").imwrite(stream, DEEP, photometric="rgb", **how)
+    return stream.getvalue()
+
+
 FILES = {name: SAMPLES[name] for name in SAMPLES} | {
     "arithmetic.jpg": lambda: ARITHMETIC,
     "photo.heic": lambda: _extra("heic"),
@@ -49,6 +62,11 @@ FILES = {name: SAMPLES[name] for name in SAMPLES} | {
     "deep.ppm": lambda: b"P6 320 213 65535\n" + DEEP.astype(">u2").tobytes(),
     "float.pfm": lambda: b"PF\n320 213\n-1.0\n" + (DEEP / np.float32(65_535)).tobytes(),
     "moving.avif": lambda: saved(photograph(64, 43), "AVIF", save_all=True, append_images=[photograph(64, 43)]),
+    "deep.jp2": lambda: _deep("jpeg2k", level=0),
+    "deep.jxl": lambda: _deep("jpegxl", lossless=True),
+    "lossless.jpg": lambda: _deep("jpeg", lossless=True, bitspersample=16),
+    "lzma.tif": lambda: _deep_tiff(compression="lzma"),
+    "zstandard.tif": lambda: _deep_tiff(compression="zstd", tile=(64, 64)),
     "deep.tif": lambda: tiff(DEEP[:64, :64, 0].tobytes(), (64, 64), 12, 1, 1),
     "odd.tif": lambda: tiff(DEEP[:64, :64, 0].tobytes(), (64, 64), 8, 1, 2, extra=(0,)),
 }

@@ -43,6 +43,8 @@ LAYOUTS: dict[str, Callable[[], bytes]] = {
     "one sample that is no alpha": lambda: tiff(beside(ZERO), SIZE, 8, 2, 4, extra=(0,)),
     "five samples that are no alpha": lambda: tiff(beside(*[ZERO] * 5), SIZE, 8, 2, 8, extra=(0,) * 5),
     "seven bands": lambda: tiff(np.repeat(GRAY[..., None], 7, axis=-1).tobytes(), SIZE, 8, 1, 7, extra=(0,) * 6),
+    "doubles": lambda: tiff(LIGHT.astype("<f8").tobytes(), SIZE, 64, 2, 3, format=3),
+    "photoshop's floats": lambda: photoshop(LIGHT.transpose(2, 0, 1).astype(np.float32), 3),
     "a loop of pages": lambda: tiff(RGB.tobytes(), SIZE, 8, 2, 3, following=8),
 }
 
@@ -168,16 +170,20 @@ def test_a_header_that_ends_at_any_byte_is_read_or_has_a_reason(name: str) -> No
             assert (found.format, found.width > 0) == (whole.format, True)
 
 
-@pytest.mark.parametrize("name", ["tiff, Lab and alpha", "tiff, doubles", "psd, floats"])
-def test_what_no_decoder_reads_is_unsupported_and_still_catalogued(name: str) -> None:
+@pytest.mark.parametrize("kind", [8, 64])
+def test_what_no_decoder_here_reads_is_unsupported_and_still_catalogued(
+    kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
     content = {
-        "tiff, Lab and alpha": tiff(beside(GRAY), SIZE, 8, 8, 4, extra=(2,)),
-        "tiff, doubles": tiff(LIGHT.astype("<f8").tobytes(), SIZE, 64, 2, 3, format=3),
-        "psd, floats": photoshop(RGB.transpose(2, 0, 1).astype(np.uint32), 3),
-    }[name]
+        8: tiff(beside(GRAY), SIZE, 8, 8, 4, extra=(2,)),
+        64: tiff(LIGHT.astype("<f8").tobytes(), SIZE, 64, 2, 3, format=3),
+    }[kind]
     image = opened(content)
     assert (image.metadata.width, image.metadata.height) == SIZE
-    assert reason_of(image) == "unsupported"
+    with pytest.raises(ImageError, match=r"mrimage\[deep\]") as caught:
+        image.thumbnail(8, 8)
+    assert caught.value.reason == "unsupported"
 
 
 def test_a_size_that_is_said_twice_and_differently_is_corrupt_before_memory_is_asked_for() -> None:

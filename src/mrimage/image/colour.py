@@ -74,11 +74,13 @@ def colours(image: Picture) -> int:
 
 
 def standard(image: Picture) -> Picture:
-    """Floating-point and Lab pixels as 8 or 16-bit RGB or gray, everything else as it is."""
-    if image.interpretation in ("lab", "labs", "labq", "scrgb", "xyz"):
+    """Floating-point and Lab pixels as RGB or gray of 16 bits (Lab that was one of bytes: of 8), everything else as it is."""
+    if image.interpretation == "lab":
         return image.colourspace("srgb")
+    if image.interpretation in ("labs", "scrgb", "xyz"):
+        return image.colourspace("rgb16")
     if image.format in ("float", "double"):
-        return (image * 255).rint().cast("uchar").copy(interpretation="b-w" if image.bands < 3 else "srgb")
+        return (image * 65_535).rint().cast("ushort").copy(interpretation="grey16" if image.bands < 3 else "rgb16")
     return image
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mrimage.errors import ImageError
 from mrimage.image.header.model import Header
-from mrimage.image.header.tiff import NOT_BY_LIBVIPS, check_strips
+from mrimage.image.header.tiff import BY_PILLOW, BY_TIFFFILE, check_strips
 from mrimage.image.vips import vips
 from mrimage.types import Limits
 
@@ -75,8 +75,8 @@ def check_size(size: tuple[int, int], header: Header) -> None:
 
 
 def misread(header: Header) -> bool:
-    """Is this one of the TIFF files that libvips does not read right, so that Pillow has to, which holds them whole?"""
-    return header.format == "tiff" and header.variant == NOT_BY_LIBVIPS
+    """Is this one of the TIFF files that libvips does not read right, so that others have to, which hold them whole?"""
+    return header.format == "tiff" and header.variant in (BY_PILLOW, BY_TIFFFILE)
 
 
 def _on_screen(image: Picture, header: Header) -> Picture:
@@ -134,9 +134,13 @@ def _vips_damage(error: Exception, data: bytes, header: Header) -> ImageError:
 
 def _decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> Picture:
     if header.bit_depth != 8 or header.variant in ("lossless", "hierarchical"):
-        raise ImageError(
-            "unsupported", f"Expected an 8-bit DCT JPEG, but received {header.variant or f'{header.bit_depth} bits'}."
-        )
+        from mrimage.image.deep import decode_deep
+
+        if header.variant == "hierarchical" or header.model == "cmyk":
+            raise ImageError("unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}.")
+        if not limits.allow_truncated:
+            _require_end(data, header)
+        return from_array(decode_deep(data, header))
     if header.model == "cmyk":
         return _jpeg_by_libvips(data, limits, eighths)
     return from_array(jpeg_array(data, header, limits, eighths))
@@ -168,11 +172,18 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
 
 
 def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
-    if data.find(b"\xff\xd9", header.body) < 0:
-        return ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
+    try:
+        _require_end(data, header)
+    except ImageError as truncated:
+        return truncated
     if "not supported" in str(error).lower() or "unsupported" in str(error).lower():
         return ImageError("unsupported", f"Expected a JPEG that libjpeg-turbo reads, but it says: {error}")
     return ImageError("corrupt", f"Expected a sound JPEG, but libjpeg-turbo says: {error}")
+
+
+def _require_end(data: bytes, header: Header) -> None:
+    if data.find(b"\xff\xd9", header.body) < 0:
+        raise ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
 
 
 def load_png(data: bytes, limits: Limits) -> Picture:
@@ -187,7 +198,12 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
     if header.format in ("png", "tiff") or (header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE):
         options["unlimited"] = True
     image = getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)
-    if image.interpretation != "labs" and image.format not in _USUAL:  # Signed or 32-bit numbers, as Pillow takes them.
+    if image.interpretation == "lab":
+        return image.colourspace("labs")
+    if image.format == "uint":
+        image = (image / 65_537).rint().cast("ushort")
+        return image.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+    if image.interpretation != "labs" and image.format not in _USUAL:  # Signed numbers, as Pillow takes them.
         space = "grey16" if image.bands < 3 else "rgb16"
         return image.cast("ushort").copy(interpretation=space)
     return image

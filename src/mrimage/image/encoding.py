@@ -86,6 +86,8 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
         return _bare_exif(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
     if format == "avif":
         return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
+    if image.interpretation == "lab":  # what came of bytes; libvips would write floating-point numbers
+        image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
     return into_tiff(data, beside.exif, beside.iptc)
 

@@ -14,8 +14,8 @@ from mrimage.image.header.boxes import brand
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One format: its ``extensions`` in lower case without dot, the ``reader`` and ``writer`` library, and the
-    optional ``extra`` of the package without which ``reader`` is missing."""
+    """One format: its ``extensions`` in lower case without dot, the ``reader`` and ``writer`` library, the
+    optional ``extra`` of the package without which ``reader`` is missing, and what of it is ``deep``: read by DEEP only."""
 
     name: str
     extensions: tuple[str, ...]
@@ -23,6 +23,7 @@ class Kind:
     writer: str | None = None
     extra: str | None = None
     module: str | None = None
+    deep: str | None = None
 
     @property
     def missing(self) -> str | None:
@@ -31,26 +32,43 @@ class Kind:
             return None
         return f'the decoder is not installed: pip install "mrimage[{self.extra}]"'
 
+    @property
+    def missing_deep(self) -> str | None:
+        """The same of what is ``deep``."""
+        if self.deep is None or all(find_spec(module) for module in DEEP):
+            return None
+        return f'the decoder of {self.deep} is not installed: pip install "mrimage[deep]"'
+
+
+DEEP = ("imagecodecs", "tifffile")
+"""What reads samples that the other libraries would cut to 8 bits, and compressions that they do not know."""
+
 
 _RAW = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("jpeg", ("jpg", "jpeg", "jpe", "jfif", "mpo"), "libjpeg-turbo (simplejpeg)", "libjpeg-turbo (simplejpeg)"),
+        Kind(
+            "jpeg",
+            ("jpg", "jpeg", "jpe", "jfif", "mpo"),
+            "libjpeg-turbo (simplejpeg)",
+            "libjpeg-turbo (simplejpeg)",
+            deep="12 bits and lossless",
+        ),
         Kind("png", ("png", "apng"), "libvips", "libvips"),
         Kind("webp", ("webp",), "libvips", "libvips"),
         Kind("gif", ("gif",), "libvips"),
-        Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips"),
+        Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
         Kind("avif", ("avif",), "libvips", "libvips"),
         Kind("bmp", ("bmp", "dib"), "Pillow"),
-        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow"),
+        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"),
         Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm"), "Pillow"),
         Kind("ico", ("ico",), "Pillow"),
         Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
         Kind("psd", ("psd", "psb"), "Pillow"),
         Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
-        Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl"),
+        Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl", deep="over 8 bits"),
         Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
@@ -62,7 +80,8 @@ EXTENSIONS: frozenset[str] = frozenset(extension for kind in KINDS.values() for 
 
 @dataclass(frozen=True, slots=True)
 class FormatRow:
-    """One line of ``mrimage doctor``: can this format be read and written here, by which library, and if not, why."""
+    """One line of ``mrimage doctor``: can this format be read and written here, by which library, and why not, or not all
+    of it."""
 
     format: str
     extensions: tuple[str, ...]
@@ -75,7 +94,14 @@ class FormatRow:
 def formats() -> list[FormatRow]:
     """The table of formats as it is on this machine, in the order of KINDS."""
     return [
-        FormatRow(kind.name, kind.extensions, kind.missing is None, kind.writer is not None, kind.reader, kind.missing)
+        FormatRow(
+            kind.name,
+            kind.extensions,
+            kind.missing is None,
+            kind.writer is not None,
+            kind.reader,
+            kind.missing or kind.missing_deep,
+        )
         for kind in KINDS.values()
     ]
 

@@ -11,6 +11,7 @@ from typing import Any
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.decode import Array, Picture, check_size, from_array, load_png
+from mrimage.image.deep import decode_deep, is_deep
 from mrimage.image.header import ico, ppm, psd
 from mrimage.image.header.model import Header
 from mrimage.image.header.others import open_picture, require
@@ -24,6 +25,14 @@ def decode_rare(data: bytes, header: Header, limits: Limits) -> Picture:
         return from_array(_heic(data, header))
     if header.format == "raw":
         return from_array(develop(header, data))
+    if is_deep(header):
+        if header.format == "jxl" and header.space == "rgb-other" and header.cicp is None:
+            _jpeg_xl(data, header)  # only this decoder tells the profile
+        image = from_array(decode_deep(data, header))
+        if header.model == "lab":
+            return _lab(image, signed=True)
+        linear = header.format == "tiff" and image.format == "float" and header.model == "rgb"
+        return image.copy(interpretation="scrgb") if linear else image
     if header.format == "ppm" and (array := _pnm(data, limits)) is not None:
         return from_array(array)
     if header.format == "psd" and header.model != "palette" and header.bit_depth != 1:
@@ -115,17 +124,19 @@ def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
     import numpy as np
 
     layout = psd.layout_of(Blocks.of(data))
-    if layout.depth == 32:
-        raise ImageError("unsupported", "Expected a Photoshop file of 8 or 16 bits, but received one of 32.")
     count = layout.colors + layout.transparent
     planes = _planes(data[layout.start :], layout, count, limits)
-    kind = ">u2" if layout.depth == 16 else "u1"
+    kind = {8: "u1", 16: ">u2", 32: ">f4"}[layout.depth]
     pixels = np.stack([np.frombuffer(plane, kind) for plane in planes], axis=-1)
     pixels = pixels.reshape(layout.height, layout.width, count).astype(kind.lstrip(">"))
     if header.model == "cmyk":
         pixels[..., :4] = ~pixels[..., :4]  # Adobe stores how much paper is seen.
     image = from_array(np.ascontiguousarray(pixels))
-    return _lab(image, signed=False) if header.model == "lab" else image
+    if header.model == "lab":
+        return _lab(image, signed=False)
+    # 32 bits are linear light: what their profile says, and where there is none, sRGB's colors (scRGB).
+    linear = layout.depth == 32 and header.model == "rgb" and header.icc is None
+    return image.copy(interpretation="scrgb") if linear else image
 
 
 def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list[bytes]:
@@ -160,4 +171,5 @@ def _lab(image: Picture, *, signed: bool) -> Picture:
     lab = (image[0] * (100 / top)).bandjoin(chroma)
     if image.bands > 3:
         lab = lab.bandjoin(image[3] * (255 / top))
-    return lab.cast("float").copy(interpretation="lab")
+    lab = lab.cast("float").copy(interpretation="lab")
+    return lab if top == 255 else lab.colourspace("labs")

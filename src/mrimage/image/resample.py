@@ -31,7 +31,7 @@ def resampled(image: Picture, horizontal: float, vertical: float) -> Picture:
     if alpha:
         image = image.unpremultiply()
     if image.format != kind:
-        image = (image.rint() if kind in ("uchar", "ushort") else image).cast(kind)
+        image = (image.rint() if kind in ("uchar", "short", "ushort") else image).cast(kind)
     return image
 
 

@@ -19,9 +19,13 @@ _MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "c
 _COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
 _CFA, _LINEAR_RAW = 32803, 34892
 _MOST_SAMPLES = 1024
-_OLD_JPEG, _JPEG, _LZMA = 6, 7, 34925
-NOT_BY_LIBVIPS = "not-by-libvips"
-"""The variant of a file that libvips' wheel takes for another kind or does not read, and Pillow may."""
+_OLD_JPEG, _JPEG, _LZMA, _ZSTD = 6, 7, 34925, 50000
+_BY_LIBVIPS = (None, 1, 2, 3, 4, 5, _JPEG, 8, 32946, 32773, 50001)
+_BY_PILLOW = (*_BY_LIBVIPS, _OLD_JPEG, _LZMA, _ZSTD)
+"""Compressions that each reads: none, fax, LZW, JPEG, deflate, PackBits, WebP."""
+BY_PILLOW, BY_TIFFFILE = "by-pillow", "by-tifffile"
+"""Variants of files that libvips' wheel takes for another kind or does not read; the second ones Pillow does not either, or
+cuts them to 8 bits."""
 
 
 def read_tiff(blocks: Blocks) -> Header:
@@ -58,14 +62,24 @@ def read_tiff(blocks: Blocks) -> Header:
         icc=_bytes(first, ICC_PROFILE),
         frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
         dpi=resolution(first),
-        variant="" if _by_libvips(first, model, bits, has_alpha) else NOT_BY_LIBVIPS,
+        variant=_variant(first, model, bits, has_alpha),
     )
 
 
-def _by_libvips(first: Directory, model: Model, bits: int, has_alpha: bool) -> bool:
+def _variant(first: Directory, model: Model, bits: int, has_alpha: bool) -> str:
+    if _by_libvips(first, model, bits):
+        return ""
+    if first.integer(COMPRESSION) not in _BY_PILLOW:
+        return BY_TIFFFILE
+    if bits == 12 and model == "gray":
+        return BY_PILLOW
+    return BY_TIFFFILE if bits > 8 or (model == "lab" and has_alpha) else BY_PILLOW
+
+
+def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
     """Does libvips' wheel read this layout, and as what it is?"""
     compression = first.integer(COMPRESSION)
-    if compression in (_OLD_JPEG, _LZMA) or first.integer(PHOTOMETRIC) is None:
+    if compression not in _BY_LIBVIPS or first.integer(PHOTOMETRIC) is None:
         return False
     if first.integer(PLANAR) == 2 and TILE_OFFSETS in first:
         return False
@@ -73,7 +87,7 @@ def _by_libvips(first: Directory, model: Model, bits: int, has_alpha: bool) -> b
         return compression == _JPEG
     if model == "lab":
         return bits != 8
-    return bits != 12
+    return bits not in (12, 24, 64)
 
 
 def read_raw(blocks: Blocks) -> Header:
