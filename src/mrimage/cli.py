@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -65,16 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except MrimageError as error:
         if debug:
-            raise
+            traceback.print_exc()
         print(f"mrimage: {_one_line(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
         if debug:
-            raise
-        print(
-            f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}. Add --debug to see where.",
-            file=sys.stderr,
-        )
+            traceback.print_exc()
+        hint = "" if debug else " Add --debug to see where."
+        print(f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}.{hint}", file=sys.stderr)
         return 1
 
 

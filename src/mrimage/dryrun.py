@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from mrimage.budget import Budget
+from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow import How, entries_of, require_images, require_sense, split_limits
 from mrimage.image import EXTRACTORS, Image, plan_scale
@@ -28,6 +29,7 @@ SAMPLE = 100
 def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, str]]:
     """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
     require_sense(job)
+    require_engine(how.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
     plan.stores.apply()

@@ -139,6 +139,21 @@ def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos:
     assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was made by no run\n"
 
 
+def test_debug_shows_where_and_leaves_the_status_as_it_is(photos: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", str(photos), str(tmp_path / "out"), "--key", "camra", "--debug"]) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" in told
+    assert 'Did you mean "camera"?' in told.splitlines()[-1]
+
+
+@pytest.mark.parametrize("engine", ["spark://", "spark://host", "local[]", "k8s://"])
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_half_a_master_is_bad_usage(photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]) -> None:
+    assert main(["run", str(photos), str(tmp_path / "out"), "--engine", engine, *more]) == 2
+    assert "spark://HOST:PORT" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +17,10 @@ __all__ = ["ENGINES", "Engine", "Options", "Task", "TaskFunction", "open_engine"
 
 ENGINES = ("local", "spark")
 """Names that ``--engine`` accepts; also a Spark master: spark://HOST:PORT, yarn, k8s://..., local[N]."""
+
+
+_SPARK = re.compile(r"spark|yarn|spark://[^/\s]+:\d+|k8s://\S+|local\[(\d+|\*)(,\s*\d+)?\]")
+_MASTERS = "spark://HOST:PORT, k8s://URL or local[2]"
 
 
 class Task(Protocol):
@@ -77,16 +82,25 @@ def open_engine(name: str, options: Options) -> Engine:
     """The engine called ``name``; its module is imported only now."""
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"Expected --workers as a number from 1, but received {options.workers}.")
+    require_engine(name)
     if name == "local":
         from mrimage.engine.local import open_local
 
         return open_local(options)
-    if name in ("spark", "yarn") or name.startswith(("spark://", "k8s://", "local[")):
-        if find_spec("pyspark") is None:
-            raise EngineError(
-                f'Expected pyspark for --engine {name}, but it is not installed: pip install "mrimage[spark]"'
-            )
-        from mrimage.engine.spark import open_spark
+    from mrimage.engine.spark import open_spark
 
-        return open_spark(name, options)
-    raise unknown("--engine", name, ENGINES)
+    return open_spark(name, options)
+
+
+def require_engine(name: str) -> None:
+    """Raise UsageError for what is no engine's name, and EngineError for an engine that is not installed."""
+    if name == "local":
+        return
+    if not _SPARK.fullmatch(name):
+        if name.startswith(("spark://", "k8s://", "local[")):
+            raise UsageError(f'Expected a Spark master such as {_MASTERS}, but received --engine "{name}".')
+        raise unknown("--engine", name, ENGINES)
+    if find_spec("pyspark") is None:
+        raise EngineError(
+            f'Expected pyspark for --engine {name}, but it is not installed: pip install "mrimage[spark]"'
+        )

@@ -36,7 +36,7 @@ def after_death(attempt: Attempt, how: str, task: str, retries: int) -> Attempt:
 def _next(attempt: Attempt, told: str, task: str, retries: int) -> Attempt:
     if attempt.number > retries:
         raise EngineError(
-            f"Task {task} failed {attempt.number} times, the last time because {told}. "
+            f"Task {task} failed {attempt.number} times, the last time because {told.rstrip('.')}. "
             "What is done is kept; run the same command again to continue, or raise --retries."
         )
     return replace(attempt, number=attempt.number + 1, speculative=False, errors=(*attempt.errors, told))
