@@ -67,16 +67,13 @@ def local_uri(path: str) -> str:
     >>> local_uri("/data/a b.jpg"), local_uri(os.fsdecode(b"/data/caf\\xe9.jpg"))
     ('/data/a b.jpg', 'file:///data/caf%E9.jpg')
     """
-    if path.isascii():
-        plain = True
-    else:
+    if "!/" not in path or (".tar" not in path and split_member(path)[1] is None):
         try:
             path.encode()
-            plain = True
         except UnicodeEncodeError:
-            plain = False
-    if plain and (".tar" not in path or "!/" not in path) and split_member(path)[1] is None:
-        return path
+            pass
+        else:
+            return path
     return "file://" + quote_from_bytes(os.fsencode(path), safe="/")
 
 
