@@ -192,6 +192,19 @@ def test_frames_of_an_image_sequence_are_counted() -> None:
     assert opened(sample("photo.avif")).metadata.frames == 1
 
 
+@pytest.mark.parametrize("kind", ["plain", "compressed", "damaged", "a bomb"])
+def test_exif_of_a_jpeg_xl_is_read_in_a_compressed_box_too(kind: str) -> None:
+    brotli = pytest.importorskip("brotli")
+    made = Pillow.Exif()
+    made[0x010F] = "Maker"
+    block = b"\x00" * 4 + made.tobytes()[6:]
+    packed = {"compressed": brotli.compress(block), "damaged": b"\xff" * 40, "a bomb": brotli.compress(bytes(40 << 20))}
+    content = jpeg_xl(photograph(), use_container=True)
+    more = box(b"Exif", block) if kind == "plain" else box(b"brob", b"Exif", packed[kind])
+    maker = opened(content + more).metadata.camera_make
+    assert maker == ("Maker" if kind in ("plain", "compressed") else None)
+
+
 def test_a_jpeg_xl_is_too_large_from_its_header() -> None:
     image = opened(jpeg_xl_head(60_000, 50_000))
     assert (image.metadata.width, image.metadata.height) == (60_000, 50_000)

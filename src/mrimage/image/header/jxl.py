@@ -5,6 +5,8 @@ Read here because the decoder's plugin decodes every pixel before it tells the s
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.cicp import space_of
@@ -77,9 +79,29 @@ def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
             skip = 4 if name == b"jxlp" else 0
             head += blocks.at(start + skip, min(length - skip, _HEAD - len(head)))
         elif name == b"Exif" and 4 < length < LONGEST_BLOCK:
-            body = blocks.at(start, length)  # Some writers leave out the offset before the block.
-            exif = body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+            exif = _bare(blocks.at(start, length))
+        elif name == b"brob" and 4 < length < LONGEST_BLOCK and blocks.at(start, 4) == b"Exif":
+            exif = _bare(_unpacked(blocks.at(start + 4, length - 4)))
     return head, exif
+
+
+def _bare(body: bytes) -> bytes | None:
+    """The block behind its offset, which some writers leave out."""
+    return body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """What a box compressed by Brotli (RFC 7932) holds; nothing where it is damaged, or too long, or cannot be read here."""
+    if find_spec("brotli") is None:
+        return b""
+    import brotli
+
+    stream = brotli.Decompressor()
+    try:
+        body: bytes = stream.process(packed, output_buffer_limit=LONGEST_BLOCK)
+    except brotli.error:
+        return b""
+    return body if stream.is_finished() else b""
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
