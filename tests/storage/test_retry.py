@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NoReturn
 
 import pytest
 
 from mrimage.errors import NotFoundError, StoreError
-from mrimage.storage import retry
+from mrimage.storage import Store, objects, open_store, retry
 from mrimage.storage.retry import Retry
 
 
@@ -87,3 +89,17 @@ def test_a_server_that_is_away_for_long_is_asked_now_and_then(clock: Clock, monk
         policy(ask)
     assert 120 < len(asked) < 400
     assert max(later - earlier for earlier, later in pairwise(asked)) <= retry.LONGEST_WAIT
+
+
+@pytest.mark.parametrize("ask", [lambda store: list(store.list()), lambda store: store.stat("x")])
+def test_a_server_that_takes_connections_and_says_nothing_is_told_as_a_wrong_endpoint(
+    ask: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "_FIRST_ANSWER", "1s")
+    for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(StoreError, match="did not answer in time"):
+            ask(open_store("s3://bucket/photos"))

@@ -43,6 +43,8 @@ _ADVICE = {
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_SKIP_SIGNATURE=true)",
 }
 _CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
+_FIRST_ANSWER = "12s"
+"""How long a server may keep silent that has never answered: whoever mistyped an endpoint learns it within 15 seconds."""
 # The client counts the time in which a body is sent as time without an answer, and a slow line takes long for a part.
 _SENDING = "900s"
 _LITTLE = 64 << 10
@@ -71,6 +73,8 @@ class ObjectStore:
         self.endpoint = credentials.endpoint(self._kind)
         self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
         sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
+        greeting: ClientConfig = {**_CLIENT, "read_timeout": _FIRST_ANSWER}
+        self._greeter = _connect(self._kind, bucket, self._prefix, self.endpoint, greeting)
         self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
         self._retry = Retry()
 
@@ -84,7 +88,7 @@ class ObjectStore:
     def list(self, prefix: str = "") -> Iterator[Item]:
         folder = prefix.strip("/") or None
         last: str | None = None
-        pages = obstore.list(self._store, folder, chunk_size=1000)
+        pages = obstore.list(self._asked, folder, chunk_size=1000)
 
         def next_page() -> Sequence[ObjectMeta]:
             nonlocal pages
@@ -92,7 +96,7 @@ class ObjectStore:
                 return next(pages, [])
             except Exception:
                 # A stream that failed is over: the next try goes on behind the last key that was seen.
-                pages = obstore.list(self._store, folder, offset=last, chunk_size=1000)
+                pages = obstore.list(self._asked, folder, offset=last, chunk_size=1000)
                 raise
 
         while page := self._try("list", prefix, next_page):
@@ -102,7 +106,7 @@ class ObjectStore:
 
     def stat(self, path: str) -> Item:
         require_safe(path)
-        return self._try("read", path, lambda: _item(obstore.head(self._store, path), path))
+        return self._try("read", path, lambda: _item(obstore.head(self._asked, path), path))
 
     def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
         require_safe(path)
@@ -137,6 +141,11 @@ class ObjectStore:
             if expected and (isinstance(error, NotFoundError) or not self._is_there(path)):
                 raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
             raise
+
+    @property
+    def _asked(self) -> S3Store | GCSStore | AzureStore:
+        """The client of the questions that a run begins with."""
+        return self._store if self._retry.contacted else self._greeter
 
     def _is_there(self, path: str) -> bool:
         try:
