@@ -73,14 +73,16 @@ class AccountingError(JobError):
 
 
 class StoreError(MrimageError):
-    """Bytes could not be read or written. ``transient`` says whether trying again may help."""
+    """Bytes could not be read or written. ``transient`` says whether trying again may help, ``after`` that the store asks
+    for so many seconds of rest before."""
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
+    def __init__(self, message: str, *, transient: bool = False, after: float = 0.0) -> None:
         super().__init__(message)
         self.transient = transient
+        self.after = after
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_store_error, (type(self), str(self), self.transient))
+        return (_store_error, (type(self), str(self), self.transient, self.after))
 
 
 class NotFoundError(StoreError):
@@ -126,8 +128,8 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _store_error(kind: type[StoreError], message: str, transient: bool) -> StoreError:
-    return kind(message, transient=transient)
+def _store_error(kind: type[StoreError], message: str, transient: bool, after: float) -> StoreError:
+    return kind(message, transient=transient, after=after)
 
 
 def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:

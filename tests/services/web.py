@@ -11,7 +11,8 @@ from tests.services.loopback import Handler, Loopback
 class Web(Loopback):
     """Serves ``data`` at ``/good/...`` with ranges; other first parts of a path name what goes wrong.
 
-    ``/flaky/N/...`` fails with N the first two times; ``/status/N`` always; ``/cut/`` ends each second body early;
+    ``/flaky/N/...`` fails with N the first two times; ``/status/N`` always; ``/rest/N/`` asks for N seconds of rest the first two times;
+    ``/cut/`` ends each second body early;
     ``/norange/`` ignores ranges; ``/short/`` announces more than it has; ``/endless/`` never ends; ``/slow/`` never
     answers; ``/hops/N`` redirects N times; ``/to/URL`` redirects there.
     """
@@ -62,6 +63,12 @@ class Web(Loopback):
     def _flaky(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
         if time_of_asking <= 2:
             self._send(request, int(rest.partition("/")[0]), b"try again")
+        else:
+            self._good(request, rest, time_of_asking)
+
+    def _rest(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
+        if time_of_asking <= 2:
+            self._send(request, 429, b"later", Retry_After=rest.partition("/")[0])
         else:
             self._good(request, rest, time_of_asking)
 

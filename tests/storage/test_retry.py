@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import NoReturn
 
 import pytest
+from tests.services.web import Web
 
 from mrimage.errors import NotFoundError, StoreError
-from mrimage.storage import Store, objects, open_store, retry
+from mrimage.storage import Store, objects, open_store, open_uri, retry
 from mrimage.storage.retry import Retry
 
 
@@ -25,6 +26,9 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+    def tell(self, error: StoreError) -> NoReturn:
+        raise error
 
     def failing(self, seconds: float) -> NoReturn:
         """A request to a store that is away, which is known after ``seconds``."""
@@ -89,6 +93,32 @@ def test_a_server_that_is_away_for_long_is_asked_now_and_then(clock: Clock, monk
         policy(ask)
     assert 120 < len(asked) < 400
     assert max(later - earlier for earlier, later in pairwise(asked)) <= retry.LONGEST_WAIT
+
+
+def test_a_store_that_says_when_to_come_again_is_asked_then_and_not_before(clock: Clock) -> None:
+    times: list[float] = []
+
+    def ask() -> float:
+        times.append(clock.now)
+        if len(times) < 3:
+            raise StoreError("later", transient=True, after=9.0)
+        return clock.now
+
+    policy = Retry()
+    assert policy(ask) < 45
+    assert all(later - before >= 9 for before, later in pairwise(times))
+    times.clear()
+    with pytest.raises(StoreError, match="tomorrow"):
+        policy(lambda: clock.tell(StoreError("tomorrow", transient=True, after=86_400.0)))
+
+
+def test_retry_after_of_a_web_server_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with Web(b"picture") as web:
+        monkeypatch.setenv("MRIMAGE_ALLOW_PRIVATE", "1")
+        monkeypatch.setattr(retry.time, "sleep", pauses.append)
+        assert open_uri(f"{web.url}/rest/4/a.jpg").read() == b"picture"
+    assert [round(pause) for pause in pauses] == [4, 4]
 
 
 @pytest.mark.parametrize("ask", [lambda store: list(store.list()), lambda store: store.stat("x")])

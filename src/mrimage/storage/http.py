@@ -12,6 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cache
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -116,7 +117,7 @@ class HttpSource:
         if status == 416:
             return _Answer(b"", start, -1, etag)
         if status not in (200, 206):
-            raise self._refusal(status)
+            raise self._refusal(status, _seconds_of_rest(_header(response, b"retry-after")))
         first, size = 0, announced
         if status == 206:
             match = _RANGE.match(_header(response, b"content-range"))
@@ -139,7 +140,7 @@ class HttpSource:
             size = first + got
         return _Answer(b"".join(parts), first, size, etag)
 
-    def _refusal(self, status: int) -> Exception:
+    def _refusal(self, status: int, after: float) -> Exception:
         what = f"Cannot read {self.uri}: the server answered {status}."
         if status in (404, 410):
             return NotFoundError(what)
@@ -147,7 +148,22 @@ class HttpSource:
             return ImageError("changed", f"{self.uri} changed while it was read.")
         if status in (401, 403, 407, 451):
             return DeniedError(what)
-        return StoreError(what, transient=status >= 500 or status in (408, 425, 429))
+        return StoreError(what, transient=status >= 500 or status in (408, 425, 429), after=after)
+
+
+def _seconds_of_rest(text: str) -> float:
+    """What a Retry-After asks for (RFC 9110, 10.2.3): seconds, or a date; 0 for nothing, and for nonsense.
+
+    >>> _seconds_of_rest("7"), _seconds_of_rest("soon"), _seconds_of_rest("Wed, 21 Oct 2015 07:28:00 GMT")
+    (7.0, 0.0, 0.0)
+    """
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, date.timestamp() - time.time())
 
 
 _TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}

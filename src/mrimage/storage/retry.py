@@ -2,7 +2,8 @@
 
 A transient error is tried again after a random part of a wait that doubles (full jitter), until the budget of seconds
 is used up: a short one until the store has answered for the first time, so that a wrong address is told at once, and a
-longer one afterwards, so that a server that is restarted does not end a run.
+longer one afterwards, so that a server that is restarted does not end a run. A store that says when to come again is
+taken at its word.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ class Retry:
                 if not error.transient:
                     self.contacted = True
                     raise
-                pause = random.uniform(0, wait)
-                if time.monotonic() - started + pause > self.budget(started):
+                pause = max(random.uniform(0, wait), error.after)
+                budget = retry_budget() if error.after else self.budget(started)
+                if time.monotonic() - started + pause > budget:
                     raise
             _note()
             time.sleep(pause)
