@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.services.hadoop import Hadoop
 from tests.services.process import free_ports
 from tests.storage.contract import StoreContract
@@ -143,6 +145,28 @@ def test_a_name_service_of_the_users_configuration_is_found(
     path = hdfs_folder.removeprefix(hadoop.url)
     assert run(mr.Job(), f"hdfs://cluster{path}/in", str(tmp_path / "a"), HOW).images == 14
     assert run(mr.Job(), f"hdfs://{path}/in", str(tmp_path / "b"), HOW).images == 14
+
+
+def test_odd_names_come_out_on_hdfs_as_they_do_on_a_disk(tmp_path: Path, hdfs_folder: str) -> None:
+    source = tmp_path / "odd"
+    (source / "12:30").mkdir(parents=True)
+    names = [
+        "a:b.jpg",
+        "line\nbreak.jpg",
+        "-x.jpg",
+        "50%.jpg",
+        "q?*#&.jpg",
+        "back\\slash.jpg",
+        "<script>.jpg",
+        "写真 1.jpg",
+    ]
+    for name in [*names, "12:30/x.jpg", os.fsdecode(b"caf\xe9.jpg")]:
+        Image.new("RGB", (20, 20), "red").save(source / name, format="JPEG")
+    job = mr.Job(key=("folder",), edits=mr.Edits(resize=(8, 8)), group=("contact-sheet",))
+    assert run(job, str(source), f"{hdfs_folder}/out", HOW).processed == 10
+    run(job, str(source), str(tmp_path / "local"), HOW)
+    assert made(f"{hdfs_folder}/out") == made(str(tmp_path / "local"))
+    assert main(["verify", f"{hdfs_folder}/out"]) == 0
 
 
 def test_a_namenode_that_keeps_silent_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
