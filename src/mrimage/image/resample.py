@@ -5,7 +5,7 @@ In the encoded values, with alpha multiplied in before and divided out after, so
 
 from __future__ import annotations
 
-from mrimage.image.decode import Picture
+from mrimage.image.decode import Picture, from_array, to_array
 from mrimage.image.vips import vips
 
 GAP = 3.0
@@ -14,6 +14,14 @@ comes less close to Lanczos over all pixels (mean SSIM 0.9976 in place of 0.9990
 
 GAP_OF_BYTES = 12.0
 """The same for 8-bit samples, for which libvips' Lanczos is vectorised and costs no more than averages would."""
+
+MUCH = 6.0
+"""Pixels of which one of the result is made, each way, from which bytes go through Pillow: libvips' Lanczos of bytes cuts its
+weights to 12 bits, which would take more than half a level off a white surface. Here is no error, mean SSIM is 0.9991 in
+place of 0.9989, and 3 megapixels take 9 ms in place of 3, beside the 37 that it takes to decode them from a PNG."""
+
+HELD = 1 << 24
+"""Pixels that are held at once for that."""
 
 MANY = 1 << 25
 """Pixels from which memory counts."""
@@ -43,11 +51,34 @@ def _floats(image: Picture, horizontal: float, vertical: float) -> Picture:
 
 
 def _bytes(image: Picture, horizontal: float, vertical: float) -> Picture:
+    if max(horizontal, vertical) * MUCH <= 1 and image.width * image.height <= HELD:
+        return _by_pillow(image, horizontal, vertical)
     if min(horizontal, vertical) * 2 * GAP_OF_BYTES <= 1:
         image, horizontal, vertical = _averaged(image, horizontal, vertical, GAP_OF_BYTES)
         image = image.rint().cast("uchar")
     image = image.resize(horizontal, vscale=vertical, kernel="lanczos3", gap=0.0)
     return _lightened(image, 1 / horizontal + 1 / vertical)
+
+
+def _by_pillow(image: Picture, horizontal: float, vertical: float) -> Picture:
+    """Averages and Lanczos with weights of 22 bits. Bands are on their own here: alpha is multiplied in already."""
+    import numpy as np
+    from PIL import Image
+
+    across, down = max(1, round(image.width * horizontal)), max(1, round(image.height * vertical))
+    box = 0, 0, min(image.width, across / horizontal), min(image.height, down / vertical)
+    array = to_array(image)
+    bands = [array] if image.bands in (1, 3) else np.moveaxis(array, -1, 0)
+    done = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(band)).resize(
+                (across, down), Image.Resampling.LANCZOS, box=box, reducing_gap=GAP
+            )
+        )
+        for band in bands
+    ]
+    result = from_array(np.ascontiguousarray(done[0] if len(done) == 1 else np.stack(done, axis=-1)))
+    return result.copy(interpretation=image.interpretation)
 
 
 def _averaged(image: Picture, horizontal: float, vertical: float, gap: float) -> tuple[Picture, float, float]:
@@ -62,7 +93,7 @@ def _averaged(image: Picture, horizontal: float, vertical: float, gap: float) ->
 def _lightened(image: Picture, shrink: float) -> Picture:
     """What the weights have lost given back. They are cut to whole numbers and not rounded, and as there are more
     weights above zero than below, the sum of each pass is short by as many units as pixels become one: without this, at
-    20 to 1, white were 253. Below 8 in all it is less than half a level."""
-    if shrink < 8:
+    20 to 1, white were 253. Below 16 in all it is less than half a level in each pass, and rounded away."""
+    if shrink < 16:
         return image
     return image.maplut(vips().Image.identity().linear(1 + shrink / _UNIT, 0).rint().cast("uchar"))

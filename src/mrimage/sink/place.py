@@ -15,9 +15,8 @@ import msgspec
 
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job import Plan, absolute
-from mrimage.sink.prune import delete_outputs
 from mrimage.sink.publish import PUBLISHED
-from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, exists, list_names
+from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, printable, scheme

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ import pyarrow.parquet as pq
 from mrimage.errors import ImageError, NotFoundError
 from mrimage.sink.removed import note_removal
 from mrimage.sink.shards import repack, split_output
-from mrimage.sink.state import Committed, encode_arrow, localize, table_path, task_of
+from mrimage.sink.state import Committed, delete_outputs, encode_arrow, localize, table_path, task_of
 from mrimage.storage import Store
-from mrimage.storage.names import local_path, scheme
-from mrimage.storage.parallel import each
 from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
 from mrimage.types import OutputRow
@@ -122,22 +119,6 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
         groups = _read(store, name)
         store.write(name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True)
     return pruned
-
-
-def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
-    """Delete files below OUT, and the local folders that this leaves empty."""
-    names = list(outputs)
-    for output, _ in zip(names, each(store, store.delete, names), strict=True):
-        if scheme(store.root) == "file":
-            _remove_empty(Path(local_path(store.root)), output)
-
-
-def _remove_empty(root: Path, output: str) -> None:
-    for folder in list(Path(output).parents)[:-1]:
-        try:
-            (root / folder).rmdir()
-        except OSError:
-            return  # not empty, or gone already
 
 
 def _read(store: Store, name: str) -> pa.Table:

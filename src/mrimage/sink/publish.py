@@ -18,9 +18,19 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job import Job
-from mrimage.sink.prune import delete_outputs
 from mrimage.sink.shards import is_shard_name
-from mrimage.sink.state import ROOT, UNCLEAN, Committed, delete_all, deliver, exists, list_names, listed, localize
+from mrimage.sink.state import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    deliver,
+    exists,
+    list_names,
+    listed,
+    localize,
+)
 from mrimage.storage import Store
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.sink.state import ROOT, delete_all, deliver, encode_arrow, list_names, localize
+from mrimage.sink.state import ROOT, delete_all, deliver, encode_arrow, list_names, localize, remove_empty
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import OUTPUTS, REMOVED
@@ -59,3 +59,4 @@ def tell_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
 def forget_removed(store: Store) -> None:
     """The summary has told of them."""
     delete_all(store, list_names(store, _PARTS))
+    remove_empty(store, f"{_PARTS}/part")

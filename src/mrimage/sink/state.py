@@ -99,6 +99,24 @@ def delete_all(store: Store, names: Iterable[str]) -> None:
         pass
 
 
+def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
+    """Remove every one of ``outputs``, and the local folders that this leaves empty."""
+    names = list(outputs)
+    for output, _ in zip(names, each(store, store.delete, names), strict=True):
+        remove_empty(store, output)
+
+
+def remove_empty(store: Store, name: str) -> None:
+    """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
+    if scheme(store.root) != "file":
+        return
+    for folder in list(Path(name).parents)[:-1]:
+        try:
+            Path(local_path(store.root), folder).rmdir()
+        except OSError:
+            return  # not empty, or gone already
+
+
 def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
     """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
     if scheme(store.root) == "file":

@@ -262,8 +262,6 @@ def _require_listener(master: str) -> None:
         return
     for address in master.removeprefix("spark://").split(","):
         host, _, port = address.rpartition(":")
-        if not host or not port.isdigit():
-            raise EngineError(f'Expected --engine as spark://HOST:PORT, but received "{master}".')
         with suppress(OSError), socket.create_connection((host, int(port)), timeout=CONNECT):
             return
     raise _silent(master)
