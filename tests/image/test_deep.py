@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,14 @@ def test_eight_bits_are_made_of_sixteen_by_rounding(name: str) -> None:
     if wanted.ndim == 2:
         bytes_of = np.repeat(bytes_of[..., None], 3, axis=-1)
     assert abs((result - bytes_of).mean()) < 0.25  # dropping the low byte would lose half a level
+
+
+def test_ycbcr_that_nobody_converts_is_unsupported() -> None:
+    content = tiff_of(RGB, photometric="rgb", compression="jpeg2000")
+    aperio = content.replace(struct.pack("<HHIH", 262, 3, 1, 2), struct.pack("<HHIH", 262, 3, 1, 6))
+    with pytest.raises(ImageError) as caught:
+        opened(aperio).thumbnail(20, 20)
+    assert caught.value.reason == "unsupported"
 
 
 def test_alpha_of_a_deep_picture_stays() -> None:

@@ -4,6 +4,7 @@ and TIFF files that neither libvips nor Pillow reads whole: by imagecodecs and t
 from __future__ import annotations
 
 import io
+import logging
 
 from mrimage.errors import ImageError
 from mrimage.image.decode import Array, check_size
@@ -25,6 +26,8 @@ def decode_deep(data: bytes, header: Header) -> Array:
     decoder raises."""
     import numpy as np
 
+    if header.format == "tiff" and header.model in ("ycbcr", "palette"):
+        raise ImageError("unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions.")
     if reason := KINDS[header.format].missing_deep:
         raise ImageError("unsupported", f"Expected a decoder for this {header.format}, but {reason}")
     import imagecodecs
@@ -62,6 +65,7 @@ def _tiff(data: bytes) -> Array:
     import numpy as np
     import tifffile
 
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it warns of is not for the user's terminal
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
