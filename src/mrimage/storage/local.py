@@ -241,7 +241,7 @@ class LocalStore:
         place = self._join(path)
         try:
             self._make(place.rpartition("/")[0])
-            _fill(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), data, False)
+            _create(place, data)
         except FileExistsError:
             return False
         except OSError as error:
@@ -278,6 +278,9 @@ class LocalStore:
             raise store_error(error, "write", local_uri(folder)) from error
 
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+
 def _is_folder(child: os.DirEntry[str]) -> bool:
     try:
         return child.is_dir()
@@ -298,13 +301,27 @@ def _item(child: os.DirEntry[str], path: str) -> Item | None:
 def _put(folder: str, place: str, data: bytes, durable: bool) -> None:
     """Write ``place`` as a whole, by a temporary file in ``folder``."""
     temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(temporary, _NEW, 0o666)
     try:
         _fill(descriptor, data, durable)
         os.replace(temporary, place)  # noqa: PTH105 - the hot path
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _create(place: str, data: bytes) -> None:
+    """Make ``place`` with all of ``data`` in it at once. Raises FileExistsError."""
+    temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
+    _fill(os.open(temporary, _NEW, 0o666), data, False)
+    try:
+        os.link(temporary, place)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        _fill(os.open(place, _NEW, 0o666), data, False)  # a file system without hard links: all of it a moment later
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def _fill(descriptor: int, data: bytes, durable: bool) -> None:
