@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import heapq
 import os
-import secrets
 import stat as modes
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError, StoreError
+from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, put
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
 
 _Heap = list[str]
-_TEMPORARY = ".mrimage-tmp-"
 STAGING = "_run/scratch"
 """Where a root has this folder, temporary files go there: a run clears it at its end, and needs no walk for that."""
 _ADVICE = {
@@ -196,7 +193,7 @@ class LocalStore:
                 if _is_folder(child):
                     if enter(path):
                         heapq.heappush(linked, path) if child.is_symlink() else stack.append(path)
-                elif not child.name.startswith(_TEMPORARY):
+                elif not child.name.startswith(TEMPORARY):
                     item = _item(child, path)
                     if item:
                         yield item
@@ -222,10 +219,10 @@ class LocalStore:
         staging = f"{self._root}/{STAGING}"
         try:
             if durable:
-                _flush_file_system(self._root)
+                flush_file_system(self._root)
             for last, where in enumerate((staging, staging, folder), -2):
                 try:
-                    _put(where, place, data, durable)
+                    put(where, place, data, durable)
                     break
                 except OSError as error:
                     # The folder is missing, or staging is, or it is on another file system.
@@ -233,7 +230,7 @@ class LocalStore:
                         raise
                     self._make(folder)
             if durable:
-                _flush_folder(folder)
+                flush_folder(folder)
         except OSError as error:
             raise store_error(error, "write", self.uri(path)) from error
 
@@ -241,7 +238,7 @@ class LocalStore:
         place = self._join(path)
         try:
             self._make(place.rpartition("/")[0])
-            _create(place, data)
+            create(place, data)
         except FileExistsError:
             return False
         except OSError as error:
@@ -262,7 +259,7 @@ class LocalStore:
         removed = 0
         for folder, _, names in os.walk(self._join(prefix) if prefix else self._root):
             for name in names:
-                if name.startswith(_TEMPORARY):
+                if name.startswith(TEMPORARY):
                     Path(folder, name).unlink(missing_ok=True)
                     removed += 1
         return removed
@@ -276,9 +273,6 @@ class LocalStore:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - Path.mkdir races with other makers
         except OSError as error:
             raise store_error(error, "write", local_uri(folder)) from error
-
-
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def _is_folder(child: os.DirEntry[str]) -> bool:
@@ -296,64 +290,3 @@ def _item(child: os.DirEntry[str], path: str) -> Item | None:
             return Item(path, 0, "missing")
         raise store_error(error, "list", local_uri(child.path)) from error
     return Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
-
-
-def _put(folder: str, place: str, data: bytes, durable: bool) -> None:
-    """Write ``place`` as a whole, by a temporary file in ``folder``."""
-    temporary = f"{folder}/{_TEMPORARY}{secrets.token_hex(8)}"
-    descriptor = os.open(temporary, _NEW, 0o666)
-    try:
-        _fill(descriptor, data, durable)
-        os.replace(temporary, place)  # noqa: PTH105 - the hot path
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _create(place: str, data: bytes) -> None:
-    """Make ``place`` with all of ``data`` in it at once. Raises FileExistsError."""
-    temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
-    _fill(os.open(temporary, _NEW, 0o666), data, False)
-    try:
-        os.link(temporary, place)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
-            raise
-        _fill(os.open(place, _NEW, 0o666), data, False)  # a file system without hard links: all of it a moment later
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _fill(descriptor: int, data: bytes, durable: bool) -> None:
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        if durable:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_file_system(folder: str) -> None:
-    """Force everything written so far to the disk of ``folder``: one call for a whole task's outputs, measured at a
-    ninth of the cost of one fsync a file."""
-    if not sys.platform.startswith("linux"):
-        os.sync()
-        return
-    library = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if library.syncfs(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    finally:
-        os.close(descriptor)
