@@ -138,8 +138,8 @@ def _decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> P
 
         if header.variant == "hierarchical" or header.model == "cmyk":
             raise ImageError("unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}.")
-        if not limits.allow_truncated:
-            _require_end(data, header)
+        if not limits.allow_truncated and (cut := _cut_off(data, header)):
+            raise cut  # its decoder does not mind
         return from_array(decode_deep(data, header))
     if header.model == "cmyk":
         return _jpeg_by_libvips(data, limits, eighths)
@@ -172,18 +172,18 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
 
 
 def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
-    try:
-        _require_end(data, header)
-    except ImageError as truncated:
-        return truncated
+    if cut := _cut_off(data, header):
+        return cut
     if "not supported" in str(error).lower() or "unsupported" in str(error).lower():
         return ImageError("unsupported", f"Expected a JPEG that libjpeg-turbo reads, but it says: {error}")
     return ImageError("corrupt", f"Expected a sound JPEG, but libjpeg-turbo says: {error}")
 
 
-def _require_end(data: bytes, header: Header) -> None:
-    if data.find(b"\xff\xd9", header.body) < 0:
-        raise ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
+def _cut_off(data: bytes, header: Header) -> ImageError | None:
+    """The error of a JPEG without its end marker."""
+    if data.find(b"\xff\xd9", header.body) >= 0:
+        return None
+    return ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
 
 
 def load_png(data: bytes, limits: Limits) -> Picture:

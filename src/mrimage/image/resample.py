@@ -66,6 +66,9 @@ def _bytes(image: Picture, horizontal: float, vertical: float) -> Picture:
 
 
 def _wants_pillow(image: Picture, horizontal: float, vertical: float) -> bool:
+    """Only what is made smaller; see MUCH and LARGE."""
+    if max(horizontal, vertical) > 1:
+        return False
     if max(horizontal, vertical) * MUCH <= 1:
         return True
     uneven = abs(horizontal - vertical) > UNEVEN * max(horizontal, vertical)
@@ -73,7 +76,8 @@ def _wants_pillow(image: Picture, horizontal: float, vertical: float) -> bool:
 
 
 def _by_pillow(image: Picture, horizontal: float, vertical: float) -> Picture:
-    """Averages and Lanczos with weights of 22 bits. Bands are on their own here: alpha is multiplied in already."""
+    """Averages and Lanczos with weights of 22 bits. The four bands of CMYK are scaled one by one: Pillow would take the last
+    for alpha, with which no bytes come here, for it makes floating-point numbers of them."""
     import numpy as np
     from PIL import Image
 
