@@ -15,6 +15,7 @@ from PIL import Image
 import mrimage as mr
 from mrimage.errors import AccountingError, BudgetError, JobError, SinkError, SourceError, UsageError
 from mrimage.flow import How, run
+from mrimage.report.facts import decode_summary
 from mrimage.sink.verify import verify
 
 HERE = How(workers=1, thumbnails=False)
@@ -181,6 +182,9 @@ def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(ph
     assert pq.read_table(out / "_run/removed.parquet").column("output").to_pylist() == names
     assert not any((out / name).exists() for name in names)
     assert run(job, str(photos), str(out), HERE).facts.removed == 0
+    del summary["run"]["removed_outputs"]
+    told = decode_summary(json.dumps(summary).encode(), str(out))
+    assert told.run.removed_outputs == (), "a summary of before there were names is still read"
 
 
 def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(

@@ -113,4 +113,4 @@ class Run:
     plan_hash: str
     versions: Mapping[str, str]
     started: float
-    removed_outputs: tuple[str, ...]
+    removed_outputs: tuple[str, ...] = ()
