@@ -8,6 +8,9 @@ import time
 from contextlib import suppress
 from types import TracebackType
 
+SIZE = 1 << 18
+"""Bytes passed on at once; their buffer is used again and again, so that the proxy costs little beside the server."""
+
 
 class Meter:
     """Listens at ``url`` and passes everything on to ``port`` of loopback; ``latency`` is in seconds and is waited
@@ -42,18 +45,20 @@ class Meter:
 
     def _up(self, client: socket.socket, server: socket.socket, answered: threading.Event) -> None:
         with client, server, suppress(OSError):
-            while data := client.recv(1 << 18):
+            buffer = memoryview(bytearray(SIZE))
+            while size := client.recv_into(buffer):
                 if answered.is_set():
                     answered.clear()
                     time.sleep(self._latency)
-                server.sendall(data)
+                server.sendall(buffer[:size])
             server.shutdown(socket.SHUT_WR)
 
     def _down(self, server: socket.socket, client: socket.socket, answered: threading.Event) -> None:
         with suppress(OSError):
-            while data := server.recv(1 << 18):
+            buffer = memoryview(bytearray(SIZE))
+            while size := server.recv_into(buffer):
                 answered.set()
                 with self._lock:
-                    self.received += len(data)
-                client.sendall(data)
+                    self.received += size
+                client.sendall(buffer[:size])
             client.shutdown(socket.SHUT_WR)

@@ -21,6 +21,10 @@ HEAD = 32 << 10
 REQUESTS = 16
 """Requests under way at once, for each process."""
 
+AHEAD = 40
+"""Images read ahead. Room for REQUESTS of them is used at once: a burst costs both sides fewer wake-ups than as many
+requests one by one, and leaves the decoding between two bursts in peace."""
+
 AHEAD_BYTES = 64 << 20
 """Most bytes read ahead, as far as sizes are known; at least one image is."""
 
@@ -43,7 +47,8 @@ def read_ahead(entries: Iterable[Entry], whole: bool) -> Iterator[tuple[Entry, B
     ended, size = False, 0
     try:
         while True:
-            while not ended and len(waiting) < 2 * REQUESTS and (size < AHEAD_BYTES or not waiting):
+            burst = len(waiting) <= AHEAD - REQUESTS
+            while burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting):
                 entry = next(stream, None)
                 if entry is None:
                     ended = True

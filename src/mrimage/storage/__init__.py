@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
@@ -31,6 +33,9 @@ __all__ = [
     "redact",
     "retry_count",
 ]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _OBJECTS = ("mrimage.storage.objects", "ObjectStore", "obstore", "objects")
 _HDFS = ("mrimage.storage.hdfs", "HdfsStore", "hdfs_native", "hdfs")
@@ -103,6 +108,20 @@ def open_object(uri: str, expected: Item | None) -> ByteSource:
     return StoreSource(open_store(top), path, uri, expected)
 
 
+def _by_one_thread(function: Callable[P, T]) -> Callable[P, T]:
+    """``function`` in one thread at a time: a cache alone lets all threads that begin together make what each of them
+    could share."""
+    lock = RLock()
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with lock:
+            return function(*args, **kwargs)
+
+    return call
+
+
+@_by_one_thread
 @lru_cache(maxsize=8)
 def _open_container(process: int, uri: str, size: int, version: str) -> Archive:
     from mrimage.storage.archives import open_archive
@@ -141,6 +160,7 @@ def _environment() -> tuple[tuple[str, str], ...]:
 _SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
 
 
+@_by_one_thread
 @lru_cache(maxsize=64)
 def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]) -> Store:
     # One store per place and process: connections are reused, and never shared with a forked child, nor with what
