@@ -65,7 +65,6 @@ class TaskWriter:
 
     def commit(self, images: int, size: int, tables: Mapping[str, pa.Table]) -> TaskReport:
         """Write the task's ``tables`` by name, lineage, quarantine and, last, the report: from here on the task is done."""
-        self._sink.close()
         lineage = _table(list(self._outputs.values()), OUTPUTS)
         failures = _table(self._failures, QUARANTINE)
         writer = Writer(self.store)
@@ -74,7 +73,11 @@ class TaskWriter:
                 writer.write(self._path(name), state.encode_arrow(table))
             elif self.attempt.number > 1:  # this commit must not claim what an attempt that failed had to tell
                 self.store.delete(self._path(name))
-        writer.flush()
+        writer.send()
+        try:
+            self._sink.close()
+        finally:  # no table may arrive after those of the next attempt
+            writer.flush()
         report = TaskReport(
             task=self.task,
             phase=self.phase,

@@ -64,18 +64,19 @@ class Writer:
         self._bytes += len(data)
         self._burst.append((path, data))
         if len(self._burst) == REQUESTS or sum(len(data) for _, data in self._burst) >= BURST_BYTES:
-            self._send()
+            self.send()
 
     def flush(self) -> None:
         """Wait until everything is written. Raises StoreError where it was not."""
-        self._send()
+        self.send()
         while self._sent:
             self._finish_one()
         if self._pool:
             self._pool.shutdown()
             self._pool = None
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Let what waits for a burst go out; nothing is waited for."""
         for path, data in self._burst:
             self._pool = self._pool or ThreadPoolExecutor(REQUESTS, "mrimage-write")
             self._sent.append((len(data), self._pool.submit(self._store.write, path, data)))
