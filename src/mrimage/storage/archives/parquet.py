@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -16,8 +17,15 @@ from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
-_CHUNK = 64
-"""Rows decoded at once: few enough that their images fit in memory."""
+_ROWS = 64
+"""Most rows that are decoded at once."""
+
+_DECODED = 1 << 30
+"""Bytes that the rows decoded at once may come to, were each of them as long as its column: with a dictionary, a value
+that is written once can stand in every row."""
+
+_KEPT = 256 << 20
+"""Bytes of the rows last read that are kept."""
 
 
 class ParquetArchive:
@@ -28,7 +36,7 @@ class ParquetArchive:
         self._uri = source.uri
         self._source = source
         self._lock = threading.Lock()
-        self._group: tuple[str, int, int, pa.ChunkedArray[Any]] | None = None
+        self._group: _Group | None = None
 
     def members(self) -> Iterator[Member]:
         file = self._open()
@@ -44,42 +52,36 @@ class ParquetArchive:
     def _column(self, file: pq.ParquetFile, column: str, prefix: str) -> Iterator[Member]:
         # Parquet does not keep the lengths of values: they are read once, a few rows at a time.
         row = 0
-        for batch in file.iter_batches(batch_size=_CHUNK, columns=[column], use_threads=False):
-            values = batch.column(0)
-            data, names = _parts(values)
-            lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
-            for index, length in enumerate(lengths):
-                yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
-                row += 1
+        for group in range(file.num_row_groups):
+            for values in _batches(file, group, column):
+                data, names = _parts(values)
+                for index, length in enumerate(pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()):
+                    yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
+                    row += 1
 
     def open(self, name: str, place: str, size: int) -> ByteSource:
         column, _, row = place.rpartition(":")
         return _Row(self, f"{self._uri}!/{name}", column, int(row), size)
 
     def value(self, column: str, row: int) -> bytes:
-        """The bytes of ``column`` in ``row``. The row group around it is kept, since the next row is mostly in it."""
+        """The bytes of ``column`` in ``row``. Rows are read in their order; those read last are kept."""
         with self._lock:
-            if not (self._group and self._group[0] == column and self._group[1] <= row < self._group[2]):
-                self._group = self._read_group(column, row)
-            values = self._group[3]
-            value = values[row - self._group[1]]
-            return bytes(value.as_py() or b"")
+            try:
+                if not (self._group and self._group.column == column and row in self._group.rows):
+                    self._group = self._find_group(column, row)
+                return self._group.value(row)
+            except (pa.ArrowException, OSError) as error:
+                self._group = None
+                raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
 
-    def _read_group(self, column: str, row: int) -> tuple[str, int, int, pa.ChunkedArray[Any]]:
+    def _find_group(self, column: str, row: int) -> _Group:
         file = self._open()
         first = 0
-        for group in range(file.num_row_groups):
-            rows = file.metadata.row_group(group).num_rows
-            if first <= row < first + rows:
-                if file.metadata.row_group(group).total_byte_size > 4 * MAX_MEMBER:
-                    raise ImageError("too-large", f"{self._uri}: row group {group} is over {4 * MAX_MEMBER >> 30} GiB.")
-                try:
-                    table = file.read_row_group(group, columns=[column], use_threads=False)
-                except (pa.ArrowException, OSError) as error:
-                    raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
-                chunks = [_parts(chunk)[0] for chunk in table.column(0).chunks]
-                return column, first, first + rows, pa.chunked_array(chunks)
-            first += rows
+        for number in range(file.num_row_groups):
+            rows = range(first, first + file.metadata.row_group(number).num_rows)
+            if row in rows:
+                return _Group(column, rows, _batches(file, number, column))
+            first = rows.stop
         raise ImageError("changed", f"{self._uri} has no row {row} any more.")
 
     def _open(self) -> pq.ParquetFile:
@@ -91,6 +93,39 @@ class ParquetArchive:
         except (pa.ArrowException, OSError) as error:
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
             raise ImageError(reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}") from error
+
+
+class _Group:
+    """One column of a row group, decoded as far as it was asked for. ``rows`` are those that it can still tell."""
+
+    def __init__(self, column: str, rows: range, batches: Iterator[pa.Array[Any]]) -> None:
+        self.column, self.rows = column, rows
+        self._batches = batches
+        self._kept: deque[pa.Array[Any]] = deque()
+        self._held = 0
+        self._end = rows.start
+
+    def value(self, row: int) -> bytes:
+        while row >= self._end:
+            self._decode(row)
+        start = self._end
+        for values in reversed(self._kept):
+            start -= len(values)
+            if row >= start:
+                return bytes(values[row - start].as_py() or b"")
+        raise AssertionError(row)
+
+    def _decode(self, row: int) -> None:
+        values = next(self._batches, None)
+        if values is None:
+            raise pa.ArrowInvalid(f"a row group ends {row - self._end + 1} rows early")
+        self._kept.append(_parts(values)[0])
+        self._end += len(values)
+        self._held += self._kept[-1].nbytes
+        while len(self._kept) > 1 and self._held > _KEPT:
+            gone = self._kept.popleft()
+            self._held -= gone.nbytes
+            self.rows = range(self.rows.start + len(gone), self.rows.stop)
 
 
 class _Row:
@@ -125,6 +160,13 @@ def _is_image_struct(kind: pa.DataType) -> bool:
         return False
     index = kind.get_field_index("bytes")
     return index >= 0 and _is_binary(kind.field(index).type)
+
+
+def _batches(file: pq.ParquetFile, group: int, column: str) -> Iterator[pa.Array[Any]]:
+    """The rows of one column of a row group, a few at a time."""
+    at_once = max(1, min(_ROWS, _DECODED // max(1, file.metadata.row_group(group).total_byte_size)))
+    for batch in file.iter_batches(batch_size=at_once, row_groups=[group], columns=[column], use_threads=False):
+        yield batch.column(0)
 
 
 def _parts(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
