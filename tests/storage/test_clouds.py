@@ -189,3 +189,16 @@ def test_a_public_bucket_of_google_needs_no_account(
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
     assert run(mr.Job(), "gs://public/in", str(tmp_path / "out"), HOW).images == 14
+
+
+@pytest.mark.parametrize("scheme", ["az", "abfs", "abfss"])
+def test_a_place_that_names_its_azure_account_is_told_where_the_account_goes(
+    scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, place = str(make_photos(tmp_path / "photos", 1)), f"{scheme}://photos@account.dfs.core.windows.net/in"
+    for source, out in ((place, str(tmp_path / "out")), (photos, place)):
+        assert main(["run", source, out, "--quiet"]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1, told
+        assert "az://container/folder" in told
+        assert "its account in AZURE_STORAGE_ACCOUNT_NAME" in told

@@ -29,8 +29,11 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
     would be lost without a trace otherwise.
     """
     if redact(source) != source:
-        is_web = scheme(source) in ("http", "https")
-        advice = "Put the url into a list (urls.txt) and name that" if is_web else "Set them in the environment"
+        advice = "Set them in the environment"
+        if scheme(source) in ("http", "https"):
+            advice = "Put the url into a list (urls.txt) and name that"
+        elif scheme(source) in ("az", "azure", "abfs", "abfss"):
+            advice = "Name the container as az://container/folder, and its account in AZURE_STORAGE_ACCOUNT_NAME"
         raise UsageError(
             f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. {advice}."
         )

@@ -66,7 +66,10 @@ class ObjectStore:
         )
         bucket, _, prefix = url.split("://", 1)[1].partition("/")
         if not bucket or "@" in bucket:
-            raise UsageError(f'Expected an object store as {self._kind}://bucket/folder, but received "{redact(url)}".')
+            expected = f"an object store as {self._kind}://bucket/folder"
+            if self._kind == "az":
+                expected = "a container as az://container/folder, its account in AZURE_STORAGE_ACCOUNT_NAME"
+            raise UsageError(f'Expected {expected}, but received "{redact(url)}".')
         self._root = f"{self._kind}://{bucket}"
         self._bucket = bucket
         self._prefix = prefix.strip("/")
