@@ -41,7 +41,7 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
         inventory = Inventory(Path(folder), [])
         inventory.write(entries_of(plan, ignored.append))
         images, size = inventory.totals()
-        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, size, how.workers or 1)))
+        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),

@@ -47,8 +47,8 @@ from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks import map_split
 from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
 
-HEADER_SPLIT = 2_000
-"""Images of a split when only headers are read."""
+HEADER_SPLIT = (200, 2_000)
+"""Images of a split when only headers are read: fewer in a small job, so that all workers wait for a remote store."""
 
 PIXEL_SPLIT = (8 << 20, 128 << 20)
 """Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
@@ -109,14 +109,15 @@ def require_images(plan: Plan) -> None:
         )
 
 
-def split_limits(job: Job, size: int, workers: int) -> tuple[int, int]:
-    """Most bytes and most images of a split, for ``size`` bytes in all."""
+def split_limits(job: Job, images: int, size: int, workers: int) -> tuple[int, int]:
+    """Most bytes and most images of a split, for ``images`` of ``size`` bytes in all."""
+    fewest, most = HEADER_SPLIT
     if not job.needs_bytes:
-        return 1 << 62, HEADER_SPLIT
+        return 1 << 62, min(most, max(fewest, images // (4 * workers)))
     smallest, largest = PIXEL_SPLIT
     if job.output != "files":  # a shard is no larger than what one task makes
-        return min(2 * largest, max(smallest, size // (2 * workers))), 10 * HEADER_SPLIT
-    return min(largest, max(smallest, size // (8 * workers))), HEADER_SPLIT
+        return min(2 * largest, max(smallest, size // (2 * workers))), 10 * most
+    return min(largest, max(smallest, size // (8 * workers))), most
 
 
 @dataclass
@@ -172,7 +173,7 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, size, self.engine.workers))
+            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
             if images
             else iter(())
         )

@@ -64,7 +64,7 @@ def _counts(path: Path) -> bool:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four images and a bad one, in splits of two."""
-    monkeypatch.setattr(flow, "HEADER_SPLIT", 2)
+    monkeypatch.setattr(flow, "HEADER_SPLIT", (2, 2))
     monkeypatch.setattr(flow, "write_report", lambda *_: None)  # made last, of what is published, and slow
     folder = tmp_path / "photos"
     folder.mkdir()

@@ -299,6 +299,6 @@ def test_a_shard_is_read_without_asking_behind_its_end(photos: Path, tmp_path: P
 def test_tasks_are_larger_where_shards_are_made_of_what_they_make() -> None:
     """A shard is no larger than what one task makes."""
     for workers in (1, 4, 32):
-        files, shards = (split_limits(job(output), 10**11, workers) for output in ("files", "webdataset"))
+        files, shards = (split_limits(job(output), 10**6, 10**11, workers) for output in ("files", "webdataset"))
         assert shards[0] > files[0]
         assert shards[1] > files[1]

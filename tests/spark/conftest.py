@@ -141,7 +141,7 @@ def tasks_of(context: Any) -> Callable[[], list[dict[str, Any]]]:
 @pytest.fixture
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three images a split, so that small folders keep a cluster busy."""
-    monkeypatch.setattr(flow, "HEADER_SPLIT", 3)
+    monkeypatch.setattr(flow, "HEADER_SPLIT", (3, 3))
 
 
 @pytest.fixture

@@ -270,7 +270,7 @@ def test_a_run_whose_driver_was_killed_continues(
         "if __name__ == '__main__':\n"
         "    import sys, slowly\n"
         "    from mrimage import flow\n"
-        "    flow.HEADER_SPLIT = 3\n"
+        "    flow.HEADER_SPLIT = (3, 3)\n"
         f"    mr.run(slowly.job, {str(corpus)!r}, 'out', engine=sys.argv[1], workers=2, thumbnails=False, quiet=False)\n"
     )
     command = [sys.executable, "slowly.py", cluster.url]
