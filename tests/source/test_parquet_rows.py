@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mrimage.errors import StoreError
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage.archives import parquet
 
@@ -79,3 +80,36 @@ def test_rows_of_a_long_group_are_decoded_fewer_at_a_time(tmp_path: Path, monkey
     entries = list(list_entries(str(path), Selection(all_files=True), lambda path: None))
     assert [open_entry(entry).read() for entry in entries] == ROWS
     assert set(asked) == {5}
+
+
+class Failing:
+    """The file at ``path`` from a server that fails at the read with the number ``fails``, and only then."""
+
+    uri = "s3://bucket/a.parquet"
+
+    def __init__(self, path: Path, fails: int) -> None:
+        self._data, self._left = path.read_bytes(), fails
+        self.size = len(self._data)
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        self._left -= 1
+        if self._left == 0:
+            raise StoreError("The server is gone.", transient=True)
+        return self._data[start:][:length]
+
+
+def test_after_a_failure_of_the_store_a_row_is_read_as_if_there_had_been_none(tmp_path: Path) -> None:
+    path, rows = tmp_path / "a.parquet", [os.urandom(50_000) for _ in range(8)]
+    pq.write_table(pa.table({"image": rows}), path, row_group_size=4, use_dictionary=False)
+    for fails in range(1, 100):
+        archive, failed = parquet.ParquetArchive(Failing(path, fails)), 0
+        for row, expected in enumerate(rows):
+            try:
+                found = archive.value("image", row)
+            except StoreError:
+                failed += 1
+                found = archive.value("image", row)
+            assert found == expected
+        if not failed:
+            break
+    assert 3 < fails < 99

@@ -70,9 +70,11 @@ class ParquetArchive:
                 if not (self._group and self._group.column == column and row in self._group.rows):
                     self._group = self._find_group(column, row)
                 return self._group.value(row)
-            except (pa.ArrowException, OSError) as error:
-                self._group = None
-                raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+            except BaseException as error:
+                self._group = None  # a decoding that was broken off cannot go on
+                if isinstance(error, (pa.ArrowException, OSError)):
+                    raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+                raise
 
     def _find_group(self, column: str, row: int) -> _Group:
         file = self._open()
