@@ -43,7 +43,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     plan.stores.apply()
     job, store = plan.job, open_store(plan.out)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
-    spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(f"records-{part:05}", table))
+    spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
     for mapped in _map_images(job, split, attempt):
         rows.append(mapped.row)
@@ -53,9 +53,15 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
         if edited := mapped.edited:
             for key in mapped.keys:
                 writer.image(mapped.entry, key, edited)
-    spill.flush()
-    catalogue = pa.Table.from_pylist(rows, catalogue_schema(job.extract))
-    return writer.commit(len(rows), split.size, {"catalogue": catalogue})
+    tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
+    if rest := spill.rest():
+        part, records = rest
+        tables[_records_of(part)] = records
+    return writer.commit(len(rows), split.size, tables)
+
+
+def _records_of(part: int) -> str:
+    return f"records-{part:05}"
 
 
 def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:

@@ -128,12 +128,18 @@ class Spill:
 
     def flush(self) -> None:
         """Write what is held as one part; nothing held writes none."""
+        if part := self.rest():
+            self._write(*part)
+
+    def rest(self) -> tuple[int, pa.Table] | None:
+        """What is held as one part, its number first, for the caller to write; None where nothing is."""
         if not self._records:
-            return
+            return None
         self._records.sort(key=lambda record: (record.key, record.entry.uri, record.seq))
         records = self._records if self._combine is None else self._combined(self._combine)
-        self._write(self._parts, to_table(records, self._schema))
+        part = self._parts, to_table(records, self._schema)
         self._records, self._bytes, self._parts = [], 0, self._parts + 1
+        return part
 
     def _combined(self, combine: Combiner) -> list[Record]:
         try:
