@@ -16,17 +16,23 @@ TABLES = {"groups": pa.table({"key": ["a"]})}
 
 
 class Slow:
-    """A store in memory that calls itself remote and takes its time over tables."""
+    """A store in memory that calls itself remote and takes its time. The first ``together`` writes wait for each other."""
 
     root = "s3://bucket"
 
-    def __init__(self) -> None:
+    def __init__(self, together: int = 1) -> None:
         self.lock = threading.Lock()
+        self.meeting = threading.Barrier(together)
+        self.left = together
         self.events: list[tuple[str, str]] = []
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         with self.lock:
             self.events.append(("begun", path))
+            self.left -= 1
+            waits = self.left >= 0
+        if waits:
+            self.meeting.wait(timeout=30)
         time.sleep(0.2)
         with self.lock:
             self.events.append(("ended", path))
@@ -59,7 +65,7 @@ def task(store: Slow, sink: Sink) -> TaskWriter:
 
 
 def test_images_and_tables_are_written_together_and_the_report_after_all_of_them() -> None:
-    store = Slow()
+    store = Slow(together=2)
     task(store, Sink(store)).commit(1, 1, TABLES)
     table, report = "_run/reduce/task.groups.parquet", "_run/reduce/task.json"
     events = store.events

@@ -34,7 +34,7 @@ def create(place: str, data: bytes) -> None:
         _fill(os.open(temporary, _NEW, 0o666), data, False)
         os.link(temporary, place)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
         _fill(os.open(place, _NEW, 0o666), data, False)  # a file system without hard links: all of it a moment later
     finally:

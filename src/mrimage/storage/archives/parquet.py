@@ -24,8 +24,8 @@ _DECODED = 1 << 30
 """Bytes that the rows decoded at once may come to, were each of them as long as its column: with a dictionary, a value
 that is written once can stand in every row."""
 
-_KEPT = 256 << 20
-"""Bytes of the rows last read that are kept."""
+_KEPT = 128 << 20
+"""Bytes of the rows last read that are kept, for each of the few archives that stay open."""
 
 
 class ParquetArchive:
