@@ -27,11 +27,11 @@ from PIL import Image as Pillow
 import mrimage as mr
 from benchmarks.corpus import photographs
 from benchmarks.synthetic import measure
-from mrimage.flow import How, run
-from mrimage.guard import deadline
-from mrimage.job import Plan
+from mrimage.flow.run import How, run
+from mrimage.guard.guard import deadline
+from mrimage.job.job import Plan
 from mrimage.source import Selection, cut_splits, list_entries
-from mrimage.tasks import map_split
+from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt
 
 NAP = 20.0

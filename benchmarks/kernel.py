@@ -24,7 +24,7 @@ import simplejpeg
 
 from benchmarks.corpus import CLIPART, package, photographs
 from mrimage.image import Buffer, Image
-from mrimage.image.vips import vips
+from mrimage.image.decode.vips import vips
 from mrimage.types import Edits
 
 SIDE = 256

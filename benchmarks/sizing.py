@@ -13,8 +13,8 @@ import random
 import sys
 from dataclasses import dataclass
 
-from mrimage.flow import split_limits
-from mrimage.job import Job
+from mrimage.flow.run import split_limits
+from mrimage.job.job import Job
 from mrimage.shuffle.planning import PARTITIONS_PER_WORKER
 from mrimage.types import Edits
 

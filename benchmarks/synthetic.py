@@ -18,9 +18,9 @@ from PIL import Image as Pillow
 
 import mrimage as mr
 from mrimage import storage
+from mrimage.commit.task_writer import peak_memory
 from mrimage.errors import NotFoundError
-from mrimage.flow import How, run
-from mrimage.sink.task import peak_memory
+from mrimage.flow.run import How, run
 from mrimage.storage import Item
 
 SIZES = 40

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import mrimage
-from mrimage.cli import make_parser
+from mrimage.cli.main import make_parser
 from mrimage.engine import ENGINES
 from mrimage.errors import REASONS
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS, EXTRACTORS

@@ -28,7 +28,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
 
 def test_help_loads_neither_numpy_nor_codecs() -> None:
     code = (
-        "import sys, mrimage.cli as cli\n"
+        "import sys, mrimage.cli.main as cli\n"
         "try: cli.main(['run', '--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'numpy', 'pyvips', 'pyarrow', 'duckdb', 'PIL'} & set(sys.modules)\n"

@@ -17,13 +17,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mrimage.api import run
+    from mrimage.flow.api import run
+    from mrimage.flow.summary import Summary
     from mrimage.image import Image
-    from mrimage.job import Job
+    from mrimage.job.job import Job
     from mrimage.reducers import contact_sheet
     from mrimage.reducers.context import open_image
     from mrimage.sink.output import Output
-    from mrimage.summary import Summary
     from mrimage.types import Crop, Edits, Limits
 
 __version__ = "0.1.0"
@@ -35,10 +35,10 @@ _HOMES = {
     "Job": "mrimage.job",
     "Limits": "mrimage.types",
     "Output": "mrimage.sink.output",
-    "Summary": "mrimage.summary",
+    "Summary": "mrimage.flow.summary",
     "contact_sheet": "mrimage.reducers",
     "open_image": "mrimage.reducers.context",
-    "run": "mrimage.api",
+    "run": "mrimage.flow.api",
 }
 
 __all__ = [

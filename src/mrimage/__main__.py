@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Run the command line and answer its exit status."""
     try:
-        from mrimage import cli
+        from mrimage.cli import main as cli
 
         return cli.main()
     except KeyboardInterrupt:

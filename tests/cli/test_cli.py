@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mrimage import __main__
-from mrimage.cli import main
+from mrimage.cli.main import main
 
 QUICK = ["--workers", "1", "--no-thumbnails"]
 
@@ -158,7 +158,7 @@ def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(capsys, monkeypatc
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mrimage.cli._make_streams_sound", interrupted)
+    monkeypatch.setattr("mrimage.cli.main._make_streams_sound", interrupted)
     assert __main__.main() == 1
     assert capsys.readouterr().err == "mrimage: interrupted before anything was done.\n"
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mrimage.cli import KEY_HELP, main
+from mrimage.cli.main import KEY_HELP, main
 from mrimage.image import CORRECTIONS, ENCODERS, EXTRACTORS
 from mrimage.image.names import COLOR_SPACES
 from mrimage.mappers.keys import KEYS

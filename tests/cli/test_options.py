@@ -10,9 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mrimage.errors import UsageError
-from mrimage.job import Job
-from mrimage.options import (
+from mrimage.cli.options import (
     JOB_OPTIONS,
     build_job,
     load_job,
@@ -22,6 +20,8 @@ from mrimage.options import (
     parse_names,
     parse_size,
 )
+from mrimage.errors import UsageError
+from mrimage.job.job import Job
 from mrimage.types import Crop
 
 SIDE = st.integers(1, 65535)
@@ -151,7 +151,7 @@ def test_a_module_that_cannot_be_imported_is_bad_usage_that_says_why(
 @example(":")
 @example("a:b:c")
 @example("os:path")
-@example("mrimage.options:nothing")
+@example("mrimage.cli.options:nothing")
 @example(".:x")
 @example("nowhere.toml")
 @example("\0.toml")

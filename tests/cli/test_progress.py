@@ -12,7 +12,7 @@ import sys
 import termios
 from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "mrimage.cli", "run", "--key", "format", "--resize", "16x16", "--workers", "1")
+COMMAND = (sys.executable, "-m", "mrimage.cli.main", "run", "--key", "format", "--resize", "16x16", "--workers", "1")
 
 
 def on_terminal(*command: str) -> str:

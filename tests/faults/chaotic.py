@@ -22,8 +22,8 @@ import psutil
 from poisons import swallow  # beside this program
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 from mrimage.types import Limits
 
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import SinkError
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 
 HERE = How(workers=1)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))

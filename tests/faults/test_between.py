@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.flow import How, run
+from mrimage.commit.verify import verify
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 from mrimage.shuffle import records as spilling
-from mrimage.sink.verify import verify
 from mrimage.storage import open_store
 
 HERE = How(workers=1, thumbnails=False)

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.faults.poisons import POISONS
 from tests.faults.states import everything, leftovers
 
-from mrimage.cli import main
+from mrimage.cli.main import main
 
 PROGRAM = Path(__file__).with_name("chaotic.py")
 SOUND = 24

@@ -20,10 +20,10 @@ from PIL import Image
 from tests.faults.states import everything, leftovers
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import ImageError
-from mrimage.flow import How, run
-from mrimage.guard import deadline, fair
+from mrimage.flow.run import How, run
+from mrimage.guard.guard import deadline, fair
 
 COMMAND = [sys.executable, "-m", "mrimage", "run"]
 OPTIONS = ["--key", "format", "--resize", "32x32", "--workers", "2", "--no-thumbnails"]
@@ -123,7 +123,7 @@ def is_worker(process: psutil.Process) -> bool:
 def test_a_lock_of_a_killed_run_is_recognised(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     program = (
-        "import os, signal; from mrimage.sink.lock import locked; from mrimage.storage import open_store\n"
+        "import os, signal; from mrimage.commit.lock import locked; from mrimage.storage import open_store\n"
         f"with locked(open_store({str(out)!r}, create=True)): os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", program])
@@ -134,7 +134,7 @@ def test_a_lock_of_a_killed_run_is_recognised(photos: Path, tmp_path: Path) -> N
 
 
 def test_a_temporary_folder_of_a_killed_process_is_swept_and_a_living_one_is_not(tmp_path: Path, monkeypatch) -> None:
-    from mrimage.sink.place import PREFIX, temporary_folder
+    from mrimage.commit.out_folder import PREFIX, temporary_folder
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     dead = tmp_path / f"{PREFIX}dead"

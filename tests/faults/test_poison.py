@@ -14,7 +14,7 @@ from PIL import Image
 from tests.faults.poisons import POISONS, swallow
 
 import mrimage as mr
-from mrimage.flow import How, run
+from mrimage.flow.run import How, run
 from mrimage.types import Limits
 
 
@@ -78,8 +78,8 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_second_run_at_the_same_time_is_refused(corpus: Path, tmp_path: Path) -> None:
+    from mrimage.commit.lock import locked
     from mrimage.errors import SinkError
-    from mrimage.sink.lock import locked
     from mrimage.storage import open_store
 
     with (
@@ -92,7 +92,7 @@ def test_a_second_run_at_the_same_time_is_refused(corpus: Path, tmp_path: Path) 
 def test_an_image_that_vanishes_after_the_listing_is_quarantined(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mrimage.sink.inventory import Inventory
+    from mrimage.commit.inventory import Inventory
 
     real = Inventory.to_map
 

@@ -15,8 +15,8 @@ from PIL import Image
 from tests.faults.states import everything, leftovers
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 
 HERE = How(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(8, 8)), group=("mean",))
@@ -122,7 +122,7 @@ def is_of(job: mr.Job, out: Path) -> bool:
 
 
 def test_a_retry_stopped_at_any_step(photos: Path, tmp_path: Path) -> None:
-    from mrimage.retry import forget_quarantined
+    from mrimage.cli.retry import forget_quarantined
     from mrimage.storage import open_store
 
     out = tmp_path / "out"

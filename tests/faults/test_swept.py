@@ -12,10 +12,10 @@ from PIL import Image
 from tests.faults.states import everything, leftovers
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.cli import main
-from mrimage.flow import How, run
-from mrimage.sink.task import TaskWriter
+from mrimage.cli.main import main
+from mrimage.commit.task_writer import TaskWriter
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 
 HERE = How(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(9, 9)), group=("mean",))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import mrimage as mr
-from mrimage.cli import main
-from mrimage.flow import How, run
+from mrimage.cli.main import main
+from mrimage.flow.run import How, run
 
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(9, 9)), group=("mean",))
 TABLES = ("outputs.parquet", "quarantine.parquet", "groups.parquet", "catalogue/part-00000.parquet")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import SourceError, StoreError, UsageError
 
 Rows = Callable[[Path, str], list[dict[str, object]]]

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 import mrimage as mr
+from mrimage.commit.verify import verify
 from mrimage.errors import AccountingError, BudgetError, JobError, SinkError, SourceError, UsageError
-from mrimage.flow import How, run
-from mrimage.report.facts import decode_summary
-from mrimage.sink.verify import verify
+from mrimage.flow.run import How, run
+from mrimage.report.figures.facts import decode_summary
 
 HERE = How(workers=1, thumbnails=False)
 
@@ -91,7 +91,7 @@ def test_worker_processes_give_the_same_bytes_as_one_process(photos: Path, tmp_p
 
 def test_a_catalogue_job_decodes_no_pixel(photos: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from mrimage.flow import How, run; import mrimage as mr\n"
+        "import sys; from mrimage.flow.run import How, run; import mrimage as mr\n"
         f"run(mr.Job(), {str(photos)!r}, {str(tmp_path / 'out')!r}, How(workers=1, thumbnails=False))\n"
         "assert 'pyvips' not in sys.modules and 'simplejpeg' not in sys.modules, 'a codec was loaded'"
     )
@@ -190,7 +190,7 @@ def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(ph
 def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mrimage import flow
+    from mrimage.flow import run as flow
 
     job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)))
     run(job, str(photos), str(tmp_path / "out"), HERE)
@@ -204,7 +204,7 @@ def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
 
 
 def test_broken_accounting_stops_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mrimage.sink import task
+    from mrimage.commit import task_writer as task
 
     real = task.TaskWriter.commit
 
@@ -322,7 +322,7 @@ def test_hostile_names_stay_inside_out(tmp_path: Path, rows) -> None:
 
 
 def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(photos: Path, tmp_path: Path) -> None:
-    from mrimage.results import read_facts
+    from mrimage.flow.results import read_facts
     from mrimage.storage import open_store
 
     out = tmp_path / "out"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrimage.flow import HEADER_SPLIT, PIXEL_SPLIT, split_limits
-from mrimage.job import Job
+from mrimage.flow.run import HEADER_SPLIT, PIXEL_SPLIT, split_limits
+from mrimage.job.job import Job
 from mrimage.types import Edits
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import JobError
-from mrimage.flow import How, run
+from mrimage.flow.run import How, run
 
 HERE = How(workers=1, thumbnails=False)
 

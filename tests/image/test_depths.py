@@ -16,7 +16,7 @@ from tests.image.raw import canon_raw, fujifilm_raw, raw_photograph
 from tests.image.samples import opened, photograph, sample, saved
 
 from mrimage.errors import ImageError
-from mrimage.image.colour import built_in
+from mrimage.image.color.conversion import built_in
 from mrimage.types import Edits
 
 GRAY = photograph().convert("L")

@@ -10,7 +10,7 @@ import pyvips
 from tests.image.crafted import png_with
 from tests.image.samples import opened, photograph, saved
 
-from mrimage.image.colour import built_in
+from mrimage.image.color.conversion import built_in
 from mrimage.types import Edits
 
 # Codes of BT.2100-2's PQ, as its table of 10-bit values in Rep. ITU-R BT.2408 gives them, and what becomes of their

@@ -17,7 +17,7 @@ from PIL import ImageCms
 from tests.image.samples import SAMPLES, opened, photograph, sample, saved
 
 from mrimage.image import Buffer, Image
-from mrimage.image.colour import adobe_rgb, built_in
+from mrimage.image.color.conversion import adobe_rgb, built_in
 
 FACTS = {
     "Make": "Canon",

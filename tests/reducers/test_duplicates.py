@@ -15,11 +15,11 @@ import pytest
 from tests.faults.states import everything
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.demo.photos import find_photos
 from mrimage.demo.variants import FILES
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.shuffle.records import Record, make_record
 from mrimage.tables.schemas import DUPLICATES

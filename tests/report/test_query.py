@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrimage import report
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import UsageError
 
 

@@ -12,8 +12,8 @@ from opened import DRAWN, Open
 import mrimage as mr
 from mrimage import report
 from mrimage.demo import build
-from mrimage.report.figures import Summary
-from mrimage.summary import Summary as Ended
+from mrimage.flow.summary import Summary as Ended
+from mrimage.report.figures.figures import Summary
 
 
 @pytest.fixture(scope="module")

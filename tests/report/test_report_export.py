@@ -15,9 +15,10 @@ from PIL import Image
 
 from mrimage import report
 from mrimage.errors import SinkError, UsageError
-from mrimage.report import bundle, export
-from mrimage.report.facts import read_facts
-from mrimage.summary import Summary
+from mrimage.flow.summary import Summary
+from mrimage.report import export
+from mrimage.report.charts import bundle
+from mrimage.report.figures.facts import read_facts
 
 
 def children() -> set[psutil.Process]:

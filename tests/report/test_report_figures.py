@@ -17,18 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrimage import report
-from mrimage.cli import make_parser
+from mrimage.cli.main import make_parser
 from mrimage.errors import REASONS, SinkError
 from mrimage.report import text
-from mrimage.report.distributions import nice_step
-from mrimage.report.facts import read_facts
-from mrimage.report.figures import Summary
-from mrimage.report.galleries import MAX_COST, select
-from mrimage.report.measures import MEASURES
-from mrimage.report.quarantine import ADVICE
-from mrimage.report.schema import summary_schema
-from mrimage.report.sections import PARTS
-from mrimage.report.tables import open_tables
+from mrimage.report.charts.sections import PARTS
+from mrimage.report.figures.distributions import nice_step
+from mrimage.report.figures.facts import read_facts
+from mrimage.report.figures.figures import Summary
+from mrimage.report.figures.galleries import MAX_COST, select
+from mrimage.report.figures.measures import MEASURES
+from mrimage.report.figures.quarantine import ADVICE
+from mrimage.report.figures.schema import summary_schema
+from mrimage.report.tables.views import open_tables
 
 
 def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:

@@ -18,8 +18,8 @@ from opened import Open
 
 from mrimage import report
 from mrimage.report import text
-from mrimage.report.facts import read_facts
-from mrimage.report.schema import summary_schema
+from mrimage.report.figures.facts import read_facts
+from mrimage.report.figures.schema import summary_schema
 
 Row = dict[str, Any]
 

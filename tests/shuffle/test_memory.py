@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 import mrimage as mr
-from mrimage.flow import How, run
+from mrimage.flow.run import How, run
 
 IMAGES, RECORDS = 20, 100_000
 

@@ -11,8 +11,8 @@ from tests.services.fixtures import s3_environment, s3_folder, seaweed
 from tests.sink.shard_files import images_in
 
 import mrimage as mr
-from mrimage.cli import main
-from mrimage.flow import How, run
+from mrimage.cli.main import main
+from mrimage.flow.run import How, run
 from mrimage.storage import open_store, open_uri
 
 __all__ = ["s3_environment", "s3_folder", "seaweed"]

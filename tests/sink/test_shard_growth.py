@@ -20,9 +20,9 @@ from PIL import Image
 from tests.sink.shard_files import images_in, shards_of
 
 import mrimage as mr
-from mrimage.cli import main
-from mrimage.flow import How, run
-from mrimage.sink.state import deliver
+from mrimage.cli.main import main
+from mrimage.commit.ledger import deliver
+from mrimage.flow.run import How, run
 from mrimage.storage.local import LocalStore
 
 HERE = How(workers=1, thumbnails=False)
@@ -139,14 +139,14 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     monkeypatch.setattr(LocalStore, "write", counted(LocalStore.write))
     monkeypatch.setattr(LocalStore, "delete", counted(LocalStore.delete))
-    for module in ("sink.spool", "sink.publish"):
+    for module in ("sink.spool", "commit.publish"):
         monkeypatch.setattr(f"mrimage.{module}.deliver", counted(deliver))
 
     def write_report(store: LocalStore, *_: object, **__: object) -> None:  # the real one is half of a run's time
         for name in ("report.html", "summary.json"):
             store.write(name, b"")
 
-    monkeypatch.setattr("mrimage.flow.write_report", write_report)
+    monkeypatch.setattr("mrimage.flow.run.write_report", write_report)
     return lambda n: left.__setitem__(0, n)
 
 

@@ -15,14 +15,14 @@ from PIL import Image
 from tests.sink.shard_files import images_in, samples_in_tar, shards_of
 
 import mrimage as mr
-from mrimage.cli import main
-from mrimage.flow import How, run, split_limits
-from mrimage.job import Plan
+from mrimage.cli.main import main
+from mrimage.flow.run import How, run, split_limits
+from mrimage.job.job import Plan
 from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Item, open_store, open_uri
 from mrimage.storage.local import LocalStore
-from mrimage.tasks import map_split
+from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt, OutputRow
 
 HERE = How(workers=1, thumbnails=False)

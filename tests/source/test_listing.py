@@ -12,8 +12,8 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.errors import SourceError, UsageError
-from mrimage.flow import run
-from mrimage.job import How
+from mrimage.flow.run import run
+from mrimage.job.job import How
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.types import Edits, Entry
 

@@ -21,8 +21,8 @@ import pytest
 from tests.services.process import Server, free_ports, is_open
 
 import mrimage as mr
-from mrimage import flow
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 
 WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
 

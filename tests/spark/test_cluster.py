@@ -20,10 +20,10 @@ from tests.services.process import Server
 from tests.spark.conftest import WORKER_HOSTS, Cluster
 
 import mrimage as mr
-from mrimage import flow
 from mrimage.demo import build
 from mrimage.errors import BudgetError, JobError
-from mrimage.flow import How, run
+from mrimage.flow import run as flow
+from mrimage.flow.run import How, run
 from mrimage.types import Limits
 
 ON_SPARK = How(engine="spark", thumbnails=False)
@@ -269,7 +269,7 @@ def test_a_run_whose_driver_was_killed_continues(
         "job = mr.Job(map=by_name, group=('mean',))\n"
         "if __name__ == '__main__':\n"
         "    import sys, slowly\n"
-        "    from mrimage import flow\n"
+        "    from mrimage.flow import run as flow\n"
         "    flow.HEADER_SPLIT = (3, 3)\n"
         f"    mr.run(slowly.job, {str(corpus)!r}, 'out', engine=sys.argv[1], workers=2, thumbnails=False, quiet=False)\n"
     )

@@ -18,7 +18,7 @@ from tests.spark.conftest import Cluster
 
 import mrimage as mr
 from mrimage.errors import EngineError
-from mrimage.flow import How, run
+from mrimage.flow.run import How, run
 
 BAD_HOST = "127.0.0.4"
 

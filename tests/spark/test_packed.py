@@ -28,7 +28,7 @@ def bare_python() -> str:
 
 def submit(cluster: Cluster, python: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The command of docs/cluster.md on one core; the driver is this environment, the worker is ``python``."""
-    (folder / "job.py").write_text("import sys\n\nfrom mrimage.cli import main\n\nsys.exit(main())\n")
+    (folder / "job.py").write_text("import sys\n\nfrom mrimage.cli.main import main\n\nsys.exit(main())\n")
     submit = str(Path(sys.executable).with_name("spark-submit"))
     size = ("--executor-memory", "512m", "--total-executor-cores", "1")
     job = ("job.py", "run", "photos", "out", "--engine", "spark", "--key", "format", "--group", "mean")

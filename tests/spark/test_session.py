@@ -43,7 +43,7 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
     assert session.CONNECT + session.PATIENCE < 30
     script = (
         "import sys; from mrimage.engine.spark import session; session.PATIENCE = 3.0; "
-        "from mrimage.cli import main; sys.exit(main())"
+        "from mrimage.cli.main import main; sys.exit(main())"
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         master = f"spark://127.0.0.1:{silent.getsockname()[1]}"

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import pytest
 
+from mrimage.commit.lock import locked
 from mrimage.errors import ImageError, NotFoundError, SinkError, StoreError
-from mrimage.sink.lock import locked
 from mrimage.storage import Item, Store, open_uri
 
 ODD = ("a b.jpg", "ü/é 日本.jpg", "a%2Fb.jpg", "q?x=1&y.jpg", "h#x.jpg", "plus+x.jpg", "-dash.jpg", "quote'\".jpg",

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 import mrimage as mr
-from mrimage.flow import run
-from mrimage.job import How
+from mrimage.flow.run import run
+from mrimage.job.job import How
 from mrimage.storage import open_store
 from mrimage.types import Edits
 

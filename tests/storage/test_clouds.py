@@ -17,8 +17,8 @@ from tests.storage.contract import StoreContract
 from tests.storage.jobs import HOW, JOB, local_result, made, make_photos, mrimage
 
 import mrimage as mr
-from mrimage.cli import main
-from mrimage.flow import run
+from mrimage.cli.main import main
+from mrimage.flow.run import run
 from mrimage.storage import Store, open_store
 
 Upload = Callable[[Path, str], None]

@@ -15,9 +15,9 @@ from tests.services.seaweed import Seaweed, find_weed
 from tests.storage.jobs import HOW, JOB, local_result, made, make_photos
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import StoreError
-from mrimage.flow import run
+from mrimage.flow.run import run
 from mrimage.storage import Store, objects, open_store
 
 Upload = Callable[[Path, str], None]

@@ -16,10 +16,10 @@ from tests.storage.contract import StoreContract
 from tests.storage.jobs import HOW, JOB, local_result, made, make_photos, pack
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import StoreError
-from mrimage.flow import run
-from mrimage.job import How
+from mrimage.flow.run import run
+from mrimage.job.job import How
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import Store, open_store
 from mrimage.storage.settings import Settings

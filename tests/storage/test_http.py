@@ -13,10 +13,10 @@ from PIL import Image
 from tests.services.web import Web
 
 import mrimage as mr
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError
-from mrimage.flow import run
-from mrimage.job import How
+from mrimage.flow.run import run
+from mrimage.job.job import How
 from mrimage.storage import hosts, http, open_uri, retry
 from mrimage.storage.guard import is_public
 from mrimage.storage.settings import Settings

@@ -18,13 +18,13 @@ from tests.services.faulty import Faulty, healthy
 from tests.services.seaweed import Seaweed
 from tests.storage.jobs import JOB, local_result, made, make_photos, mrimage
 
+from mrimage.commit import lock
+from mrimage.commit.lock import locked
 from mrimage.errors import SinkError
-from mrimage.job import Plan
-from mrimage.sink import lock
-from mrimage.sink.lock import locked
+from mrimage.job.job import Plan
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store
-from mrimage.tasks import map_split
+from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt, Edits, Split
 
 Upload = Callable[[Path, str], None]

@@ -15,7 +15,7 @@ from tests.services.seaweed import SECRET_KEY
 from tests.services.web import Web
 from tests.storage.jobs import make_photos, mrimage
 
-from mrimage.cli import main
+from mrimage.cli.main import main
 from mrimage.storage import open_store, redact
 
 Upload = Callable[[Path, str], None]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mrimage.errors import EngineError, UsageError, unknown
-from mrimage.job import Plan
+from mrimage.job.job import Plan
 from mrimage.types import Attempt, Exchange, TaskReport
 
 __all__ = ["ENGINES", "Engine", "Options", "Task", "TaskFunction", "open_engine"]

@@ -22,14 +22,14 @@ from subprocess import Popen, TimeoutExpired
 
 import cloudpickle
 
+from mrimage.commit.ledger import localize
 from mrimage.engine import Engine, Options, Task, TaskFunction
 from mrimage.engine.attempts import after_death, after_failure
-from mrimage.guard import describe_exit, end_child, start_child
-from mrimage.job import Plan
+from mrimage.guard.guard import describe_exit, end_child, start_child
+from mrimage.job.job import Plan
 from mrimage.shuffle.planning import sorted_records
-from mrimage.sink.state import localize
 from mrimage.storage import open_store
-from mrimage.tasks import reduce_partition
+from mrimage.tasks.map_split import reduce_partition
 from mrimage.types import Attempt, Exchange, Partition, TaskReport
 
 STRAGGLER = 3.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mrimage.image.colour import built_in, colours, is_srgb, standard, through
-from mrimage.image.decode import Picture, from_array
+from mrimage.image.color.conversion import built_in, colours, is_srgb, standard, through
+from mrimage.image.decode.decode import Picture, from_array
 
 Colour = tuple[int, int, int]
 """sRGB, 0..255."""

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.canvas import eight_bits, flattened, padded
-from mrimage.image.carried import copyright_block, whole_block, whole_iptc, whole_packet
-from mrimage.image.colour import built_in, colours, converted, is_srgb, source_profile, standard
-from mrimage.image.decode import Picture, complaints, decode, from_array, misread, to_array
+from mrimage.image.color.conversion import built_in, colours, converted, is_srgb, source_profile, standard
+from mrimage.image.decode.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
-from mrimage.image.exif import Shot
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
 from mrimage.image.header.model import Header
-from mrimage.image.header.tags import Tree, tree_of
 from mrimage.image.resample import resampled
-from mrimage.image.rights import Rights, packet_of, places_of, rights_of
+from mrimage.image.tags.directory import Tree, tree_of
+from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
+from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
 from mrimage.types import Edits, Limits
 
 LINES = 64

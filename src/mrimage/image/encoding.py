@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mrimage.image.carried import into_tiff
-from mrimage.image.decode import Picture, from_array, to_array
-from mrimage.image.rights import resource_of
-from mrimage.image.vips import vips
+from mrimage.image.decode.decode import Picture, from_array, to_array
+from mrimage.image.decode.vips import vips
+from mrimage.image.tags.exif_writer import into_tiff
+from mrimage.image.tags.rights import resource_of
 
 if TYPE_CHECKING:
     import numpy as np

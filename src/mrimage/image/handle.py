@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, unknown
 from mrimage.image.blocks import Blocks, Buffer
-from mrimage.image.exif import Shot
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
 from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
+from mrimage.image.tags.exif import Shot
 from mrimage.types import ByteSource, Edits, Fit, Limits
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from datetime import datetime
 from importlib import import_module
 
 from mrimage.image.blocks import Blocks
-from mrimage.image.exif import NOTHING, Shot, read_shot, shot_of
 from mrimage.image.header.isobmff import read_isobmff
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
-from mrimage.image.header.tags import Tree
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
 from mrimage.image.kinds import sniff
+from mrimage.image.tags.directory import Tree
+from mrimage.image.tags.exif import NOTHING, Shot, read_shot, shot_of
 
 _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
 _RARER = frozenset(["gif", "ico", "jp2", "jxl", "ppm", "psd"])
@@ -73,7 +73,7 @@ def read_header(blocks: Blocks) -> Header:
         from mrimage.image.header.raw import read_camera_raw
 
         return read_camera_raw(blocks)
-    from mrimage.image.header.others import read_other
+    from mrimage.image.header.pillow import read_other
 
     return read_other(blocks, format)
 
@@ -90,7 +90,7 @@ def describe(header: Header, shot: Shot) -> Metadata:
     """The columns from a header and its EXIF facts."""
     profile = None
     if header.icc is not None:
-        from mrimage.image.profiles import profile_named
+        from mrimage.image.color.profiles import profile_named
 
         profile = profile_named(header.icc)
     sideways = shot.orientation is not None and shot.orientation >= 5 and not header.upright

@@ -5,8 +5,8 @@ In the encoded values, with alpha multiplied in before and divided out after, so
 
 from __future__ import annotations
 
-from mrimage.image.decode import Picture, from_array, to_array
-from mrimage.image.vips import vips
+from mrimage.image.decode.decode import Picture, from_array, to_array
+from mrimage.image.decode.vips import vips
 
 GAP = 3.0
 """Pixels that are left for one of the result where averages are taken first. libvips' default of 2 costs as much and

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mrimage.image.canvas import eight_bits, flattened
-from mrimage.image.colour import converted, is_srgb, source_profile
-from mrimage.image.decode import Picture, complaints, from_array, jpeg_array, to_array
+from mrimage.image.color.conversion import converted, is_srgb, source_profile
+from mrimage.image.decode.decode import Picture, complaints, from_array, jpeg_array, to_array
 from mrimage.image.edit import Opened, guard, resized, turned
 from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
 from mrimage.types import Edits, Limits

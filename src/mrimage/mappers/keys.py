@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mrimage.errors import unknown
-from mrimage.job import Mapper, Value
+from mrimage.job.job import Mapper, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

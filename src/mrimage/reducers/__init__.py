@@ -8,7 +8,7 @@ from functools import wraps
 from types import MappingProxyType
 
 from mrimage.errors import unknown
-from mrimage.job import Job, Reducer
+from mrimage.job.job import Job, Reducer
 from mrimage.reducers.context import Context, running
 from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.reducers.mean import reduce_to_mean

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard import Guard, clock_stopped, deadline, fair
+from mrimage.guard.guard import Guard, clock_stopped, deadline, fair
 from mrimage.image import Image
-from mrimage.mappers.mapping import failure_of
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_uri
+from mrimage.tasks.map_image import failure_of
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
-    from mrimage.report.figures import Comparison, Summary
+    from mrimage.report.figures.figures import Comparison, Summary
     from mrimage.report.thumbnails import Shot, Thumbnail
 
 __all__ = [
@@ -80,11 +80,11 @@ def build(
     """
     import msgspec
 
-    from mrimage.report.comparison import compare_tables
-    from mrimage.report.facts import read_facts
+    from mrimage.report.figures.comparison import compare_tables
+    from mrimage.report.figures.facts import read_facts
+    from mrimage.report.figures.gather import gather
     from mrimage.report.page import render
-    from mrimage.report.summary import gather
-    from mrimage.report.tables import open_tables
+    from mrimage.report.tables.views import open_tables
 
     with open_tables(results) as tables:
         gathered = gather(tables, facts or read_facts(results), places=places)
@@ -96,14 +96,14 @@ def build(
 
 def load(results: Path) -> Summary:
     """The figures of a finished run, from its ``summary.json``. Raises SinkError when there is none."""
-    from mrimage.report.facts import read_summary
+    from mrimage.report.figures.facts import read_summary
 
     return read_summary(results)
 
 
 def decode(summary: bytes, place: str) -> Summary:
     """The figures in the bytes of a ``summary.json`` that was read from ``place``. Raises SinkError for any other."""
-    from mrimage.report.facts import decode_summary
+    from mrimage.report.figures.facts import decode_summary
 
     return decode_summary(summary, place)
 
@@ -127,28 +127,28 @@ def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
 
 def choose_weighed(results: Path) -> list[str]:
     """Uris of some images in formats that waste bytes, to measure what another format would save; few and cheap."""
-    from mrimage.report import weighing
+    from mrimage.report.figures import weighing
 
     return weighing.choose_weighed(results)
 
 
 def warm() -> AbstractContextManager[Callable[[], None]]:
     """Make what the first report on a machine needs while a block runs; see ``bundle.warm``."""
-    from mrimage.report import bundle
+    from mrimage.report.charts import bundle
 
     return bundle.warm()
 
 
 def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> str:
     """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
-    from mrimage.report import ask
+    from mrimage.report.tables import ask
 
     return ask.query(results, sql, format)
 
 
 def stream(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
-    from mrimage.report import ask
+    from mrimage.report.tables import ask
 
     return ask.stream(results, sql, format)
 
@@ -162,6 +162,6 @@ def for_terminal(answer: str) -> str:
 
 def compare(results: Path, other: Path) -> Comparison:
     """What changed from the run in the folder ``other`` to the one in ``results``."""
-    from mrimage.report import comparison
+    from mrimage.report.figures import comparison
 
     return comparison.compare(results, other)

@@ -11,10 +11,10 @@ from typing import Any
 import vl_convert
 
 from mrimage.errors import UsageError
-from mrimage.report.charts import Chart
-from mrimage.report.figures import Summary
+from mrimage.report.charts.charts import Chart
+from mrimage.report.charts.sections import make_charts
+from mrimage.report.figures.figures import Summary
 from mrimage.report.page import render_static
-from mrimage.report.sections import make_charts
 from mrimage.report.thumbnails import Shot
 
 PAPER = {

@@ -6,10 +6,10 @@ from dataclasses import replace
 from html import escape
 
 from mrimage.report import text
-from mrimage.report.charts import Chart
+from mrimage.report.charts.charts import Chart
+from mrimage.report.charts.sections import make_charts
 from mrimage.report.export import svg_uri
-from mrimage.report.figures import Summary
-from mrimage.report.sections import make_charts
+from mrimage.report.figures.figures import Summary
 
 SHOWN = ("format", "color_space", "megapixels", "size", "groups", "dimensions")
 """The charts that a notebook shows."""

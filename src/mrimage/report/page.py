@@ -16,11 +16,12 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup, escape
 
-from mrimage.report import bundle, text
-from mrimage.report.charts import Chart
-from mrimage.report.figures import Change, Summary, Unit
-from mrimage.report.health import STRAGGLER_FACTOR
-from mrimage.report.sections import Charts, make_charts
+from mrimage.report import text
+from mrimage.report.charts import bundle
+from mrimage.report.charts.charts import Chart
+from mrimage.report.charts.sections import Charts, make_charts
+from mrimage.report.figures.figures import Change, Summary, Unit
+from mrimage.report.figures.health import STRAGGLER_FACTOR
 from mrimage.report.thumbnails import Shot
 
 _OPTION = re.compile(r"(?<![\w-])(--(?:to|fit|correct|format|metadata) [a-z-]+|--[a-z][a-z-]+)")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mrimage.report import galleries
-from mrimage.report.tables import Tables, open_tables
+from mrimage.report.figures import galleries
+from mrimage.report.tables.views import Tables, open_tables
 
 THUMBNAIL_LIMIT = 80
 """Thumbnails that a run makes by default: bounded, so that the report costs the same for any number of images."""

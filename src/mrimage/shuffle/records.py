@@ -12,8 +12,8 @@ import msgspec
 import pyarrow as pa
 
 from mrimage.errors import ImageError, JobError, brief, describe
-from mrimage.functions import name_function
-from mrimage.job import Combiner, Value
+from mrimage.job.functions import name_function
+from mrimage.job.job import Combiner, Value
 from mrimage.types import Entry
 
 SPILL_RECORDS = 50_000

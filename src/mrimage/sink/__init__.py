@@ -1,7 +1,7 @@
 """Where results go: sinks for outputs, task commits, the run's state and its published tables."""
 
 from mrimage.errors import UsageError, unknown
-from mrimage.job import Job
+from mrimage.job.job import Job
 from mrimage.sink.files import FileSink, Sink
 from mrimage.sink.shards import KINDS, SHARD_SIZE, ShardSink
 from mrimage.storage import Store

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mrimage.sink.state import deliver
+from mrimage.commit.ledger import deliver
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, scheme

@@ -28,7 +28,7 @@ from mrimage.engine.spark.session import Session, explain, open_session
 from mrimage.engine.spark.shipping import ship
 from mrimage.engine.spark.worker import Outcomes, SortKey, read_records, reduce_sorted, run_packed
 from mrimage.errors import MrimageError
-from mrimage.job import Plan
+from mrimage.job.job import Plan
 from mrimage.types import Exchange, TaskReport
 
 if TYPE_CHECKING:

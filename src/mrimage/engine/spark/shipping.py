@@ -10,7 +10,7 @@ from types import ModuleType
 
 import cloudpickle
 
-from mrimage.job import Plan
+from mrimage.job.job import Plan
 
 
 def ship(what: object) -> bytes:

@@ -24,17 +24,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark import AccumulatorParam, TaskContext
 
+from mrimage.commit.out_folder import JOB
 from mrimage.engine import Options
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
-from mrimage.guard import limit_memory
-from mrimage.job import Plan
+from mrimage.guard.guard import limit_memory
+from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
-from mrimage.sink.place import JOB
 from mrimage.storage import open_store
 from mrimage.storage.names import scheme
-from mrimage.tasks import reduce_partition
+from mrimage.tasks.map_split import reduce_partition
 from mrimage.types import Attempt, Entry, Partition, TaskReport
 
 SortKey = tuple[str, str, int]

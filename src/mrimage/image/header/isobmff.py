@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.cicp import space_of
+from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
 from mrimage.image.header.model import Header
 

@@ -8,7 +8,7 @@ import struct
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import Header, Model
-from mrimage.image.header.tags import tree_of
+from mrimage.image.tags.directory import tree_of
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_BODY = frozenset([0x01, *range(0xD0, 0xD9)])

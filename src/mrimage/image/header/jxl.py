@@ -9,10 +9,10 @@ from importlib.util import find_spec
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.cicp import space_of
+from mrimage.image.color.cicp import space_of
+from mrimage.image.color.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, Header
-from mrimage.image.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 
 _SIGNATURE = b"\xff\x0a"
 _HEAD = 4096

@@ -7,9 +7,9 @@ import zlib
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.cicp import space_of
+from mrimage.image.color.cicp import space_of
 from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
-from mrimage.image.header.tags import clean_text
+from mrimage.image.tags.directory import clean_text
 
 _MODELS: dict[int, tuple[Model, int, bool]] = {
     0: ("gray", 1, False),

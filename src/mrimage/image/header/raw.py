@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from mrimage.image.blocks import BlockFile, Blocks, Part
-from mrimage.image.carried import joined
 from mrimage.image.header.boxes import boxes, top_boxes
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import LONGEST_BLOCK, Header
-from mrimage.image.header.others import damaged, require
-from mrimage.image.header.tags import tree_of
+from mrimage.image.header.pillow import damaged, require
 from mrimage.image.header.tiff import HEIGHT, WIDTH, read_raw
+from mrimage.image.tags.directory import tree_of
+from mrimage.image.tags.exif_writer import joined
 
 _LIKE_TIFF = (b"II*\x00", b"MM\x00*", b"IIRO", b"IIRS", b"MMOR")
 

@@ -1,0 +1,1 @@
+"""Color spaces, profiles and conversion between them."""

@@ -1,0 +1,1 @@
+"""Facts beside the picture: TIFF directories, EXIF, XMP and IPTC."""

@@ -1,0 +1,1 @@
+"""Every figure of the report as plain data, and the queries that make it."""

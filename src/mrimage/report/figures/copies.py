@@ -1,0 +1,48 @@
+"""Images that there are more of than one: byte for byte, or to the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mrimage.report import text
+from mrimage.report.figures.figures import Insight
+from mrimage.report.tables.views import Tables
+
+_COPIES = """SELECT uri, first_value(uri) OVER same AS copy_of, size, sha256 FROM image WHERE sha256 IS NOT NULL
+    WINDOW same AS (PARTITION BY sha256 ORDER BY uri) QUALIFY row_number() OVER same > 1 ORDER BY copy_of, uri"""
+
+_LOOKALIKES = """SELECT uri, first_value(uri) OVER alike AS looks_like, phash FROM (
+    SELECT min(uri) AS uri, phash FROM image WHERE phash IS NOT NULL AND sha256 IS NOT NULL GROUP BY phash, sha256)
+    WINDOW alike AS (PARTITION BY phash ORDER BY uri) QUALIFY row_number() OVER alike > 1 ORDER BY looks_like, uri"""
+
+
+def find_copies(tables: Tables) -> Iterator[Insight]:
+    """How many images are copies of another, and how many more look the same."""
+    if not tables.has("sha256"):
+        return
+    # What the queries list is counted from sums per digest, without a window over every image.
+    copies, wasted = tables.row(
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
+        "(SELECT count(*) AS n, min(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256) WHERE n > 1"
+    )
+    if copies:
+        words = (
+            f"{text.plural(copies, 'image is a byte-for-byte copy', 'images are byte-for-byte copies')} of another; "
+            f"without {'it' if copies == 1 else 'them'} the pile is {text.size(wasted)} smaller."
+        )
+        rule = "Images with the same SHA-256; the first of each set is not counted."
+        advice = "The list names what each is a copy of: keep one, and split data by content, not by name."
+        yield Insight("copies", "notice", words, advice, rule, _COPIES, copies, "images")
+    if tables.has("phash"):
+        yield from _lookalikes(tables)
+
+
+def _lookalikes(tables: Tables) -> Iterator[Insight]:
+    alike = tables.row(
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(DISTINCT sha256) AS n FROM image "
+        "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
+    )[0]
+    if alike:
+        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, in other bytes."
+        rule = "Images with the same perceptual hash and different SHA-256; nearly equal hashes are not counted."
+        yield Insight("lookalikes", "info", words, "", rule, _LOOKALIKES, alike, "images")

@@ -1,0 +1,216 @@
+"""Every figure of the report as plain data: the page, ``summary.json`` and the notebook show these and nothing else.
+
+Counts are of images unless a name says otherwise, sizes are in bytes, times in seconds, shares are 0..1.
+Texts that come from a source (names, keys, EXIF) are cut to a bounded length and never trusted as markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mrimage.report.figures.data import Data
+from mrimage.report.figures.job import Health, Run
+
+SCHEMA_VERSION = 1
+"""Rises when a field of ``summary.json`` changes its meaning or goes away; new fields do not raise it."""
+
+Level = Literal["good", "info", "notice", "warning"]
+"""How much an insight matters: ``warning`` asks for a decision, ``good`` and ``info`` need none."""
+
+
+Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds", "cameras", "tasks"]
+"""What a number counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The whole run in numbers. ``pixels`` counts those of processed images, ``source_bytes`` all listed files;
+    ``seconds`` is the wall time of all phases, ``images_per_second`` tells of the images that this run mapped."""
+
+    listed: int
+    processed: int
+    quarantined: int
+    ignored: int
+    reused: int
+    removed: int
+    source_bytes: int
+    pixels: int
+    groups: int
+    outputs: int
+    output_bytes: int
+    seconds: float
+    processed_share: float
+    bytes_per_image: float
+    pixels_per_image: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """A finding in words. ``next`` says what to do about it, ``rule`` how it was found, and ``sql`` lists with
+    ``mrimage query`` what ``count`` counts."""
+
+    name: str
+    level: Level
+    text: str
+    next: str
+    rule: str
+    sql: str
+    count: int
+    counts: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One key. ``outputs`` and ``output_bytes`` are of its files; ``sample`` names the thumbnail to show."""
+
+    key: str
+    images: int
+    bytes: int
+    pixels: int
+    outputs: int
+    output_bytes: int
+    sample: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The largest groups, at most GROUP_LIMIT of ``total``; ``largest`` is the share of images of the first."""
+
+    total: int
+    rows: tuple[Group, ...]
+    largest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A thumbnail's caption: ``uri`` names it in thumbnails.parquet, ``note`` says why it is shown."""
+
+    uri: str
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A source image, the output made from it, and what changed, in words."""
+
+    before: Picture
+    after: Picture
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Pictures under one heading."""
+
+    name: str
+    title: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Galleries:
+    """All pictures of the page."""
+
+    extremes: tuple[Gallery, ...]
+    pairs: tuple[Pair, ...]
+    sheets: tuple[Picture, ...]
+    groups: tuple[Gallery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Casualty:
+    """One image in quarantine."""
+
+    uri: str
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why images are in quarantine, what it means, what to do, and some of them. ``command`` tries them again; it is
+    empty where trying again would change nothing."""
+
+    reason: str
+    meaning: str
+    advice: str
+    command: str
+    images: int
+    bytes: int
+    examples: tuple[Casualty, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """All that could not be handled."""
+
+    images: int
+    reasons: tuple[Reason, ...]
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One number, then and now. ``share`` is the difference over what it was, None where that is nothing."""
+
+    name: str
+    unit: Unit
+    before: float
+    after: float
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One image that differs between two runs, and how."""
+
+    path: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """One distribution in both runs: for each label the images before and after."""
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What changed from another run to this one. Images are matched by their path below the source."""
+
+    other: str
+    other_started: float
+    changes: tuple[Change, ...]
+    new: int
+    gone: int
+    changed: int
+    same: int
+    newly_quarantined: int
+    recovered: int
+    examples: Mapping[str, tuple[Moved, ...]]
+    distributions: tuple[SideBySide, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The report's figures; ``summary.json`` is exactly this."""
+
+    schema_version: int
+    run: Run
+    totals: Totals
+    insights: tuple[Insight, ...]
+    data: Data
+    groups: Groups
+    galleries: Galleries
+    quarantine: Quarantine
+    health: Health
+    comparison: Comparison | None = None

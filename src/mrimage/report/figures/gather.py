@@ -1,0 +1,119 @@
+"""Gathers all figures of a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mrimage.report import text
+from mrimage.report.figures import galleries
+from mrimage.report.figures.describe import describe
+from mrimage.report.figures.figures import SCHEMA_VERSION, Group, Groups, Summary, Totals
+from mrimage.report.figures.health import examine
+from mrimage.report.figures.insights import find_insights
+from mrimage.report.figures.job import Run
+from mrimage.report.figures.quarantine import list_quarantine
+from mrimage.report.figures.steps import tell_steps
+from mrimage.report.tables.views import Tables
+from mrimage.report.thumbnails import Shot, read_thumbnails
+from mrimage.types import RunFacts
+
+GROUP_LIMIT = 5000
+"""Groups listed on the page and in the summary: the largest ones. ``groups.parquet`` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The figures and the pictures that go with them."""
+
+    summary: Summary
+    shots: Mapping[str, Shot]
+
+
+def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
+    """Compute every figure once."""
+    shots = read_thumbnails(tables)
+    pictures, samples = galleries.select(tables) if shots else (None, {})
+    groups = _groups(tables, samples, shots)
+    health = examine(facts, groups)
+    summary = Summary(
+        schema_version=SCHEMA_VERSION,
+        run=_run(facts),
+        totals=count_totals(tables, facts),
+        insights=find_insights(tables, facts, groups, health),
+        data=describe(tables, places=places),
+        groups=groups,
+        galleries=galleries.only_available(pictures or galleries.EMPTY, frozenset(shots)),
+        quarantine=list_quarantine(tables, facts),
+        health=health,
+    )
+    return Gathered(summary, shots)
+
+
+def _run(facts: RunFacts) -> Run:
+    return Run(
+        source=facts.source,
+        out=facts.out,
+        command=facts.command,
+        steps=tell_steps(facts.job),
+        job=facts.job,
+        engine=facts.engine,
+        workers=facts.workers,
+        plan_hash=facts.plan_hash,
+        versions=facts.versions,
+        started=facts.started,
+        removed_outputs=tuple(text.cut(output) for output in facts.removed_outputs),
+    )
+
+
+def count_totals(tables: Tables, facts: RunFacts) -> Totals:
+    """The totals of a run: what it says of itself, and the sums of its tables."""
+    seconds = sum(phase.seconds for phase in facts.phases)
+    pixels = tables.row("SELECT coalesce(sum(pixels), 0)::BIGINT FROM image")[0]
+    output_bytes = tables.row("SELECT coalesce(sum(bytes), 0)::BIGINT FROM outputs")[0]
+    return Totals(
+        listed=facts.listed,
+        processed=facts.processed,
+        quarantined=facts.quarantined,
+        ignored=facts.ignored,
+        reused=facts.reused,
+        removed=facts.removed,
+        source_bytes=facts.bytes,
+        pixels=pixels,
+        groups=facts.groups,
+        outputs=facts.outputs,
+        output_bytes=output_bytes,
+        seconds=seconds,
+        processed_share=_over(facts.processed, facts.listed),
+        bytes_per_image=_over(facts.bytes, facts.listed),
+        pixels_per_image=_over(pixels, facts.processed),
+        images_per_second=_over(facts.listed - facts.reused, seconds),
+    )
+
+
+def _over(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot]) -> Groups:
+    found = tables.rows(
+        """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0),
+            count(*) OVER (), sum(images) OVER ()
+        FROM groups LEFT JOIN (SELECT key, count(*) AS files, sum(bytes) AS made FROM outputs GROUP BY key) USING (key)
+        ORDER BY images DESC, key LIMIT ?""",
+        [GROUP_LIMIT],
+    )
+    rows = tuple(
+        Group(
+            key=text.cut(key),
+            images=int(images or 0),
+            bytes=int(size or 0),
+            pixels=int(pixels or 0),
+            outputs=files,
+            output_bytes=int(made),
+            sample=samples.get(key) if samples.get(key) in shots else None,
+        )
+        for key, images, size, pixels, files, made, *_ in found
+    )
+    members = int(found[0][7] or 0) if found else 0
+    return Groups(found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0)

@@ -1,0 +1,116 @@
+"""Figures about the job itself, as plain data; see ``figures`` for the units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mrimage.report.figures.data import Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase, and its ``share`` of the wall time of all. ``task_seconds`` adds up its tasks, ``parallelism`` is
+    that over the wall time."""
+
+    name: str
+    seconds: float
+    share: float
+    tasks: int
+    images: int
+    bytes: int
+    images_per_second: float
+    task_seconds: float
+    parallelism: float
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's;
+    ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase; ``story`` says what
+    happened to it."""
+
+    task: str
+    phase: str
+    start: float
+    seconds: float
+    images: int
+    bytes: int
+    worker: str
+    attempts: int
+    speculative: bool
+    times_median: float
+    times_bytes: float
+    errors: tuple[str, ...]
+    story: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What all workers did per second in one slice of time of one phase, ``start`` in seconds since the first task's."""
+
+    phase: str
+    start: float
+    seconds: float
+    images_per_second: float
+    bytes_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process: its share of the work and its peak of resident memory."""
+
+    worker: str
+    tasks: int
+    images: int
+    busy_seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """Largest over mean number of images: of the keys, and of the reduce tasks that the plan made of them."""
+
+    keys: float
+    tasks: float
+    reduce_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the job itself did. ``timeline`` is cut to the longest tasks when there are too many to draw, and so are the
+    lists of stragglers and of tasks with ``troubles``. The report's own pictures are no part of ``throughput``,
+    ``durations`` and stragglers."""
+
+    phases: tuple[Phase, ...]
+    throughput: tuple[Moment, ...]
+    durations: tuple[Distribution, ...]
+    timeline: tuple[Task, ...]
+    straggling: int
+    stragglers: tuple[Task, ...]
+    troubles: int
+    troubled: tuple[Task, ...]
+    workers: tuple[Worker, ...]
+    tasks: int
+    retries: int
+    speculative: int
+    peak_memory: int
+    skew: Skew | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was run, so that it can be run again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
+    since the epoch; ``removed_outputs`` names the first outputs that went with their images."""
+
+    source: str
+    out: str
+    command: str
+    steps: tuple[str, ...]
+    job: Mapping[str, object]
+    engine: str
+    workers: int
+    plan_hash: str
+    versions: Mapping[str, str]
+    started: float
+    removed_outputs: tuple[str, ...] = ()

@@ -1,0 +1,30 @@
+"""The schema of ``summary.json``, made from the dataclasses, so that it cannot tell anything else than they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mrimage.report.figures.figures import SCHEMA_VERSION, Summary
+
+
+def summary_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of ``summary.json``; ``python -m mrimage.report.figures.schema`` prints it."""
+    schema = msgspec.json.schema(Summary, schema_hook=_anything)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"mrimage summary.json, version {SCHEMA_VERSION}",
+        **schema,
+    }
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """A job's settings may be any JSON."""
+    if kind is object:
+        return {"description": "any JSON"}
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    print(msgspec.json.format(msgspec.json.encode(summary_schema())).decode())

@@ -1,0 +1,1 @@
+"""The tables of a finished run, and SQL over them."""

@@ -1,0 +1,1 @@
+"""What every engine runs: all meaning is here, an engine only delivers."""
