@@ -28,7 +28,7 @@ import mrimage as mr
 from benchmarks.corpus import photographs
 from benchmarks.synthetic import measure
 from mrimage.flow.run import How, run
-from mrimage.guard.guard import deadline
+from mrimage.guard.deadline import deadline
 from mrimage.job.job import Plan
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.tasks.map_split import map_split

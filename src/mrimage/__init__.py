@@ -32,7 +32,7 @@ _HOMES = {
     "Crop": "mrimage.types",
     "Edits": "mrimage.types",
     "Image": "mrimage.image",
-    "Job": "mrimage.job",
+    "Job": "mrimage.job.job",
     "Limits": "mrimage.types",
     "Output": "mrimage.sink.output",
     "Summary": "mrimage.flow.summary",

@@ -23,7 +23,7 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import ImageError
 from mrimage.flow.run import How, run
-from mrimage.guard.guard import deadline, fair
+from mrimage.guard.deadline import deadline, fair
 
 COMMAND = [sys.executable, "-m", "mrimage", "run"]
 OPTIONS = ["--key", "format", "--resize", "32x32", "--workers", "2", "--no-thumbnails"]

@@ -10,9 +10,9 @@ import pytest
 
 import mrimage as mr
 from mrimage.errors import UsageError
+from mrimage.flow.check import check_job
 from mrimage.flow.run import How, run
 from mrimage.job.job import Plan
-from mrimage.tasks.map_image import check_job
 from mrimage.types import Crop
 
 HERE = How(workers=1, thumbnails=False)

@@ -25,11 +25,11 @@ import cloudpickle
 from mrimage.commit.ledger import localize
 from mrimage.engine import Engine, Options, Task, TaskFunction
 from mrimage.engine.attempts import after_death, after_failure
-from mrimage.guard.guard import describe_exit, end_child, start_child
+from mrimage.guard.child import describe_exit, end_child, start_child
 from mrimage.job.job import Plan
 from mrimage.shuffle.planning import sorted_records
 from mrimage.storage import open_store
-from mrimage.tasks.map_split import reduce_partition
+from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Attempt, Exchange, Partition, TaskReport
 
 STRAGGLER = 3.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import cloudpickle
 
-from mrimage.guard.guard import die_with_parent, limit_memory, portable
+from mrimage.guard.child import die_with_parent, limit_memory, portable
 
 OWN_MEMORY = 2 << 30
 """Address space of a worker besides what its images may ask for: the tables, the sort, and their libraries."""

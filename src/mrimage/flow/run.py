@@ -23,6 +23,7 @@ from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
+from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
 from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
 from mrimage.flow.summary import Summary, describe_ignored
@@ -36,7 +37,6 @@ from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
-from mrimage.tasks.map_image import check_job
 from mrimage.tasks.map_split import map_split
 from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
 

@@ -1,161 +1,30 @@
-"""Keeping one image from harming the others: a deadline that no code can block, and a child that may die.
-
-The good case pays two system calls an image: ``deadline`` arms the kernel's interval timer, whose signal ends
-the process without asking the interpreter, so a decoder that spins in C is ended too. An attempt that follows
-such an end is careful: a ``Guard`` runs each image in a child with bounded memory and says which one killed it.
-No note of the image in hand is needed in the good case; the careful attempt finds the culprit on any machine.
-"""
+"""A child process in which one image after the other is handled, and which any of them may take down."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import resource
 import signal
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
 import cloudpickle
 
-from mrimage.errors import ImageError, JobError, describe
-from mrimage.types import ByteSource, Limits
+from mrimage.errors import ImageError
+from mrimage.guard.child import describe_exit, die_with_parent, end_child, limit_memory, portable, start_child
+from mrimage.guard.deadline import deadline, timed_out
+from mrimage.guard.failure import OUT_OF_MEMORY
+from mrimage.types import Limits
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-OUT_OF_MEMORY = "It was refused the memory that it asked for."
-
 STALL = 15 * 60.0
 """Seconds beyond the deadline after which a guarded child that the kernel's timer did not end is given up: code of
 the user's may have taken the timer for itself."""
-
-
-class deadline:
-    """Give each block that it guards ``seconds``; one after the other, not nested.
-
-    In an ``expendable`` process the kernel ends the process when they are over. Elsewhere Python code is
-    interrupted by ImageError ``timed-out``; foreign code that never returns to Python is not, and outside the
-    main thread there is no deadline.
-    """
-
-    __slots__ = ("_seconds",)
-
-    def __init__(self, seconds: float, expendable: bool) -> None:
-        self._seconds = seconds if threading.current_thread() is threading.main_thread() else 0.0
-        if self._seconds:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL if expendable else _raise_timed_out)
-
-    def __enter__(self) -> None:
-        if self._seconds:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
-
-    def __exit__(self, *_: object) -> None:
-        if self._seconds:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _raise_timed_out(*_: object) -> None:
-    raise _timed_out()
-
-
-def _timed_out() -> ImageError:
-    return ImageError("timed-out", "The image took longer than --deadline.")
-
-
-class OffTheClock:
-    """A remote source whose reads do not count against the deadline: a store has time limits and retries of its
-    own, and an image is not to blame for it."""
-
-    __slots__ = ("_source",)
-
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-
-    @property
-    def uri(self) -> str:
-        return self._source.uri
-
-    @property
-    def size(self) -> int:
-        with clock_stopped():
-            return self._source.size
-
-    def read(self, start: int = 0, length: int | None = None) -> bytes:
-        with clock_stopped():
-            return self._source.read(start, length)
-
-
-def fair(source: ByteSource) -> ByteSource:
-    """``source``, such that waiting for a remote store is not held against the image."""
-    is_remote = "://" in source.uri and not source.uri.startswith("file:")
-    return OffTheClock(source) if is_remote else source
-
-
-@contextmanager
-def clock_stopped() -> Iterator[None]:
-    """Stop the clock of the deadline that is running, if there is one, for the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        yield
-    finally:
-        if left:
-            signal.setitimer(signal.ITIMER_REAL, left)
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel end this process when its ``parent`` ends, however that happens (Linux; elsewhere the closed
-    connection ends it)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before we asked
-            os._exit(1)
-
-
-def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
-    """Start ``python -m module FD PARENT`` with one end of a connection; answer the process and the other end.
-
-    The child sees this process's import path, and does not run the user's main script again. It leads a process
-    group of its own, so that Ctrl-C reaches only the driver, and ``end_child`` whatever the child has started.
-    """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
-        environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-        command = [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid())]
-        process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, process_group=0
-        )
-        return process, Connection(ours.detach())
-
-
-def end_child(process: subprocess.Popen[bytes]) -> int:
-    """End the child, and what it has started, now; answer how it exited."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()
-
-
-def portable(error: Exception) -> Exception:
-    """``error`` as something that can be sent; an exception class of the user's may not be."""
-    try:
-        pickle.loads(pickle.dumps(error))  # our own bytes
-    except Exception:  # noqa: BLE001  # any class, any way to fail
-        return JobError(describe(error))
-    return error
 
 
 class Guard(Generic[Argument, Result]):
@@ -174,7 +43,7 @@ class Guard(Generic[Argument, Result]):
             connection.send(argument)
             if not connection.poll(self._limits.deadline + STALL):
                 self._stop()
-                raise _timed_out()
+                raise timed_out()
             succeeded, result = connection.recv()
         except (EOFError, OSError):
             raise self._autopsy(process) from None
@@ -208,27 +77,13 @@ class Guard(Generic[Argument, Result]):
         process.returncode = os.waitstatus_to_exitcode(status)
         end_child(process)
         if process.returncode == -signal.SIGALRM:
-            return _timed_out()
+            return timed_out()
         peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
         if process.returncode in (-signal.SIGABRT, -signal.SIGKILL) and peak > 0.6 * self._limits.memory:
             return ImageError("out-of-memory", f"Its process {end} for want of memory.")
         return ImageError("crashed", f"Its process {end}.")
-
-
-def describe_exit(code: int) -> str:
-    """How a process ended, for people: ``was ended by SIGSEGV``, ``exited with status 3``."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-
-
-def limit_memory(room: int) -> None:
-    """Let this process's address space grow by at most ``room`` bytes from now on."""
-    with open("/proc/self/statm") as statm:  # noqa: PTH123  # /proc is no path of the user's
-        used = int(statm.read().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = used + room if hard == resource.RLIM_INFINITY else min(used + room, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
 
 
 def _serve(connection: Connection) -> None:

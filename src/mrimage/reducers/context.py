@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard.guard import Guard, clock_stopped, deadline, fair
+from mrimage.guard.deadline import clock_stopped, deadline, fair
+from mrimage.guard.failure import failure_of
+from mrimage.guard.guard import Guard
 from mrimage.image import Image
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_uri
-from mrimage.tasks.map_image import failure_of
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard.guard import deadline
+from mrimage.guard.deadline import deadline
 from mrimage.image import encode
 from mrimage.job.job import Plan
 from mrimage.reducers import Context, running

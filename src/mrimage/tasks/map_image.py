@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError, brief, describe, unknown
-from mrimage.guard.guard import OUT_OF_MEMORY
+from mrimage.errors import ImageError, StoreError, brief, describe
+from mrimage.guard.failure import failure_of
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
-from mrimage.job.values import check_values
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
-from mrimage.sink import check_sink
-from mrimage.types import ByteSource, Entry, Failure, Stage
+from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
     from mrimage.image import Encoded
@@ -66,23 +64,6 @@ def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mappe
     return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
 
 
-def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
-    """The quarantine row for ``error``. A StoreError that may pass is raised again: the task is to be retried,
-    not the image to be blamed."""
-    match error:
-        case ImageError():
-            return Failure(uri, stage, error.reason, str(error))
-        case NotFoundError():
-            return Failure(uri, stage, "vanished", str(error))
-        case DeniedError():
-            return Failure(uri, stage, "unreadable", str(error))
-        case StoreError() if not error.transient:
-            return Failure(uri, stage, "unreadable", str(error))
-        case MemoryError():
-            return Failure(uri, stage, "out-of-memory", OUT_OF_MEMORY)
-    raise error
-
-
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
     try:
         pairs = mapper(image)
@@ -104,25 +85,3 @@ def _named(mapper: Mapper) -> str:
 def mapper_of(job: Job) -> Mapper:
     """The job's own mapper, or the one that its ``key`` names."""
     return job.map or by_keys(job.key)
-
-
-def check_job(job: Job) -> None:
-    """Raise UsageError for a job that names what does not exist or asks for what excludes itself."""
-    check_values(job)
-    by_keys(job.key)
-    for name in job.extract:
-        if name not in EXTRACTORS:
-            raise unknown("--extract", name, EXTRACTORS)
-    check_sink(job)
-    if job.edits and job.edits.resize is None and (job.edits.fit != "contain" or not job.edits.enlarge):
-        idle = "--no-enlarge" if job.edits.fit == "contain" else f"--fit {job.edits.fit}"
-        raise UsageError(f"Expected --resize for {idle} to apply to, but received none. Add it, or leave {idle} out.")
-    if job.combine and not job.reduce:
-        raise UsageError(
-            "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."
-        )
-    if job.combine and job.group:
-        raise UsageError(
-            f"Expected either combine or a group reducer, but received combine and {', '.join(job.group)}: combined "
-            "values no longer tell which images they come from. Leave out one of them."
-        )

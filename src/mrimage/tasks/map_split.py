@@ -1,37 +1,28 @@
-"""The two functions that every engine runs: all meaning is here, an engine only delivers.
+"""The map task: a split of entries -> catalogue rows, records, edited images.
 
-    map_split         a split of entries      -> catalogue rows, records, edited images
-    reduce_partition  a partition of records  -> what the group reducers make of each key
-
-Both are pure but for what they write to OUT; they may run twice, at once, on two machines, with the same result.
+Pure but for what it writes to OUT; it may run twice, at once, on two machines, with the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 
 import pyarrow as pa
 
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.errors import ImageError, JobError, StoreError, brief, describe
-from mrimage.guard.guard import Guard, clock_stopped, deadline, fair
-from mrimage.job.functions import name_function
+from mrimage.errors import ImageError
+from mrimage.guard.deadline import clock_stopped, deadline, fair
+from mrimage.guard.failure import failure_of
+from mrimage.guard.guard import Guard
 from mrimage.job.job import Job, Plan
-from mrimage.reducers import Context, GroupReducer, reducers_of, running
-from mrimage.shuffle.records import Record, Spill
-from mrimage.shuffle.replay import Fingerprint, replayable
+from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
-from mrimage.sink.files import FileSink
-from mrimage.sink.naming import group_path
-from mrimage.sink.output import Output
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_store
-from mrimage.tables.schemas import DONE_GROUPS, RECORDS, catalogue_schema
-from mrimage.tasks.map_image import Mapped, failure_of, map_image, mapper_of, quarantined
-from mrimage.types import Attempt, Entry, Partition, Split, TaskReport
+from mrimage.tables.schemas import RECORDS, catalogue_schema
+from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.types import Attempt, Entry, Split, TaskReport
 
 
 def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
@@ -62,32 +53,6 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
 
 def _records_of(part: int) -> str:
     return f"records-{part:05}"
-
-
-def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:
-    """Reduce every key of ``partition``; ``records`` are all of theirs, sorted by key, image and number.
-
-    The groups that are done are committed with a fingerprint of their records, by which a later run knows
-    whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
-    """
-    plan.stores.apply()
-    job, store = plan.job, open_store(plan.out)
-    # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
-    writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)
-    reducers = reducers_of(job)
-    done: list[dict[str, object]] = []
-    with running(Context(job.limits, attempt)) as context:
-        for key, members in groupby(records, attrgetter("key")):
-            fingerprint = Fingerprint()
-            with replayable(fingerprint.watch(members), len(reducers)) as passes:
-                for reducer, values in zip(reducers, passes, strict=True):
-                    for made in _run_reducer(reducer, key, values):
-                        writer.output(None, key, *made)
-            done.append({"key": key, "fingerprint": fingerprint.text()})
-        for failure in context.failures.values():
-            writer.fail(failure)
-    groups = pa.Table.from_pylist(done, DONE_GROUPS)
-    return writer.commit(partition.images, partition.bytes, {"groups": groups})
 
 
 def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
@@ -122,26 +87,3 @@ def map_entry(job: Job, entry: Entry) -> Mapped:
     with clock_stopped():
         source = open_entry(entry)
     return map_image(job, mapper_of(job), entry, fair(source))
-
-
-def _run_reducer(
-    reducer: GroupReducer, key: str, records: Iterable[Record]
-) -> Iterator[tuple[str, bytes, int | None, int | None]]:
-    """What the reducer makes of the key: paths with their bytes, and width and height of what is an image."""
-    try:
-        outputs = reducer(key, records)
-        if isinstance(outputs, Output) or not isinstance(outputs, Iterable):
-            raise JobError(f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}.")
-        names: set[str] = set()
-        for output in outputs:
-            if not isinstance(output, Output):
-                raise JobError(f"Expected it to yield mrimage.Output, but received {brief(output)}.")
-            if output.name in names:
-                raise JobError(f"Expected a name of its own for each output, but received {output.name!r} twice.")
-            names.add(output.name)
-            yield group_path(key, output.name), *output.encoded()
-    except (StoreError, KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:
-        told = str(error) if isinstance(error, JobError) else describe(error)
-        raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}") from error

@@ -29,12 +29,12 @@ from mrimage.engine import Options
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
-from mrimage.guard.guard import limit_memory
+from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
 from mrimage.storage import open_store
 from mrimage.storage.names import scheme
-from mrimage.tasks.map_split import reduce_partition
+from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Attempt, Entry, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
