@@ -15,10 +15,10 @@ from PIL import Image
 import mrimage as mr
 from mrimage.commit.verify import verify
 from mrimage.errors import AccountingError, BudgetError, JobError, SinkError, SourceError, UsageError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.report.figures.facts import decode_summary
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def files(out: Path, top: str) -> dict[str, bytes]:
@@ -85,14 +85,14 @@ def test_worker_processes_give_the_same_bytes_as_one_process(photos: Path, tmp_p
         key=("format",), edits=mr.Edits(resize=(20, 20)), group=("contact-sheet",), extract=("content", "hash")
     )
     run(job, str(photos), str(tmp_path / "one"), HERE)
-    run(job, str(photos), str(tmp_path / "two"), How(workers=2, thumbnails=False))
+    run(job, str(photos), str(tmp_path / "two"), RunOptions(workers=2, thumbnails=False))
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
 def test_a_catalogue_job_decodes_no_pixel(photos: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from mrimage.flow.run import How, run; import mrimage as mr\n"
-        f"run(mr.Job(), {str(photos)!r}, {str(tmp_path / 'out')!r}, How(workers=1, thumbnails=False))\n"
+        "import sys; from mrimage.flow.run import RunOptions, run; import mrimage as mr\n"
+        f"run(mr.Job(), {str(photos)!r}, {str(tmp_path / 'out')!r}, RunOptions(workers=1, thumbnails=False))\n"
         "assert 'pyvips' not in sys.modules and 'simplejpeg' not in sys.modules, 'a codec was loaded'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -219,8 +219,8 @@ def test_broken_accounting_stops_the_run(photos: Path, tmp_path: Path, monkeypat
 def test_the_failure_budget_stops_the_run(photos: Path, tmp_path: Path) -> None:
     for text in ("1", "5%"):
         with pytest.raises(BudgetError, match="max-failures"):
-            run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures=text))
-    run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures="2", thumbnails=False))
+            run(mr.Job(), str(photos), str(tmp_path / "out"), RunOptions(workers=1, max_failures=text))
+    run(mr.Job(), str(photos), str(tmp_path / "out"), RunOptions(workers=1, max_failures="2", thumbnails=False))
 
 
 def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(photos: Path, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(ph
 
     def failing(limit: str) -> mr.Summary:
         job = mr.Job(map=keys, reduce=look)
-        return run(job, str(photos), str(tmp_path / limit), How(workers=1, thumbnails=False, max_failures=limit))
+        return run(job, str(photos), str(tmp_path / limit), RunOptions(workers=1, thumbnails=False, max_failures=limit))
 
     assert failing("1").failures == {"truncated": 1}
     with pytest.raises(BudgetError, match="at most 0 quarantined images of 10"):
@@ -250,7 +250,7 @@ def test_another_job_on_the_same_out_is_refused_by_its_difference(photos: Path, 
     run(mr.Job(key=("format",)), str(photos), out, HERE)
     with pytest.raises(SinkError, match='key \\["camera"\\] instead of \\["format"\\]'):
         run(mr.Job(key=("camera",)), str(photos), out, HERE)
-    summary = run(mr.Job(key=("camera",)), str(photos), out, How(workers=1, fresh=True, thumbnails=False))
+    summary = run(mr.Job(key=("camera",)), str(photos), out, RunOptions(workers=1, fresh=True, thumbnails=False))
     assert summary.groups == 1
 
 
@@ -260,7 +260,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(photos: Path, tmp_path: Path) -
     (out / "diary.txt").write_text("mine")
     for fresh in (False, True):
         with pytest.raises(SinkError, match="diary"):
-            run(mr.Job(), str(photos), str(out), How(workers=1, fresh=fresh))
+            run(mr.Job(), str(photos), str(out), RunOptions(workers=1, fresh=fresh))
     assert [path.name for path in out.iterdir()] == ["diary.txt"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mrimage.cli.dryrun import describe_plan
-from mrimage.cli.options import JOB_OPTIONS, build_job, load_job, whole
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.results import read_facts, results_folder, write_report
-from mrimage.flow.run import How, run
+from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
+from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
+from mrimage.job.job import RunOptions
+from mrimage.job.reading import build_job, load_job
 from mrimage.storage import Store, open_store, redact
 from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.names import printable
@@ -28,16 +30,12 @@ from mrimage.storage.settings import Settings
 if TYPE_CHECKING:
     from mrimage.image import FormatRow
 
-MOST_WORKERS = 4096
-"""More are a slip of the hand, and on one machine they would take it down before the first task."""
-
 
 def run_job(options: argparse.Namespace) -> int:
     """``mrimage run``."""
     base = load_job(options.job) if options.job else None
-    given = {name: getattr(options, name, None) for name in JOB_OPTIONS}
-    job = build_job({name: value for name, value in given.items() if value is not None}, base)
-    how = _how(options, fresh=options.fresh)
+    job = build_job(_given(options, JOB_FIELDS), base)
+    how = _run_options(options)
     if options.dry_run:
         _print_rows(describe_plan(job, options.source, options.out, how))
         return 0
@@ -51,12 +49,11 @@ def retry_images(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
-        given = {name: getattr(options, name) for name in ("deadline", "memory") if getattr(options, name) is not None}
-        job = build_job(given, plan.job)
+        job = build_job(_given(options, JOB_FIELDS), plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
-    _tell(run(job, plan.source, options.out, _how(options, fresh=False)), options)
+    _tell(run(job, plan.source, options.out, _run_options(options)), options)
     return 0
 
 
@@ -168,25 +165,18 @@ def make_demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _how(options: argparse.Namespace, fresh: bool) -> How:
-    workers, replication = options.workers, options.replication
-    return How(
-        engine=options.engine,
-        workers=None if workers is None else whole(1, MOST_WORKERS)("--workers", workers),
-        retries=whole(0, 100)("--retries", options.retries),
-        speculate=not options.no_speculation,
-        fresh=fresh,
-        max_failures=options.max_failures,
-        quiet=options.quiet or options.json,
-        thumbnails=not options.no_thumbnails,
-        command=options.command,
-        stores=Settings(
-            None if replication is None else whole(1, 512)("--replication", replication),
-            options.allow_private,
-            options.endpoint,
-            options.addressing,
-        ),
-    )
+def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, object]:
+    """Those of the options that are on the command line."""
+    found = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    given = _given(options, RUN_FIELDS)
+    values = {name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value) for name, value in given.items()}
+    stores = {field.name: values.pop(field.name) for field in STORES.fields if field.name in values}
+    values["quiet"] = bool(options.quiet or options.json)
+    return RunOptions(command=options.command, stores=Settings(**stores), **values)
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:

@@ -12,8 +12,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mrimage.errors import unknown
 from mrimage.job.job import Mapper, Value
+from mrimage.job.kinds import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,9 +123,7 @@ def by_keys(names: Sequence[str]) -> Mapper:
     A compound key joins its parts with commas (``srgb,landscape``); a comma or percent sign inside a part is
     percent-encoded, so different parts never make the same key. Raises UsageError for a name that is no key.
     """
-    for name in names:
-        if name not in KEYS:
-            raise unknown("--key", name, KEYS)
+    require_known("key", names, KEYS)
     functions = [KEYS[name] for name in names]
 
     def mapper(image: Image) -> Iterator[tuple[str, Value]]:

@@ -15,7 +15,8 @@ from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import JobError, StoreError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, GroupReducer, reducers_of, running
+from mrimage.reducers import ReduceRecords, reducers_of
+from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Record
 from mrimage.shuffle.replay import Fingerprint, replayable
 from mrimage.sink.files import FileSink
@@ -53,7 +54,7 @@ def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record]
 
 
 def _run_reducer(
-    reducer: GroupReducer, key: str, records: Iterable[Record]
+    reducer: ReduceRecords, key: str, records: Iterable[Record]
 ) -> Iterator[tuple[str, bytes, int | None, int | None]]:
     """What the reducer makes of the key: paths with their bytes, and width and height of what is an image."""
     try:
