@@ -32,6 +32,32 @@ def test_quiet_prints_nothing_and_json_only_json(photos: Path, tmp_path: Path, c
     assert json.loads(capsys.readouterr().out)
 
 
+PRINTING = """
+import ctypes, os
+import mrimage as mr
+def mapper(image):
+    print("printed")
+    os.write(1, b"written\\n")
+    ctypes.CDLL(None).puts(b"put")
+    yield "all", 1
+def reducer(key, values):
+    print("printed")
+    yield mr.Output("n.json", sum(values))
+job = mr.Job(map=mapper, reduce=reducer)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_job_prints_is_no_part_of_the_answer(photos: Path, tmp_path: Path, workers: int) -> None:
+    (tmp_path / "printing_job.py").write_text(PRINTING)
+    command = ["run", str(photos), str(tmp_path / "out"), "--job", "printing_job:job", "--json", "--no-thumbnails"]
+    command = [sys.executable, "-m", "mrimage", *command, "--workers", str(workers)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)
+    assert [done.stderr.count(word) for word in ("printed", "written")] == [10, 9]
+
+
 @pytest.mark.parametrize(
     ("options", "status", "told"),
     [

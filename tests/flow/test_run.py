@@ -285,16 +285,16 @@ def test_a_missing_and_an_empty_source_write_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "told"),
+    ("fields", "told"),
     [
-        (mr.Job(key=("camra",)), 'Did you mean "camera"'),
-        (mr.Job(extract=("hashes",)), 'Did you mean "hash"'),
-        (mr.Job(group=("contact",)), "contact-sheet"),
+        ({"key": ("camra",)}, 'Did you mean "camera"'),
+        ({"extract": ("hashes",)}, 'Did you mean "hash"'),
+        ({"group": ("contact",)}, "contact-sheet"),
     ],
 )
-def test_unknown_names_are_bad_usage_with_the_nearest_one(photos: Path, tmp_path: Path, job: mr.Job, told: str) -> None:
+def test_unknown_names_are_bad_usage_with_the_nearest_one(photos: Path, tmp_path: Path, fields, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        run(job, str(photos), str(tmp_path / "out"), HERE)
+        run(mr.Job(**fields), str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import sys
 import threading
@@ -64,3 +66,21 @@ _prints = _Prints()
 def prints_on_stderr() -> AbstractContextManager[None]:
     """A block in which ``print`` writes to standard error: what the user's functions say is not the program's answer."""
     return _prints.on_stderr()
+
+
+@contextmanager
+def output_on_stderr() -> Iterator[None]:
+    """The same for everything that this process and its children write to standard output, libraries in C too.
+
+    For the command line: its standard output is for its answer alone.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with prints_on_stderr():
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)  # what libraries in C still hold of their own output
+        os.dup2(kept, 1)
+        os.close(kept)

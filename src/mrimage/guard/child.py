@@ -38,11 +38,27 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+        # The child is killed when its work is done: what it has printed must be out by then.
+        environment.setdefault("PYTHONUNBUFFERED", "1")
         command = [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid())]
         process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, process_group=0
+            command,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=_standard_error(),  # what the user's functions print is not the program's answer
+            process_group=0,
         )
         return process, Connection(ours.detach())
+
+
+def _standard_error() -> int:
+    """A descriptor to print to; where standard error is closed, as in a service, nobody would read it."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
 
 
 def end_child(process: subprocess.Popen[bytes]) -> int:
