@@ -14,7 +14,14 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.commit.verify import verify
-from mrimage.errors import AccountingError, BudgetError, JobError, SinkError, SourceError, UsageError
+from mrimage.errors import (
+    AccountingError,
+    BudgetError,
+    JobError,
+    SinkError,
+    SourceError,
+    UsageError,
+)
 from mrimage.flow.run import RunOptions, run
 from mrimage.report.figures.facts import decode_summary
 

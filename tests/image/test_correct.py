@@ -9,7 +9,14 @@ import pytest
 from tests.image.samples import opened, photograph, pixels_of, sample
 
 from mrimage.image import CORRECTIONS as NAMES
-from mrimage.image.correct import CORRECTIONS, auto_levels, equalize, exposure, gray_world, white_patch
+from mrimage.image.correct import (
+    CORRECTIONS,
+    auto_levels,
+    equalize,
+    exposure,
+    gray_world,
+    white_patch,
+)
 from mrimage.types import Edits
 
 PHOTO = np.asarray(photograph())

@@ -13,7 +13,7 @@ import mrimage as mr
 from mrimage import report
 from mrimage.demo import build
 from mrimage.flow.summary import Summary as Ended
-from mrimage.report.figures.figures import Summary
+from mrimage.report.figures.figures import Figures
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 @pytest.fixture(scope="module")
-def figures(ended: Ended) -> Summary:
+def figures(ended: Ended) -> Figures:
     return report.load(Path(ended.facts.out))
 
 
@@ -57,7 +57,7 @@ def test_what_the_page_links_to_is_there(ended: Ended, open_page: Open) -> None:
     assert [link for link in links if not (out / link).is_file()] == []
 
 
-def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: Summary) -> None:
+def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: Figures) -> None:
     assert figures.totals.listed == ended.images == figures.totals.processed + figures.totals.quarantined
     assert {reason.reason: reason.images for reason in figures.quarantine.reasons} == ended.failures
     assert sum(group.images for group in figures.groups.rows) == ended.processed
@@ -66,7 +66,7 @@ def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: 
         assert getattr(figures, section) == getattr(again, section), section
 
 
-def test_the_health_of_a_real_run_comes_from_its_tasks(ended: Ended, figures: Summary) -> None:
+def test_the_health_of_a_real_run_comes_from_its_tasks(ended: Ended, figures: Figures) -> None:
     health = figures.health
     assert {phase.name for phase in health.phases} >= {"list", "map", "plan", "reduce", "publish", "thumbnails"}
     assert {task.phase for task in health.timeline} == {"map", "reduce", "thumbnails"}

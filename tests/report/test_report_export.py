@@ -132,7 +132,7 @@ def test_the_same_tables_give_the_same_page_on_any_number_of_threads(
 
 
 def test_thumbnails_are_in_the_page_as_they_were_made(made: report.Report) -> None:
-    assert made.shots
-    shot = next(iter(made.shots.values()))
+    assert made.thumbnails
+    shot = next(iter(made.thumbnails.values()))
     assert shot.source.encode() in made.html
     assert io.BytesIO(made.html).read(200).lstrip().startswith(b"<!doctype html>")

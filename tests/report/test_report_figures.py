@@ -23,7 +23,7 @@ from mrimage.report import text
 from mrimage.report.charts.sections import PARTS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
-from mrimage.report.figures.figures import Summary
+from mrimage.report.figures.figures import Figures
 from mrimage.report.figures.galleries import MAX_COST, select
 from mrimage.report.figures.measures import MEASURES
 from mrimage.report.figures.quarantine import ADVICE
@@ -66,7 +66,7 @@ def test_every_query_of_a_chart_runs(made: report.Report, hostile: Path) -> None
 def test_the_summary_is_the_figures_and_reads_back(made: report.Report, hostile: Path) -> None:
     (hostile / "summary.json").write_bytes(msgspec.json.encode(made.summary))
     assert report.load(hostile) == made.figures
-    assert msgspec.convert(made.summary, Summary) == made.figures
+    assert msgspec.convert(made.summary, Figures) == made.figures
 
 
 def test_names_in_the_summary_are_bounded(made: report.Report) -> None:
@@ -178,7 +178,7 @@ def test_a_finding_that_the_edits_settled_is_told_as_such(tmp_path: Path) -> Non
     bare, made = told(), told(to="srgb", metadata="copyright")
     assert {bare[name][0] for name in ("located", "cmyk")} == {"warning"}
     assert {made[name][0] for name in ("located", "cmyk", "turned", "wide_gamut")} == {"info"}
-    assert made["located"][1] == "The outputs do not say it."
+    assert made["located"][1] == "Their GPS position is removed from outputs unless you pass --metadata keep."
     assert told(metadata="keep")["located"] == bare["located"]
     assert all(advice for level, advice in bare.values() if level in ("warning", "notice"))
 
@@ -308,6 +308,6 @@ def test_a_decade_bin_holds_its_values(plain: Path) -> None:
 
 def test_the_schema_describes_every_field_of_the_summary(made: report.Report) -> None:
     schema = summary_schema()
-    fields = schema["$defs"]["Summary"]["properties"]
+    fields = schema["$defs"]["Figures"]["properties"]
     assert set(made.summary) == set(fields)
     assert set(schema["$defs"]["Totals"]["properties"]) == set(msgspec.to_builtins(made.figures.totals))

@@ -227,7 +227,7 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
     digests = Counter(r["sha256"] for r in images)
     copies = sum(n - 1 for n in digests.values())
     wasted = sum((n - 1) * min(r["size"] for r in images if r["sha256"] == digest) for digest, n in digests.items())
-    yield "copies", (copies, f"the pile is {text.size(wasted)} smaller")
+    yield "copies", (copies, f"would free {text.size(wasted)}")
     looks = {r["phash"]: {s["sha256"] for s in images if s["phash"] == r["phash"]} for r in images}
     yield "lookalikes", (sum(len(found) - 1 for found in looks.values()), "look the same as another")
     cameras = Counter(r["camera"] for r in images if r["camera"])

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrimage.shuffle.planning import Group, cut_ranges, plan_partitions, sorted_records, weigh_groups
+from mrimage.shuffle.planning import (
+    Group,
+    cut_ranges,
+    plan_partitions,
+    sorted_records,
+    weigh_groups,
+)
 from mrimage.shuffle.records import Record, Spill, make_record
 from mrimage.shuffle.replay import Fingerprint, replayable
 from mrimage.tables.schemas import RECORDS

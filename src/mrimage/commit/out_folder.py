@@ -13,7 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    list_names,
+)
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute

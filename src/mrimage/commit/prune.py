@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import Committed, delete_outputs, encode_arrow, localize, table_path, task_of
+from mrimage.commit.ledger import (
+    Committed,
+    delete_outputs,
+    encode_arrow,
+    localize,
+    table_path,
+    task_of,
+)
 from mrimage.commit.removed import note_removal
 from mrimage.errors import ImageError, NotFoundError
 from mrimage.sink.shards import repack, split_output

@@ -14,18 +14,41 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    deliver,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions

@@ -14,7 +14,14 @@ from typing import Any, Generic, TypeVar
 import cloudpickle
 
 from mrimage.errors import ImageError
-from mrimage.guard.child import describe_exit, die_with_parent, end_child, limit_memory, portable, start_child
+from mrimage.guard.child import (
+    describe_exit,
+    die_with_parent,
+    end_child,
+    limit_memory,
+    portable,
+    start_child,
+)
 from mrimage.guard.deadline import deadline, timed_out
 from mrimage.guard.failure import OUT_OF_MEMORY
 from mrimage.types import Limits

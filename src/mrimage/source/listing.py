@@ -6,14 +6,29 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import (
+    SHARD_SUFFIXES,
+    is_shard,
+    local_path,
+    local_uri,
+    plain_path,
+    scheme,
+    suffix,
+)
 from mrimage.types import Entry
 
 OnIgnored = Callable[[str], None]
