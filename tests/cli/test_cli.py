@@ -48,12 +48,24 @@ job = mr.Job(map=mapper, reduce=reducer)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_a_job_prints_is_no_part_of_the_answer(photos: Path, tmp_path: Path, workers: int) -> None:
+def test_what_a_job_prints_is_no_part_of_the_answer(
+    photos: Path, tmp_path: Path, workers: int
+) -> None:
     (tmp_path / "printing_job.py").write_text(PRINTING)
-    command = ["run", str(photos), str(tmp_path / "out"), "--job", "printing_job:job", "--json", "--no-thumbnails"]
+    command = [
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--job",
+        "printing_job:job",
+        "--json",
+        "--no-thumbnails",
+    ]
     command = [sys.executable, "-m", "mrimage", *command, "--workers", str(workers)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout)
     assert [done.stderr.count(word) for word in ("printed", "written")] == [10, 9]
 
@@ -87,7 +99,20 @@ def test_what_a_job_prints_is_no_part_of_the_answer(photos: Path, tmp_path: Path
 def test_errors_are_one_line_with_their_status(
     photos: Path, tmp_path: Path, capsys, options: list[str], status: int, told: str
 ) -> None:
-    assert main(["run", str(photos), str(tmp_path / "out"), "--no-thumbnails", "--workers", "1", *options]) == status
+    assert (
+        main(
+            [
+                "run",
+                str(photos),
+                str(tmp_path / "out"),
+                "--no-thumbnails",
+                "--workers",
+                "1",
+                *options,
+            ]
+        )
+        == status
+    )
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("mrimage: ")
     assert told in error
@@ -113,13 +138,18 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(photos: Path, tmp_path: Pat
         (["out"], 0, ""),
         (["new", "--max-failures", "many"], 2, "such as 10, or a share such as 5%"),
     ):
-        assert main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"]) == status
+        assert (
+            main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"])
+            == status
+        )
         assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
     assert main(["verify", str(tmp_path / "out")]) == 0
 
 
-def test_places_that_cannot_be_written_are_told_in_one_line(photos: Path, tmp_path: Path, capsys) -> None:
+def test_places_that_cannot_be_written_are_told_in_one_line(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     out = str(tmp_path / "out")
     main(["run", str(photos), out, *QUICK, "--quiet"])
     (tmp_path / "file").write_text("")
@@ -159,7 +189,9 @@ def test_verify_report_query_and_inspect(photos: Path, tmp_path: Path, capsys) -
     assert "altered" in capsys.readouterr().out
 
 
-def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos: Path, tmp_path: Path, capsys) -> None:
+def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     out = tmp_path / "out"
     main(["run", str(photos), str(out), *QUICK, "--quiet"])
     (out / "no\n\x1b[31mkin.txt").write_text("x")
@@ -167,22 +199,30 @@ def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos:
     assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was made by no run\n"
 
 
-def test_debug_shows_where_and_leaves_the_status_as_it_is(photos: Path, tmp_path: Path, capsys) -> None:
+def test_debug_shows_where_and_leaves_the_status_as_it_is(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--key", "camra", "--debug"]) == 2
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert 'Did you mean "camera"?' in told.splitlines()[-1]
 
 
-@pytest.mark.parametrize("engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"])
+@pytest.mark.parametrize(
+    "engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"]
+)
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_half_a_master_is_bad_usage(photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]) -> None:
+def test_half_a_master_is_bad_usage(
+    photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]
+) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--engine", engine, *more]) == 2
     assert "spark://HOST:PORT" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(
+    capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -209,19 +249,31 @@ def test_closed_streams_end_no_run_and_nothing_of_ours_is_opened_in_their_place(
     assert main(["verify", str(tmp_path / "out")]) == 0
 
 
-def test_names_that_the_terminal_cannot_show_are_shown_otherwise(photos: Path, tmp_path: Path) -> None:
+def test_names_that_the_terminal_cannot_show_are_shown_otherwise(
+    photos: Path, tmp_path: Path
+) -> None:
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff \xc3\xbc.jpg")
     shutil.copy(photos / "wide 1.jpg", odd)
     command = [sys.executable, "-m", "mrimage", "inspect", odd]
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
-    assert rb"/%FF \xfc.jpg" in subprocess.run(command, capture_output=True, check=True, env=ascii_only).stdout
+    assert (
+        rb"/%FF \xfc.jpg"
+        in subprocess.run(command, capture_output=True, check=True, env=ascii_only).stdout
+    )
     facts = json.loads(subprocess.run([*command, "--json"], capture_output=True, check=True).stdout)
     assert facts["uri"].endswith("/%FF ü.jpg")
 
 
 def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, capsys) -> None:
-    assert main(["run", str(photos), str(tmp_path / "out"), "--include", os.fsdecode(b"*\xff*"), *QUICK]) == 2
-    assert "--include needs a pattern, or a list of them, in valid Unicode" in capsys.readouterr().err
+    assert (
+        main(
+            ["run", str(photos), str(tmp_path / "out"), "--include", os.fsdecode(b"*\xff*"), *QUICK]
+        )
+        == 2
+    )
+    assert (
+        "--include needs a pattern, or a list of them, in valid Unicode" in capsys.readouterr().err
+    )
 
 
 def test_doctor_lists_formats_engines_and_stores(capsys) -> None:

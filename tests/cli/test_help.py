@@ -31,7 +31,9 @@ def test_help_names_everything_that_can_be_chosen(capsys: pytest.CaptureFixture[
 def test_every_option_says_what_it_means(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of(command, capsys)
     fields = [
-        field for field in (*JOB_FIELDS.values(), *RUN_FIELDS.values()) if field.flag and f"{field.flag} " in text
+        field
+        for field in (*JOB_FIELDS.values(), *RUN_FIELDS.values())
+        if field.flag and f"{field.flag} " in text
     ]
     assert len(fields) > 8
     flat = " ".join(text.split())

@@ -1,4 +1,5 @@
-"""Options as text: every valid one arrives as the value that it says, every other is bad usage that names the option."""
+"""Options as text: every valid one arrives as the value that it says, every other is bad usage
+that names the option."""
 
 from __future__ import annotations
 
@@ -20,14 +21,19 @@ from mrimage.types import Crop
 SIDE = st.integers(1, 65535)
 OFFSET = st.integers(0, 999_999)
 BYTE = st.integers(0, 255)
-NAME = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool)
+NAME = (
+    st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1)
+    .map(str.strip)
+    .filter(bool)
+)
 ODD = st.one_of(
     st.text(max_size=30),
     st.from_regex(r"-?\d{1,12}[xX*]-?\d{0,7}([+-]\d{0,8}){0,3}\s?", fullmatch=True),
     st.from_regex(r"#[0-9a-gA-G]{0,8}", fullmatch=True),
     st.from_regex(r"\d{0,30}\s{0,2}[kKMGTPEmg]?i?[Bb]?\n?", fullmatch=True),
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates(),
-    st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=3) | st.dictionaries(st.text(), st.integers()),
+    st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=3)
+    | st.dictionaries(st.text(), st.integers()),
 )
 """What a command line or a TOML file may hold, much of it nearly right."""
 
@@ -62,10 +68,17 @@ def test_a_colour_round_trips(red: int, green: int, blue: int) -> None:
         assert COLOR.read("--background", text) == (red, green, blue)
 
 
-@given(st.integers(1, 10**6), st.sampled_from(["", "k", "K", "M", "G", "T"]), st.sampled_from(["", " "]), st.booleans())
+@given(
+    st.integers(1, 10**6),
+    st.sampled_from(["", "k", "K", "M", "G", "T"]),
+    st.sampled_from(["", " "]),
+    st.booleans(),
+)
 def test_a_number_of_bytes_round_trips(count: int, unit: str, space: str, told: bool) -> None:
     power = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}[unit]
-    assert BYTES.read("--memory", f"{count}{space}{unit}{'B' if told else ''}") == count * 1000**power
+    assert (
+        BYTES.read("--memory", f"{count}{space}{unit}{'B' if told else ''}") == count * 1000**power
+    )
     assert BYTES.read("--memory", count) == count
 
 
@@ -74,7 +87,12 @@ def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], c
     expected = tuple(dict.fromkeys(names))
     assert NAMES.read("--key", ",".join(names)) == expected
     assert NAMES.read("--key", names) == expected
-    assert NAMES.read("--key", [part for part in (",".join(names[:cut]), ",".join(names[cut:])) if part]) == expected
+    assert (
+        NAMES.read(
+            "--key", [part for part in (",".join(names[:cut]), ",".join(names[cut:])) if part]
+        )
+        == expected
+    )
     assert NAMES.read("--key", " , ".join(names) + ",") == expected
 
 
@@ -105,7 +123,8 @@ def test_what_is_no_value_is_bad_usage_that_names_the_option(name: str, value: o
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS}))
 @given(value=ODD)
 def test_what_text_says_a_program_may_say_too(name: str, value: object) -> None:
-    """One rule for both: whatever an option's text means is a value that a Job in Python accepts, unchanged."""
+    """One rule for both: whatever an option's text means is a value that a Job in Python
+    accepts, unchanged."""
     kind = FIELDS[name].kind
     found = outcome(lambda: kind.read(name, value))
     if not isinstance(found, UsageError):
@@ -119,7 +138,9 @@ def test_what_text_says_a_program_may_say_too(name: str, value: object) -> None:
 @example(value=Crop(5, 5, 1))
 @example(value=float("nan"))
 @example(value=True)
-def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(name: str, value: object) -> None:
+def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(
+    name: str, value: object
+) -> None:
     kind = FIELDS[name].kind
     found = outcome(lambda: kind.take(name, value))
     if isinstance(found, UsageError):
@@ -133,7 +154,9 @@ def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(name: str, va
     "text", ["", "512", "x512", "512x", "0x5", "5x0", "-5x5", "5.5x5", "5 x 5", "123456x1", "５x５"]
 )
 def test_a_size_that_is_none_is_refused(kind: Kind, text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--it needs a (size|rectangle) such as 512x512.*, but got \""):
+    with pytest.raises(
+        UsageError, match=r"^--it needs a (size|rectangle) such as 512x512.*, but got \""
+    ):
         kind.read("--it", text)
 
 
@@ -224,8 +247,15 @@ def test_a_key_beside_a_mapper_is_refused_wherever_either_comes_from() -> None:
 
 
 def test_later_options_win_over_the_job_they_are_based_on() -> None:
-    base = build_job({"resize": "9x9", "format": "png", "key": "camera", "deadline": 5, "output": "parquet"})
+    base = build_job(
+        {"resize": "9x9", "format": "png", "key": "camera", "deadline": 5, "output": "parquet"}
+    )
     job = build_job({"format": "webp", "deadline": "2.5"}, base)
     assert job.edits
-    assert (job.edits.resize, job.edits.format, job.key, job.output) == ((9, 9), "webp", ("camera",), "parquet")
+    assert (job.edits.resize, job.edits.format, job.key, job.output) == (
+        (9, 9),
+        "webp",
+        ("camera",),
+        "parquet",
+    )
     assert (job.limits.deadline, base.limits.deadline) == (2.5, 5.0)

@@ -22,7 +22,9 @@ from mrimage.job.fields import RUN_FIELDS
 
 def keywords() -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(mr.run).parameters
-    return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {
+        name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }
 
 
 def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> None:
@@ -42,7 +44,10 @@ def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> Non
         ({"workers": True}, "workers needs a whole number"),
         ({"retries": 1.5}, "retries needs a whole number from 0 to 100, but got 1.5."),
         ({"retries": None}, "retries needs a whole number from 0 to 100, but got None."),
-        ({"max_failures": 0.05}, 'max_failures needs a number of images such as 10, or a share such as "5%"'),
+        (
+            {"max_failures": 0.05},
+            'max_failures needs a number of images such as 10, or a share such as "5%"',
+        ),
         ({"max_failures": -1}, "max_failures needs a number of images"),
         ({"max_failures": "many"}, "max_failures needs a number of images"),
         ({"fresh": "no"}, "fresh needs True or False, but got 'no'."),
@@ -72,10 +77,17 @@ def test_a_wrong_keyword_or_value_is_bad_usage_and_writes_nothing(
 def test_a_number_of_failures_may_be_a_number(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(mr.BudgetError, match="at most 1 quarantined"):
         mr.run(mr.Job(), photos, tmp_path / "out", workers=1, thumbnails=False, max_failures=1)
-    assert mr.run(mr.Job(), photos, tmp_path / "out", workers=1, thumbnails=False, max_failures=2).quarantined == 2
+    assert (
+        mr.run(
+            mr.Job(), photos, tmp_path / "out", workers=1, thumbnails=False, max_failures=2
+        ).quarantined
+        == 2
+    )
 
 
-def test_a_tilde_is_the_home_folder(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_home_folder(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     summary = mr.run(mr.Job(), "~/photos", Path("~/out"), workers=1, thumbnails=False)
@@ -158,15 +170,24 @@ crashing = mr.Job(map=deadly, reduce=reducer)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_the_job_prints_goes_to_standard_error(photos: Path, tmp_path: Path, workers: int) -> None:
-    script = PRINTING + f"mr.run(job, {str(photos)!r}, {str(tmp_path / 'out')!r}, workers={workers})\nprint('done')\n"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def test_what_the_job_prints_goes_to_standard_error(
+    photos: Path, tmp_path: Path, workers: int
+) -> None:
+    script = (
+        PRINTING
+        + f"mr.run(job, {str(photos)!r}, {str(tmp_path / 'out')!r}, workers={workers})\nprint('done')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "done\n"
     assert done.stderr.count("printed by the mapper") == 9
     assert done.stderr.count("printed by the reducer") == 1
 
 
-def test_two_runs_at_once_give_standard_output_back_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runs_at_once_give_standard_output_back_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     before = sys.stdout
     first, second = prints_on_stderr(), prints_on_stderr()
     first.__enter__()

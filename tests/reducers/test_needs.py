@@ -34,12 +34,17 @@ def test_without_a_mapper_a_value_names_the_image(photos: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("group", [(), ("duplicates",)])
-def test_needs_add_the_columns_of_the_catalogue(photos: Path, tmp_path: Path, rows, group: tuple[str, ...]) -> None:
+def test_needs_add_the_columns_of_the_catalogue(
+    photos: Path, tmp_path: Path, rows, group: tuple[str, ...]
+) -> None:
     """A group reducer beside it, which needs more, does not change what the job's own reducer gets."""
     job = mr.Job(key=("all",), reduce=keep, needs=("content",), group=group)
     run(job, str(photos), str(tmp_path / "out"), HERE)
     columns = EXTRACTORS["content"].columns
-    known = {row["uri"]: {name: row[name] for name in columns} for row in rows(tmp_path / "out", "catalogue")}
+    known = {
+        row["uri"]: {name: row[name] for name in columns}
+        for row in rows(tmp_path / "out", "catalogue")
+    }
     values = values_of(tmp_path / "out")
     assert len(values) == 9
     for value in values:
@@ -47,11 +52,15 @@ def test_needs_add_the_columns_of_the_catalogue(photos: Path, tmp_path: Path, ro
         assert value["brightness"] is not None
 
 
-def test_the_header_can_be_needed_and_nothing_is_decoded_for_it(photos: Path, tmp_path: Path) -> None:
+def test_the_header_can_be_needed_and_nothing_is_decoded_for_it(
+    photos: Path, tmp_path: Path
+) -> None:
     job = mr.Job(key=("all",), reduce=keep, needs=("header",))
     assert not job.decodes
     run(job, str(photos), str(tmp_path / "out"), HERE)
-    shapes = {(value["format"], value["width"], value["height"]) for value in values_of(tmp_path / "out")}
+    shapes = {
+        (value["format"], value["width"], value["height"]) for value in values_of(tmp_path / "out")
+    }
     assert shapes == {("jpeg", 64, 48), ("png", 30, 40), ("jpeg", 20, 20)}
 
 
@@ -75,14 +84,18 @@ def test_a_mapper_s_dictionaries_get_the_columns_and_other_values_stand_beside_t
         assert nothing == {**number, "value": None}
 
 
-def test_a_toml_file_can_need_columns(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_toml_file_can_need_columns(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mrimage.job.reading import load_job
 
     (tmp_path / "reducing_by_hash.py").write_text(
         "import mrimage as mr\ndef hashes(key, values):\n    yield mr.Output('values.json', [v['phash'] for v in values])\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "job.toml").write_text('key = "all"\nreduce = "reducing_by_hash:hashes"\nneeds = "hash"\n')
+    (tmp_path / "job.toml").write_text(
+        'key = "all"\nreduce = "reducing_by_hash:hashes"\nneeds = "hash"\n'
+    )
     run(load_job(str(tmp_path / "job.toml")), str(photos), str(tmp_path / "out"), HERE)
     assert [len(phash) for phash in values_of(tmp_path / "out")] == [16] * 9
 

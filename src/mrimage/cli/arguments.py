@@ -1,4 +1,5 @@
-"""The arguments of every command. Those of a job and of a run come from the table in ``job.fields``."""
+"""The arguments of every command. Those of a job and of a run come from the table in
+``job.fields``."""
 
 from __future__ import annotations
 
@@ -27,14 +28,17 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options on a command line. Raises UsageError, with the nearest right one for an option that does not exist."""
+    """The options on a command line. Raises UsageError, with the nearest right one for an option
+    that does not exist."""
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
     wrong = [argument for argument in rest if argument.startswith("-")]
     if wrong:
         raise UsageError(_unknown_option(options, wrong[0].partition("=")[0]))
     if rest:
-        raise UsageError(f"Unrecognized arguments: {' '.join(rest)}. See mrimage {options.name} --help.")
+        raise UsageError(
+            f"Unrecognized arguments: {' '.join(rest)}. See mrimage {options.name} --help."
+        )
     return options
 
 
@@ -48,18 +52,29 @@ def make_parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     parser = Parser(prog="mrimage", description="MapReduce for images.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mrimage {__version__}")
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(
+        dest="name", required=True, metavar="COMMAND", parser_class=Parser
+    )
     _add_run(commands)
     _add_retry(commands)
     _add_commands_on_results(commands)
 
-    inspect = _command(commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files")
+    inspect = _command(
+        commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files"
+    )
     inspect.add_argument("files", nargs="+", metavar="FILE")
     inspect.add_argument("--json", action="store_true", help="one line of JSON for each file")
 
-    _command(commands, "doctor", "show which formats, engines and stores are available here", "show_doctor")
+    _command(
+        commands,
+        "doctor",
+        "show which formats, engines and stores are available here",
+        "show_doctor",
+    )
 
-    demo = _command(commands, "demo", "make a folder of real photographs to try things on", "make_demo")
+    demo = _command(
+        commands, "demo", "make a folder of real photographs to try things on", "make_demo"
+    )
     demo.add_argument("folder", metavar="DIR")
     for command in commands.choices.values():
         command.set_defaults(known=sorted(command._option_string_actions))
@@ -73,16 +88,26 @@ def _command(commands: Commands, name: str, help: str, handler: str) -> argparse
         status: int = getattr(handlers, handler)(options)
         return status
 
-    parser = commands.add_parser(name, help=help, description=help[:1].upper() + help[1:] + ".", allow_abbrev=False)
+    parser = commands.add_parser(
+        name, help=help, description=help[:1].upper() + help[1:] + ".", allow_abbrev=False
+    )
     parser.set_defaults(handler=handle)
     return parser
 
 
 def _add_run(commands: Commands) -> None:
-    parser = _command(commands, "run", "group the images of SOURCE and process each group into OUT", "run_job")
-    parser.add_argument("source", metavar="SOURCE", help="a folder, an archive or a list of images, here or in a store")
+    parser = _command(
+        commands, "run", "group the images of SOURCE and process each group into OUT", "run_job"
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder, an archive or a list of images, here or in a store",
+    )
     parser.add_argument("out", metavar="OUT", help="a folder for the results, here or in a store")
-    parser.add_argument("--job", metavar="FILE.toml|module:name", help="the job; other options override it")
+    parser.add_argument(
+        "--job", metavar="FILE.toml|module:name", help="the job; other options override it"
+    )
     for section in JOB_SECTIONS:
         _add_section(parser, section)
     how = _add_section(parser, RUN)
@@ -94,7 +119,9 @@ def _add_run(commands: Commands) -> None:
 def _add_retry(commands: Commands) -> None:
     parser = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
     parser.add_argument("out", metavar="OUT")
-    parser.add_argument("--reason", action="append", help="only those quarantined for this reason; repeatable")
+    parser.add_argument(
+        "--reason", action="append", help="only those quarantined for this reason; repeatable"
+    )
     _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
     how = parser.add_argument_group(RUN.title)
     _add_fields(how, (field for field in RUN.fields if field.name != "fresh"))
@@ -106,18 +133,29 @@ def _add_commands_on_results(commands: Commands) -> None:
     report = _command(commands, "report", "make OUT's report again", "make_report")
     report.add_argument("out", metavar="OUT")
     _add_places(report)
-    report.add_argument("--against", metavar="OTHER", help="also show what changed since the run in OTHER")
+    report.add_argument(
+        "--against", metavar="OTHER", help="also show what changed since the run in OTHER"
+    )
     report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
-    report.add_argument("--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)")
+    report.add_argument(
+        "--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)"
+    )
     report.add_argument("--png", metavar="DIR", help="also write every chart as a picture into DIR")
 
-    query = _command(commands, "query", "run SQL on OUT's tables: catalogue, groups, outputs, quarantine", "run_query")
+    query = _command(
+        commands,
+        "query",
+        "run SQL on OUT's tables: catalogue, groups, outputs, quarantine",
+        "run_query",
+    )
     query.add_argument("out", metavar="OUT")
     query.add_argument("sql", metavar="SQL")
     _add_places(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
-    verify = _command(commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out")
+    verify = _command(
+        commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
+    )
     verify.add_argument("out", metavar="OUT")
     _add_places(verify)
 
@@ -139,18 +177,23 @@ def _add_section(parser: argparse.ArgumentParser, section: Section) -> argparse.
 
 
 def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> None:
-    """An argument for each field that has an option. Values stay text: ``Kind.read`` makes more of them."""
+    """An argument for each field that has an option. Values stay text: ``Kind.read`` makes more
+    of them."""
     for field in fields:
         if not field.flag:
             continue
         text = describe(field).replace("%", "%%")
         if field.kind is FLAG:
             given = not field.flag.startswith("--no-")
-            parser.add_argument(field.flag, dest=field.name, action="store_const", const=given, help=text)
+            parser.add_argument(
+                field.flag, dest=field.name, action="store_const", const=given, help=text
+            )
         else:
             action = "append" if field.repeatable else "store"
             metavar = field.metavar or field.kind.metavar
-            parser.add_argument(field.flag, dest=field.name, action=action, metavar=metavar, help=text)
+            parser.add_argument(
+                field.flag, dest=field.name, action=action, metavar=metavar, help=text
+            )
 
 
 def describe(field: Field) -> str:

@@ -94,8 +94,13 @@ def run_query(options: argparse.Namespace) -> int:
     from mrimage import report
 
     if not options.sql.strip(" \t\n;"):
-        raise UsageError("Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text.")
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+        raise UsageError(
+            "Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text."
+        )
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
@@ -109,7 +114,10 @@ def verify_out(options: argparse.Namespace) -> int:
     from mrimage.commit.verify import verify
     from mrimage.report import text
 
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         facts = read_facts(store)
         problems = 0
         for problem in verify(store, results, facts, scratch):
@@ -178,7 +186,10 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, objec
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
     given = _given(options, RUN_FIELDS)
-    values = {name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value) for name, value in given.items()}
+    values = {
+        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
+        for name, value in given.items()
+    }
     stores = {field.name: values.pop(field.name) for field in STORES.fields if field.name in values}
     values["quiet"] = bool(options.quiet or options.json)
     return RunOptions(command=options.command, stores=Settings(**stores), **values)
@@ -201,7 +212,8 @@ def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path
 
 @contextmanager
 def _written(place: str) -> Iterator[None]:
-    """Tell what the system refuses in the block as an error about ``place``, which the user named."""
+    """Tell what the system refuses in the block as an error about ``place``, which the user
+    named."""
     try:
         yield
     except OSError as error:

@@ -43,7 +43,12 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
         inventory = Inventory(Path(folder), [])
         inventory.write(entries_of(plan, ignored.append))
         images, size = inventory.totals()
-        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
+        splits = sum(
+            1
+            for _ in cut_splits(
+                inventory.to_map(), *split_limits(job, images, size, how.workers or 1)
+            )
+        )
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
@@ -86,8 +91,13 @@ def _scales(job: Job, sample: list[Entry]) -> str:
             metadata = Image(open_entry(entry), job.limits).metadata
         except (ImageError, StoreError):
             continue
-        scale = plan_scale(metadata.width, metadata.height, job.edits) if metadata.format == "jpeg" else "1"
+        scale = (
+            plan_scale(metadata.width, metadata.height, job.edits)
+            if metadata.format == "jpeg"
+            else "1"
+        )
         counts[scale] = counts.get(scale, 0) + 1
     return (
-        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items())) + f" (first {len(sample)} images)"
+        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+        + f" (first {len(sample)} images)"
     )

@@ -26,13 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     try:
         options = parse([argument for argument in arguments if argument != "--debug"])
-        options.command = shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
+        options.command = (
+            shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
+        )
         with _signals_end_cleanly():
             status: int = options.handler(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has had enough
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # whoever read our output has had enough
         return 1
     except KeyboardInterrupt as interrupt:
         print(f"mrimage: {_one_line(interrupt) or INTERRUPTED}", file=sys.stderr)
@@ -46,13 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         hint = "" if debug else " Add --debug to see where."
-        print(f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}.{hint}", file=sys.stderr)
+        print(
+            f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}.{hint}",
+            file=sys.stderr,
+        )
         return 1
 
 
 def _make_streams_sound() -> None:
-    """Have three standard streams that take any text: some may be closed, as in a service, and the next file that is
-    opened would be in their place; and names of files need not fit the terminal's encoding."""
+    """Have three standard streams that take any text: some may be closed, as in a service, and
+    the next file that is opened would be in their place; and names of files need not fit the
+    terminal's encoding."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -65,7 +73,8 @@ def _make_streams_sound() -> None:
 
 @contextmanager
 def _signals_end_cleanly() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, and once one came, the cleaning up is not disturbed."""
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, and once one came, the cleaning up is not
+    disturbed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -76,7 +85,11 @@ def _signals_end_cleanly() -> Iterator[None]:
         raise KeyboardInterrupt
 
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    before = {number: signal.getsignal(number) for number in signals if signal.getsignal(number) != signal.SIG_IGN}
+    before = {
+        number: signal.getsignal(number)
+        for number in signals
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     for number in before:
         signal.signal(number, interrupt)
     try:

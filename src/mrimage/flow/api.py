@@ -36,14 +36,15 @@ def run(
 ) -> Summary:
     """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
 
-    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. What an earlier run of the same job did in
-    ``out`` is kept.
+    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. What an earlier run of
+    the same job did in ``out`` is kept.
 
     - ``engine``: ``local``, ``spark``, or a Spark master such as ``spark://HOST:PORT``.
     - ``workers``: processes, from 1 to 4096, by default one per core; 1 stays in this process.
     - ``retries``: how often a failed task is tried again, from 0 to 100.
     - ``speculate``: race a second attempt against a slow task.
-    - ``max_failures``: quarantined images to tolerate, a number or a share such as ``"5%"``; by default any number.
+    - ``max_failures``: quarantined images to tolerate, a number or a share such as ``"5%"``; by
+      default any number.
     - ``fresh``: start over, and remove what an earlier run left in ``out``.
     - ``quiet``: print no progress.
     - ``thumbnails``: draw pictures for the report.
@@ -52,11 +53,17 @@ def run(
     - ``replication``: DataNodes that keep each file written to HDFS, from 1 to 512.
     - ``allow_private``: let the urls of a list lead to private addresses.
 
-    While it runs, ``print`` in the job's functions writes to standard error. Raises UsageError for a wrong keyword or
-    value and for a job that makes no sense, and JobError for a job that cannot be done (see ``errors``).
+    While it runs, ``print`` in the job's functions writes to standard error. Raises UsageError
+    for a wrong keyword or value and for a job that makes no sense, and JobError for a job that
+    cannot be done (see ``errors``).
     """
     require_instance("mrimage.run", job, Job)
-    stores = _checked(endpoint=endpoint, addressing=addressing, replication=replication, allow_private=allow_private)
+    stores = _checked(
+        endpoint=endpoint,
+        addressing=addressing,
+        replication=replication,
+        allow_private=allow_private,
+    )
     options = RunOptions(
         engine=engine,
         workers=workers,
@@ -74,8 +81,13 @@ def run(
 
 
 def _checked(**given: object) -> dict[str, Any]:
-    """The settings of stores that are not left out. Raises UsageError for a value of the wrong kind."""
-    return {name: RUN_FIELDS[name].kind.take(name, value) for name, value in given.items() if value is not None}
+    """The settings of stores that are not left out. Raises UsageError for a value of the wrong
+    kind."""
+    return {
+        name: RUN_FIELDS[name].kind.take(name, value)
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def _place(name: str, given: object) -> str:

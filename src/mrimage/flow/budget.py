@@ -9,7 +9,8 @@ from mrimage.errors import BudgetError
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``--max-failures``: a number of images, or a share of those listed; without either any number will do."""
+    """``--max-failures``: a number of images, or a share of those listed; without either any
+    number will do."""
 
     count: int | None = None
     percent: float | None = None

@@ -22,7 +22,9 @@ def checked(job: Job) -> Job:
     if job.combine:
         _check_combine(job)
     if job.needs and not job.reduce:
-        raise UsageError("needs sends columns to the job's own reduce, but there is none. Add reduce, or use extract.")
+        raise UsageError(
+            "needs sends columns to the job's own reduce, but there is none. Add reduce, or use extract."
+        )
     return with_needs(job)
 
 
@@ -36,14 +38,20 @@ def _check_fit(edits: Edits) -> None:
     elif not edits.enlarge:
         idle = "--no-enlarge"
     if idle:
-        raise UsageError(f"{idle} needs --resize, but there is none. Add --resize, or leave out {idle}.")
+        raise UsageError(
+            f"{idle} needs --resize, but there is none. Add --resize, or leave out {idle}."
+        )
 
 
 def _check_combine(job: Job) -> None:
     if not job.reduce:
-        raise UsageError("combine needs a reduce for the values that it shrinks, but there is none. Add reduce.")
+        raise UsageError(
+            "combine needs a reduce for the values that it shrinks, but there is none. Add reduce."
+        )
     without = "Combined values no longer say which images they come from. Leave out one of the two."
     if job.group:
-        raise UsageError(f"combine cannot go with the group reducer {', '.join(job.group)}. {without}")
+        raise UsageError(
+            f"combine cannot go with the group reducer {', '.join(job.group)}. {without}"
+        )
     if job.needs:
         raise UsageError(f"combine cannot go with needs. {without}")

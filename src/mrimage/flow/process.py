@@ -1,4 +1,5 @@
-"""What a run borrows of the process that it runs in, and gives back: signal handlers, the timer, standard output."""
+"""What a run borrows of the process that it runs in, and gives back: signal handlers, the timer,
+standard output."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def signals_given_back() -> Iterator[None]:
         yield
     finally:
         for number, handler in handlers.items():
-            if handler is not None and signal.getsignal(number) != handler:  # None: not set by Python
+            if (
+                handler is not None and signal.getsignal(number) != handler
+            ):  # None: not set by Python
                 signal.signal(number, handler)
         if left:
             # An alarm that came due meanwhile rings now, and not never: 0 would switch the timer off.
@@ -64,13 +67,15 @@ _prints = _Prints()
 
 
 def prints_on_stderr() -> AbstractContextManager[None]:
-    """A block in which ``print`` writes to standard error: what the user's functions say is not the program's answer."""
+    """A block in which ``print`` writes to standard error: what the user's functions say is not
+    the program's answer."""
     return _prints.on_stderr()
 
 
 @contextmanager
 def output_on_stderr() -> Iterator[None]:
-    """The same for everything that this process and its children write to standard output, libraries in C too.
+    """The same for everything that this process and its children write to standard output,
+    libraries in C too.
 
     For the command line: its standard output is for its answer alone.
     """

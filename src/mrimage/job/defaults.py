@@ -25,7 +25,8 @@ def default_of(field: Field) -> object:
 
 
 def describe_default(field: Field) -> str:
-    """The same in words; ``""`` where that says nothing: an edit that is not made, a flag that is not set.
+    """The same in words; ``""`` where that says nothing: an edit that is not made, a flag that
+    is not set.
 
     >>> from mrimage.job.fields import JOB_FIELDS
     >>> describe_default(JOB_FIELDS["deadline"]), describe_default(JOB_FIELDS["background"])

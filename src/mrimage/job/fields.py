@@ -1,7 +1,8 @@
-"""Every option of a job and of a run, once: its name, what kind of value it takes, and what it means.
+"""Every option of a job and of a run, once: its name, what kind of value it takes, and what it
+means.
 
-The command line, its help, TOML files, the checks of a Job made in Python and the guide's tables all read this table.
-Defaults stand with the dataclasses, see ``defaults``.
+The command line, its help, TOML files, the checks of a Job made in Python and the guide's tables
+all read this table. Defaults stand with the dataclasses, see ``defaults``.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ MOST_WORKERS = 4096
 class Field:
     """One option. ``owner`` is the dataclass that has a field of this ``name``.
 
-    ``option`` is its name on the command line, ``""`` where it has none there; by default it is made of ``name``.
-    ``default`` says in words what happens without it, where the default value does not say that.
+    ``option`` is its name on the command line, ``""`` where it has none there; by default it is
+    made of ``name``. ``default`` says in words what happens without it, where the default value
+    does not say that.
     """
 
     name: str
@@ -89,8 +91,19 @@ JOB = Section(
             repeatable=True,
         ),
         Field("group", names("NAME"), "a group reducer", default="none", repeatable=True),
-        Field("map", FUNCTION, "the job's own mapper: (image) -> (key, value) pairs", option="", default="by key"),
-        Field("combine", FUNCTION, "shrinks values inside one map task: (key, values) -> values", option=""),
+        Field(
+            "map",
+            FUNCTION,
+            "the job's own mapper: (image) -> (key, value) pairs",
+            option="",
+            default="by key",
+        ),
+        Field(
+            "combine",
+            FUNCTION,
+            "shrinks values inside one map task: (key, values) -> values",
+            option="",
+        ),
         Field("reduce", FUNCTION, "the job's own reducer: (key, values) -> outputs", option=""),
         Field(
             "needs",
@@ -112,7 +125,9 @@ FILES = Section(
             default="image extensions, and names without any",
             repeatable=True,
         ),
-        Field("exclude", PATTERNS, "no files or folders that match", default="none", repeatable=True),
+        Field(
+            "exclude", PATTERNS, "no files or folders that match", default="none", repeatable=True
+        ),
         Field("all_files", FLAG, "try every file by its content, hidden files too"),
     ),
 )
@@ -123,9 +138,23 @@ EDITS = Section(
         Field("crop", CROP, "cut out a rectangle, in the middle without +X+Y", "Edits"),
         Field("resize", SIZE, "fit the image to a box of W x H pixels", "Edits"),
         Field("fit", one_of(*get_args(Fit), metavar="FIT"), "how --resize fits", "Edits"),
-        Field("enlarge", FLAG, "leave images smaller than the box at their size", "Edits", option="--no-enlarge"),
-        Field("to", one_of(*COLOR_SPACES, metavar="SPACE"), "convert the colors", "Edits", default="as they are"),
-        Field("correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"),
+        Field(
+            "enlarge",
+            FLAG,
+            "leave images smaller than the box at their size",
+            "Edits",
+            option="--no-enlarge",
+        ),
+        Field(
+            "to",
+            one_of(*COLOR_SPACES, metavar="SPACE"),
+            "convert the colors",
+            "Edits",
+            default="as they are",
+        ),
+        Field(
+            "correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"
+        ),
         Field("format", one_of(*ENCODER_NAMES, metavar="FORMAT"), "encode as", "Edits"),
         Field(
             "quality",
@@ -148,7 +177,11 @@ EDITS = Section(
 SINK = Section(
     "where edited images go",
     (
-        Field("output", one_of(*OUTPUTS, metavar="SINK"), "a file each, or shards in tar or Parquet files"),
+        Field(
+            "output",
+            one_of(*OUTPUTS, metavar="SINK"),
+            "a file each, or shards in tar or Parquet files",
+        ),
         Field("shard_size", BYTES, "most bytes of a shard, about", default="256MB"),
     ),
 )
@@ -175,11 +208,27 @@ RUN = Section(
             metavar="ENGINE",
         ),
         Field(
-            "workers", whole(1, MOST_WORKERS), "processes; 1 stays in this one", "RunOptions", default="one per core"
+            "workers",
+            whole(1, MOST_WORKERS),
+            "processes; 1 stays in this one",
+            "RunOptions",
+            default="one per core",
         ),
         Field("retries", whole(0, 100), "how often a failed task is tried again", "RunOptions"),
-        Field("speculate", FLAG, "never race a second attempt against a slow task", "RunOptions", "--no-speculation"),
-        Field("max_failures", SHARE, "quarantined images to tolerate", "RunOptions", default="any number"),
+        Field(
+            "speculate",
+            FLAG,
+            "never race a second attempt against a slow task",
+            "RunOptions",
+            "--no-speculation",
+        ),
+        Field(
+            "max_failures",
+            SHARE,
+            "quarantined images to tolerate",
+            "RunOptions",
+            default="any number",
+        ),
         Field("fresh", FLAG, "start over: remove what an earlier run left in OUT", "RunOptions"),
         Field("quiet", FLAG, "print no progress and no summary", "RunOptions"),
         Field("thumbnails", FLAG, "decode nothing for the report", "RunOptions", "--no-thumbnails"),
@@ -211,25 +260,35 @@ STORES = Section(
             "StoreSettings",
             default="the cluster's own",
         ),
-        Field("allow_private", FLAG, "let the urls of a list lead to private addresses", "StoreSettings"),
+        Field(
+            "allow_private",
+            FLAG,
+            "let the urls of a list lead to private addresses",
+            "StoreSettings",
+        ),
     ),
 )
 
 JOB_SECTIONS = (JOB, FILES, EDITS, SINK, LIMITS)
 RUN_SECTIONS = (RUN, STORES)
 
-JOB_FIELDS: Mapping[str, Field] = {field.name: field for section in JOB_SECTIONS for field in section.fields}
+JOB_FIELDS: Mapping[str, Field] = {
+    field.name: field for section in JOB_SECTIONS for field in section.fields
+}
 """Every option of a job: what changes its results."""
 
-RUN_FIELDS: Mapping[str, Field] = {field.name: field for section in RUN_SECTIONS for field in section.fields}
+RUN_FIELDS: Mapping[str, Field] = {
+    field.name: field for section in RUN_SECTIONS for field in section.fields
+}
 """Every option of a run: how it is done, and how stores are reached."""
 
 
 def check_fields(instance: Any, table: Iterable[Field], prefix: str = "") -> dict[str, Any]:
-    """The values of ``instance``, a dataclass, for the fields of ``table`` that it owns, in their canonical form.
+    """The values of ``instance``, a dataclass, for the fields of ``table`` that it owns, in
+    their canonical form.
 
-    Raises UsageError for a value of the wrong kind; it names the field, after ``prefix``. None passes where it is the
-    default.
+    Raises UsageError for a value of the wrong kind; it names the field, after ``prefix``. None
+    passes where it is the default.
     """
     defaults = {field.name: field.default for field in fields(instance)}
     owners = {kind.__name__ for kind in type(instance).__mro__}

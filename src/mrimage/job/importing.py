@@ -22,11 +22,15 @@ def load_object(spec: str) -> object:
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise UsageError(f'"{spec}" needs the module {error.name}, but there is no such module.') from None
+        raise UsageError(
+            f'"{spec}" needs the module {error.name}, but there is no such module.'
+        ) from None
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # importing runs any code
-        raise UsageError(f'"{spec}" cannot be imported: {module} raised {describe(error)}.') from error
+        raise UsageError(
+            f'"{spec}" cannot be imported: {module} raised {describe(error)}.'
+        ) from error
     if not hasattr(found, name):
         public = [key for key in vars(found) if not key.startswith("_")]
         raise unknown(f"a name of module {module}", name, public)

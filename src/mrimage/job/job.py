@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mrimage.sink.output import Output
 
 Value = Any
-"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list, dict), never pixels."""
+"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list, dict), never
+pixels."""
 
 Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
 """``image -> (key, value)`` pairs; a generator function."""
@@ -32,7 +33,8 @@ Combiner = Callable[[str, Iterable[Value]], Iterable[Value]]
 """``(key, values) -> fewer values``, inside one map task; runs zero or more times."""
 
 Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
-"""``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image, as a stream."""
+"""``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image,
+as a stream."""
 
 
 @checks_constructor
@@ -40,20 +42,23 @@ Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
 class Job:
     """What to do with the images of a source.
 
-    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is one record under the key
-    that ``key`` names. ``extract`` names the columns that map computes, ``edits`` make an image from each image, and
-    ``group`` names built-in group reducers. A Job with neither edits nor a reducer is a catalogue: it reads headers and
-    decodes nothing.
+    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is
+    one record under the key that ``key`` names. ``extract`` names the columns that map computes,
+    ``edits`` make an image from each image, and ``group`` names built-in group reducers. A Job
+    with neither edits nor a reducer is a catalogue: it reads headers and decodes nothing.
 
-    ``needs`` names extractors whose columns reach ``reduce`` with the values, so that it need not decode an image
-    again. A value then is a dictionary with these columns by name: without a ``map`` of the job's own beside ``uri`` and
-    ``path``; with one, beside what the mapper's dictionary holds (whose own names win), or beside ``value`` where the
-    mapper yields anything else.
+    ``needs`` names extractors whose columns reach ``reduce`` with the values, so that it need
+    not decode an image again. A value then is a dictionary with these columns by name: without a
+    ``map`` of the job's own beside ``uri`` and ``path``; with one, beside what the mapper's
+    dictionary holds (whose own names win), or beside ``value`` where the mapper yields anything
+    else.
 
-    ``include``, ``exclude`` and ``all_files`` say which files of the source are entries. ``output`` names the sink of
-    edited images: ``files``, or ``webdataset`` or ``parquet`` for shards of at most about ``shard_size`` bytes.
+    ``include``, ``exclude`` and ``all_files`` say which files of the source are entries.
+    ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
+    shards of at most about ``shard_size`` bytes.
 
-    Where several names may stand, one will do: ``key="camera"``. Raises UsageError for a value of the wrong kind.
+    Where several names may stand, one will do: ``key="camera"``. Raises UsageError for a value
+    of the wrong kind.
     """
 
     map: Mapper | None = None
@@ -71,18 +76,27 @@ class Job:
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     carries: tuple[str, ...] = field(default=(), repr=False)
-    """Extractors whose columns travel with the records: a run puts here what ``needs`` and ``group`` ask for."""
+    """Extractors whose columns travel with the records: a run puts here what ``needs`` and
+    ``group`` ask for."""
 
     def __post_init__(self) -> None:
         values = check_fields(self, JOB_FIELDS.values(), "Job.")
         if not values["key"] and self.map is None:
-            raise UsageError("Job.key needs at least one name, or a map that says which key an image has.")
-        values["extract"] = tuple(dict.fromkeys((*values["extract"], *values["needs"], *self.carries)))
+            raise UsageError(
+                "Job.key needs at least one name, or a map that says which key an image has."
+            )
+        values["extract"] = tuple(
+            dict.fromkeys((*values["extract"], *values["needs"], *self.carries))
+        )
         require_instance("Job.limits", self.limits, Limits)
-        values["limits"] = replace(self.limits, **check_fields(self.limits, JOB_FIELDS.values(), "Limits."))
+        values["limits"] = replace(
+            self.limits, **check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
+        )
         if self.edits is not None:
             require_instance("Job.edits", self.edits, Edits)
-            values["edits"] = replace(self.edits, **check_fields(self.edits, JOB_FIELDS.values(), "Edits."))
+            values["edits"] = replace(
+                self.edits, **check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
+            )
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -102,14 +116,17 @@ class Job:
         return self.reduce is not None or bool(self.group)
 
     def describe(self) -> dict[str, object]:
-        """The job as plain data, for the plan hash, the report and the message about a different job.
+        """The job as plain data, for the plan hash, the report and the message about a different
+        job.
 
-        Functions are described by their name and a hash of their source, so that an edited mapper is a
-        different job.
+        Functions are described by their name and a hash of their source, so that an edited
+        mapper is a different job.
         """
         left_out = ("map", "reduce", "combine", "carries")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
-        facts |= {name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")}
+        facts |= {
+            name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")
+        }
         facts["edits"] = asdict(self.edits) if self.edits else None
         if not self.needs:
             del facts["needs"]  # so that an OUT of before there was this field is still of this job
@@ -143,8 +160,9 @@ class Plan:
 class RunOptions:
     """How a job runs, as opposed to what it does: nothing here changes a result.
 
-    ``fields.RUN`` says what each means. ``max_failures`` is a number of images or a share such as ``"5%"``, and
-    ``command`` what the user typed, for the report. Raises UsageError for a value of the wrong kind.
+    ``fields.RUN`` says what each means. ``max_failures`` is a number of images or a share such
+    as ``"5%"``, and ``command`` what the user typed, for the report. Raises UsageError for a
+    value of the wrong kind.
     """
 
     engine: str = "local"
@@ -164,7 +182,8 @@ class RunOptions:
 
 
 def absolute(place: str) -> str:
-    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and ``file:///home/me/photos``.
+    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and
+    ``file:///home/me/photos``.
 
     >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
     ('/photos', 's3://bucket/photos')

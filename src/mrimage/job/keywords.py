@@ -1,4 +1,5 @@
-"""Keywords that are misspelled: the error names the nearest right one, which Python's own does not."""
+"""Keywords that are misspelled: the error names the nearest right one, which Python's own does
+not."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ Class = TypeVar("Class")
 
 
 def checks_keywords(name: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
-    """A decorator of a function that users call ``name``: it raises UsageError for a keyword that does not exist."""
+    """A decorator of a function that users call ``name``: it raises UsageError for a keyword
+    that does not exist."""
 
     def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
         known = [keyword for keyword in inspect.signature(function).parameters if keyword != "self"]

@@ -1,4 +1,5 @@
-"""Kinds of values: how one is written as text, what it is in Python, and the error for anything else."""
+"""Kinds of values: how one is written as text, what it is in Python, and the error for anything
+else."""
 
 from __future__ import annotations
 
@@ -25,9 +26,10 @@ COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
 class Kind:
     """One kind of value, such as a size in pixels.
 
-    ``parse`` makes the value from what a command line or a TOML file holds, ``accept`` from what a program in Python
-    gives; both raise ValueError for anything else. ``text`` and ``python`` say in an error what they expect.
-    ``names`` lists the only values that there are, where they can be listed. ``show`` writes a value as text.
+    ``parse`` makes the value from what a command line or a TOML file holds, ``accept`` from what
+    a program in Python gives; both raise ValueError for anything else. ``text`` and ``python``
+    say in an error what they expect. ``names`` lists the only values that there are, where they
+    can be listed. ``show`` writes a value as text.
     """
 
     parse: Callable[[object], Any]
@@ -39,7 +41,8 @@ class Kind:
     show: Callable[[Any], str] = str
 
     def read(self, where: str, value: object) -> Any:
-        """The value behind what a command line or a TOML file holds. Raises UsageError that names ``where``."""
+        """The value behind what a command line or a TOML file holds. Raises UsageError that
+        names ``where``."""
         try:
             found = self.parse(value)
         except ValueError:
@@ -47,7 +50,8 @@ class Kind:
         return self._known(where, found)
 
     def take(self, where: str, value: object) -> Any:
-        """The value behind what a program in Python gives. Raises UsageError that names ``where``."""
+        """The value behind what a program in Python gives. Raises UsageError that names
+        ``where``."""
         try:
             found = self.accept(value)
         except ValueError:
@@ -90,8 +94,16 @@ def one_of(*names: str, metavar: str) -> Kind:
 
 
 def names(metavar: str, known: tuple[str, ...] = ()) -> Kind:
-    """Names, one or several: separated by commas, or as a list, as the command line collects a repeated option."""
-    return Kind(_parse_names, _accept_names, "names separated by commas", "a name, or several", metavar, known)
+    """Names, one or several: separated by commas, or as a list, as the command line collects a
+    repeated option."""
+    return Kind(
+        _parse_names,
+        _accept_names,
+        "names separated by commas",
+        "a name, or several",
+        metavar,
+        known,
+    )
 
 
 def _parse_names(value: object) -> tuple[str, ...]:
@@ -270,7 +282,14 @@ COLOR = Kind(
     "COLOR",
     show=_show_color,
 )
-BYTES = Kind(_parse_bytes, _accept_bytes, "a size such as 256MB", "a number of bytes from 1", "SIZE", show=_show_bytes)
+BYTES = Kind(
+    _parse_bytes,
+    _accept_bytes,
+    "a size such as 256MB",
+    "a number of bytes from 1",
+    "SIZE",
+    show=_show_bytes,
+)
 SECONDS = Kind(
     _parse_seconds,
     _accept_seconds,
@@ -286,7 +305,9 @@ SHARE = Kind(
     'a number of images such as 10, or a share such as "5%"',
     "N|P%",
 )
-FLAG = Kind(_flag, _flag, "true or false", "True or False", show=lambda flag: "yes" if flag else "no")
+FLAG = Kind(
+    _flag, _flag, "true or false", "True or False", show=lambda flag: "yes" if flag else "no"
+)
 TEXT = Kind(_text, _text, "text", "text", "TEXT")
 PATTERNS = Kind(
     _accept_names,

@@ -1,7 +1,8 @@
-"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator of outputs in a
-file of its own and register it here.
+"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator
+of outputs in a file of its own and register it here.
 
-A reducer's file is imported when a job first asks for it, so that ``--help`` can name all of them and load none.
+A reducer's file is imported when a job first asks for it, so that ``--help`` can name all of
+them and load none.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ ReduceRecords: TypeAlias = "Callable[[str, Iterable[Record]], Iterable[Output]]"
 class GroupReducer:
     """A group reducer that a job can ask for by name.
 
-    ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose columns it finds in
-    ``record.carried``; ``pixels`` says whether it decodes images itself.
+    ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose
+    columns it finds in ``record.carried``; ``pixels`` says whether it decodes images itself.
     """
 
     name: str
@@ -73,7 +74,8 @@ GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
 
 
 def with_needs(job: Job) -> Job:
-    """The job, whose records also carry the columns that its reducers need. Raises UsageError for an unknown reducer."""
+    """The job, whose records also carry the columns that its reducers need. Raises UsageError
+    for an unknown reducer."""
     require_known("group", job.group, GROUPS)
     asked = [need for name in job.group for need in GROUPS[name].needs]
     return replace(job, carries=tuple(dict.fromkeys((*job.needs, *asked))))
@@ -101,7 +103,8 @@ def _of_values(job: Job, reduce: Reducer) -> ReduceRecords:
 
 
 def _descriptions(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
-    """The values of records that no mapper of the user's made: the image's names, and its ``columns``."""
+    """The values of records that no mapper of the user's made: the image's names, and its
+    ``columns``."""
     for record in records:
         names = {"uri": record.entry.uri, "path": record.entry.path}
         yield names | _chosen(record, columns)
