@@ -46,7 +46,7 @@ def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> Non
         ({"retries": None}, "retries needs a whole number from 0 to 100, but got None."),
         (
             {"max_failures": 0.05},
-            'max_failures needs a number of images such as 10, or a share such as "5%"',
+            "max_failures needs a number of images such as 10, or a share such as 5%, but got 0.05.",
         ),
         ({"max_failures": -1}, "max_failures needs a number of images"),
         ({"max_failures": "many"}, "max_failures needs a number of images"),
