@@ -11,6 +11,7 @@ from types import ModuleType
 import cloudpickle
 
 from mrimage.job.job import Plan
+from mrimage.job.portable import dumps
 
 
 def ship(what: object) -> bytes:
@@ -22,7 +23,7 @@ def ship(what: object) -> bytes:
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
-        pickled: bytes = cloudpickle.dumps(what)
+        pickled = dumps(what)
     finally:
         for module in modules:
             cloudpickle.unregister_pickle_by_value(module)
