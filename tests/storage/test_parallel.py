@@ -17,6 +17,7 @@ class Remote:
     """A store in memory that calls itself remote."""
 
     root = "s3://bucket"
+    local = None
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

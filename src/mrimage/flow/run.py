@@ -14,7 +14,7 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import ROOT, Committed, delete_all, exists, localize, merge_tables, task_of
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
@@ -33,6 +33,7 @@ from mrimage.reducers import reducers_of
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE

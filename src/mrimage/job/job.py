@@ -12,7 +12,7 @@ import msgspec
 
 from mrimage.errors import UsageError, brief
 from mrimage.job.functions import describe_function
-from mrimage.storage.names import local_path, local_uri, scheme
+from mrimage.storage.names import local_place, local_uri, scheme
 from mrimage.storage.settings import Settings
 from mrimage.types import Edits, Limits
 
@@ -154,6 +154,7 @@ def absolute(place: str) -> str:
     """
     if not place:
         raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
-    if scheme(place) == "file":
-        return local_uri(os.path.abspath(local_path(place)))  # noqa: PTH100  # resolve() would follow links
+    path = local_place(place)
+    if path is not None:
+        return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return place if scheme(place) in ("http", "https") else place.rstrip("/")

@@ -13,7 +13,7 @@ from mrimage.source.shards import list_shard
 from mrimage.storage import open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_place, local_uri, plain_path, scheme, suffix
 from mrimage.types import Entry
 
 OnIgnored = Callable[[str], None]
@@ -45,14 +45,12 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
 
 
 def _list(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
-    kind = scheme(source)
-    if kind == "file" and not is_list(source):
-        yield from _list_local(local_path(source), selection, on_ignored)
-    elif kind == "file" and Path(local_path(source)).is_dir():  # a folder may be called photos.txt
-        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored)  # noqa: PTH100
+    path = local_place(source)
+    if path is not None and (Path(path).is_dir() or not is_list(source)):  # a folder may be called photos.txt
+        yield from _list_local(path, selection, on_ignored)
     elif is_list(source):
         yield from list_rows(source, selection, on_ignored)
-    elif kind in ("http", "https"):
+    elif scheme(source) in ("http", "https"):
         yield from _single(Entry(source, _last(source), 0, ""), selection, on_ignored)
     else:
         yield from _list_remote(source, selection, on_ignored)

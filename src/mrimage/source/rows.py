@@ -12,7 +12,7 @@ from mrimage.source.shards import broken, list_shard
 from mrimage.storage import BACKENDS, open_uri, redact
 from mrimage.storage.lists import read_rows, split_column
 from mrimage.storage.local import file_version
-from mrimage.storage.names import is_shard, local_path, local_uri, plain_path, printable, scheme
+from mrimage.storage.names import is_shard, local_path, local_place, local_uri, plain_path, printable, scheme
 from mrimage.types import Entry
 
 _WEB = ("http", "https")
@@ -25,7 +25,8 @@ def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], Non
     ``--exclude`` still hold. Size and version of what is not on this machine are not asked for: 0 and empty.
     """
     place, column = split_column(source)
-    file = open_uri(os.path.abspath(local_path(place)) if scheme(place) == "file" else place)  # noqa: PTH100
+    path = local_place(place)
+    file = open_uri(place if path is None else os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
     for number, text in read_rows(file, column):
         entry = _entry(file.uri, column, number, text)
         if not selection.allows(entry.path):
@@ -37,18 +38,18 @@ def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], Non
 
 
 def _entry(place: str, column: str | None, number: int, text: str) -> Entry:
-    kind = scheme(text)
-    if kind != "file":
+    if local_place(text) is None:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
             return _refused(f"{place}!/{number}", "a list from the web may not name files of this machine", text)
         return _remote(place, column, number, urljoin(place, text))
-    if scheme(place) != "file":
-        if text.startswith(("/", "file:")):
-            return _local(text, "")
-        return _remote(place, column, number, f"{place.rpartition('/')[0]}/{text}")
-    return _local(text, os.path.dirname(local_path(place)))  # noqa: PTH120 - a name, byte for byte
+    list_path = local_place(place)
+    if list_path is not None:
+        return _local(text, os.path.dirname(list_path))  # noqa: PTH120 - a name, byte for byte
+    if text.startswith(("/", "file:")):
+        return _local(text, "")
+    return _remote(place, column, number, f"{place.rpartition('/')[0]}/{text}")
 
 
 def _remote(place: str, column: str | None, number: int, url: str) -> Entry:

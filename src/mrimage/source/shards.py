@@ -9,7 +9,7 @@ from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.source.selection import Selection
 from mrimage.storage import open_container
 from mrimage.storage.archives import Broken, members_of
-from mrimage.storage.names import scheme, split_member
+from mrimage.storage.names import split_member
 from mrimage.types import ByteSource, Entry
 
 _PACKED = re.compile(r"([^@]*)@(-?\d+)@(.*)", re.DOTALL)
@@ -63,7 +63,7 @@ def is_sequential(entry: Entry) -> bool:
 
 def is_at_hand(entry: Entry) -> bool:
     """Whether the bytes of ``entry`` are on this machine, and a read of them is a plain one."""
-    return scheme(entry.uri) == "file" and not is_sequential(entry) and "://" not in entry.uri
+    return "://" not in entry.uri and not is_sequential(entry)
 
 
 def broken(uri: str, path: str, reason: str, version: str, message: str) -> Entry:

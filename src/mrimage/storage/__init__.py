@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
-from mrimage.storage.names import local_path, scheme, split_listed, split_member
+from mrimage.storage.names import local_place, scheme, split_listed, split_member
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import retry_count
 from mrimage.storage.store import Item, Store, StoreSource
@@ -52,16 +52,23 @@ def open_store(url: str, *, create: bool = False) -> Store:
 
     Raises UsageError for an unknown scheme and JobError where the back-end is not installed.
     """
+    store = _store_at(url)
+    if create:
+        store.prepare()
+    return store
+
+
+def _store_at(url: str) -> Store:
     kind = scheme(url)
     if kind == "file":
-        return LocalStore(url, create=create)
+        return LocalStore(url)
     if kind not in BACKENDS:
         if kind in ("http", "https"):
             raise UsageError(
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", create, _environment())
+    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", _environment())
 
 
 def open_uri(uri: str) -> ByteSource:
@@ -77,8 +84,9 @@ def open_uri(uri: str) -> ByteSource:
         from mrimage.storage.archives import find_member
 
         return find_member(open_container(container), container, member)
-    if scheme(uri) == "file":
-        return LocalSource(uri, local_path(uri))
+    path = local_place(uri)
+    if path is not None:
+        return LocalSource(uri, path)
     return open_object(uri, None)
 
 
@@ -93,8 +101,9 @@ def open_listed(uri: str, size: int, version: str) -> ByteSource:
     ImageError("changed"), and of a missing one ImageError("vanished")."""
     if not version or split_listed(uri):
         return open_uri(uri)
-    if scheme(uri) == "file":
-        return LocalSource(uri, local_path(uri), (size, version))
+    path = local_place(uri)
+    if path is not None:
+        return LocalSource(uri, path, (size, version))
     return open_object(uri, Item(split_object(uri)[1], size, version))
 
 
@@ -162,7 +171,7 @@ _SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULAT
 
 @_by_one_thread
 @lru_cache(maxsize=64)
-def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]) -> Store:
+def _open_remote(process: int, url: str, environment: tuple[tuple[str, str], ...]) -> Store:
     # One store per place and process: connections are reused, and never shared with a forked child, nor with what
     # other settings and credentials are to be used for.
     module, name, library, extra = BACKENDS[scheme(url)]
@@ -171,8 +180,4 @@ def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[
             f'Expected {library} for {scheme(url)}://, but it is not installed: pip install "mrimage[{extra}]"'
         )
     store: Store = getattr(import_module(module), name)(url)
-    if create:
-        make = getattr(store, "make_root", None)
-        if make:
-            make()
     return store

@@ -55,8 +55,11 @@ class HdfsStore:
     def uri(self, path: str) -> str:
         return f"{self._authority}{self._folder}/{path}"
 
-    def make_root(self) -> None:
-        """Make the store's folder, with its parents."""
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
         self._try("write", "", lambda: self._client.mkdirs(self._folder or "/", 0o755, True))
 
     def list(self, prefix: str = "") -> Iterator[Item]:
@@ -163,7 +166,6 @@ class HdfsStore:
             self._try("delete", path, lambda: self._client.delete(place))
 
     def sweep(self, prefix: str = "") -> int:
-        """Remove the temporary files that killed writers left below ``prefix``; returns how many there were."""
         start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
         found = self._try("list", prefix, lambda: list(self._client.list_status(start, True)))
         left = [each.path for each in found if each.path.rpartition("/")[2].startswith(_TEMPORARY)]

@@ -127,15 +127,20 @@ def _pread(descriptor: int, start: int, length: int) -> bytes:
 class LocalStore:
     """The Store of a local folder."""
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
-        """Open the folder ``url`` (a path or ``file://...``); ``create`` makes it, with its parents."""
+    def __init__(self, url: str) -> None:
+        """Open the folder ``url`` (a path or ``file://...``), which need not be there yet."""
         self._root = os.path.abspath(local_path(url))  # noqa: PTH100 - resolve() would follow links
-        if create:
-            self._make(self._root)
 
     @property
     def root(self) -> str:
         return local_uri(self._root)
+
+    @property
+    def local(self) -> Path:
+        return Path(self._root)
+
+    def prepare(self) -> None:
+        self._make(self._root)
 
     def uri(self, path: str) -> str:
         return local_uri(self._join(path))
@@ -254,8 +259,6 @@ class LocalStore:
             raise store_error(error, "delete", self.uri(path)) from error
 
     def sweep(self, prefix: str = "") -> int:
-        """Remove the temporary files that killed writers left below ``prefix``; returns how many there were.
-        Only for the one who holds the run's lock: a live writer's file would go too."""
         removed = 0
         for folder, _, names in os.walk(self._join(prefix) if prefix else self._root):
             for name in names:

@@ -85,6 +85,17 @@ class ObjectStore:
     def root(self) -> str:
         return f"{self._root}/{self._prefix}" if self._prefix else self._root
 
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
+        """Buckets are never made, and a prefix needs no making."""
+
+    def sweep(self, prefix: str = "") -> int:
+        """Nothing is left: a PUT that is not finished makes no object."""
+        return 0
+
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 

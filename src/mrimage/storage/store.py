@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -27,6 +28,15 @@ class Store(Protocol):
     @property
     def root(self) -> str:
         """The store's place as the user would write it, without credentials."""
+        ...
+
+    @property
+    def local(self) -> Path | None:
+        """The folder on this machine that the store is; None for a store elsewhere."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the root, with its parents, on stores that have folders. Buckets are never made."""
         ...
 
     def uri(self, path: str) -> str:
@@ -64,6 +74,13 @@ class Store(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove ``path``; nothing to remove is no error."""
+        ...
+
+    def sweep(self, prefix: str = "") -> int:
+        """Remove the temporary files that killed writers left below ``prefix``; return how many there were.
+
+        Only the run that holds the lock may call it: a live writer's file would go too.
+        """
         ...
 
 

@@ -33,7 +33,7 @@ from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
 from mrimage.storage import open_store
-from mrimage.storage.names import scheme
+from mrimage.storage.names import local_place
 from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Attempt, Entry, Partition, TaskReport
 
@@ -129,12 +129,14 @@ def _attempt(
 def _require_places(plan: Plan) -> None:
     """Raise StoreError on a machine that has not got the folders of the driver: every image would look vanished there,
     and what it makes would be written to a folder of its own that nobody reads."""
-    source, out = plan.source, plan.out
-    found = {
-        source: scheme(source) != "file" or Path(source).exists() or Path(source.partition("#")[0]).exists(),
-        out: scheme(out) != "file" or Path(out, JOB).exists(),
-    }
-    for place in (place for place, is_there in found.items() if not is_there):
+    source = local_place(plan.source)
+    out = local_place(plan.out)
+    missing = []
+    if source is not None and not (Path(source).exists() or Path(source.partition("#")[0]).exists()):
+        missing.append(plan.source)
+    if out is not None and not Path(out, JOB).exists():
+        missing.append(plan.out)
+    for place in missing:
         raise StoreError(
             f"Expected {place} on every machine, but it is not on {socket.gethostname()}. Mount it there at this path, "
             "or name it by its store: s3://..., hdfs://..."

@@ -9,7 +9,7 @@ from typing import cast
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
 from mrimage.storage.archives.member import BlockReader, Broken, Member, Window
-from mrimage.storage.names import scheme
+from mrimage.storage.names import local_place
 from mrimage.types import ByteSource
 
 _BLOCK = 512
@@ -37,7 +37,7 @@ class TarArchive:
         self._source = GunzipSource(source) if gzipped else source
 
     def members(self) -> Iterator[Member]:
-        reader = _Headers(self._source, _LOCAL_BLOCK if scheme(self._uri) == "file" else _REMOTE_BLOCK)
+        reader = _Headers(self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK)
         count = 0
         try:
             # tarfile asks for no more than read, seek and tell.
