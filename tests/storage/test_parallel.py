@@ -91,7 +91,7 @@ def test_threads_that_begin_together_share_one_client(monkeypatch: pytest.Monkey
     made = []
 
     class Client:
-        def __init__(self, url: str) -> None:
+        def __init__(self, url: str, settings: object) -> None:
             time.sleep(0.05)  # long enough for all threads to be here
             made.append(url)
 

@@ -13,7 +13,7 @@ import msgspec
 from mrimage.errors import UsageError, brief
 from mrimage.job.functions import describe_function
 from mrimage.storage.names import local_place, local_uri, scheme
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Plan:
     job: Job
     source: str
     out: str
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -143,7 +143,7 @@ class How:
     quiet: bool = True
     thumbnails: bool = True
     command: str = ""
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
 
 def absolute(place: str) -> str:

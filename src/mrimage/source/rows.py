@@ -13,12 +13,15 @@ from mrimage.storage import BACKENDS, open_uri, redact
 from mrimage.storage.lists import read_rows, split_column
 from mrimage.storage.local import file_version
 from mrimage.storage.names import is_shard, local_path, local_place, local_uri, plain_path, printable, scheme
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Entry
 
 _WEB = ("http", "https")
 
 
-def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_rows(
+    source: str, selection: Selection, on_ignored: Callable[[str], None], settings: StoreSettings
+) -> Iterator[Entry]:
     """The entries of a list. A name without a scheme is taken from the list's own folder.
 
     Whoever wrote a name into a list meant it, so every row is an entry, whatever its extension; ``--include`` and
@@ -26,13 +29,13 @@ def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], Non
     """
     place, column = split_column(source)
     path = local_place(place)
-    file = open_uri(place if path is None else os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    file = open_uri(place if path is None else os.path.abspath(path), settings)  # noqa: PTH100 - resolve() would follow links
     for number, text in read_rows(file, column):
         entry = _entry(file.uri, column, number, text)
         if not selection.allows(entry.path):
             on_ignored(entry.path)
         elif is_shard(entry.uri):
-            yield from list_shard(entry, entry.path, selection, on_ignored)
+            yield from list_shard(entry, entry.path, selection, on_ignored, settings)
         else:
             yield entry
 

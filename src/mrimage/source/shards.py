@@ -10,13 +10,16 @@ from mrimage.source.selection import Selection
 from mrimage.storage import open_container
 from mrimage.storage.archives import Broken, members_of
 from mrimage.storage.names import split_member
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import ByteSource, Entry
 
 _PACKED = re.compile(r"([^@]*)@(-?\d+)@(.*)", re.DOTALL)
 _BROKEN = re.compile(r"!([\w-]+)!([^!]*)!(.*)", re.DOTALL)
 
 
-def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_shard(
+    shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None], settings: StoreSettings
+) -> Iterator[Entry]:
     """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
     the source, empty where it is the source.
 
@@ -27,7 +30,7 @@ def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callab
     size = shard.size if shard.version else -1
     found = False
     try:
-        for member in members_of(open_container(shard.uri, size, shard.version)):
+        for member in members_of(open_container(shard.uri, settings, size, shard.version)):
             found = True
             if not member.ignored and selection.admits(f"{path}/{member.name}" if path else member.name):
                 name = f"{path}!/{member.name}" if path else member.name
@@ -42,7 +45,7 @@ def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callab
             on_ignored(shard.path)
 
 
-def open_member(entry: Entry) -> ByteSource | None:
+def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
     """The bytes of an entry that ``list_shard`` made; None for any other entry."""
     if match := _BROKEN.fullmatch(entry.version):
         return Broken(entry.uri, ImageError(match[1], match[3]))
@@ -51,7 +54,7 @@ def open_member(entry: Entry) -> ByteSource | None:
     if not match or member is None:
         return None
     version, size, place = match.groups()
-    archive = open_container(container, int(size), version.replace("%40", "@").replace("%25", "%"))
+    archive = open_container(container, settings, int(size), version.replace("%40", "@").replace("%25", "%"))
     return archive.open(member, place, entry.size)
 
 

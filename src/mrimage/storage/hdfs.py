@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 
 import hdfs_native
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.retry import Retry
+from mrimage.storage.settings import DEFAULT, StoreSettings, replication_of
 from mrimage.storage.store import Item
 
 T = TypeVar("T")
@@ -38,10 +39,11 @@ _CONFIG = {
 class HdfsStore:
     """The Store of ``hdfs://namenode:port/folder``, ``hdfs://nameservice/folder`` or ``hdfs:///folder``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         authority, _, folder = url.split("://", 1)[1].partition("/")
         self._authority = f"{scheme(url)}://{authority}"
         self._folder = "/" + folder.strip("/") if folder.strip("/") else ""
+        self._settings = settings
         self._retry = Retry()
         try:
             self._client = hdfs_native.Client(self._authority if authority else None, _CONFIG)
@@ -147,7 +149,9 @@ class HdfsStore:
 
     def _put(self, place: str, data: bytes, durable: bool, replace: bool) -> None:
         """Write a file beside ``place`` and rename it: whoever sees a name sees all of its bytes."""
-        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
+        options = hdfs_native.WriteOptions(
+            replication=replication_of(self._settings), overwrite=True, create_parent=True
+        )
         temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
         try:
             with self._client.create(temporary, options) as writer:
@@ -234,12 +238,3 @@ def _default_file_system() -> str:
             if each.findtext("name") in ("fs.defaultFS", "fs.default.name"):
                 return each.findtext("value") or ""
     return "the default file system, which no Hadoop configuration names"
-
-
-def _replication() -> int | None:
-    text = os.environ.get("MRIMAGE_HDFS_REPLICATION", "")
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
-        raise UsageError(f'Expected MRIMAGE_HDFS_REPLICATION as a number from 1 to 512, but received "{text}".')
-    return int(text)

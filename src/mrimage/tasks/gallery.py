@@ -49,11 +49,10 @@ def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], worke
 def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     """Make the split's thumbnails. One that cannot be made is left out: whether an image is bad was decided
     before, by what the job itself needed of it."""
-    plan.stores.apply()
-    store = open_store(plan.out)
+    store = open_store(plan.out, plan.stores)
     writer = TaskWriter(store, FileSink(store), "thumbnails", split.id, attempt)
     rows: list[dict[str, object]] = []
-    with running(Context(plan.job.limits, attempt)) as context:
+    with running(Context(plan.job.limits, attempt, plan.stores)) as context:
         weighed = [entry.uri for entry in split.entries if entry.version == WEIGH]
         rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in weighed]
         shown = [

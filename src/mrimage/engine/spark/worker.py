@@ -32,7 +32,7 @@ from mrimage.errors import MrimageError, StoreError
 from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
-from mrimage.storage import open_store
+from mrimage.storage import StoreSettings, open_store
 from mrimage.storage.names import local_place
 from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Attempt, Entry, Partition, TaskReport
@@ -83,9 +83,8 @@ def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> I
     """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
     those whose key is in that table."""
     plan = cloudpickle.loads(payload)
-    plan.stores.apply()
-    out, store = plan.out, open_store(plan.out)
-    keys = _pending_keys(out, pending) if pending else None
+    store = open_store(plan.out, plan.stores)
+    keys = _pending_keys(plan.out, plan.stores, pending) if pending else None
     for name in names:
         for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
             if keys is not None:
@@ -156,8 +155,8 @@ def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterato
 
 
 @lru_cache(maxsize=1)
-def _pending_keys(out: str, pending: str) -> Any:
-    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])["key"].combine_chunks()
+def _pending_keys(out: str, stores: StoreSettings, pending: str) -> Any:
+    return pq.read_table(io.BytesIO(open_store(out, stores).read(pending)), columns=["key"])["key"].combine_chunks()
 
 
 def _limit(room: int) -> None:

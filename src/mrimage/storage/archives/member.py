@@ -33,6 +33,10 @@ class Archive(Protocol):
         the container cannot be read any further: what came before is whole."""
         ...
 
+    def __hash__(self) -> int:
+        """By identity: an index is kept for each open archive."""
+        ...
+
     def open(self, name: str, place: str, size: int) -> ByteSource:
         """The bytes of the member at ``place``; nothing is read before the first ``read``."""
         ...
