@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from mrimage.commit.earlier import forget_earlier
 from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
@@ -81,6 +82,8 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
         clear(store)
     elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
+    if is_ours and not fresh:
+        forget_earlier(store, plan.job)
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())

@@ -10,7 +10,7 @@ from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, 
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
-from mrimage.storage import open_object, open_store, redact
+from mrimage.storage import Item, open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
 from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_place, local_uri, plain_path, scheme, suffix
@@ -73,10 +73,10 @@ def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, settin
     prefix = "" if place == "/" else place
     for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
-            entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            entry = _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
             yield from _enter(entry, selection, on_ignored, settings)
         elif selection.takes(item.path):
-            yield Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            yield _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
         else:
             on_ignored(item.path)
 
@@ -93,7 +93,7 @@ def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored, setti
             return
     store = open_store(source, settings)
     for item in store.list():
-        entry = Entry(store.uri(item.path), item.path, item.size, item.version)
+        entry = _entry(item, store.uri(item.path), item.path)
         if is_shard(item.path) and selection.reaches(item.path):
             yield from _enter(entry, selection, on_ignored, settings)
         elif selection.admits(item.path):
@@ -136,6 +136,11 @@ def _enter(entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: 
         yield from list_shard(entry, entry.path, selection, on_ignored, settings)
     else:
         on_ignored(entry.path)
+
+
+def _entry(item: Item, uri: str, path: str) -> Entry:
+    version = f"{item.version}!{item.fault.reason}" if item.fault else item.version
+    return Entry(uri, path, item.size, version, None, item.fault, item.file, item.is_link)
 
 
 def _last(source: str) -> str:

@@ -11,10 +11,10 @@ from mrimage.source.selection import Selection
 from mrimage.source.shards import broken, list_shard
 from mrimage.storage import BACKENDS, open_uri, redact
 from mrimage.storage.lists import read_rows, split_column
-from mrimage.storage.local import file_version
+from mrimage.storage.local import fault_of, file_identity, file_version
 from mrimage.storage.names import is_shard, local_path, local_place, local_uri, plain_path, printable, scheme
 from mrimage.storage.settings import StoreSettings
-from mrimage.types import Entry
+from mrimage.types import Entry, Fault
 
 _WEB = ("http", "https")
 
@@ -81,10 +81,19 @@ def _local(text: str, folder: str) -> Entry:
         name = f"./{name}"  # not to be taken for a url's
     try:
         status = Path(path).stat()
-    except OSError:
-        return Entry(local_uri(path), name, 0, "missing")
-    return Entry(local_uri(path), name, status.st_size, file_version(status))
+        is_link = Path(path).is_symlink()
+    except OSError as error:
+        return broken(local_uri(path), name, "", fault_of(error, local_uri(path)))
+    return Entry(
+        local_uri(path),
+        name,
+        status.st_size,
+        file_version(status),
+        file=file_identity(status),
+        is_link=is_link,
+    )
 
 
 def _refused(uri: str, why: str, text: str) -> Entry:
-    return broken(uri, uri.rpartition("/")[2], "unreadable", "", f"{printable(redact(text))}: {why}.")
+    fault = Fault("unreadable", f"{printable(redact(text))}: {why}.")
+    return broken(uri, uri.rpartition("/")[2], "", fault)

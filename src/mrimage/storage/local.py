@@ -14,6 +14,7 @@ from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError,
 from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, put
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
+from mrimage.types import Fault
 
 _Heap = list[str]
 STAGING = "_run/scratch"
@@ -69,6 +70,18 @@ def system_errors(place: str) -> Iterator[None]:
 def file_version(status: os.stat_result) -> str:
     """The version of a local file: its modification time in nanoseconds."""
     return str(status.st_mtime_ns)
+
+
+def file_identity(status: os.stat_result) -> str:
+    """What two names of one file have in common: the disk and the file's number on it."""
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def fault_of(error: OSError, uri: str) -> Fault:
+    """What is wrong with a listed name whose file the system does not give."""
+    if error.errno in _MISSING:
+        return Fault("vanished", f"{uri} is a name without a file: {_ADVICE.get(error.errno, 'it is gone')}.")
+    return Fault("unreadable", str(store_error(error, "read", uri)))
 
 
 class LocalSource:
@@ -157,8 +170,8 @@ class LocalStore:
     ) -> Iterator[Item]:
         """Like ``list``; folders for which ``enter`` is False are left out, and ``skipped`` hears of sockets, FIFOs
         and devices. Each folder is visited once: real ones first, then those behind symbolic links in sorted order,
-        so that loops end and the outcome does not depend on the order of the disk. A broken link is an item of
-        size 0 and version "missing"."""
+        so that loops end and the outcome does not depend on the order of the disk. A broken link, and a file whose
+        facts are refused, is an item with a fault."""
         top = self._join(prefix.rstrip("/")) if prefix else self._root
         if not os.path.lexists(top):
             if prefix:
@@ -180,6 +193,7 @@ class LocalStore:
         skipped: Callable[[str], None],
     ) -> Iterator[Item]:
         stack = [start]
+        behind_link = Path(self._join(start)).is_symlink() if start else False
         while stack:
             folder = stack.pop()
             place = f"{self._root}/{folder}" if folder else self._root
@@ -199,7 +213,7 @@ class LocalStore:
                     if enter(path):
                         heapq.heappush(linked, path) if child.is_symlink() else stack.append(path)
                 elif not child.name.startswith(TEMPORARY):
-                    item = _item(child, path)
+                    item = _item(child, path, behind_link)
                     if item:
                         yield item
                     else:
@@ -285,11 +299,14 @@ def _is_folder(child: os.DirEntry[str]) -> bool:
         return False
 
 
-def _item(child: os.DirEntry[str], path: str) -> Item | None:
+def _item(child: os.DirEntry[str], path: str, behind_link: bool) -> Item | None:
     try:
         status = child.stat()
     except OSError as error:
-        if error.errno in _MISSING:
-            return Item(path, 0, "missing")
-        raise store_error(error, "list", local_uri(child.path)) from error
-    return Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
+        if error.errno not in (*_MISSING, *_DENIED):
+            raise store_error(error, "list", local_uri(child.path)) from error
+        return Item(path, 0, "", fault_of(error, local_uri(child.path)))
+    if not modes.S_ISREG(status.st_mode):
+        return None
+    is_link = behind_link or child.is_symlink()
+    return Item(path, status.st_size, file_version(status), file=file_identity(status), is_link=is_link)

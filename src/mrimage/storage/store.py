@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from mrimage.types import Fault
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes, ``version`` an etag
-    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read."""
+    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read.
+    ``fault``, ``file`` and ``is_link`` are those of an Entry; only a folder on this machine tells the latter two."""
 
     path: str
     size: int
     version: str
+    fault: Fault | None = field(default=None, compare=False)
+    file: str = field(default="", compare=False)
+    is_link: bool = field(default=False, compare=False)
 
 
 class Store(Protocol):

@@ -31,17 +31,17 @@ from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
 from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
-from mrimage.shuffle.records import COLUMNS, Record
+from mrimage.shuffle.records import COLUMNS, Record, to_record
 from mrimage.storage import StoreSettings, open_store
 from mrimage.storage.names import local_place
 from mrimage.tasks.reduce_partition import reduce_partition
-from mrimage.types import Attempt, Entry, Partition, TaskReport
+from mrimage.types import Attempt, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
 """(key, uri, number): Python orders text by code points, which is the order of its UTF-8 bytes."""
 
-Row = tuple[bytes, str, int, str, int, int, int]
-"""The rest of a record: value, path, size, version, images, pixels, digest."""
+Row = tuple[bytes, str, int, str, dict[str, Any] | None, int, int, int]
+"""The rest of a record: value, path, size, version, place, images, pixels, digest."""
 
 ROWS = 10_000
 """Rows of a part in memory at once."""
@@ -146,9 +146,9 @@ def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterato
     """The rows as records. Raises StoreError when there are fewer or more than planned: a stream that breaks off
     looks like one that ends, and must not be committed."""
     received = 0
-    for (key, uri, seq), (data, path, size, version, images, pixels, digest) in rows:
+    for (key, uri, seq), rest in rows:
         received += 1
-        yield Record(key, Entry(uri, path, size, version), seq, data, pixels, images, digest)
+        yield to_record(key, uri, seq, rest)
     if received != partition.records:
         told = f"Expected {partition.records} records of partition {partition.id}, but received {received}."
         raise StoreError(told, transient=True)

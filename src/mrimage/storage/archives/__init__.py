@@ -64,4 +64,4 @@ def find_member(archive: Archive, uri: str, name: str) -> ByteSource:
     member = _index_of(archive).get(name)
     if member is None:
         raise NotFoundError(f"Cannot read {uri}!/{name}: the archive has no whole file of this name.")
-    return archive.open(member.name, member.place, member.size)
+    return Broken(f"{uri}!/{name}", member.fault) if member.fault else archive.open(member)
