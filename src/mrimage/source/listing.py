@@ -6,14 +6,29 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
 from mrimage.storage import Item, open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_place, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import (
+    SHARD_SUFFIXES,
+    is_shard,
+    local_place,
+    local_uri,
+    plain_path,
+    scheme,
+    suffix,
+)
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import Entry
 
@@ -43,13 +58,21 @@ def list_entries(
     try:
         yield from _list(source, selection, on_ignored, settings)
     except (StoreError, ImageError) as error:
-        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        advice = (
+            " Leave it out with --exclude, or make it readable."
+            if isinstance(error, DeniedError)
+            else ""
+        )
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
-def _list(source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _list(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     path = local_place(source)
-    if path is not None and (Path(path).is_dir() or not is_list(source)):  # a folder may be called photos.txt
+    if path is not None and (
+        Path(path).is_dir() or not is_list(source)
+    ):  # a folder may be called photos.txt
         yield from _list_local(path, selection, on_ignored, settings)
     elif is_list(source):
         yield from list_rows(source, selection, on_ignored, settings)
@@ -59,17 +82,23 @@ def _list(source: str, selection: Selection, on_ignored: OnIgnored, settings: St
         yield from _list_remote(source, selection, on_ignored, settings)
 
 
-def _list_local(source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _list_local(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
         status = Path(place).stat()
-        entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
+        entry = Entry(
+            local_uri(place), plain_path(_last(place)), status.st_size, file_version(status)
+        )
         yield from _single(entry, selection, on_ignored, settings)
     else:
         yield from _list_folder(place, selection, on_ignored, settings)
 
 
-def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _list_folder(
+    place: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
     for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
@@ -81,7 +110,9 @@ def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, settin
             on_ignored(item.path)
 
 
-def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _list_remote(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """A prefix or a directory; or a single object, which is looked for first where the name is like one's."""
     if suffix(source) in EXTENSIONS or is_shard(source):
         try:
@@ -110,7 +141,9 @@ def _stat(source: str, settings: StoreSettings) -> Entry:
     return Entry(source, name, item.size, item.version)
 
 
-def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _single(
+    entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
     if scheme(entry.uri) in ("http", "https"):
         open_object(entry.uri, None, settings).read(
@@ -130,7 +163,9 @@ def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored, settings:
         )
 
 
-def _enter(entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings) -> Iterator[Entry]:
+def _enter(
+    entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """An archive in a folder, unless --exclude or its hidden name keeps it out."""
     if selection.enters(entry.path):
         yield from list_shard(entry, entry.path, selection, on_ignored, settings)

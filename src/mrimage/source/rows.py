@@ -12,7 +12,15 @@ from mrimage.source.shards import broken, list_shard
 from mrimage.storage import BACKENDS, open_uri, redact
 from mrimage.storage.lists import read_rows, split_column
 from mrimage.storage.local import fault_of, file_identity, file_version
-from mrimage.storage.names import is_shard, local_path, local_place, local_uri, plain_path, printable, scheme
+from mrimage.storage.names import (
+    is_shard,
+    local_path,
+    local_place,
+    local_uri,
+    plain_path,
+    printable,
+    scheme,
+)
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Entry, Fault
 
@@ -45,7 +53,9 @@ def _entry(place: str, column: str | None, number: int, text: str) -> Entry:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
-            return _refused(f"{place}!/{number}", "a list from the web may not name files of this machine", text)
+            return _refused(
+                f"{place}!/{number}", "a list from the web may not name files of this machine", text
+            )
         return _remote(place, column, number, urljoin(place, text))
     list_path = local_place(place)
     if list_path is not None:

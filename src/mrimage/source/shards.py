@@ -14,7 +14,11 @@ from mrimage.types import ByteSource, Entry, Fault, MemberPlace
 
 
 def list_shard(
-    shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None], settings: StoreSettings
+    shard: Entry,
+    path: str,
+    selection: Selection,
+    on_ignored: Callable[[str], None],
+    settings: StoreSettings,
 ) -> Iterator[Entry]:
     """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
     the source, empty where it is the source.
@@ -28,7 +32,9 @@ def list_shard(
     try:
         for member in members_of(open_container(shard.uri, settings, size, shard.version)):
             found = True
-            if not member.ignored and selection.admits(f"{path}/{member.name}" if path else member.name):
+            if not member.ignored and selection.admits(
+                f"{path}/{member.name}" if path else member.name
+            ):
                 yield _member_entry(shard, path, size, member)
             else:
                 on_ignored(f"{shard.path}!/{member.name}")
@@ -49,7 +55,9 @@ def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
     archive = open_container(place.archive, settings, place.size, place.version)
     name = entry.uri.removeprefix(f"{place.archive}!/")
     return archive.open(
-        Member(name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column)
+        Member(
+            name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column
+        )
     )
 
 
