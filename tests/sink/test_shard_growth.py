@@ -21,8 +21,8 @@ from tests.sink.shard_files import images_in, shards_of
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.commit.ledger import deliver
 from mrimage.flow.run import How, run
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import LocalStore
 
 HERE = How(workers=1, thumbnails=False)

@@ -259,6 +259,7 @@ class Elsewhere:
     """A store that is no local folder, as far as a spool can tell; it keeps what it is sent."""
 
     root = "memory://bucket"
+    local = None
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}

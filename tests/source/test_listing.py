@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import mrimage as mr
-from mrimage.errors import SourceError, UsageError
+from mrimage.errors import ImageError, SourceError, UsageError
 from mrimage.flow.run import run
 from mrimage.job.job import How
 from mrimage.source import Selection, list_entries, open_entry
@@ -188,3 +189,16 @@ def test_credentials_in_the_source_are_refused_before_they_are_written(tmp_path:
     with pytest.raises(UsageError, match=r"\*\*\*"):
         run(mr.Job(), "https://me:pw@example.org/a.jpg", str(tmp_path / "out"), HOW)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_version_is_compared_and_never_read(tree: Callable[..., Path]) -> None:
+    """Etags may hold anything, also what once told where a member lies or what is wrong."""
+    folder = tree("a.jpg")
+    status = (folder / "a.jpg").stat()
+    plain, _ = listed(folder)
+    assert plain["a.jpg"].version == str(status.st_mtime_ns)
+    for version in ("!crashed!1!no", '"3@512@0"', "missing", "weigh", "v@-1@9:9:8:0:encrypted"):
+        entry = replace(plain["a.jpg"], version=version)
+        with pytest.raises(ImageError) as caught:
+            open_entry(entry).read()
+        assert caught.value.reason == "changed", "it is a plain file of another version"

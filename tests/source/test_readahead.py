@@ -20,7 +20,7 @@ class Remote:
 
     size = 5
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, settings: object) -> None:
         self.uri = entry.uri
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:

@@ -34,6 +34,19 @@ class StoreContract:
         assert [store.stat(path).size for path in files] == [10, 70_000, 0]
         assert all(item == store.stat(item.path) for item in store.list())
 
+    def test_what_a_store_says_of_itself_is_so(self, store: Store) -> None:
+        """Callers ask a store where its files are, and never look at how its name begins."""
+        store.prepare()
+        store.prepare()
+        assert list(store.list()) == []
+        store.write("a/b", b"x")
+        assert store.sweep() == 0
+        assert store.sweep("a") == 0
+        if store.local:
+            assert (store.local / "a/b").read_bytes() == b"x"
+        assert ("://" in store.root) == (store.local is None)
+        assert store.read("a/b") == b"x"
+
     def test_a_folder_is_listed_alone_and_not_by_the_beginning_of_its_name(
         self, store: Store
     ) -> None:

@@ -22,7 +22,7 @@ from mrimage.flow.run import run
 from mrimage.job.job import How
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import Store, open_store
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import StoreSettings
 
 hdfs_native = pytest.importorskip("hdfs_native")
 hdfs = pytest.importorskip("mrimage.storage.hdfs")
@@ -60,7 +60,9 @@ def test_a_job_from_hdfs_to_hdfs_makes_the_same_images(
 ) -> None:
     upload(photos, f"{hdfs_folder}/in")
     out = f"{hdfs_folder}/out"
-    summary = run(JOB, f"{hdfs_folder}/in", out, How(workers=2, stores=Settings(replication=3)))
+    summary = run(
+        JOB, f"{hdfs_folder}/in", out, How(workers=2, stores=StoreSettings(replication=3))
+    )
     assert (summary.images, summary.processed, summary.quarantined) == (14, 12, 2)
     assert made(out) == local_result(photos, tmp_path)
     assert replication(hadoop, out) == {3}

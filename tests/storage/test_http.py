@@ -19,10 +19,10 @@ from mrimage.flow.run import run
 from mrimage.job.job import How
 from mrimage.storage import hosts, http, open_uri, retry
 from mrimage.storage.guard import is_public
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits
 
-HOW = How(workers=1, thumbnails=False, retries=0, stores=Settings(allow_private=True))
+HOW = How(workers=1, thumbnails=False, retries=0, stores=StoreSettings(allow_private=True))
 
 
 def photograph() -> bytes:
@@ -176,8 +176,7 @@ def test_a_redirect_does_not_lead_around_the_guard(
         self: http.GuardedNetwork, host: str, port: int, *rest: object, **more: object
     ) -> object:
         """The first server passes for a public one; everything else is judged as it is."""
-        monkeypatch.setenv("MRIMAGE_ALLOW_PRIVATE", "1" if port == first else "0")
-        return real(self, host, port, *rest, **more)  # type: ignore[arg-type]
+        return real(http.GuardedNetwork(private=port == first), host, port, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(http.GuardedNetwork, "connect_tcp", connect)
     with Web(b"secret") as inner, pytest.raises(DeniedError, match="private"):

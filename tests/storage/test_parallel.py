@@ -17,6 +17,7 @@ class Remote:
     """A store in memory that calls itself remote."""
 
     root = "s3://bucket"
+    local = None
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -92,7 +93,7 @@ def test_threads_that_begin_together_share_one_client(monkeypatch: pytest.Monkey
     made = []
 
     class Client:
-        def __init__(self, url: str) -> None:
+        def __init__(self, url: str, settings: object) -> None:
             time.sleep(0.05)  # long enough for all threads to be here
             made.append(url)
 

@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
-from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
 
@@ -115,32 +114,20 @@ def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
 
 def remove_empty(store: Store, name: str) -> None:
     """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
-    if scheme(store.root) != "file":
+    if not store.local:
         return
     for folder in list(Path(name).parents)[:-1]:
         try:
-            Path(local_path(store.root), folder).rmdir()
+            (store.local / folder).rmdir()
         except OSError:
             return  # not empty, or gone already
 
 
 def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
     """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
-    if scheme(store.root) == "file":
-        root = Path(local_path(store.root))
-        return [str(root / name) for name in names]
+    if store.local:
+        return [str(store.local / name) for name in names]
     return list(each(store, lambda name: _copy(store, name, scratch), names))
-
-
-def deliver(store: Store, path: Path, name: str) -> None:
-    """Move the finished file ``path`` to ``name`` below OUT, atomically."""
-    if scheme(store.root) == "file":
-        target = Path(local_path(store.root), name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
-    else:
-        store.write(name, path.read_bytes())
-        path.unlink()
 
 
 def _copy(store: Store, name: str, scratch: Path) -> str:

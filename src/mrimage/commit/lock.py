@@ -18,7 +18,6 @@ from mrimage.commit.out_folder import sweep
 from mrimage.errors import NotFoundError, SinkError, StoreError
 from mrimage.storage import Store
 from mrimage.storage.local import store_error
-from mrimage.storage.names import local_path, scheme
 
 NAME = f"{ROOT}/lock"
 
@@ -45,8 +44,8 @@ def locked(store: Store) -> Iterator[None]:
     its run renews every BEAT seconds; one whose process is gone from this machine, or that was not renewed for
     STALE seconds, is taken over.
     """
-    if scheme(store.root) == "file":
-        with _kernel_lock(Path(local_path(store.root), NAME), store.root) as abandoned:
+    if store.local:
+        with _kernel_lock(store.local / NAME, store.root) as abandoned:
             if abandoned:
                 sweep(store)
             yield

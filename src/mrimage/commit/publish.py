@@ -22,7 +22,6 @@ from mrimage.commit.ledger import (
     Committed,
     delete_all,
     delete_outputs,
-    deliver,
     exists,
     list_names,
     listed,
@@ -32,6 +31,7 @@ from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
+from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (

@@ -16,16 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import (
-    ROOT,
-    delete_all,
-    deliver,
-    encode_arrow,
-    list_names,
-    localize,
-    remove_empty,
-)
+from mrimage.commit.ledger import ROOT, delete_all, encode_arrow, list_names, localize, remove_empty
 from mrimage.storage import Store
+from mrimage.storage.deliver import deliver
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import OUTPUTS, REMOVED
 

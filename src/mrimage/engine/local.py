@@ -53,7 +53,7 @@ def usable_cores() -> int:
 
 def _reduce_function(plan: Plan, exchange: Exchange, scratch: Path) -> TaskFunction:
     """Reduce tasks that find the exchange's tables as files on this machine."""
-    store = open_store(plan.out)
+    store = open_store(plan.out, plan.stores)
     parts = localize(store, exchange.parts, scratch)
     pending = localize(store, [exchange.pending], scratch)[0] if exchange.pending else None
 

@@ -9,7 +9,7 @@ from mrimage.flow.run import How
 from mrimage.flow.run import run as run_job
 from mrimage.flow.summary import Summary
 from mrimage.job.job import Job
-from mrimage.storage.settings import SETTINGS, Settings
+from mrimage.storage.settings import SETTINGS, StoreSettings
 
 
 def run(
@@ -23,4 +23,6 @@ def run(
     same job did in ``out`` is kept. Raises UsageError or JobError (see ``errors``).
     """
     given = {name: how.pop(name) for name in SETTINGS if name in how}
-    return run_job(job, os.fspath(source), os.fspath(out), How(**how, stores=Settings(**given)))
+    return run_job(
+        job, os.fspath(source), os.fspath(out), How(**how, stores=StoreSettings(**given))
+    )

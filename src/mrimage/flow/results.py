@@ -15,7 +15,6 @@ from mrimage import report
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
-from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import RunFacts
 
@@ -33,8 +32,8 @@ TABLES = (
 @contextmanager
 def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     """The published tables as files below one local folder: OUT itself where it is local, else a copy."""
-    if scheme(store.root) == "file":
-        yield Path(local_path(store.root))
+    if store.local:
+        yield store.local
         return
     names = (*TABLES, FACTS)
     present = [

@@ -18,7 +18,6 @@ from mrimage.commit.ledger import (
     ROOT,
     Committed,
     delete_all,
-    deliver,
     exists,
     localize,
     merge_tables,
@@ -56,6 +55,7 @@ from mrimage.reducers import reducers_of
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
@@ -79,16 +79,15 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
-    plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
-        warm = how.fresh or not exists(open_store(out), PUBLISHED)
+        warm = how.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
         options = Options(
             how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
         )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
-        store = open_store(out, create=True)
+        store = open_store(out, plan.stores, create=True)
         stack.enter_context(locked(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
@@ -114,7 +113,7 @@ def require_sense(job: Job) -> None:
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored)
+    return list_entries(plan.source, selection, on_ignored, plan.stores)
 
 
 def require_images(plan: Plan) -> None:
@@ -283,7 +282,7 @@ class Run:
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
-        return Summary(facts)
+        return Summary(facts, self.plan.stores)
 
     def _facts(self, published: Published) -> RunFacts:
         job = self.plan.job

@@ -10,6 +10,7 @@ from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
 from mrimage.storage import open_store
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
 
 SOME = 5
@@ -47,6 +48,7 @@ class Summary:
     """The outcome of a run. ``facts`` has every figure; the properties are those most asked for."""
 
     facts: RunFacts
+    stores: StoreSettings = DEFAULT
 
     @property
     def images(self) -> int:
@@ -120,7 +122,9 @@ class Summary:
     def _repr_html_(self) -> str:
         """Totals, findings and charts, from the run's ``summary.json``; the counts alone where that is gone."""
         try:
-            figures = report.decode(open_store(self.facts.out).read(report.SUMMARY), self.facts.out)
+            figures = report.decode(
+                open_store(self.facts.out, self.stores).read(report.SUMMARY), self.facts.out
+            )
         except MrimageError:
             cells = "".join(
                 f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"

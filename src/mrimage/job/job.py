@@ -12,8 +12,8 @@ import msgspec
 
 from mrimage.errors import UsageError, brief
 from mrimage.job.functions import describe_function
-from mrimage.storage.names import local_path, local_uri, scheme
-from mrimage.storage.settings import Settings
+from mrimage.storage.names import local_place, local_uri, scheme
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Plan:
     job: Job
     source: str
     out: str
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -153,7 +153,7 @@ class How:
     quiet: bool = True
     thumbnails: bool = True
     command: str = ""
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
 
 def absolute(place: str) -> str:
@@ -164,6 +164,7 @@ def absolute(place: str) -> str:
     """
     if not place:
         raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
-    if scheme(place) == "file":
-        return local_uri(os.path.abspath(local_path(place)))  # noqa: PTH100  # resolve() would follow links
+    path = local_place(place)
+    if path is not None:
+        return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return place if scheme(place) in ("http", "https") else place.rstrip("/")

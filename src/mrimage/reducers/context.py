@@ -16,6 +16,7 @@ from mrimage.guard.guard import Guard
 from mrimage.image import Image
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_uri
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Thumbnail:
     fit: Fit
     limits: Limits
     enlarge: bool = False
+    stores: StoreSettings = DEFAULT
 
 
 def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray[np.uint8]:
@@ -43,7 +45,7 @@ def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray
     they have been read ahead."""
     if source is None:
         with clock_stopped():
-            source = open_entry(_entry(wish.entry))
+            source = open_entry(_entry(wish.entry), wish.stores)
     return Image(fair(source), wish.limits).thumbnail(
         wish.width, wish.height, wish.fit, enlarge=wish.enlarge
     )
@@ -55,6 +57,7 @@ class Context:
 
     limits: Limits = field(default_factory=Limits)
     attempt: Attempt = field(default_factory=Attempt)
+    stores: StoreSettings = DEFAULT
     failures: dict[str, Failure] = field(default_factory=dict)
     _guard: Guard[Thumbnail, NDArray[np.uint8]] | None = None
     _ahead: ByteSource | None = None
@@ -73,7 +76,8 @@ class Context:
                 yield _entry(entry_of(image))
 
         try:
-            for _, self._ahead in read_ahead(entries(), whole=True):
+            for _, source in read_ahead(entries(), True, self.stores):
+                self._ahead = source
                 yield waiting.popleft()
         finally:
             self._ahead = None
@@ -82,7 +86,7 @@ class Context:
         self, entry: Entry | str, width: int, height: int, fit: Fit, *, enlarge: bool = False
     ) -> NDArray[np.uint8] | None:
         """A small picture of the image, or None when it failed; the failure is noted, the group goes on."""
-        wish = Thumbnail(entry, width, height, fit, self.limits, enlarge)
+        wish = Thumbnail(entry, width, height, fit, self.limits, enlarge, self.stores)
         try:
             if self.attempt.careful:
                 self._guard = self._guard or Guard(draw_thumbnail, self.limits)
@@ -112,7 +116,7 @@ _current: ContextVar[Context] = ContextVar("context")
 
 def current() -> Context:
     """The running task's context; outside a task a fresh one, so that helpers work in a notebook too."""
-    return _current.get(None) or Context()
+    return _current.get(None) or Context(stores=DEFAULT)
 
 
 @contextmanager
@@ -128,4 +132,5 @@ def running(context: Context) -> Iterator[Context]:
 
 def open_image(uri: str) -> Image:
     """The image behind ``uri``, for a reducer that looks at pixels itself."""
-    return Image(open_uri(uri), current().limits)
+    context = current()
+    return Image(open_uri(uri, context.stores), context.limits)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -14,13 +15,26 @@ import pyarrow as pa
 from mrimage.errors import ImageError, JobError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
+from mrimage.tables.entries import place_of, places_of
 from mrimage.types import Entry
 
 SPILL_RECORDS = 50_000
 SPILL_BYTES = 32 << 20
 """A map task holds at most this many records, or this many bytes of their values, before it writes a part."""
 
-COLUMNS = ("key", "uri", "seq", "value", "path", "size", "version", "images", "pixels", "digest")
+COLUMNS = (
+    "key",
+    "uri",
+    "seq",
+    "value",
+    "path",
+    "size",
+    "version",
+    "place",
+    "images",
+    "pixels",
+    "digest",
+)
 """What ``from_batch`` reads of a part."""
 
 NOTHING: Mapping[str, Value] = {}
@@ -174,12 +188,7 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        total = Entry(
-            first.entry.uri,
-            first.entry.path,
-            sum(r.entry.size for r in firsts),
-            first.entry.version,
-        )
+        total = replace(first.entry, size=sum(record.entry.size for record in firsts))
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
             raise JobError(
@@ -207,6 +216,7 @@ def to_table(records: list[Record], schema: pa.Schema) -> pa.Table:
             pa.array([record.entry.path for record in records], pa.string()),
             pa.array([record.entry.size for record in records], pa.int64()),
             pa.array([record.entry.version for record in records], pa.string()),
+            places_of(record.entry for record in records),
             pa.array([record.images for record in records], pa.int64()),
             pa.array([record.entry.size if record.images else 0 for record in records], pa.int64()),
             pa.array([record.pixels if record.images else 0 for record in records], pa.int64()),
@@ -218,7 +228,14 @@ def to_table(records: list[Record], schema: pa.Schema) -> pa.Table:
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Record]:
     """Rows of COLUMNS as records."""
-    for key, uri, seq, data, path, size, version, images, pixels, digest in zip(
-        *(batch.column(name).to_pylist() for name in COLUMNS), strict=True
-    ):
-        yield Record(key, Entry(uri, path, size, version), seq, data, pixels, images, digest)
+    columns = (batch.column(name).to_pylist() for name in COLUMNS)
+    for key, uri, seq, *rest in zip(*columns, strict=True):
+        yield to_record(key, uri, seq, rest)
+
+
+def to_record(key: str, uri: str, seq: int, rest: Sequence[Any]) -> Record:
+    """A record from the values of COLUMNS, of which ``rest`` are those from ``value`` on."""
+    data, path, size, version, place, images, pixels, digest = rest
+    return Record(
+        key, Entry(uri, path, size, version, place_of(place)), seq, data, pixels, images, digest
+    )

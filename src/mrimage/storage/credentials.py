@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrimage.errors import UsageError
+from mrimage.storage.settings import ADDRESSING, ENDPOINT, StoreSettings
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, GCSConfig, S3Config
@@ -22,14 +23,16 @@ _HOW_ELSE = {
     "az": "Set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
 }
 _ENDPOINTS = {
-    "s3": ("MRIMAGE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "s3": (ENDPOINT, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 
 
-def endpoint(kind: str) -> str | None:
+def endpoint(kind: str, settings: StoreSettings) -> str | None:
     """The address of the service where it is not the provider's own; ``kind`` is ``s3``, ``gs`` or ``az``."""
+    if kind == "s3" and settings.endpoint:
+        return settings.endpoint
     found = {
         variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)
     }
@@ -42,7 +45,7 @@ def endpoint(kind: str) -> str | None:
     return None
 
 
-def s3_config(bucket: str) -> S3Config:
+def s3_config(bucket: str, settings: StoreSettings) -> S3Config:
     """Settings of S3 beyond what obstore takes from the environment."""
     config: S3Config = {}
     if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get(
@@ -61,16 +64,16 @@ def s3_config(bucket: str) -> S3Config:
     )
     if region:
         config["region"] = region
-    virtual = _is_virtual()
+    virtual = _is_virtual(settings)
     config["virtual_hosted_style_request"] = virtual
-    address = endpoint("s3")
+    address = endpoint("s3", settings)
     if address:
         config["endpoint"] = _of_bucket(address, bucket) if virtual else address
     return config
 
 
-def _is_virtual() -> bool:
-    addressing = os.environ.get("MRIMAGE_S3_ADDRESSING")
+def _is_virtual(settings: StoreSettings) -> bool:
+    addressing = settings.addressing or os.environ.get(ADDRESSING)
     if addressing:
         return addressing == "virtual"
     return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in (
@@ -93,15 +96,15 @@ def _of_bucket(address: str, bucket: str) -> str:
     return address if host.startswith(f"{bucket}.") else f"{start}{separator}{bucket}.{host}"
 
 
-def gcs_config() -> GCSConfig:
+def gcs_config(settings: StoreSettings) -> GCSConfig:
     """Settings of Google Cloud Storage beyond what obstore takes from the environment."""
-    address = endpoint("gs")
+    address = endpoint("gs", settings)
     return {"base_url": address if "://" in address else f"http://{address}"} if address else {}
 
 
-def azure_config() -> AzureConfig:
+def azure_config(settings: StoreSettings) -> AzureConfig:
     """Settings of Azure Blob Storage beyond what obstore takes from the environment."""
-    address = endpoint("az")
+    address = endpoint("az", settings)
     return {"endpoint": address} if address else {}
 
 

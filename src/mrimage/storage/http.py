@@ -20,10 +20,11 @@ import httpcore
 
 from mrimage import __version__
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
-from mrimage.storage.guard import GuardedNetwork, allows_private
+from mrimage.storage.guard import GuardedNetwork
 from mrimage.storage.hosts import host_of
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import seconds_from
+from mrimage.storage.settings import DEFAULT, StoreSettings, allows_private
 
 MAX_BYTES = 2 << 30
 """Longest body that is read: more is no image, but a stream without an end."""
@@ -48,10 +49,11 @@ class HttpSource:
     """A url as a ByteSource. Its size and etag are known after the first read; a later read of another etag raises
     ImageError("changed")."""
 
-    def __init__(self, url: str, uri: str | None = None) -> None:
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT, uri: str | None = None) -> None:
         """``uri`` is the name under which the source goes, by default the url without credentials."""
         self.uri = uri or redact(url)
         self._url = url
+        self._settings = settings
         self._size = -1
         self._etag = ""
         self._host = host_of(_name_of_host(url, self.uri))
@@ -103,7 +105,7 @@ class HttpSource:
         if start and self._etag.startswith('"'):
             headers["If-Match"] = self._etag
         for _ in range(_REDIRECTS + 1):
-            with _pool().stream(
+            with _pool(self._settings).stream(
                 "GET",
                 _plain(url),
                 headers=_headers(url, headers),
@@ -194,13 +196,13 @@ def _pool_of(process: int, private: bool) -> httpcore.ConnectionPool:
         max_connections=64,
         max_keepalive_connections=32,
         keepalive_expiry=15,
-        network_backend=GuardedNetwork(),
+        network_backend=GuardedNetwork(private),
     )
 
 
-def _pool() -> httpcore.ConnectionPool:
-    # Connections must not be shared with a forked child, nor be left over from when private addresses were allowed.
-    return _pool_of(os.getpid(), allows_private())
+def _pool(settings: StoreSettings) -> httpcore.ConnectionPool:
+    # Connections must not be shared with a forked child, nor with a run that may not reach private addresses.
+    return _pool_of(os.getpid(), allows_private(settings))
 
 
 def _name_of_host(url: str, shown: str) -> str:

@@ -20,6 +20,7 @@ from mrimage.storage import credentials
 from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.storage.store import Item
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=6
 class ObjectStore:
     """The Store of ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         self._kind = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}.get(
             scheme(url), scheme(url)
         )
@@ -73,17 +74,28 @@ class ObjectStore:
         self._root = f"{self._kind}://{bucket}"
         self._bucket = bucket
         self._prefix = prefix.strip("/")
-        self.endpoint = credentials.endpoint(self._kind)
-        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
+        self.endpoint = credentials.endpoint(self._kind, settings)
         sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
         greeting: ClientConfig = {**_CLIENT, "read_timeout": _FIRST_ANSWER}
-        self._greeter = _connect(self._kind, bucket, self._prefix, self.endpoint, greeting)
-        self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
+        self._store = self._connect(settings, _CLIENT)
+        self._greeter = self._connect(settings, greeting)
+        self._sender = self._connect(settings, sending)
         self._retry = Retry()
 
     @property
     def root(self) -> str:
         return f"{self._root}/{self._prefix}" if self._prefix else self._root
+
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
+        """Buckets are never made, and a prefix needs no making."""
+
+    def sweep(self, prefix: str = "") -> int:
+        """Nothing is left: a PUT that is not finished makes no object."""
+        return 0
 
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -266,6 +278,42 @@ class ObjectStore:
             )
         return StoreError(f"{what}: {_reason(text)}", transient=True)
 
+    def _connect(
+        self, settings: StoreSettings, client: ClientConfig
+    ) -> S3Store | GCSStore | AzureStore:
+        if self.endpoint and self.endpoint.startswith("http://"):
+            client = {**client, "allow_http": True}
+        below = self._prefix or None
+        bucket = self._bucket
+        try:
+            if self._kind == "s3":
+                config = credentials.s3_config(bucket, settings)
+                return S3Store(
+                    bucket,
+                    prefix=below,
+                    config=config,
+                    client_options=client,
+                    retry_config=_NO_RETRY,
+                )
+            if self._kind == "gs":
+                google = credentials.gcs_config(settings)
+                return GCSStore(
+                    bucket,
+                    prefix=below,
+                    config=google,
+                    client_options=client,
+                    retry_config=_NO_RETRY,
+                )
+            azure = credentials.azure_config(settings)
+            return AzureStore(
+                bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY
+            )
+        except exceptions.BaseError as error:
+            first = redact(str(error).splitlines()[0]).rstrip(".")
+            raise StoreError(
+                f"Cannot open {self._root}: {first}. Check {_ADVICE[self._kind]}."
+            ) from None
+
     def _place(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
 
@@ -301,31 +349,3 @@ def _item(meta: ObjectMeta, path: str) -> Item:
     if version.startswith("0x"):  # Azure quotes the tag of one object, and not those of a listing
         version = f'"{version}"'
     return Item(path, meta["size"], version)
-
-
-def _connect(
-    kind: str, bucket: str, prefix: str, endpoint: str | None, client: ClientConfig
-) -> S3Store | GCSStore | AzureStore:
-    if endpoint and endpoint.startswith("http://"):
-        client = {**client, "allow_http": True}
-    below = prefix or None
-    try:
-        if kind == "s3":
-            config = credentials.s3_config(bucket)
-            return S3Store(
-                bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY
-            )
-        if kind == "gs":
-            google = credentials.gcs_config()
-            return GCSStore(
-                bucket, prefix=below, config=google, client_options=client, retry_config=_NO_RETRY
-            )
-        azure = credentials.azure_config()
-        return AzureStore(
-            bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY
-        )
-    except exceptions.BaseError as error:
-        first = redact(str(error).splitlines()[0]).rstrip(".")
-        raise StoreError(
-            f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}."
-        ) from None

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from mrimage.storage.names import scheme
 from mrimage.storage.store import Store
 
 T = TypeVar("T")
@@ -27,7 +26,7 @@ BURST_BYTES = 4 << 20
 def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """What ``call``, a request to ``store``, answers for each of ``items``, in their order; several at once where the
     store is remote."""
-    if scheme(store.root) == "file":
+    if store.local:
         yield from map(call, items)
         return
     stream = iter(items)
@@ -56,7 +55,7 @@ class Writer:
 
     def write(self, path: str, data: bytes) -> None:
         """Like the store's; it is done when ``flush`` returns."""
-        if scheme(self._store.root) == "file":
+        if self._store.local:
             self._store.write(path, data)
             return
         while self._sent and (

@@ -69,6 +69,9 @@ def batches(
 
 
 def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind):
+        fields = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in kind)
+        return f"STRUCT({fields})"
     names = {
         pa.string(): "VARCHAR",
         pa.binary(): "BLOB",

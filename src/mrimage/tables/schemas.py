@@ -25,7 +25,32 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
     return pa.schema(list(columns.items()))
 
 
-LISTING = _schema(uri=pa.string(), path=pa.string(), size=pa.int64(), version=pa.string())
+PLACE = pa.struct(
+    [
+        ("archive", pa.string()),
+        ("size", pa.int64()),
+        ("version", pa.string()),
+        ("offset", pa.int64()),
+        ("packed", pa.int64()),
+        ("method", pa.int32()),
+        ("checksum", pa.int64()),
+        ("column", pa.string()),
+    ]
+)
+"""The place of an archive's member, ``types.MemberPlace``; null for any other entry."""
+
+FAULT = pa.struct([("reason", pa.string()), ("message", pa.string())])
+
+LISTING = _schema(
+    uri=pa.string(),
+    path=pa.string(),
+    size=pa.int64(),
+    version=pa.string(),
+    place=PLACE,
+    fault=FAULT,
+    file=pa.string(),
+    is_link=pa.bool_(),
+)
 
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
 """What of a catalogue row says whether an entry is the one that was mapped."""
@@ -39,6 +64,7 @@ RECORDS = _schema(
     path=pa.string(),
     size=pa.int64(),
     version=pa.string(),
+    place=PLACE,
     images=pa.int64(),
     bytes=pa.int64(),
     pixels=pa.int64(),

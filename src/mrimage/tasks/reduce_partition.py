@@ -34,13 +34,12 @@ def reduce_partition(
     The groups that are done are committed with a fingerprint of their records, by which a later run knows
     whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
     """
-    plan.stores.apply()
-    job, store = plan.job, open_store(plan.out)
+    job, store = plan.job, open_store(plan.out, plan.stores)
     # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
     writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)
     reducers = reducers_of(job)
     done: list[dict[str, object]] = []
-    with running(Context(job.limits, attempt)) as context:
+    with running(Context(job.limits, attempt, plan.stores)) as context:
         for key, members in groupby(records, attrgetter("key")):
             fingerprint = Fingerprint()
             with replayable(fingerprint.watch(members), len(reducers)) as passes:

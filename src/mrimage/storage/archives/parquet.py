@@ -29,7 +29,7 @@ _KEPT = 128 << 20
 
 
 class ParquetArchive:
-    """The images of a Parquet file; ``place`` is "column:row". A member's name is the row's number before the name
+    """The images of a Parquet file; a member's ``offset`` is its row in ``column``. A member's name is the row's number before the name
     that its path column gives, so that it is unique: ``train/00000017-cat.jpg``."""
 
     def __init__(self, source: ByteSource) -> None:
@@ -60,12 +60,11 @@ class ParquetArchive:
                 for index, length in enumerate(
                     pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
                 ):
-                    yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
+                    yield Member(prefix + _name(row, names, index), length or 0, row, column=column)
                     row += 1
 
-    def open(self, name: str, place: str, size: int) -> ByteSource:
-        column, _, row = place.rpartition(":")
-        return _Row(self, f"{self._uri}!/{name}", column, int(row), size)
+    def open(self, member: Member) -> ByteSource:
+        return _Row(self, f"{self._uri}!/{member.name}", member.column, member.offset, member.size)
 
     def value(self, column: str, row: int) -> bytes:
         """The bytes of ``column`` in ``row``. Rows are read in their order; those read last are kept."""
