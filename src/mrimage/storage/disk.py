@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".mrimage-tmp-"
@@ -39,6 +42,17 @@ def create(place: str, data: bytes) -> None:
         _fill(os.open(place, _NEW, 0o666), data, False)  # a file system without hard links: all of it a moment later
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def only_one(folder: str) -> Iterator[None]:
+    """Run the block alone among all that ask this for ``folder``, in whatever process of this machine."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _fill(descriptor: int, data: bytes, durable: bool) -> None:

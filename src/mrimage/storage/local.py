@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError, StoreError
-from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, put
+from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, only_one, put
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
 
@@ -240,6 +240,20 @@ class LocalStore:
             self._make(place.rpartition("/")[0])
             create(place, data)
         except FileExistsError:
+            return False
+        except OSError as error:
+            raise store_error(error, "write", self.uri(path)) from error
+        return True
+
+    def replace(self, path: str, data: bytes, expected: bytes) -> bool:
+        place = self._join(path)
+        folder = place.rpartition("/")[0]
+        try:
+            with only_one(folder):
+                if Path(place).read_bytes() != expected:
+                    return False
+                put(folder, place, data, False)
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
             raise store_error(error, "write", self.uri(path)) from error

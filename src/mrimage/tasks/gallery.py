@@ -7,6 +7,7 @@ from operator import itemgetter
 
 import pyarrow as pa
 
+from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError, StoreError
 from mrimage.guard.deadline import deadline
@@ -16,7 +17,6 @@ from mrimage.reducers import Context, running
 from mrimage.reducers.context import open_image
 from mrimage.sink.files import FileSink
 from mrimage.sink.shards import output_uri
-from mrimage.storage import open_store
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.types import Attempt, Edits, Entry, Split, TaskReport
 
@@ -50,7 +50,7 @@ def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     """Make the split's thumbnails. One that cannot be made is left out: whether an image is bad was decided
     before, by what the job itself needed of it."""
     plan.stores.apply()
-    store = open_store(plan.out)
+    store = open_out(plan)
     writer = TaskWriter(store, FileSink(store), "thumbnails", split.id, attempt)
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt)) as context:
