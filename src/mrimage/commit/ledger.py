@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
+from mrimage.storage.disk import is_behind_link, own_files
 from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
@@ -108,7 +109,7 @@ def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
 
 def remove_empty(store: Store, name: str) -> None:
     """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
-    if scheme(store.root) != "file":
+    if scheme(store.root) != "file" or is_behind_link(local_path(store.root), name):
         return
     for folder in list(Path(name).parents)[:-1]:
         try:
@@ -155,6 +156,16 @@ def listed(store: Store, folder: str) -> Iterator[Item]:
     """The files in ``folder`` below OUT, as a stream; a missing folder has none."""
     with suppress(NotFoundError):
         yield from store.list(folder)
+
+
+def owned(store: Store, folder: str) -> Iterator[str]:
+    """Paths below OUT of the files in ``folder`` that a run may have written, and may delete. Links are not followed: what
+    lies behind them is somebody else's. So is what is hidden: no output has such a name."""
+    if scheme(store.root) == "file":
+        names = own_files(local_path(store.root), folder)
+    else:
+        names = (item.path for item in listed(store, folder))
+    yield from (name for name in names if "/." not in name)
 
 
 def exists(store: Store, name: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mrimage.commit.holder import held_by, holder_in, this_run
 from mrimage.commit.lease import NAME as NAME
 from mrimage.commit.lease import LeasedStore, Say, acquire
-from mrimage.commit.out_folder import sweep
+from mrimage.commit.out_folder import require_no_links, sweep
 from mrimage.storage import Store
 from mrimage.storage.local import store_error
 from mrimage.storage.names import local_path, scheme
@@ -58,6 +58,7 @@ def locked(store: Store, say: Say = _say_nothing) -> Iterator[Held]:
 @contextmanager
 def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
     try:
+        require_no_links(path.parent.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         abandoned = path.exists()
         file = path.open("a+")
