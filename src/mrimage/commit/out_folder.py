@@ -17,6 +17,7 @@ from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_o
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute
+from mrimage.report.tables.files import is_nameable
 from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
 from mrimage.storage.local import STAGING, store_error
@@ -38,6 +39,8 @@ def check_apart(source: str, out: str) -> None:
     source, out = absolute(source), absolute(out)
     if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
         raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
+    if scheme(out) == "file" and not is_nameable(local_path(out)):
+        raise UsageError(f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT.")
     if scheme(source) != "file" or scheme(out) != "file":
         return
     inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
