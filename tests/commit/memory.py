@@ -35,7 +35,9 @@ class MemoryStore:
         data = self.read(path)
         return Item(path, len(data), hashlib.md5(data).hexdigest())
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         if path not in self._files:
             raise NotFoundError(f"Cannot read {self.uri(path)}: there is nothing of this name.")
         return self._files[path][start : None if length is None else start + length]
