@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -87,8 +88,10 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
-        store = open_store(out, plan.stores, create=True)
-        stack.enter_context(locked(store))
+        opened = open_store(out, plan.stores, create=True)
+        held = stack.enter_context(locked(opened, _sayer(how.quiet)))
+        store = held.store
+        plan = replace(plan, lease=held.lease)
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
@@ -102,6 +105,16 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         published = this.publish(weighed)
         this.draw_thumbnails()
         return this.report(published)
+
+
+def _sayer(quiet: bool) -> Callable[[str], None]:
+    """What prints a line for the person who waits, or nothing."""
+
+    def say(message: str) -> None:
+        if not quiet:
+            print(f"mrimage: {message}", file=sys.stderr)
+
+    return say
 
 
 def require_sense(job: Job) -> None:

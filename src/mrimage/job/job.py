@@ -123,12 +123,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places, absolute, and how their stores are used. Tasks get it whole."""
+    """A job and its places, absolute, and how their stores are used. Tasks get it whole.
+
+    ``lease`` names the run that holds OUT, so that its tasks stop once another run does; it is empty where OUT is local.
+    """
 
     job: Job
     source: str
     out: str
     stores: StoreSettings = field(default_factory=StoreSettings)
+    lease: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

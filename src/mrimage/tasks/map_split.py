@@ -10,6 +10,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, fair
@@ -20,7 +21,6 @@ from mrimage.reducers import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
-from mrimage.storage import open_store
 from mrimage.tables.schemas import RECORDS, catalogue_schema
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.types import Attempt, Entry, Split, TaskReport
@@ -32,7 +32,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
     bytes cannot be had or written, and JobError for a job that is at fault.
     """
-    job, store = plan.job, open_store(plan.out, plan.stores)
+    job, store = plan.job, open_out(plan)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 import pyarrow as pa
 
+from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import JobError, StoreError, brief, describe
 from mrimage.job.functions import name_function
@@ -21,7 +22,6 @@ from mrimage.shuffle.replay import Fingerprint, replayable
 from mrimage.sink.files import FileSink
 from mrimage.sink.naming import group_path
 from mrimage.sink.output import Output
-from mrimage.storage import open_store
 from mrimage.tables.schemas import DONE_GROUPS
 from mrimage.types import Attempt, Partition, TaskReport
 
@@ -34,7 +34,7 @@ def reduce_partition(
     The groups that are done are committed with a fingerprint of their records, by which a later run knows
     whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
     """
-    job, store = plan.job, open_store(plan.out, plan.stores)
+    job, store = plan.job, open_out(plan)
     # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
     writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)
     reducers = reducers_of(job)
