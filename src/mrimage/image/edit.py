@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mrimage.errors import ImageError
-from mrimage.image.canvas import eight_bits, flattened, padded
+from mrimage.image.color.canvas import eight_bits, flattened, padded
 from mrimage.image.color.conversion import built_in, colours, converted, is_srgb, source_profile, standard
 from mrimage.image.decode.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mrimage.image.canvas import eight_bits, flattened
+from mrimage.image.color.canvas import eight_bits, flattened
 from mrimage.image.color.conversion import converted, is_srgb, source_profile
 from mrimage.image.decode.decode import Picture, complaints, from_array, jpeg_array, to_array
 from mrimage.image.edit import Opened, guard, resized, turned
