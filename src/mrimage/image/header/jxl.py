@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
-from mrimage.image.color.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
+from mrimage.image.color.primaries import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, Header
 

@@ -20,6 +20,8 @@ ADVICE = {
     "corrupt": "Fetch them again and run the same command.",
     "too-large": "A larger --max-pixels is another job: give it a new OUT, or add --fresh.",
     "unsupported": "mrimage doctor names what reads this format. Install it, then:",
+    "color-failed": "Their profiles are damaged. Without --to the colors stay as they are, in a new OUT or with --fresh.",
+    "encode-failed": "Another --format may hold them. That is another job: give it a new OUT, or add --fresh.",
     "empty": "A copy was probably broken off. Fetch them again and run the same command.",
     "vanished": "Run the same command: what is back is mapped, what is gone is dropped.",
     "changed": "Run the same command when nothing writes to the source.",
