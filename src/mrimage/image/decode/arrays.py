@@ -34,6 +34,14 @@ def to_array(image: Picture) -> Array:
     return np.frombuffer(image.write_to_memory(), dtype=types[image.format]).reshape(shape)
 
 
+def straight(image: Picture) -> Picture:
+    """``image`` with its associated alpha divided out of its colors. Depth and interpretation stay."""
+    divided = image.unpremultiply()
+    if image.format in ("uchar", "ushort"):
+        divided = divided.rint()
+    return divided.cast(image.format).copy(interpretation=image.interpretation)
+
+
 def interpretation_of(bands: int, *, deep: bool) -> str:
     """libvips' name for gray (with alpha: 2 bands) or RGB of 8 bits, or of 16 where ``deep``."""
     if bands < 3:

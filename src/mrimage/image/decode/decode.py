@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mrimage.image.decode import libvips
-from mrimage.image.decode.arrays import Picture, from_array
+from mrimage.image.decode.arrays import Picture, from_array, straight
 from mrimage.image.decode.complaints import check_size, complaints
 from mrimage.image.decode.jpeg import decode_jpeg
 from mrimage.image.header.model import Header
+from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.types import Limits
 
 
@@ -23,7 +24,12 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
     else:
         image = _by_another_library(data, header, limits)
     check_size((image.width, image.height), header)
-    return image
+    return image if _is_straight(header) else straight(image)
+
+
+def _is_straight(header: Header) -> bool:
+    """Does the decoder give colors that are not multiplied by alpha? libvips and Pillow divide those of TIFF."""
+    return not header.associated or (header.format == "tiff" and header.variant != BY_TIFFFILE)
 
 
 def _by_another_library(data: bytes, header: Header, limits: Limits) -> Picture:

@@ -74,11 +74,21 @@ def _spread(array: Array, header: Header) -> Array:
 
     if array.dtype.kind == "f":
         return array.astype(np.float32)
-    if array.dtype.kind == "i":  # the middle of the range is zero
-        array = (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(f"u{array.dtype.itemsize}")
+    if array.dtype.kind == "i":
+        array = _unsigned(array, header.format)
     top = (1 << (header.bit_depth or 16)) - 1
-    if array.dtype.itemsize == 1 or top == 65_535 or header.format == "jxl":  # whose decoder has done it
+    if array.dtype.itemsize == 1 or top == 65_535:
         return array
     if top < 65_535:
         return ((array.astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
     return np.rint(array.astype(np.float64) * (65_535 / top)).astype(np.uint16)
+
+
+def _unsigned(array: Array, format: str) -> Array:
+    """Signed samples of TIFF as libvips and Pillow show them, black below zero; in JPEG 2000 zero is the middle."""
+    import numpy as np
+
+    unsigned = np.dtype(f"u{array.dtype.itemsize}")
+    if format == "tiff":
+        return np.maximum(array, 0).astype(unsigned)
+    return (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(unsigned)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
 from mrimage.image.decode.complaints import complaints, damage_of, missing_end
@@ -62,10 +60,9 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
         return _by_simplejpeg(data, header, eighths)
     except ValueError as error:
         whole = ended(data, header)
-        if whole is not None:
-            with suppress(ValueError):
-                return _by_simplejpeg(whole, header, eighths)
-        if not limits.allow_truncated and any(text in str(error).lower() for text in _DAMAGE):
+        if whole is not None and not _is_damaged(whole, header, eighths):
+            return _by_simplejpeg(whole, header, eighths, strict=False)
+        if not limits.allow_truncated and _is_damage(error):
             raise damage_of(error, data, header) from error
     # Warned of but not damaged, or damaged for good: libvips decodes the one and refuses the other.
     with complaints(data, header):
@@ -73,11 +70,24 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
     return array if array.ndim == 3 else array[..., None]
 
 
-def _by_simplejpeg(data: bytes, header: Header, eighths: int) -> Array:
-    """The same. Raises ValueError for damage, and for everything else that libjpeg-turbo warns of."""
+def _is_damage(error: ValueError) -> bool:
+    return any(text in str(error).lower() for text in _DAMAGE)
+
+
+def _is_damaged(data: bytes, header: Header, eighths: int) -> bool:
+    """Does a decode of ``data`` warn of pixels that are wrong or missing?"""
+    try:
+        _by_simplejpeg(data, header, eighths)
+    except ValueError as error:
+        return _is_damage(error)
+    return False
+
+
+def _by_simplejpeg(data: bytes, header: Header, eighths: int, *, strict: bool = True) -> Array:
+    """The same. Raises ValueError for what cannot be decoded, and if ``strict`` for the first warning too."""
     import simplejpeg
 
     space = "GRAY" if header.model == "gray" else "RGB"
     width, height = (-(-side * eighths // 8) for side in (header.width, header.height))
-    array: Array = simplejpeg.decode_jpeg(data, space, min_width=width, min_height=height, strict=True)
+    array: Array = simplejpeg.decode_jpeg(data, space, min_width=width, min_height=height, strict=strict)
     return array if array.ndim == 3 else array[..., None]

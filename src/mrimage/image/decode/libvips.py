@@ -61,9 +61,15 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
     if image.format == "uint":
         image = (image / 65_537).rint().cast("ushort")
         return image.copy(interpretation=interpretation_of(image.bands, deep=True))
-    if image.interpretation != "labs" and image.format not in _USUAL:  # Signed numbers, as Pillow takes them.
-        return image.cast("ushort").copy(interpretation=interpretation_of(image.bands, deep=True))
+    if image.interpretation != "labs" and image.format not in _USUAL:
+        return _unsigned(image)
     return image
+
+
+def _unsigned(image: Picture) -> Picture:
+    """Signed samples as Pillow takes them: what is below zero is black. Bytes stay bytes, all others become 16 bits."""
+    deep = image.format != "char"
+    return image.cast("ushort" if deep else "uchar").copy(interpretation=interpretation_of(image.bands, deep=deep))
 
 
 def _on_screen(image: Picture, header: Header) -> Picture:
