@@ -18,6 +18,10 @@ _BETWEEN_SCANS = frozenset([0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0x
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """A marker in entropy-coded data that is neither a stuffed byte nor a restart."""
 
+_FILLING = b"\x00" * 32
+"""Zeros that a broken download or a trailer leaves. As entropy-coded data they would decode to blocks of some kind, so
+the last scan is taken to end before them: a scan that needs them is not whole."""
+
 _COEFFICIENTS = 64
 
 
@@ -28,15 +32,17 @@ def ended(data: bytes, header: Header) -> bytes | None:
     """
     missing = [set(range(_COEFFICIENTS)) for _ in range(header.bands)]
     numbers: list[int] = []
-    position = header.body
+    position = end = body = header.body
     start = data.rfind(bytes((0xFF, _SCAN)), 0, position)
     while start >= 0:
         _take_off(missing, numbers, data[start + 4 : position])
         found = _MARKER.search(data, position)
-        end = found.start() if found else len(data)
+        end, body = found.start() if found else len(data), position
         start, position = _next_scan(data, end)
     if data[end : end + 2] == _END or any(missing):
         return None
+    filling = data.find(_FILLING, body, end)
+    end = filling if filling >= 0 else end
     return data[:end] + _END
 
 
