@@ -96,6 +96,8 @@ def samples_of(picture: Any, header: Header) -> Array:
     array = np.asarray(picture)
     if array.dtype.kind == "i":
         array = np.clip(array, 0, 65_535).astype(np.uint16)
-    if header.bit_depth == 12 and header.format == "tiff":  # Pillow leaves 12 bits at the lower end of 16.
+    if (
+        header.bit_depth == 12 and header.format == "tiff"
+    ):  # Pillow leaves 12 bits at the lower end of 16.
         array = (array.astype(np.uint32) * 65_535 // 4095).astype(np.uint16)
     return np.ascontiguousarray(array)

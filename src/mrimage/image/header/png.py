@@ -30,14 +30,19 @@ def read_png(blocks: Blocks) -> Header:
         raise ImageError("corrupt", "Expected IHDR as the first chunk of the PNG.")
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", first[8:21])
     if kind not in _MODELS or depth not in (1, 2, 4, 8, 16):
-        raise ImageError("corrupt", f"Expected a known PNG colour type and depth, but received {kind} and {depth}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a known PNG colour type and depth, but received {kind} and {depth}.",
+        )
     model, bands, alpha = _MODELS[kind]
     header = Header("png", width, height, bands, depth, model, alpha, progressive=interlace == 1)
     position, chromaticities, gamma = 33, None, None
     for _ in range(_MOST_CHUNKS):
         head = blocks.at(position, 8)
         if len(head) < 8:
-            raise ImageError("truncated", "Expected pixels in the PNG, but the file ends in its header.")
+            raise ImageError(
+                "truncated", "Expected pixels in the PNG, but the file ends in its header."
+            )
         length, name = struct.unpack(">I4s", head)
         start = position + 8
         position = start + length + 4
