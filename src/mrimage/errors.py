@@ -28,6 +28,8 @@ REASONS = {
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",
     "unsupported": "no decoder here reads this kind of image, or an edit cannot be made on it",
+    "color-failed": "the image was decoded, but its colors could not be converted",
+    "encode-failed": "the image was decoded, but the result could not be written in the output format",
     "empty": "the file has no bytes",
     "vanished": "the file was listed but is gone",
     "changed": "the file is not the one that was listed",

@@ -23,7 +23,7 @@ class Header:
     """Facts of one file as stored: sizes in pixels before orientation, ``bands`` with alpha, depths in bits;
     None for what the header does not tell.
 
-    ``exif`` is a TIFF block, ``icc`` a profile; ``space`` is the colour space that the container itself names
+    ``associated`` says that the colors are multiplied by alpha. ``exif`` is a TIFF block, ``icc`` a profile; ``space`` is the colour space that the container itself names
     (PNG chunks, an nclx box), and ``cicp`` its primaries and transfer function by their
     numbers in H.273 where those decide; ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
     decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
@@ -52,6 +52,7 @@ class Header:
     variant: str = ""
     body: int = 0
     decoded_icc: bytes | None = None
+    associated: bool = False
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):
