@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mrimage.image.decode.decode import Picture, from_array, to_array
-from mrimage.image.decode.vips import vips
+from mrimage.image.decode.vips import field_names, vips
 from mrimage.image.tags.exif_writer import into_tiff
 from mrimage.image.tags.rights import resource_of
 
@@ -143,7 +143,7 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 def _dressed(image: Picture, beside: Companions) -> Picture:
     image = image.copy()
-    for field in image.get_fields():
+    for field in field_names(image):
         if field in ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientation") or field.startswith(
             "exif-"
         ):
