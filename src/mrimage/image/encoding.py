@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mrimage.image.decode.decode import Picture, from_array, to_array
 from mrimage.image.decode.vips import field_names, vips
 from mrimage.image.tags.exif_writer import into_tiff
-from mrimage.image.tags.rights import resource_of
+from mrimage.image.tags.iptc import resource_of
 
 if TYPE_CHECKING:
     import numpy as np

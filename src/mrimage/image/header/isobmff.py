@@ -9,10 +9,11 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import LONGEST_TEXT, Header
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
+_RDF = b"application/rdf+xml"
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class _Picture:
     tiles: dict[int, int] = field(default_factory=dict)
     alpha: bool = False
     primary: int = 0
+    packet: int | None = None
 
 
 def read_isobmff(blocks: Blocks, format: str) -> Header:
@@ -49,7 +51,7 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     if not sizes:
         raise ImageError("corrupt", f"Expected the size of the primary picture in the {format}, but there is none.")
     header = _header(format, sizes[-1], mine, picture.alpha)
-    header.exif, header.frames = _exif(picture, blocks), frames
+    header.exif, header.xmp, header.frames = _exif(picture, blocks), _xmp(picture, blocks), frames
     return header
 
 
@@ -121,7 +123,10 @@ def _meta(picture: _Picture, body: bytes) -> None:
             for entry, info in boxes(content[skip:]):
                 if entry == b"infe" and info[:1] in (b"\x02", b"\x03"):
                     wide = 2 if info[0] == 2 else 4
-                    picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[6 + wide : 10 + wide]
+                    item = int.from_bytes(info[4 : 4 + wide], "big")
+                    picture.kinds[item] = info[6 + wide : 10 + wide]
+                    if _RDF in info[10 + wide :]:
+                        picture.packet = item
         elif name == b"iloc":
             _locations(picture, content)
         elif name == b"iref":
@@ -192,6 +197,13 @@ def _locations(picture: _Picture, body: bytes) -> None:
         ]
         if method == 0 and len(extents) == 1:
             picture.places[item] = base + extents[0][1], extents[0][2]
+
+
+def _xmp(picture: _Picture, blocks: Blocks) -> bytes | None:
+    if picture.packet is None or picture.packet not in picture.places:
+        return None
+    start, length = picture.places[picture.packet]
+    return blocks.at(start, length) if length < LONGEST_TEXT else None
 
 
 def _exif(picture: _Picture, blocks: Blocks) -> bytes | None:

@@ -6,13 +6,16 @@ import math
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import Directory, Tree
+from mrimage.image.tags.exif import resolution
+from mrimage.image.tags.iptc import unswapped
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
 COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
 EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
-X_RESOLUTION, RESOLUTION_UNIT, PLANAR = 282, 296, 284
+PLANAR = 284
+XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 
 _MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
@@ -63,6 +66,8 @@ def read_tiff(blocks: Blocks) -> Header:
         frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
         dpi=resolution(first),
         variant=_variant(first, model, bits, has_alpha),
+        xmp=_packet(first),
+        iptc=_iptc(first),
     )
 
 
@@ -99,7 +104,9 @@ def read_raw(blocks: Blocks) -> Header:
     pages = [Directory(tree, int(offset)) for offset in offsets[:16]] if not isinstance(offsets, bytes) else []
     best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
     sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
-    return Header("raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first))
+    depth = best.integer(BITS) if sensor else None
+    dpi, xmp, iptc = resolution(first), _packet(first), _iptc(first)
+    return Header("raw", *_size(best), 3, depth, "rgb", dpi=dpi, xmp=xmp, iptc=iptc)
 
 
 def _size(page: Directory) -> tuple[int, int]:
@@ -125,19 +132,23 @@ def check_strips(data: bytes, header: Header) -> None:
         )
 
 
-def resolution(directory: Directory) -> float | None:
-    """Dots per inch across, from XResolution and ResolutionUnit; None when absent, zero or without a unit."""
-    across = directory.number(X_RESOLUTION)
-    unit = directory.integer(RESOLUTION_UNIT)
-    factor = {None: 1.0, 2: 1.0, 3: 2.54}.get(unit)
-    return across * factor if across and factor else None
-
-
 def _alpha(first: Directory, extra: int) -> bool:
     kinds = first.get(EXTRA_SAMPLES)
     if kinds is None or isinstance(kinds, bytes):
         return False
     return extra > 0 and kinds[0] in (1, 2)
+
+
+def _packet(first: Directory) -> bytes | None:
+    packet = first.raw(XMP)
+    return packet if packet is not None and len(packet) < LONGEST_TEXT else None
+
+
+def _iptc(first: Directory) -> bytes | None:
+    """The tag of IPTC's own, or else Photoshop's resources with IPTC among them."""
+    bare = first.raw(IPTC)
+    block = unswapped(bare) if bare else first.raw(PHOTOSHOP)
+    return block if block is not None and len(block) < LONGEST_TEXT else None
 
 
 def _bytes(directory: Directory, tag: int) -> bytes | None:
