@@ -97,6 +97,38 @@ def jpeg_xl_head(width: int, height: int) -> bytes:
     return b"\xff\x0a" + int(bits[::-1], 2).to_bytes(len(bits) // 8 + 1, "little") + b"\x00" * 16
 
 
+def fits(planes: np.ndarray, zero: int = 0, **cards: object) -> bytes:
+    """A FITS file of ``planes`` (planes x H x W), whose rows go from bottom to top."""
+    values = {
+        "SIMPLE": "T",
+        "BITPIX": -8 * planes.itemsize if planes.dtype.kind == "f" else 8 * planes.itemsize,
+        "NAXIS": 3 if len(planes) > 1 else 2,
+        "NAXIS1": planes.shape[2],
+        "NAXIS2": planes.shape[1],
+    }
+    values |= {"NAXIS3": len(planes)} if len(planes) > 1 else {}
+    values |= {"BZERO": zero, "BSCALE": 1} if zero else {}
+    lines = [f"{name:8}= {value!s:>20} / a fact" for name, value in (values | cards).items()]
+    head = "".join(f"{line:80}" for line in (*lines, "END"))
+    body = planes[:, ::-1].astype(planes.dtype.newbyteorder(">")).tobytes()
+    return head.ljust(2880).encode() + body + b"\x00" * (-len(body) % 2880)
+
+
+def pam(pixels: np.ndarray, top: int, kind: str) -> bytes:
+    """A PAM of ``pixels`` (H x W x depth) of 8 or 16 bits."""
+    height, width, depth = pixels.shape
+    head = f"P7\n# a comment\nWIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL {top}\nTUPLTYPE {kind}\nENDHDR\n"
+    return head.encode() + pixels.astype(">u2" if top > 255 else "u1").tobytes()
+
+
+def os2(bmp: bytes, size: int, *, array: bool = False) -> bytes:
+    """The BMP of Windows ``bmp`` with a header of OS/2 2.x of ``size`` bytes, or as the one bitmap of an ``array``."""
+    info = bmp[18:54]
+    start = struct.unpack("<I", bmp[10:14])[0] + size - 40 + (14 if array else 0)
+    found = bmp[:10] + struct.pack("<II", start, size) + info.ljust(60, b"\x00")[: size - 4] + bmp[54:]
+    return b"BA" + struct.pack("<IIHH", 40, 0, 0, 0) + found if array else found
+
+
 Tag = tuple[int, int, bytes]
 """Type, count and little-endian value of a TIFF tag."""
 

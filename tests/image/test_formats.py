@@ -17,7 +17,16 @@ from mrimage.errors import ImageError
 from mrimage.image import ENCODERS, EXTENSIONS, formats
 from mrimage.types import Edits
 
-LOSS = {"cmyk.jpg": 9, "cmyk.tif": 9, "ycck.jpg": 9, "two.mpo": 4, "moving.webp": 4, "palette.png": 5, "palette.bmp": 5}
+LOSS = {
+    "cmyk.jpg": 9,
+    "cmyk.tif": 9,
+    "ycck.jpg": 9,
+    "two.mpo": 4,
+    "moving.webp": 4,
+    "palette.png": 5,
+    "palette.bmp": 5,
+    "palette.pcx": 5,
+}
 """Mean difference that a format's own loss explains, where it is more than 3 of 255."""
 
 WHOLE = sorted(set(SAMPLES) - {"site.ico", "rgba.png", "lossless.webp"})
@@ -86,7 +95,7 @@ def test_unusual_layouts_show_the_photograph(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_the_name_does_not_matter(name: str) -> None:
-    expected = {"jpg": "jpeg", "mpo": "jpeg", "tif": "tiff", "pgm": "ppm", "pbm": "ppm"}
+    expected = {"jpg": "jpeg", "mpo": "jpeg", "tif": "tiff", "pgm": "ppm", "pbm": "ppm", "pam": "ppm"}
     extension = name.rpartition(".")[2]
     assert opened(sample(name)).metadata.format == expected.get(extension, extension)
 

@@ -109,8 +109,9 @@ def first_number(told: dict[str, object], *names: str) -> float | None:
 
 COLOR_TYPES = {0: ("gray", False), 2: ("srgb", False), 3: ("palette-srgb", False), 4: ("gray", True), 6: ("srgb", True)}
 PHOTOMETRIC = {1: "gray", 2: "srgb", 5: "cmyk"}
-NOT_READ = {"plain.tga", "packed.tga", "site.ico"}
-"""exiftool takes a TGA for a cursor, and of an icon it describes the first picture, not the largest."""
+NOT_READ = {"plain.tga", "packed.tga", "site.ico", "plain.dds", "plain.sgi", "plain.qoi", "gray.fits", "colors.pam"}
+"""exiftool takes a TGA for a cursor, of an icon it describes the first picture, not the largest, and of the others it
+gives no size."""
 NOT_COUNTED = {"moving.webp", "pages.tif"}
 
 

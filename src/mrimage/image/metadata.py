@@ -19,7 +19,7 @@ from mrimage.image.tags.exif import NOTHING, Shot, read_shot, shot_of
 from mrimage.image.tags.facts import with_other_facts
 
 _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
-_RARER = frozenset(["gif", "ico", "jp2", "jxl", "ppm", "psd"])
+_RARER = frozenset(["bmp", "fits", "gif", "ico", "jp2", "jxl", "ppm", "psd", "qoi", "sgi"])
 """Formats whose reader, ``read_gif`` in ``header/gif.py`` and so on, is loaded when the first file of them is met."""
 
 

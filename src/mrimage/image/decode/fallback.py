@@ -12,7 +12,9 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.decode.decode import Array, Picture, check_size, from_array, load_png
 from mrimage.image.decode.high_depth import decode_deep, is_deep
+from mrimage.image.decode.plain import decode_fits, decode_qoi, decode_sgi, filled, spread
 from mrimage.image.header import ico, ppm, psd
+from mrimage.image.header.bmp import as_windows
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import open_picture, require
 from mrimage.image.header.raw import develop
@@ -33,6 +35,14 @@ def decode_rare(data: bytes, header: Header, limits: Limits) -> Picture:
             return _lab(image, signed=True)
         linear = header.format == "tiff" and image.format == "float" and header.model == "rgb"
         return image.copy(interpretation="scrgb") if linear else image
+    if header.format == "fits":
+        return from_array(decode_fits(data, limits))
+    if header.format == "sgi":
+        return from_array(decode_sgi(data, limits))
+    if header.format == "qoi" and (array := decode_qoi(data)) is not None:
+        return from_array(array)
+    if header.format == "bmp":
+        data = as_windows(data)
     if header.format == "ppm" and (array := _pnm(data, limits)) is not None:
         return from_array(array)
     if header.format == "psd" and header.model != "palette" and header.bit_depth != 1:
@@ -42,7 +52,11 @@ def decode_rare(data: bytes, header: Header, limits: Limits) -> Picture:
         if data.startswith(ico.PNG, start):
             return load_png(data[start : start + length], limits)
         entry = data[6 + 16 * number : 18 + 16 * number]
-        data = data[:4] + b"\x01\x00" + entry + struct.pack("<I", 22) + data[start : start + length]
+        # Pillow believes the depth of the directory, where a cursor has its hot spot, and many icons have nothing.
+        entry = entry[:4] + data[start + 12 : start + 16] + entry[8:]
+        data = b"\x00\x00\x01\x00" + b"\x01\x00" + entry + struct.pack("<I", 22) + data[start : start + length]
+    if header.format in ("dds", "qoi") and limits.allow_truncated:  # Pillow's decoders in Python do not know of it.
+        data += b"\x00" * 4 * header.pixels
     image = from_array(_by_pillow(data, header, limits))
     return _lab(image, signed=True) if header.model == "lab" else image
 
@@ -96,27 +110,22 @@ def _heic(data: bytes, header: Header) -> Array:
 
 
 def _pnm(data: bytes, limits: Limits) -> Array | None:
-    """Binary PPM of more than 8 bits, which Pillow cuts to 8, and PFM, of which it reads only gray."""
+    """Binary PPM of more than 8 bits, which Pillow cuts to 8, PFM, of which it reads only gray, and PAM."""
     import numpy as np
 
     layout = ppm.layout_of(data[:4096])
-    if not layout.floating and (layout.kind != "P6" or layout.top < 256):
+    if layout.floating:
+        kind = "<f4" if layout.top < 0 else ">f4"
+    elif layout.kind == "P7" or (layout.kind == "P6" and layout.top > 255):
+        kind = ">u2" if layout.top > 255 else ">u1"
+    else:
         return None
-    kind = ("<f4" if layout.top < 0 else ">f4") if layout.floating else ">u2"
     count = layout.width * layout.height * layout.bands
-    values = np.frombuffer(_filled(data[layout.start :], count * int(kind[2]), limits), kind)
+    values = np.frombuffer(filled(data[layout.start :], count * int(kind[2]), limits), kind)
     values = values.reshape(layout.height, layout.width, layout.bands)
     if layout.floating:
         return np.ascontiguousarray(values[::-1], dtype=np.float32)  # Rows go from bottom to top.
-    top = int(layout.top)
-    return ((np.minimum(values, top).astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
-
-
-def _filled(data: bytes, length: int, limits: Limits) -> bytes:
-    """The first ``length`` bytes. Where fewer are there: ImageError ``truncated``, or zeros if that is allowed."""
-    if len(data) < length and not limits.allow_truncated:
-        raise ImageError("truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}.")
-    return data[:length].ljust(length, b"\x00")
+    return spread(values, int(layout.top))
 
 
 def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
@@ -145,16 +154,16 @@ def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list
     row, size = layout.width * layout.depth // 8, layout.width * layout.height * layout.depth // 8
     method, body = int.from_bytes(body[:2], "big"), body[2:]
     if method == 0:
-        body = _filled(body, size * count, limits)
+        body = filled(body, size * count, limits)
         return [body[at : at + size] for at in range(0, size * count, size)]
     if method != 1:
         raise ImageError("unsupported", f"Expected plain or packed pixels in the Photoshop file, received {method}.")
     rows, wide = layout.height * layout.channels, 4 if layout.large else 2
-    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", _filled(body, rows * wide, limits))
+    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits))
     position, planes = rows * wide, []
     for channel in range(count):
         length = min(sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows)
-        packed = _filled(body[position : position + length], length, limits)
+        packed = filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero
         planes.append(Image.frombytes("L", (row, layout.height), packed, "packbits", "L").tobytes())

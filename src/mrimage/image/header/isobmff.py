@@ -13,6 +13,18 @@ from mrimage.image.header.model import LONGEST_TEXT, Header
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
+_WITHOUT_META = {b"mini": "one of the minimized kind (mini)", b"moov": "a sequence without one"}
+_UNKNOWN_CODINGS = {
+    b"avc1": "AVC (H.264)",
+    b"vvc1": "VVC (H.266)",
+    b"evc1": "EVC",
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"jxs1": "JPEG XS",
+    b"unci": "plain samples (ISO/IEC 23001-17)",
+}
+"""Of each type of item that no decoder here knows the name of its coding."""
+
 _RDF = b"application/rdf+xml"
 
 
@@ -34,8 +46,10 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     ``frames`` is what an image sequence has beside the still picture, or 1.
     """
     picture, frames = _Picture(), 1
+    names: set[bytes] = set()
     sequence = not _SEQUENCES.isdisjoint(brands(blocks.at(0, 256)))
     for name, start, length in top_boxes(blocks):
+        names.add(name)
         if name not in (b"meta", b"moov"):
             continue
         if length > _LONGEST_META:
@@ -46,6 +60,7 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
             frames = _samples(blocks.need(start, length)) or 1
         if name == b"moov" or not sequence:
             break
+    format = _format_of(picture, names, format)
     mine = _properties_of(picture)
     sizes = [struct.unpack(">II", body[4:12]) for name, body in mine if name == b"ispe" and len(body) >= 12]
     if not sizes:
@@ -53,6 +68,21 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     header = _header(format, sizes[-1], mine, picture.alpha)
     header.exif, header.xmp, header.frames = _exif(picture, blocks), _xmp(picture, blocks), frames
     return header
+
+
+def _format_of(picture: _Picture, boxes_seen: set[bytes], format: str) -> str:
+    """``avif`` or ``heic`` by what the primary picture is coded in. Raises ImageError ``unsupported``, with its name,
+    where no decoder here knows that."""
+    if b"meta" not in boxes_seen:
+        name = _WITHOUT_META.get(next(iter(boxes_seen & _WITHOUT_META.keys()), b""))
+        if name:
+            raise ImageError("unsupported", f"Expected a still picture in the HEIF file, but this is {name}.")
+    tile = picture.tiles.get(picture.primary, picture.primary)
+    coding = picture.kinds.get(tile, b"")
+    if coding in _UNKNOWN_CODINGS:
+        name = _UNKNOWN_CODINGS[coding]
+        raise ImageError("unsupported", f"Expected HEVC or AV1 in the HEIF file, but it is coded in {name}.")
+    return {b"av01": "avif", b"hvc1": "heic"}.get(coding, format)
 
 
 def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:

@@ -11,6 +11,7 @@ from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import tree_of
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_LS = 0xF7
 _NO_BODY = frozenset([0x01, *range(0xD0, 0xD9)])
 _DECODABLE = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
@@ -40,6 +41,8 @@ def read_jpeg(blocks: Blocks) -> Header:
             raise ImageError("corrupt", f"Expected a segment length of 2 or more in the JPEG, but received {length}.")
         if marker == 0xDA:
             break
+        if marker == _JPEG_LS:
+            raise ImageError("unsupported", "Expected a JPEG, but this is JPEG-LS, which no decoder here reads.")
         if marker in _FRAMES and frame is None:
             frame = marker, blocks.need(start, size)
         elif marker == 0xE0 and jfif is None and size >= 12:
