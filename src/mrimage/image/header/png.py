@@ -32,21 +32,28 @@ def read_png(blocks: Blocks) -> Header:
         raise ImageError("corrupt", "Expected IHDR as the first chunk of the PNG.")
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", first[8:21])
     if kind not in _MODELS or depth not in (1, 2, 4, 8, 16):
-        raise ImageError("corrupt", f"Expected a known PNG colour type and depth, but received {kind} and {depth}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a known PNG colour type and depth, but received {kind} and {depth}.",
+        )
     model, bands, alpha = _MODELS[kind]
     header = Header("png", width, height, bands, depth, model, alpha, progressive=interlace == 1)
     position, chromaticities, gamma = 33, None, None
     for _ in range(_MOST_CHUNKS):
         head = blocks.at(position, 8)
         if len(head) < 8:
-            raise ImageError("truncated", "Expected pixels in the PNG, but the file ends in its header.")
+            raise ImageError(
+                "truncated", "Expected pixels in the PNG, but the file ends in its header."
+            )
         length, name = struct.unpack(">I4s", head)
         start = position + 8
         position = start + length + 4
         if name in (b"IDAT", b"IEND"):
             break
         if name == b"cHRM" and length == 32:
-            chromaticities = tuple(value / 100_000 for value in struct.unpack(">8I", blocks.need(start, 32)))
+            chromaticities = tuple(
+                value / 100_000 for value in struct.unpack(">8I", blocks.need(start, 32))
+            )
         elif name == b"gAMA" and length == 4:
             gamma = struct.unpack(">I", blocks.need(start, 4))[0] / 100_000
         else:
@@ -84,13 +91,17 @@ def read_behind_pixels(header: Header, data: bytes) -> None:
 
     Chunks that are damaged or cut off end the search; they are no part of the picture.
     """
-    behind = Header("png", header.width, header.height, header.bands, header.bit_depth, header.model)
+    behind = Header(
+        "png", header.width, header.height, header.bands, header.bit_depth, header.model
+    )
     blocks, position, pixels_seen = Blocks.of(data), 33, False
     while position + 12 <= len(data):
         length, name = struct.unpack(">I4s", data[position : position + 8])
         if name == b"IDAT":
             pixels_seen = True
-        elif pixels_seen and position + 12 + length <= len(data) and name in (b"eXIf", *TEXT_CHUNKS):
+        elif (
+            pixels_seen and position + 12 + length <= len(data) and name in (b"eXIf", *TEXT_CHUNKS)
+        ):
             _ancillary(behind, name, blocks, position + 8, length)
         position += 12 + length
     if header.exif is None and behind.exif is not None:
@@ -127,7 +138,9 @@ def _inflate_after_name(chunk: bytes) -> bytes | None:
 
 
 def _own_colorants(header: Header, chromaticities: tuple[float, ...], gamma: float) -> None:
-    near_srgb = all(abs(a - b) < 0.005 for a, b in zip(chromaticities, _SRGB_COLORANTS, strict=True))
+    near_srgb = all(
+        abs(a - b) < 0.005 for a, b in zip(chromaticities, _SRGB_COLORANTS, strict=True)
+    )
     if near_srgb and abs(gamma - 1 / 2.2) < 0.01:
         header.space = "srgb"
     else:

@@ -49,17 +49,24 @@ def layout_of(head: bytes) -> Layout:
         found = _WORD.match(head, position, _LONGEST)
         if found is None:
             reason = "corrupt" if len(head) >= _LONGEST else "truncated"
-            raise ImageError(reason, f"Expected the size of the {kind} image in its first {_LONGEST} bytes.")
+            raise ImageError(
+                reason, f"Expected the size of the {kind} image in its first {_LONGEST} bytes."
+            )
         words.append(found[1])
         position = found.end()
     try:
         width, height = int(words[0]), int(words[1])
         top = float(words[2]) if len(words) > 2 else 1.0
     except ValueError as error:
-        raise ImageError("corrupt", f"Expected numbers in the header of the {kind} image: {error}.") from error
+        raise ImageError(
+            "corrupt", f"Expected numbers in the header of the {kind} image: {error}."
+        ) from error
     layout = Layout(kind, width, height, top, position)
     if top != top or (not layout.floating and not 0 < top < 65_536) or top == 0:
-        raise ImageError("corrupt", f"Expected a white of 1 to 65535 in the {kind} image, but received {words[2]!r}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a white of 1 to 65535 in the {kind} image, but received {words[2]!r}.",
+        )
     return layout
 
 
@@ -68,16 +75,25 @@ def _pam_layout(head: bytes) -> Layout:
     text, end, _ = head[:_LONGEST].partition(b"\nENDHDR\n")
     if not end:
         reason = "corrupt" if len(head) >= _LONGEST else "truncated"
-        raise ImageError(reason, f"Expected the end of the PAM header in its first {_LONGEST} bytes.")
+        raise ImageError(
+            reason, f"Expected the end of the PAM header in its first {_LONGEST} bytes."
+        )
     numbers = {match[1]: int(match[2]) for match in _PAM_LINE.finditer(text)}
     try:
-        width, height, depth, top = (numbers[name] for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+        width, height, depth, top = (
+            numbers[name] for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
+        )
     except KeyError as error:
         raise ImageError("corrupt", f"Expected {error} in the header of the PAM image.") from error
     if not 1 <= depth <= 4:
-        raise ImageError("unsupported", f"Expected 1 to 4 samples a pixel in the PAM image, but received {depth}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected 1 to 4 samples a pixel in the PAM image, but received {depth}.",
+        )
     if not 0 < top < 65_536:
-        raise ImageError("corrupt", f"Expected a white of 1 to 65535 in the PAM image, but received {top}.")
+        raise ImageError(
+            "corrupt", f"Expected a white of 1 to 65535 in the PAM image, but received {top}."
+        )
     return Layout("P7", width, height, float(top), len(text) + len(end), depth)
 
 
