@@ -443,6 +443,8 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "latitude",
         "longitude",
         "software",
+        "taken_at_offset",
+        "facts_from",
         "brightness",
         "contrast",
         "sharpness",

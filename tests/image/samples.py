@@ -13,6 +13,7 @@ import pyvips
 import simplejpeg
 from PIL import Image as Pillow
 from skimage import data
+from tests.image.crafted import fits, pam
 
 from mrimage.image import Buffer, Image
 from mrimage.types import Limits
@@ -166,6 +167,13 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "site.ico": lambda: saved(photograph(64, 64), "ICO", sizes=[(16, 16), (64, 64)]),
     "plain.tga": lambda: saved(photograph(), "TGA"),
     "composite.psd": _psd,
+    "plain.pcx": lambda: saved(photograph(), "PCX"),
+    "palette.pcx": lambda: saved(photograph().quantize(64), "PCX"),
+    "plain.dds": lambda: saved(photograph(), "DDS"),
+    "plain.sgi": lambda: saved(photograph(), "SGI"),
+    "plain.qoi": lambda: saved(photograph(), "QOI"),
+    "gray.fits": lambda: fits(np.asarray(photograph().convert("L"))[None]),
+    "colors.pam": lambda: pam(np.asarray(photograph()), 255, "RGB"),
     "packed.tga": lambda: saved(photograph(), "TGA", compression="tga_rle"),
 }
 """File names and how to make the files; all show the photograph, most at 320x213."""

@@ -127,8 +127,18 @@ COLOR_TYPES = {
     6: ("srgb", True),
 }
 PHOTOMETRIC = {1: "gray", 2: "srgb", 5: "cmyk"}
-NOT_READ = {"plain.tga", "packed.tga", "site.ico"}
-"""exiftool takes a TGA for a cursor, and of an icon it describes the first picture, not the largest."""
+NOT_READ = {
+    "plain.tga",
+    "packed.tga",
+    "site.ico",
+    "plain.dds",
+    "plain.sgi",
+    "plain.qoi",
+    "gray.fits",
+    "colors.pam",
+}
+"""exiftool takes a TGA for a cursor, of an icon it describes the first picture, not the largest, and of the others it
+gives no size."""
 NOT_COUNTED = {"moving.webp", "pages.tif"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 import zlib
@@ -55,6 +56,23 @@ LAYOUTS: dict[str, Callable[[], bytes]] = {
     "photoshop's floats": lambda: photoshop(LIGHT.transpose(2, 0, 1).astype(np.float32), 3),
     "a loop of pages": lambda: tiff(RGB.tobytes(), SIZE, 8, 2, 3, following=8),
 }
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@pytest.mark.parametrize(
+    "keyword", ["café".encode("latin-1"), b"\xff\xfe", "Beschreibung \xfcber".encode("latin-1")]
+)
+def test_the_keyword_of_a_png_text_may_be_latin_1(kind: bytes, keyword: bytes) -> None:
+    bodies = {
+        b"tEXt": keyword + b"\x00some text",
+        b"zTXt": keyword + b"\x00\x00" + zlib.compress(b"some text"),
+        b"iTXt": keyword + b"\x00\x00\x00\x00\x00some text",
+    }
+    image = opened(png_with(sample("rgb.png"), (kind, bodies[kind])))
+    for format in ("png", "webp", "tiff"):
+        result = image.edited(Edits(to="srgb", format=format))
+        shown = np.asarray(Pillow.open(io.BytesIO(result.data)).convert("RGB")).astype(int)
+        assert np.abs(shown - np.asarray(photograph())).mean() < 4
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

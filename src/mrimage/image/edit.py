@@ -214,10 +214,10 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
         profile = None
     if edits.metadata == "strip":
         return Companions(None if is_srgb(profile) else profile, None)
-    rights = rights_of(opened.shot, opened.data, header)
+    rights = rights_of(opened.shot, opened.data, header.format, header.body)
     if edits.metadata == "copyright":
         return Companions(profile, copyright_block(rights), packet_of(rights))
-    places = list(places_of(opened.data, header))
+    places = list(places_of(opened.data, header.format, header.body))
     packet = whole_packet(places) or packet_of(rights)
     return Companions(profile, _whole_exif(opened, rights), packet, whole_iptc(places))
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Picture, from_array, to_array
-from mrimage.image.decode.vips import vips
+from mrimage.image.decode.vips import field_names, vips
 from mrimage.image.header.model import LONGEST_SIDE
 from mrimage.image.tags.exif_writer import into_tiff
-from mrimage.image.tags.rights import resource_of
+from mrimage.image.tags.iptc import resource_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,13 @@ _KEPT: Mapping[str, str] = {
     "ico": "png",
     "tga": "png",
     "ppm": "png",
+    "dds": "png",
+    "fits": "png",
+    "pcx": "png",
+    "qoi": "png",
+    "sgi": "png",
+    "xbm": "png",
+    "xpm": "png",
     "psd": "tiff",
     "jp2": "jpeg",
     "heic": "jpeg",
@@ -175,7 +182,7 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 def _dressed(image: Picture, beside: Companions) -> Picture:
     image = image.copy()
-    for field in image.get_fields():
+    for field in field_names(image):
         if field in (
             "icc-profile-data",
             "exif-data",

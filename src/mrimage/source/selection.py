@@ -6,15 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from mrimage import image
 from mrimage.storage.names import suffix
 
-_NAMES = """
-    jpg jpeg jpe jfif png apng gif webp avif avifs heic heif hif tif tiff bmp dib jp2 j2k jpf jpx jxl
-    ppm pgm pbm pnm pfm tga ico cur psd exr hdr qoi pcx dds sgi rgb xbm xpm fits fit
-    dng cr2 cr3 nef nrw arw srf sr2 orf rw2 raf pef raw rwl srw 3fr iiq kdc mef mos mrw x3f
-"""
-EXTENSIONS = frozenset("." + name for name in _NAMES.split())
-"""Extensions of images, in lower case with their dot."""
+EXTENSIONS = frozenset("." + name for name in image.EXTENSIONS)
+"""Extensions of images, in lower case with their dot, of every format that the image kernel knows."""
 
 _BOOKKEEPING = frozenset({"_SUCCESS", "_temporary", "__MACOSX"})
 

@@ -44,7 +44,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     Raises StoreError when its bytes cannot be had for a reason that may pass.
     """
     row: dict[str, object] = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    image = Image(source, job.limits, entry.path)
+    image = Image(source, job.limits, entry.path, whole=job.decodes)
     try:
         metadata = image.metadata
         row |= {

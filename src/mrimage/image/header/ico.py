@@ -1,4 +1,4 @@
-"""Windows icons: a directory of pictures, each of which is a PNG or a BMP without its file header."""
+"""Windows icons and cursors: a directory of pictures, each of which is a PNG or a BMP without its file header."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
 
 PNG = b"\x89PNG\r\n\x1a\n"
+CURSOR = b"\x02"
 
 
 def largest(blocks: Blocks) -> tuple[int, int, int]:
@@ -18,9 +19,13 @@ def largest(blocks: Blocks) -> tuple[int, int, int]:
     count = struct.unpack("<H", blocks.need(4, 2))[0]
     entries = list(struct.iter_unpack("<BBBBHHII", blocks.need(6, 16 * count)))
 
+    cursors = blocks.at(2, 1) == CURSOR
+
     def weight(number: int) -> tuple[int, int]:
         width, height, _, _, _, bits, _, _ = entries[number]
-        return (width or 256) * (height or 256), bits
+        return (width or 256) * (
+            height or 256
+        ), 0 if cursors else bits  # A cursor has its hot spot there.
 
     best = max(range(count), key=lambda number: (*weight(number), -number))
     length, start = entries[best][6:]

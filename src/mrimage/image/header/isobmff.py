@@ -9,10 +9,23 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import LONGEST_TEXT, Header
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
+_WITHOUT_META = {b"mini": "one of the minimized kind (mini)", b"moov": "a sequence without one"}
+_UNKNOWN_CODINGS = {
+    b"avc1": "AVC (H.264)",
+    b"vvc1": "VVC (H.266)",
+    b"evc1": "EVC",
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"jxs1": "JPEG XS",
+    b"unci": "plain samples (ISO/IEC 23001-17)",
+}
+"""Of each type of item that no decoder here knows the name of its coding."""
+
+_RDF = b"application/rdf+xml"
 
 
 @dataclass(slots=True)
@@ -25,6 +38,7 @@ class _Picture:
     alpha: bool = False
     premultiplied: set[int] = field(default_factory=set)
     primary: int = 0
+    packet: int | None = None
 
 
 def read_isobmff(blocks: Blocks, format: str) -> Header:
@@ -33,8 +47,10 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     ``frames`` is what an image sequence has beside the still picture, or 1.
     """
     picture, frames = _Picture(), 1
+    names: set[bytes] = set()
     sequence = not _SEQUENCES.isdisjoint(brands(blocks.at(0, 256)))
     for name, start, length in top_boxes(blocks):
+        names.add(name)
         if name not in (b"meta", b"moov"):
             continue
         if length > _LONGEST_META:
@@ -48,6 +64,7 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
             frames = _samples(blocks.need(start, length)) or 1
         if name == b"moov" or not sequence:
             break
+    format = _format_of(picture, names, format)
     mine = _properties_of(picture)
     sizes = [
         struct.unpack(">II", body[4:12])
@@ -60,9 +77,30 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
             f"Expected the size of the primary picture in the {format}, but there is none.",
         )
     header = _header(format, sizes[-1], mine, picture.alpha)
-    header.exif, header.frames = _exif(picture, blocks), frames
+    header.exif = _exif(picture, blocks)
+    header.xmp = _xmp(picture, blocks)
+    header.frames = frames
     header.associated = header.has_alpha and picture.primary in picture.premultiplied
     return header
+
+
+def _format_of(picture: _Picture, boxes_seen: set[bytes], format: str) -> str:
+    """``avif`` or ``heic`` by what the primary picture is coded in. Raises ImageError ``unsupported``, with its name,
+    where no decoder here knows that."""
+    if b"meta" not in boxes_seen:
+        name = _WITHOUT_META.get(next(iter(boxes_seen & _WITHOUT_META.keys()), b""))
+        if name:
+            raise ImageError(
+                "unsupported", f"Expected a still picture in the HEIF file, but this is {name}."
+            )
+    tile = picture.tiles.get(picture.primary, picture.primary)
+    coding = picture.kinds.get(tile, b"")
+    if coding in _UNKNOWN_CODINGS:
+        name = _UNKNOWN_CODINGS[coding]
+        raise ImageError(
+            "unsupported", f"Expected HEVC or AV1 in the HEIF file, but it is coded in {name}."
+        )
+    return {b"av01": "avif", b"hvc1": "heic"}.get(coding, format)
 
 
 def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
@@ -151,9 +189,10 @@ def _meta(picture: _Picture, body: bytes) -> None:
             for entry, info in boxes(content[skip:]):
                 if entry == b"infe" and info[:1] in (b"\x02", b"\x03"):
                     wide = 2 if info[0] == 2 else 4
-                    picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[
-                        6 + wide : 10 + wide
-                    ]
+                    item = int.from_bytes(info[4 : 4 + wide], "big")
+                    picture.kinds[item] = info[6 + wide : 10 + wide]
+                    if _RDF in info[10 + wide :]:
+                        picture.packet = item
         elif name == b"iloc":
             _locations(picture, content)
         elif name == b"iref":
@@ -236,6 +275,13 @@ def _locations(picture: _Picture, body: bytes) -> None:
         ]
         if method == 0 and len(extents) == 1:
             picture.places[item] = base + extents[0][1], extents[0][2]
+
+
+def _xmp(picture: _Picture, blocks: Blocks) -> bytes | None:
+    if picture.packet is None or picture.packet not in picture.places:
+        return None
+    start, length = picture.places[picture.packet]
+    return blocks.at(start, length) if length < LONGEST_TEXT else None
 
 
 def _exif(picture: _Picture, blocks: Blocks) -> bytes | None:

@@ -7,21 +7,26 @@ import struct
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import tree_of
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_LS = 0xF7
 _NO_BODY = frozenset([0x01, *range(0xD0, 0xD9)])
 _DECODABLE = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 _PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MOST_SEGMENTS = 65_536
+_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
+_PHOTOSHOP = b"Photoshop 3.0\x00"
+"""The heads of segments; the resources of Photoshop, with IPTC among them, may go on in a second one."""
 
 
 def read_jpeg(blocks: Blocks) -> Header:
     """Size, sampling and segments of a JPEG. Follows ITU-T T.81 annex B; the ICC chunks ICC.1 annex B.4."""
     frame: tuple[int, bytes] | None = None
-    jfif = exif = None
+    jfif = exif = xmp = None
+    iptc = b""
     chunks: dict[int, bytes] = {}
     frames, position = 1, 2
     for _ in range(_MOST_SEGMENTS):
@@ -41,12 +46,24 @@ def read_jpeg(blocks: Blocks) -> Header:
             )
         if marker == 0xDA:
             break
+        if marker == _JPEG_LS:
+            raise ImageError(
+                "unsupported", "Expected a JPEG, but this is JPEG-LS, which no decoder here reads."
+            )
         if marker in _FRAMES and frame is None:
             frame = marker, blocks.need(start, size)
         elif marker == 0xE0 and jfif is None and size >= 12:
             jfif = _jfif_dpi(blocks.need(start, 12))
         elif marker == 0xE1 and exif is None and blocks.at(start, 6)[:5] == b"Exif\x00":
             exif = blocks.at(start + 6, size - 6)
+        elif marker == 0xE1 and xmp is None and blocks.at(start, min(size, len(_XMP))) == _XMP:
+            xmp = blocks.at(start + len(_XMP), size - len(_XMP))
+        elif (
+            marker == 0xED
+            and len(iptc) < LONGEST_TEXT
+            and blocks.at(start, min(size, len(_PHOTOSHOP))) == _PHOTOSHOP
+        ):
+            iptc += blocks.at(start + len(_PHOTOSHOP), size - len(_PHOTOSHOP))
         elif marker == 0xE2:
             name = blocks.at(start, 14)
             if name[:12] == b"ICC_PROFILE\x00" and size > 14:
@@ -65,7 +82,8 @@ def read_jpeg(blocks: Blocks) -> Header:
         )
     header = _header(*frame)
     header.icc = b"".join(chunks[number] for number in sorted(chunks)) or None
-    header.exif, header.dpi, header.frames, header.body = exif, jfif, frames, start + size
+    header.exif, header.xmp, header.iptc = exif, xmp, iptc or None
+    header.dpi, header.frames, header.body = jfif, frames, start + size
     return header
 
 

@@ -12,7 +12,7 @@ from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.color.primaries import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
-from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
 _SIGNATURE = b"\xff\x0a"
 _HEAD = 4096
@@ -65,22 +65,25 @@ class _Bits:
 
 def read_jxl(blocks: Blocks) -> Header:
     """Size as displayed, depth, color and alpha. An animation's frames are not counted without decoding it: None."""
-    head, exif = _parts(blocks)
+    head, exif, xmp = _parts(blocks)
     if head[:2] != _SIGNATURE:
         raise ImageError("corrupt", "Expected the signature of a codestream in the JPEG XL file.")
     bits = _Bits(head[2:])
     width, height = _size(bits)
-    header = Header("jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb")
+    header = Header(
+        "jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb", xmp=xmp
+    )
     if not bits.flag():
         _metadata(bits, header)
     return header
 
 
-def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
-    """The first kilobytes of the codestream, and the EXIF block."""
+def _parts(blocks: Blocks) -> tuple[bytes, bytes | None, bytes | None]:
+    """The first kilobytes of the codestream, the EXIF block and the XMP packet."""
     if blocks.at(0, 2) == _SIGNATURE:
-        return blocks.at(0, _HEAD), None
-    head, exif = b"", None
+        return blocks.at(0, _HEAD), None, None
+    head = b""
+    exif = xmp = None
     for name, start, length in top_boxes(blocks):
         if name == b"jxlc" or (name == b"jxlp" and length > 4):
             skip = 4 if name == b"jxlp" else 0
@@ -89,7 +92,11 @@ def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
             exif = _bare(blocks.at(start, length))
         elif name == b"brob" and 4 < length < LONGEST_BLOCK and blocks.at(start, 4) == b"Exif":
             exif = _bare(_unpacked(blocks.at(start + 4, length - 4)))
-    return head, exif
+        elif name == b"xml " and length < LONGEST_TEXT:
+            xmp = blocks.at(start, length)
+        elif name == b"brob" and 4 < length < LONGEST_TEXT and blocks.at(start, 4) == b"xml ":
+            xmp = _unpacked(blocks.at(start + 4, length - 4))
+    return head, exif, xmp
 
 
 def _bare(body: bytes) -> bytes | None:

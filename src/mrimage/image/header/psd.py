@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header, Model
 
 _MODELS: dict[int, tuple[Model, int]] = {
     0: ("gray", 1),
@@ -25,7 +25,7 @@ _MODELS: dict[int, tuple[Model, int]] = {
 }
 """Of each mode its model and its channels: bitmap, gray, indexed, RGB, CMYK, multichannel, duotone, Lab."""
 
-_RESOLUTION, _PROFILE, _EXIF = 1005, 1039, 1058
+_RESOLUTION, _PROFILE, _IPTC, _EXIF, _XMP = 1005, 1039, 1028, 1058, 1060
 _MOST_CHANNELS, _MOST = 56, 10_000
 
 
@@ -131,4 +131,8 @@ def read_psd(blocks: Blocks) -> Header:
             header.icc = blocks.at(start, size)
         elif number == _EXIF and size < LONGEST_BLOCK:
             header.exif = blocks.at(start, size)
+        elif number == _XMP and size < LONGEST_TEXT:
+            header.xmp = blocks.at(start, size)
+        elif number == _IPTC and size < LONGEST_TEXT:
+            header.iptc = blocks.at(start, size)
     return header

@@ -6,13 +6,16 @@ import math
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import Directory, Tree
+from mrimage.image.tags.exif import resolution
+from mrimage.image.tags.iptc import unswapped
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
 COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
 EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
-X_RESOLUTION, RESOLUTION_UNIT, PLANAR = 282, 296, 284
+PLANAR = 284
+XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 
 _MODELS: dict[int, Model] = {
@@ -87,6 +90,8 @@ def read_tiff(blocks: Blocks) -> Header:
         dpi=resolution(first),
         variant=_variant(first, model, bits, alpha),
         associated=alpha == _ASSOCIATED,
+        xmp=_packet(first),
+        iptc=_iptc(first),
     )
 
 
@@ -131,9 +136,9 @@ def read_raw(blocks: Blocks) -> Header:
     )
     best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
     sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
-    return Header(
-        "raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first)
-    )
+    depth = best.integer(BITS) if sensor else None
+    dpi, xmp, iptc = resolution(first), _packet(first), _iptc(first)
+    return Header("raw", *_size(best), 3, depth, "rgb", dpi=dpi, xmp=xmp, iptc=iptc)
 
 
 def _size(page: Directory) -> tuple[int, int]:
@@ -166,14 +171,6 @@ def check_strips(data: bytes, header: Header) -> None:
         )
 
 
-def resolution(directory: Directory) -> float | None:
-    """Dots per inch across, from XResolution and ResolutionUnit; None when absent, zero or without a unit."""
-    across = directory.number(X_RESOLUTION)
-    unit = directory.integer(RESOLUTION_UNIT)
-    factor = {None: 1.0, 2: 1.0, 3: 2.54}.get(unit)
-    return across * factor if across and factor else None
-
-
 def _alpha(first: Directory, model: Model, extra: int) -> int | None:
     """_ASSOCIATED or _STRAIGHT if the first of the ``extra`` samples is alpha, else None.
 
@@ -183,6 +180,18 @@ def _alpha(first: Directory, model: Model, extra: int) -> int | None:
     if kinds is None or isinstance(kinds, bytes):
         return _STRAIGHT if model == "rgb" and extra == 1 else None
     return int(kinds[0]) if extra > 0 and kinds[0] in (_ASSOCIATED, _STRAIGHT) else None
+
+
+def _packet(first: Directory) -> bytes | None:
+    packet = first.raw(XMP)
+    return packet if packet is not None and len(packet) < LONGEST_TEXT else None
+
+
+def _iptc(first: Directory) -> bytes | None:
+    """The tag of IPTC's own, or else Photoshop's resources with IPTC among them."""
+    bare = first.raw(IPTC)
+    block = unswapped(bare) if bare else first.raw(PHOTOSHOP)
+    return block if block is not None and len(block) < LONGEST_TEXT else None
 
 
 def _bytes(directory: Directory, tag: int) -> bytes | None:

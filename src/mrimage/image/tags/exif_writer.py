@@ -25,7 +25,8 @@ from mrimage.image.tags.exif import (
     ORIENTATION,
     SOFTWARE,
 )
-from mrimage.image.tags.rights import LONGEST_TEXT, Rights, iim_of
+from mrimage.image.tags.iptc import iim_of
+from mrimage.image.tags.rights import LONGEST_TEXT, Rights
 
 _DESCRIPTION, _CHANGED, _HOST, _RATING, _NOTE = 0x10E, 0x132, 0x13C, 0x4746, 0x927C
 _RESOLUTION = (0x11A, 0x11B, 0x128)
