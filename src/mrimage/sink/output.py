@@ -26,6 +26,7 @@ class Output:
 
     name: str
     data: bytes | str | NDArray[np.uint8] | Mapping[str, Any] | Sequence[Any]
+    uri: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
