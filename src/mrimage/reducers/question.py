@@ -36,10 +36,8 @@ def answer(question: Question, source: ByteSource | None = None) -> Any:
     Raises ImageError and StoreError, as the methods of an Image do.
     """
     if source is None:
-        image = _opened(question.entry, question.limits)
-    else:
-        image = Image(fair(source), question.limits)
-    return answer_of(image, question)
+        return answer_of(_opened(question.entry, question.limits), question)
+    return answer_of(Image(fair(source), question.limits), question)
 
 
 def answer_of(image: Image, question: Question) -> Any:

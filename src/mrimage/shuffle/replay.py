@@ -46,7 +46,7 @@ class Replay:
 
     def __init__(self, records: Iterable[Record], keep: bool) -> None:
         self._records = iter(records)
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if keep else None
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if keep else None  # noqa: SIM115
 
     def __enter__(self) -> Replay:
         return self
