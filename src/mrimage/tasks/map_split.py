@@ -36,9 +36,8 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
-    with running(
-        Context(job.limits, attempt, plan.stores)
-    ):  # a mapper may open other images of the same stores
+    # A mapper may open other images of the same stores.
+    with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
         for mapped in _map_images(plan, split, attempt):
             rows.append(mapped.row)
             spill.add(mapped.records)
@@ -89,7 +88,7 @@ def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
 def map_entry(plan: Plan, entry: Entry) -> Mapped:
     """One image on its own, as a guarded child maps it."""
     job = plan.job
-    with running(Context(job.limits, stores=plan.stores)):
+    with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
             source = open_entry(entry, plan.stores)
         return map_image(job, mapper_of(job), entry, fair(source))
