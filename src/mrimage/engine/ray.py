@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,6 +23,8 @@ from typing import Any
 
 import cloudpickle
 import ray
+from ray._private import ray_constants
+from ray._private import worker as ray_worker
 from ray.exceptions import RayError, RayTaskError
 
 from mrimage.commit.out_folder import temporary_folder
@@ -59,49 +60,54 @@ def open_ray(name: str, options: EngineOptions) -> RayEngine:
                 f'This process is connected to a Ray cluster already, but got --engine "{name}". '
                 "Use --engine ray, or call ray.shutdown() first."
             )
-        return RayEngine(options)
+        return RayEngine(options, ExitStack())
     _require_listener(name)
-    try:
-        with _signals_kept(), _no_usage_report():
-            return _connect(name, options)
-    except (RuntimeError, ConnectionError, ValueError, RayError) as error:
-        told = " ".join(str(error).split())[:300]
-        raise EngineError(f"Ray cannot be used for --engine {name}: {told}") from error
+    with ExitStack() as stack:
+        try:
+            _connect(name, options, stack)
+        except (RuntimeError, ConnectionError, ValueError, RayError) as error:
+            told = " ".join(str(error).split())[:300]
+            raise EngineError(f"Ray cannot be used for --engine {name}: {told}") from error
+        return RayEngine(options, stack.pop_all())
 
 
-def _connect(name: str, options: EngineOptions) -> RayEngine:
-    if name != "ray":
-        ray.init(name, log_to_driver=False, logging_level=logging.ERROR)
-        return RayEngine(options, ours=True)
-    with suppress(ConnectionError):  # there is no cluster to find
-        ray.init("auto", log_to_driver=False, logging_level=logging.ERROR)
-        return RayEngine(options, ours=True)
-    folder = tempfile.mkdtemp(prefix="mrimage-ray-")
-    try:
-        ray.init(
-            "local",
-            num_cpus=options.workers or usable_cores(),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=OBJECTS,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=folder,
-        )
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return RayEngine(options, ours=True, folder=folder)
+def _connect(name: str, options: EngineOptions, stack: ExitStack) -> None:
+    """Connect to the cluster, or start one; ``stack`` takes what undoes it."""
+    stack.enter_context(_quiet())
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    stack.callback(_disconnect)
+    with _signals_kept():
+        if name != "ray":
+            ray.init(name, **common)
+            return
+        with suppress(ConnectionError):  # there is no cluster to find
+            ray.init("auto", **common)
+            return
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mrimage-ray-", ignore_cleanup_errors=True))
+        stack.callback(_disconnect)  # before its folder goes
+        cores = options.workers or usable_cores()
+        own: dict[str, Any] = {
+            "num_cpus": cores,
+            "include_dashboard": False,
+            "object_store_memory": OBJECTS,
+            "_temp_dir": folder,
+        }
+        with _private():
+            ray.init("local", **own, **common)
+
+
+def _disconnect() -> None:
+    with _signals_kept():
+        ray.shutdown()
 
 
 class RayEngine:
-    """Delivers tasks by a Ray cluster. ``ours`` says whether the connection is ours to end; ``folder`` holds the files of
-    a Ray that we started."""
+    """Delivers tasks by the Ray cluster that this process is connected to; ``undo`` ends what was begun for that."""
 
     name = "ray"
 
-    def __init__(self, options: EngineOptions, ours: bool = False, folder: str | None = None) -> None:
-        self._options, self._ours, self._folder = options, ours, folder
+    def __init__(self, options: EngineOptions, undo: ExitStack) -> None:
+        self._options, self._undo = options, undo
         self.workers = options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
@@ -112,12 +118,7 @@ class RayEngine:
         return self.run(partial(_reduce_anywhere, function, exchange), exchange.partitions)
 
     def close(self) -> None:
-        if self._ours:
-            with _signals_kept():
-                ray.shutdown()
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._ours, self._folder = False, None
+        self._undo.close()
 
 
 class _Crew:
@@ -239,13 +240,29 @@ def _signals_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _no_usage_report() -> Iterator[None]:
-    """Keep Ray from reporting its usage to its makers while the block runs, unless the user has chosen."""
-    name = "RAY_USAGE_STATS_ENABLED"
-    chosen = os.environ.get(name)
-    os.environ.setdefault(name, "0")
+def _private() -> Iterator[None]:
+    """Have the Ray that is started within the block listen on loopback only, where it would let anybody on the network
+    run code (Ray 2.60 does so on macOS and Windows alone), and report no usage to its makers."""
+    chosen = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    before = {name: os.environ.get(name) for name in chosen}
+    cluster = ray_constants.ENABLE_RAY_CLUSTER
+    os.environ.update(chosen)
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray has read the variable already; the processes it starts have not
     try:
         yield
     finally:
-        if chosen is None:
-            os.environ.pop(name, None)
+        ray_constants.ENABLE_RAY_CLUSTER = cluster
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray from printing a paragraph on standard output for every worker that dies, as Ray 2.60 does whatever
+    ``log_to_driver`` says: images that kill their process are expected, and standard output may be JSON."""
+    before = ray_worker.print_to_stdstream
+    ray_worker.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        ray_worker.print_to_stdstream = before
