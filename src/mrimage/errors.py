@@ -150,7 +150,11 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     '--group must be one of contact-sheet, mean, but got "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(received, names, n=1) or [name for name in names if received and received in name]
+    near = difflib.get_close_matches(received, names, n=1) or [
+        name for name in names if received and received in name
+    ]
     near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return UsageError(f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}")
+    return UsageError(
+        f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}"
+    )

@@ -81,7 +81,9 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
     plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        options = Options(
+            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
@@ -170,7 +172,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -182,7 +186,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -203,7 +209,9 @@ class Run:
                 self._touch()
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+                return Exchange(
+                    tuple(names), plan_partitions(weighed, self.engine.workers)
+                ), weighed
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
@@ -250,7 +258,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -320,7 +330,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

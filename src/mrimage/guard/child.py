@@ -35,7 +35,9 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
+        }
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         # The child is killed when its work is done: what it has printed must be out by then.
@@ -79,7 +81,9 @@ def portable(error: Exception) -> Exception:
 
 def describe_exit(code: int) -> str:
     """How a process ended, for people: ``was ended by SIGSEGV``, ``exited with status 3``."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    return (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    )
 
 
 def limit_memory(room: int) -> None:
