@@ -131,7 +131,7 @@ class Limits:
 
     max_pixels: int = 200_000_000
     deadline: float = 60.0
-    memory: int = 4 << 30
+    memory: int = 4_000_000_000
     allow_truncated: bool = False
 
 

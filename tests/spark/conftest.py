@@ -22,7 +22,7 @@ from tests.services.process import Server, free_ports, is_open
 
 import mrimage as mr
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
 WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
 
@@ -167,7 +167,7 @@ def same_as_local(tmp_path: Path) -> Callable[[mr.Job, Path, Path], None]:
 
     def check(job: mr.Job, source: Path, out: Path) -> None:
         local = tmp_path / "local"
-        run(job, str(source), str(local), How(workers=2, thumbnails=False))
+        run(job, str(source), str(local), RunOptions(workers=2, thumbnails=False))
         assert published(out) == published(local)
 
     return check

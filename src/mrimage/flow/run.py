@@ -39,7 +39,7 @@ from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, EngineOptions, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
-from mrimage.flow.check import check_job
+from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
 from mrimage.flow.results import (
     FACTS,
@@ -50,9 +50,8 @@ from mrimage.flow.results import (
     write_report,
 )
 from mrimage.flow.summary import Summary, describe_ignored
-from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
-from mrimage.reducers import reducers_of
+from mrimage.job.job import RunOptions as RunOptions
 from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
@@ -76,12 +75,12 @@ PIXEL_SPLIT = (8 << 20, 128 << 20)
 """Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
 
 
-def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: B008 - How is frozen
+def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summary:  # noqa: B008 - it is frozen
     """Do ``job`` on every image of ``source``, into ``out``; what an earlier run of it has done is kept.
 
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
-    require_sense(job)
+    job = checked(job)
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
@@ -128,12 +127,6 @@ def _sayer(quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def require_sense(job: Job) -> None:
-    """Raise UsageError for a job that names a key, an extractor or a reducer that does not exist."""
-    check_job(job)
-    reducers_of(job)
-
-
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
@@ -166,7 +159,7 @@ class Run:
     """One run in progress: its places, and what it has seen so far."""
 
     plan: Plan
-    how: How
+    how: RunOptions
     store: Store
     engine: Engine
     scratch: Path

@@ -42,6 +42,8 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
         environment = dict(os.environ)
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+        # The child is killed when its work is done: what it has printed must be out by then.
+        environment.setdefault("PYTHONUNBUFFERED", "1")
         # -P: Python would put the working directory first on the path, and with it any random.py of the user's.
         command = [sys.executable, "-P", "-c", BOOT.format(path=ascii(import_path()))]
         process = subprocess.Popen(
@@ -49,6 +51,7 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=_standard_error(),  # what the user's functions print is not the program's answer
             process_group=0,
         )
         return process, Connection(ours.detach())
@@ -70,6 +73,15 @@ def _is_python_itself(entry: str) -> bool:
     library = os.path.dirname(os.path.abspath(os.__file__))  # noqa: PTH100, PTH120
     archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     return entry in (library, f"{library}/lib-dynload") or entry.endswith(f"/{archive}")
+
+
+def _standard_error() -> int:
+    """A descriptor to print to; where standard error is closed, as in a service, nobody would read it."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
 
 
 def end_child(process: subprocess.Popen[bytes]) -> int:

@@ -11,8 +11,7 @@ import msgspec
 
 from mrimage.errors import ImageError, JobError, brief
 from mrimage.job.job import absolute
-from mrimage.job.values import is_unicode
-from mrimage.storage.names import scheme
+from mrimage.storage.names import printable, scheme
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +42,7 @@ class Output:
             )
         if self.uri is None:
             return
-        if not isinstance(self.uri, str) or not is_unicode(self.uri):
+        if not isinstance(self.uri, str) or printable(self.uri) != self.uri:
             raise JobError(
                 f"Expected the uri of output {self.name!r} as the text of an image's uri, but got {brief(self.uri)}."
             )
