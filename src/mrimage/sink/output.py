@@ -11,7 +11,7 @@ import msgspec
 
 from mrimage.errors import ImageError, JobError, brief
 from mrimage.job.job import absolute
-from mrimage.storage.names import printable, scheme
+from mrimage.storage.names import is_unicode, scheme
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ class Output:
             )
         if self.uri is None:
             return
-        if not isinstance(self.uri, str) or printable(self.uri) != self.uri:
+        if not isinstance(self.uri, str) or not is_unicode(self.uri):
             raise JobError(
                 f"Expected the uri of output {self.name!r} as the text of an image's uri, but got {brief(self.uri)}."
             )
