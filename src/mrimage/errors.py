@@ -28,6 +28,8 @@ REASONS = {
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",
     "unsupported": "no decoder here reads this kind of image, or an edit cannot be made on it",
+    "color-failed": "the image was decoded, but its colors could not be converted",
+    "encode-failed": "the image was decoded, but the result could not be written in the output format",
     "empty": "the file has no bytes",
     "vanished": "the file was listed but is gone",
     "changed": "the file is not the one that was listed",
@@ -150,7 +152,11 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     '--group must be one of contact-sheet, mean, but got "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(received, names, n=1) or [name for name in names if received and received in name]
+    near = difflib.get_close_matches(received, names, n=1) or [
+        name for name in names if received and received in name
+    ]
     near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return UsageError(f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}")
+    return UsageError(
+        f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.services.process import free_ports
 
-from mrimage.engine import Options, open_engine
+from mrimage.engine import EngineOptions, open_engine
 from mrimage.errors import EngineError
 
 pytest.importorskip("pyspark")
@@ -20,8 +20,19 @@ from mrimage.engine.spark import session
 
 
 def test_a_machine_without_java_is_told_what_to_install(photos: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(tmp_path / "out"), "--engine", "spark"]
-    clean = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "mrimage",
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--engine",
+        "spark",
+    ]
+    clean = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {
+        "PATH": str(tmp_path)
+    }
     ended = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
@@ -35,7 +46,7 @@ def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("mrimage.engine.spark.session._require_java", lambda: None)
     (port,) = free_ports(1)
     with pytest.raises(EngineError, match=f"spark://127.0.0.1:{port}, but none answers"):
-        open_engine(f"spark://127.0.0.1:{port}", Options())
+        open_engine(f"spark://127.0.0.1:{port}", EngineOptions())
 
 
 def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path) -> None:
@@ -47,7 +58,16 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         master = f"spark://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-c", script, "run", str(photos), str(tmp_path / "out"), "--engine", master]
+        command = [
+            sys.executable,
+            "-c",
+            script,
+            "run",
+            str(photos),
+            str(tmp_path / "out"),
+            "--engine",
+            master,
+        ]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
@@ -61,18 +81,24 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
 def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrimage.engine.find_spec", lambda name: None)
     with pytest.raises(EngineError, match=r'not installed: pip install "mrimage\[spark\]"'):
-        open_engine("spark", Options())
+        open_engine("spark", EngineOptions())
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("ModuleNotFoundError: No module named 'mrimage'", "Expected mrimage in the Python of Spark's workers"),
+        (
+            "ModuleNotFoundError: No module named 'mrimage'",
+            "Expected mrimage in the Python of Spark's workers",
+        ),
         (
             "Task 1 in stage 0.0 failed 4 times, most recent failure\nmrimage.errors.DeniedError: no key\n",
             "A task failed 4 times: no key. What is done is kept",
         ),
-        ("Task 1 failed 4 times\nPython worker exited unexpectedly (crashed)", "a worker process died each time"),
+        (
+            "Task 1 failed 4 times\nPython worker exited unexpectedly (crashed)",
+            "a worker process died each time",
+        ),
     ],
 )
 def test_a_failed_job_is_told_in_one_line(text: str, told: str) -> None:

@@ -10,4 +10,12 @@ from tests.services.fixtures import (
     upload,
 )
 
-__all__ = ["hadoop", "hdfs_folder", "s3_environment", "s3_folder", "seaweed", "unavailable", "upload"]
+__all__ = [
+    "hadoop",
+    "hdfs_folder",
+    "s3_environment",
+    "s3_folder",
+    "seaweed",
+    "unavailable",
+    "upload",
+]

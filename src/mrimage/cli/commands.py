@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,10 +23,10 @@ from mrimage.flow.summary import Summary
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
 from mrimage.job.job import RunOptions
 from mrimage.job.reading import build_job, load_job
-from mrimage.storage import Store, open_store, redact
+from mrimage.storage import Store, StoreSettings, open_store, redact
 from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.names import printable
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import DEFAULT
 
 if TYPE_CHECKING:
     from mrimage.image import FormatRow
@@ -137,7 +137,7 @@ def inspect_files(options: argparse.Namespace) -> int:
     for file in options.files:
         facts: dict[str, object] = {"uri": printable(redact(file))}
         try:
-            source = open_uri(file if "://" in file else str(Path(file).absolute()))
+            source = open_uri(file if "://" in file else str(Path(file).absolute()), DEFAULT)
             facts |= dataclasses.asdict(Image(source).metadata)
         except (ImageError, StoreError) as error:
             bad += 1
@@ -185,19 +185,28 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, objec
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
-    given = _given(options, RUN_FIELDS)
-    values = {
-        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
-        for name, value in given.items()
-    }
-    stores = {field.name: values.pop(field.name) for field in STORES.fields if field.name in values}
+    stores = {field.name for field in STORES.fields}
+    values = _read(options, [name for name in RUN_FIELDS if name not in stores])
     values["quiet"] = bool(options.quiet or options.json)
-    return RunOptions(command=options.command, stores=Settings(**stores), **values)
+    return RunOptions(command=options.command, stores=_store_settings(options), **values)
+
+
+def _store_settings(options: argparse.Namespace) -> StoreSettings:
+    """The settings of stores among the options; commands that write nothing have fewer of them."""
+    return StoreSettings(**_read(options, [field.name for field in STORES.fields]))
+
+
+def _read(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """The values of those of the run's options that are on the command line."""
+    return {
+        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
+        for name, value in _given(options, names).items()
+    }
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:
     if options.json:
-        print(open_store(options.out).read("summary.json").decode())
+        print(open_store(options.out, _store_settings(options)).read("summary.json").decode())
     elif not options.quiet:
         print(summary)
 
@@ -205,9 +214,8 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 @contextmanager
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
-    Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
     with temporary_folder() as folder, system_errors(out):
-        yield open_store(out), folder
+        yield open_store(out, _store_settings(options)), folder
 
 
 @contextmanager

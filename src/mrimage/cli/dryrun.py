@@ -20,7 +20,7 @@ from mrimage.job.job import Job, Plan
 from mrimage.reducers import GROUPS
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
-from mrimage.storage import open_store
+from mrimage.storage import StoreSettings, open_store
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import Entry
 
@@ -34,10 +34,9 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     require_engine(how.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
-    plan.stores.apply()
     Budget.parse(how.max_failures)
     require_images(plan)
-    require_place(open_store(out), plan, how.fresh)
+    require_place(open_store(out, how.stores), plan, how.fresh)
     ignored: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])
@@ -58,7 +57,7 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),
         ("pixels", _decoding(job)),
-        ("scale", _scales(job, sample)),
+        ("scale", _scales(job, sample, how.stores)),
         ("reducers", ", ".join([*(["the job's own"] if job.reduce else []), *job.group]) or "none"),
         ("sink", describe_sink(job)),
         ("output", out),
@@ -79,7 +78,7 @@ def _why_extracted(job: Job, extractor: str) -> str:
     return f"{extractor} (needed by {', '.join(groups)})" if groups else extractor
 
 
-def _scales(job: Job, sample: list[Entry]) -> str:
+def _scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """How many of the sample's JPEG files would be decoded at which scale."""
     if job.edits is None:
         if any(EXTRACTORS[name].pixels for name in job.extract):
@@ -88,7 +87,7 @@ def _scales(job: Job, sample: list[Entry]) -> str:
     counts: dict[str, int] = {}
     for entry in sample:
         try:
-            metadata = Image(open_entry(entry), job.limits).metadata
+            metadata = Image(open_entry(entry, stores), job.limits).metadata
         except (ImageError, StoreError):
             continue
         scale = (

@@ -68,7 +68,8 @@ def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -
     for reason in reasons or ():
         if reason not in REASONS:
             raise unknown("--reason", reason, REASONS)
-    with locked(store):
+    with locked(store) as held:
+        store = held.store
         mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
         again = _chosen(localize(store, mapped.tables("quarantine"), scratch), reasons, scratch)
         late = _chosen(localize(store, reduced.tables("quarantine"), scratch), reasons, scratch)

@@ -12,7 +12,7 @@ from mrimage.flow.summary import Summary
 from mrimage.job.fields import RUN_FIELDS, require_instance
 from mrimage.job.job import Job, RunOptions
 from mrimage.job.keywords import checks_keywords
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import StoreSettings
 
 
 @checks_keywords("mrimage.run")
@@ -73,7 +73,7 @@ def run(
         fresh=fresh,
         quiet=quiet,
         thumbnails=thumbnails,
-        stores=Settings(**stores),
+        stores=StoreSettings(**stores),
     )
     places = _place("source", source), _place("out", out)
     with signals_given_back(), prints_on_stderr():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from mrimage.commit.ledger import (
     ROOT,
     Committed,
     delete_all,
-    deliver,
     exists,
     localize,
     merge_tables,
@@ -36,7 +36,7 @@ from mrimage.commit.publish import (
     read_published,
 )
 from mrimage.commit.removed import forget_removed, tell_removed
-from mrimage.engine import Engine, Options, open_engine
+from mrimage.engine import Engine, EngineOptions, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
@@ -53,15 +53,21 @@ from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.portable import dumps
+from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
 from mrimage.tasks.map_split import map_split
-from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
+from mrimage.tasks.reduce_partition import reduce_partition
+from mrimage.types import Entry, Partition, PhaseFacts, RunFacts, TaskReport
+
+TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
+"""Modules that workers import while the source is listed."""
 
 HEADER_SPLIT = (200, 2_000)
 """Images of a split when only headers are read: fewer in a small job, so that all workers wait for a remote store."""
@@ -81,15 +87,24 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
-    plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
-        warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        warm = how.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
+        options = EngineOptions(
+            how.workers,
+            how.retries,
+            how.speculate,
+            job.limits.memory,
+            how.quiet,
+            warm,
+            preload=TASKS,
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
-        store = open_store(out, create=True)
-        stack.enter_context(locked(store))
+        opened = open_store(out, plan.stores, create=True)
+        held = stack.enter_context(locked(opened, _sayer(how.quiet)))
+        store = held.store
+        plan = replace(plan, lease=held.lease)
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
@@ -105,10 +120,20 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         return this.report(published)
 
 
+def _sayer(quiet: bool) -> Callable[[str], None]:
+    """What prints a line for the person who waits, or nothing."""
+
+    def say(message: str) -> None:
+        if not quiet:
+            print(f"mrimage: {message}", file=sys.stderr)
+
+    return say
+
+
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored)
+    return list_entries(plan.source, selection, on_ignored, plan.stores)
 
 
 def require_images(plan: Plan) -> None:
@@ -173,7 +198,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -185,7 +212,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -198,22 +227,32 @@ class Run:
         weighed = self.scratch / "weighed.parquet"
         with self._phase("plan", None):
             names = Committed(self.store, "map").tables("records")
-            weigh_groups(localize(self.store, names, self.scratch), weighed, self.scratch)
+            parts = localize(self.store, names, self.scratch)
+            weigh_groups(parts, weighed, self.scratch)
             if not self.plan.job.reduces:
-                return Exchange((), ()), weighed
-            reduced = Committed(self.store, "reduce")
-            if prune_groups(self.store, reduced, weighed, self.scratch):
-                self._touch()
-            done = localize(self.store, reduced.tables("groups"), self.scratch)
-            if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
-            pending = self.scratch / "pending.parquet"
-            write_pending(weighed, done, pending, self.scratch)
-            partitions = plan_partitions(pending, self.engine.workers)
-            if not partitions:
-                return Exchange((), ()), weighed
-            deliver(self.store, pending, f"{ROOT}/pending.parquet")
-            return Exchange(tuple(names), partitions, f"{ROOT}/pending.parquet"), weighed
+                return Exchange(self.plan.out), weighed
+            partitions, pending = self._plan_partitions(weighed)
+            described = tuple(map(describe_part, names, parts)) if partitions else ()
+            return Exchange(
+                self.plan.out, described, partitions, pending, self.plan.stores
+            ), weighed
+
+    def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
+        """The partitions of what is not reduced yet; and where that is not everything, the table of its keys."""
+        reduced = Committed(self.store, "reduce")
+        if prune_groups(self.store, reduced, weighed, self.scratch):
+            self._touch()
+        done = localize(self.store, reduced.tables("groups"), self.scratch)
+        if not done:
+            return plan_partitions(weighed, self.engine.workers), None
+        pending = self.scratch / "pending.parquet"
+        write_pending(weighed, done, pending, self.scratch)
+        partitions = plan_partitions(pending, self.engine.workers)
+        if not partitions:
+            return (), None
+        described = describe_part(f"{ROOT}/pending.parquet", str(pending))
+        deliver(self.store, pending, described.name)
+        return partitions, described
 
     def reduce(self, exchange: Exchange) -> None:
         """Exchange the records and reduce every partition."""
@@ -222,7 +261,8 @@ class Run:
         self._touch()
         self._charge(sum(Committed(self.store, "reduce").rows("quarantine")))
         images = sum(partition.images for partition in exchange.partitions)
-        reports = self.engine.reduce(self.plan, exchange, self.scratch)
+        function = partial(reduce_partition, self.plan)
+        reports = self.engine.shuffle(function, exchange, self.scratch)
         self._execute("reduce", images, reports)
 
     def publish(self, weighed: Path) -> Published:
@@ -253,7 +293,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -269,7 +311,7 @@ class Run:
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
-        return Summary(facts)
+        return Summary(facts, self.plan.stores)
 
     def _facts(self, published: Published) -> RunFacts:
         job = self.plan.job
@@ -323,7 +365,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

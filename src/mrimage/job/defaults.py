@@ -7,7 +7,7 @@ from typing import Any
 
 from mrimage.job.fields import Field, Owner
 from mrimage.job.job import Job, RunOptions
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 OWNERS: Mapping[Owner, Any] = {
@@ -15,7 +15,7 @@ OWNERS: Mapping[Owner, Any] = {
     "Edits": Edits(),
     "Limits": Limits(),
     "RunOptions": RunOptions(),
-    "StoreSettings": Settings(),
+    "StoreSettings": StoreSettings(),
 }
 
 

@@ -14,8 +14,8 @@ from mrimage.errors import UsageError
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
-from mrimage.storage.names import local_path, local_uri, scheme
-from mrimage.storage.settings import Settings
+from mrimage.storage.names import local_place, local_uri, scheme
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -139,12 +139,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places, absolute, and how their stores are used. Tasks get it whole."""
+    """A job and its places, absolute, and how their stores are used. Tasks get it whole.
+
+    ``lease`` names the run that holds OUT, so that its tasks stop once another run does; it is empty where OUT is local.
+    """
 
     job: Job
     source: str
     out: str
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
+    lease: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -174,7 +178,7 @@ class RunOptions:
     quiet: bool = True
     thumbnails: bool = True
     command: str = ""
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         for name, value in check_fields(self, RUN_FIELDS.values()).items():
@@ -190,6 +194,7 @@ def absolute(place: str) -> str:
     """
     if not place:
         raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
-    if scheme(place) == "file":
-        return local_uri(os.path.abspath(local_path(place)))  # noqa: PTH100  # resolve() would follow links
+    path = local_place(place)
+    if path is not None:
+        return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return place if scheme(place) in ("http", "https") else place.rstrip("/")

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from threading import Thread
+from typing import NamedTuple
 
 import psutil
 from pyspark import SparkConf, SparkContext
 
-from mrimage.engine import Options
+from mrimage.engine.engine import EngineOptions
 from mrimage.errors import EngineError
+from mrimage.guard.child import import_path
 
 PATIENCE = 20.0
 """Seconds in which a master has to answer, once Java has started and has nothing else to do."""
@@ -55,6 +57,10 @@ class Session:
     ours: bool = False
     java: bool = False
 
+    def __post_init__(self) -> None:
+        self._before = self.context.pythonExec, dict(self.context.environment)
+        _prepare_workers(self.context)
+
     def cancel(self, group: str, thread: Thread) -> None:
         """End what runs of ``group``, and wait for the thread that started it."""
         if thread.is_alive():
@@ -66,16 +72,20 @@ class Session:
         """Stop the application if it is ours, and the JVM if we started it."""
         if self.ours:
             self.context.stop()
+        else:
+            self.context.pythonExec, self.context.environment = self._before
         if self.java:
             _end_java()
 
 
-def open_session(master: str, options: Options) -> Session:
+def open_session(master: str, options: EngineOptions) -> Session:
     """The running application, or a new one on ``master``."""
     running = SparkContext._active_spark_context
     if running is not None:
         if running._jsc.sc().isStopped():
-            raise EngineError("Expected a running Spark application, but this process's has stopped. Start a new one.")
+            raise EngineError(
+                "Expected a running Spark application, but this process's has stopped. Start a new one."
+            )
         if master not in ("spark", running.master):
             raise EngineError(
                 f"Expected --engine {running.master}, of the Spark application that is running in this process, but "
@@ -86,9 +96,13 @@ def open_session(master: str, options: Options) -> Session:
     if not submitted:
         _require_java()
     _require_listener(master)
-    warnings.filterwarnings("ignore", "PySpark does not yet", FutureWarning)  # it asks for pandas, which we do not use
+    warnings.filterwarnings(
+        "ignore", "PySpark does not yet", FutureWarning
+    )  # it asks for pandas, which we do not use
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
+    os.environ.setdefault(
+        "ARROW_DEFAULT_MEMORY_POOL", "system"
+    )  # its own reserves address space, which we limit
     java = not submitted and SparkContext._gateway is None
     try:
         _start_java()
@@ -106,38 +120,78 @@ def open_session(master: str, options: Options) -> Session:
     return Session(context, ours=True, java=java)
 
 
-def defaults(options: Options, local: bool) -> dict[str, str]:
+def defaults(options: EngineOptions, local: bool) -> dict[str, str]:
     """Settings for tasks of seconds; what the user has set stays."""
-    failures = max(2, options.retries + 1)
+    failures = most_attempts(options)
     chosen = {
         "spark.task.maxFailures": str(failures),
         "spark.executor.defaultJavaOptions": SHORT_LIVED,
         "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
-        **{f"spark.executorEnv.{name}": text for name, text in os.environ.items() if name.startswith("MRIMAGE_")},
+        **{
+            f"spark.executorEnv.{name}": text
+            for name, text in os.environ.items()
+            if name.startswith("MRIMAGE_")
+        },
         "spark.task.reaper.enabled": "true",  # a cancelled task that does not end takes its executor with it
         "spark.task.reaper.killTimeout": "60s",
     }
     if options.workers and not local:
-        chosen |= {"spark.cores.max": str(options.workers), "spark.executor.instances": str(options.workers)}
+        chosen |= {
+            "spark.cores.max": str(options.workers),
+            "spark.executor.instances": str(options.workers),
+        }
     if local:
         return chosen
-    return chosen | {
-        # A straggler is what runs three times as long as its siblings' median, once half of them are done.
-        "spark.speculation": str(options.speculate).lower(),
-        "spark.speculation.interval": "250ms",
-        "spark.speculation.multiplier": "3",
-        "spark.speculation.quantile": "0.5",
-        "spark.speculation.minTaskRuntime": "2s",
-        # A worker process that dies is mostly an image's fault: an executor is left out only after many.
-        "spark.excludeOnFailure.enabled": "true",
-        "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout": "30s",  # to wait for a machine that may come
-        "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
-        "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
-        "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
-        "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "4",
-        "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "40",
-        "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "4",
-    }
+    return (
+        chosen
+        | {
+            # A straggler is what runs three times as long as its siblings' median, once half of them are done.
+            "spark.speculation": str(options.speculate).lower(),
+            "spark.speculation.interval": "250ms",
+            "spark.speculation.multiplier": "3",
+            "spark.speculation.quantile": "0.5",
+            "spark.speculation.minTaskRuntime": "2s",
+            # A worker process that dies is mostly an image's fault: an executor is left out only after many.
+            "spark.excludeOnFailure.enabled": "true",
+            "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout": "30s",  # to wait for a machine that may come
+            "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
+            "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
+            "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
+            "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "4",
+            "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "40",
+            "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "4",
+        }
+    )
+
+
+def most_attempts(options: EngineOptions) -> int:
+    """Attempts at a task; at least two, since the second one finds the image that killed the first one's process."""
+    return max(2, options.retries + 1)
+
+
+class SparkFailure(Exception):
+    """A Spark job failed with the error ``cause``."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Lost(NamedTuple):
+    """The task on which Spark gave up: its number in the job, and how many times it failed there."""
+
+    number: int
+    times: int
+
+
+def given_up(error: Exception) -> Lost | None:
+    """The task whose failures ended the Spark job; None where another attempt would fail alike."""
+    found = re.search(
+        r"Task (\d+) in stage [\d.]+ failed (\d+) times", str(error)
+    )  # Spark says it in words only
+    if found is None or "No module named" in str(error):
+        return None
+    return Lost(int(found[1]), int(found[2]))
 
 
 def explain(error: Exception) -> EngineError:
@@ -156,10 +210,12 @@ def explain(error: Exception) -> EngineError:
         told = "a worker process died each time"
     reason = " ".join((told or text.partition("\n")[0]).split())[:300]
     times = f"A task failed {aborted[1]} times: " if aborted else "Spark gave up: "
-    return EngineError(f"{times}{reason}. What is done is kept; run the same command again to continue.")
+    return EngineError(
+        f"{times}{reason}. What is done is kept; run the same command again to continue."
+    )
 
 
-def _within(master: str, options: Options, submitted: bool) -> SparkContext:
+def _within(master: str, options: EngineOptions, submitted: bool) -> SparkContext:
     """A new context; a thread makes it, because a master that keeps silent would hold us for a minute."""
     made: list[SparkContext] = []
     failed: list[Exception] = []
@@ -170,7 +226,9 @@ def _within(master: str, options: Options, submitted: bool) -> SparkContext:
         except Exception as error:  # noqa: BLE001  # told to the thread that waits
             failed.append(error)
 
-    patient = master in ("yarn", "spark") or master.startswith("k8s://")  # these queue an application
+    patient = master in ("yarn", "spark") or master.startswith(
+        "k8s://"
+    )  # these queue an application
     thread = Thread(target=make, daemon=True)
     thread.start()
     waited, java = 0.0, getattr(SparkContext._gateway, "proc", None)
@@ -192,6 +250,17 @@ def _processor_time(process: Popen[bytes] | None) -> float:
         return sum(psutil.Process(process.pid).cpu_times()[:2]) if process else 0.0
     except psutil.Error:
         return 0.0
+
+
+def _prepare_workers(context: SparkContext) -> None:
+    """Have the Python workers of our jobs import what this process can import, and nothing of their working directory.
+    On this machine they run this process's Python, unless the user chose another one."""
+    context.environment["PYTHONSAFEPATH"] = "1"
+    context.environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    if str(context.master).startswith("local"):
+        context.environment["PYTHONPATH"] = os.pathsep.join(import_path())
+        if "PYSPARK_PYTHON" not in os.environ:
+            context.pythonExec = sys.executable
 
 
 def _start_java() -> None:
@@ -217,11 +286,13 @@ def _end_java() -> None:
         process.wait()
 
 
-def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
+def _make_context(master: str, options: EngineOptions, submitted: bool) -> SparkContext:
     conf = SparkConf()
     if not submitted:
         conf.set("spark.master", _full_master(master, options))
-    for name, value in defaults(options, local=conf.get("spark.master", "").startswith("local")).items():
+    for name, value in defaults(
+        options, local=conf.get("spark.master", "").startswith("local")
+    ).items():
         conf.setIfMissing(name, value)
     if not submitted:  # what the launcher presumes of a prompt
         conf.set("spark.app.name", "mrimage").set("spark.ui.showConsoleProgress", "false")
@@ -239,12 +310,12 @@ def _launch_settings(folder: Path) -> SparkConf:
     return SparkConf(loadDefaults=False).set("spark.driver.defaultJavaOptions", options)
 
 
-def _full_master(master: str, options: Options) -> str:
+def _full_master(master: str, options: EngineOptions) -> str:
     """``local[N]`` with the number of failures after which Spark gives up, which is 1 where it is not said."""
     if master == "spark":
         master = f"local[{options.workers or '*'}]"
     one = re.fullmatch(r"local\[([\d*]+)\]", master)
-    return f"local[{one[1]},{max(2, options.retries + 1)}]" if one else master
+    return f"local[{one[1]},{most_attempts(options)}]" if one else master
 
 
 def _require_java() -> None:

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
-from mrimage.image.color.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
+from mrimage.image.color.primaries import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
-from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
 _SIGNATURE = b"\xff\x0a"
 _HEAD = 4096
@@ -25,7 +25,11 @@ _PRIMARIES = {1: SRGB[2:], 9: BT_2020[2:], 11: DISPLAY_P3[2:]}
 _CODES = {1: 1, 9: 9, 11: 12}
 """Primaries of 18181-1 in the numbers of H.273; transfer functions have the same in both."""
 
-_NAMED = {"srgb": (SRGB, 1 / 2.2), "display-p3": (DISPLAY_P3, 1 / 2.2), "adobe-rgb": (ADOBE_RGB, 256 / 563)}
+_NAMED = {
+    "srgb": (SRGB, 1 / 2.2),
+    "display-p3": (DISPLAY_P3, 1 / 2.2),
+    "adobe-rgb": (ADOBE_RGB, 256 / 563),
+}
 """Spaces by their chromaticities and exponent; sRGB's own curve counts as 1/2.2."""
 
 
@@ -38,7 +42,10 @@ class _Bits:
 
     def take(self, count: int) -> int:
         if count > self._left:
-            raise ImageError("truncated", "Expected the header of the JPEG XL codestream, but the file ends in it.")
+            raise ImageError(
+                "truncated",
+                "Expected the header of the JPEG XL codestream, but the file ends in it.",
+            )
         found = self._number & ((1 << count) - 1)
         self._number >>= count
         self._left -= count
@@ -58,22 +65,25 @@ class _Bits:
 
 def read_jxl(blocks: Blocks) -> Header:
     """Size as displayed, depth, color and alpha. An animation's frames are not counted without decoding it: None."""
-    head, exif = _parts(blocks)
+    head, exif, xmp = _parts(blocks)
     if head[:2] != _SIGNATURE:
         raise ImageError("corrupt", "Expected the signature of a codestream in the JPEG XL file.")
     bits = _Bits(head[2:])
     width, height = _size(bits)
-    header = Header("jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb")
+    header = Header(
+        "jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb", xmp=xmp
+    )
     if not bits.flag():
         _metadata(bits, header)
     return header
 
 
-def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
-    """The first kilobytes of the codestream, and the EXIF block."""
+def _parts(blocks: Blocks) -> tuple[bytes, bytes | None, bytes | None]:
+    """The first kilobytes of the codestream, the EXIF block and the XMP packet."""
     if blocks.at(0, 2) == _SIGNATURE:
-        return blocks.at(0, _HEAD), None
-    head, exif = b"", None
+        return blocks.at(0, _HEAD), None, None
+    head = b""
+    exif = xmp = None
     for name, start, length in top_boxes(blocks):
         if name == b"jxlc" or (name == b"jxlp" and length > 4):
             skip = 4 if name == b"jxlp" else 0
@@ -82,12 +92,18 @@ def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
             exif = _bare(blocks.at(start, length))
         elif name == b"brob" and 4 < length < LONGEST_BLOCK and blocks.at(start, 4) == b"Exif":
             exif = _bare(_unpacked(blocks.at(start + 4, length - 4)))
-    return head, exif
+        elif name == b"xml " and length < LONGEST_TEXT:
+            xmp = blocks.at(start, length)
+        elif name == b"brob" and 4 < length < LONGEST_TEXT and blocks.at(start, 4) == b"xml ":
+            xmp = _unpacked(blocks.at(start + 4, length - 4))
+    return head, exif, xmp
 
 
 def _bare(body: bytes) -> bytes | None:
     """The block behind its offset, which some writers leave out."""
-    return body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    return (
+        body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    )
 
 
 def _unpacked(packed: bytes) -> bytes:
@@ -135,7 +151,8 @@ def _metadata(bits: _Bits, header: Header) -> None:
     header.bit_depth = _depth(bits)
     bits.flag()
     extra = [_channel(bits) for _ in range(bits.one_of((0, 0), (0, 1), (4, 2), (12, 1)))]
-    header.has_alpha = _ALPHA in extra
+    header.has_alpha = any(kind == _ALPHA for kind, _ in extra)
+    header.associated = (_ALPHA, True) in extra
     bits.flag()
     _color(bits, header)
     header.bands = (1 if header.model == "gray" else 3) + header.has_alpha
@@ -143,7 +160,9 @@ def _metadata(bits: _Bits, header: Header) -> None:
 
 def _preview(bits: _Bits) -> None:
     eighths = bits.flag()
-    choices = ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    choices = (
+        ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    )
     bits.one_of(*choices)
     if not bits.take(3):
         bits.one_of(*choices)
@@ -157,21 +176,22 @@ def _depth(bits: _Bits) -> int:
     return depth
 
 
-def _channel(bits: _Bits) -> int:
-    """The kind of an extra channel."""
+def _channel(bits: _Bits) -> tuple[int, bool]:
+    """The kind of an extra channel, and whether it is alpha that is multiplied into the colors."""
     if bits.flag():
-        return _ALPHA
+        return _ALPHA, False
+    associated = False
     kind = bits.enumerated()
     _depth(bits)
     bits.one_of((0, 0), (0, 3), (0, 4), (3, 1))
     bits.take(8 * bits.one_of((0, 0), (4, 0), (5, 16), (10, 48)))
     if kind == _ALPHA:
-        bits.flag()
+        associated = bits.flag()
     elif kind == _SPOT:
         bits.take(64)
     elif kind == _CFA:
         bits.one_of((0, 1), (2, 0), (4, 3), (8, 19))
-    return kind
+    return kind, associated
 
 
 def _color(bits: _Bits, header: Header) -> None:
@@ -184,9 +204,13 @@ def _color(bits: _Bits, header: Header) -> None:
     if profile or space == _XYB:
         return
     white = bits.enumerated()
-    point = _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    point = (
+        _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    )
     primaries = bits.enumerated() if space != _GRAY else 1
-    corners = _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    corners = (
+        _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    )
     if bits.flag():
         exponent = bits.take(24) / 1e7
     else:
@@ -204,5 +228,8 @@ def _color(bits: _Bits, header: Header) -> None:
 
 def _chromaticities(bits: _Bits, count: int) -> tuple[float, ...]:
     """CIE 1931 x and y of ``count`` colors, as signed millionths, the sign in the lowest bit."""
-    numbers = [bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152)) for _ in range(2 * count)]
+    numbers = [
+        bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
+        for _ in range(2 * count)
+    ]
     return tuple((number >> 1 ^ -(number & 1)) / 1e6 for number in numbers)

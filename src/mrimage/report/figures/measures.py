@@ -78,7 +78,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("lens", "Lenses", "EXIF lens model.", ("lens",), "nullif(trim(lens), '')"),
     Measure("software", "Software", "What wrote the file last, by its own word.", ("software",),
             "nullif(trim(software), '')"),
-    Measure("taken_at", "Dates taken", "EXIF original date.", ("taken_at",), "taken_at", "time"),
+    Measure("taken_at", "Dates taken", "The original date, from EXIF, XMP or IPTC.", ("taken_at",), "taken_at", "time"),
     Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",),
             "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
     Measure("focal_length", "Focal lengths", "In millimeters, of the lens itself.", ("focal_length",),
