@@ -197,3 +197,17 @@ def test_two_runs_at_once_give_standard_output_back_once(
     second.__exit__(None, None, None)
     assert sys.stdout is before
     assert capsys.readouterr() == ("", "still running\n")
+
+
+def test_outputs_that_would_be_a_file_and_a_folder_end_the_job_in_plain_words(
+    photos: Path, tmp_path: Path
+) -> None:
+    def reducer(key: str, values: Iterator[Any]) -> Iterator[mr.Output]:
+        yield mr.Output("a", "one")
+        yield mr.Output("a/b", "two")
+
+    job = mr.Job(key="all", reduce=reducer)  # type: ignore[arg-type]  # a convenience at run time
+    with pytest.raises(
+        mr.JobError, match="cannot be named both 'groups/all/a' and 'groups/all/a/b'"
+    ):
+        mr.run(job, photos, tmp_path / "out", workers=1, thumbnails=False)
