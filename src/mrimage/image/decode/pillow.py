@@ -15,6 +15,7 @@ from mrimage.image.decode.libvips import load_png
 from mrimage.image.header import ico
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import open_picture
+from mrimage.image.silence import silent
 from mrimage.types import Limits
 
 _ORIENTATION = 0x0112
@@ -38,7 +39,7 @@ def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
     orientation = _orientation_applied(picture)
     stored = picture.size if orientation < 5 else picture.size[::-1]
     check_size(stored, header)
-    with truncation(limits), complaints(data, header):
+    with silent(), truncation(limits), complaints(data, header):
         picture.load()
     return samples_of(_turned_back(picture, orientation), header)
 
