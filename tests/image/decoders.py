@@ -37,7 +37,11 @@ def picture(alpha: str) -> Pixels:
 
 def multiplied(pixels: Pixels, alpha: str) -> Pixels:
     """``pixels`` as a file with that kind of alpha stores them."""
-    return np.dstack([pixels[..., :3] * pixels[..., 3:], pixels[..., 3:]]) if alpha == "associated" else pixels
+    return (
+        np.dstack([pixels[..., :3] * pixels[..., 3:], pixels[..., 3:]])
+        if alpha == "associated"
+        else pixels
+    )
 
 
 def as_stored(pixels: Pixels, orientation: int) -> Pixels:
@@ -84,7 +88,9 @@ class Case:
         return self.lossy + 3 / ((1 << (16 if self.depth == "float" else int(self.depth))) - 1)
 
     def content(self, orientation: int) -> bytes:
-        return self.make(as_stored(multiplied(picture(self.alpha), self.alpha), orientation), orientation)
+        return self.make(
+            as_stored(multiplied(picture(self.alpha), self.alpha), orientation), orientation
+        )
 
 
 def cases() -> Iterator[Case]:
@@ -105,7 +111,9 @@ def _jpeg() -> Iterator[Case]:
 
     def lossless(bits: int) -> Callable[[Pixels, int], bytes]:
         def make(pixels: Pixels, orientation: int) -> bytes:
-            content = bytes(imagecodecs.jpeg_encode(whole(pixels, bits), lossless=True, bitspersample=bits))
+            content = bytes(
+                imagecodecs.jpeg_encode(whole(pixels, bits), lossless=True, bitspersample=bits)
+            )
             return content[:2] + segment(0xE1, b"Exif\x00\x00" + exif(orientation)) + content[2:]
 
         return make
@@ -125,16 +133,32 @@ def _by_libvips() -> Iterator[Case]:
         return make
 
     def webp(pixels: Pixels, orientation: int) -> bytes:
-        return saved(Pillow.fromarray(whole(pixels, 8)), "WEBP", lossless=True, exact=True, exif=exif(orientation))
+        return saved(
+            Pillow.fromarray(whole(pixels, 8)),
+            "WEBP",
+            lossless=True,
+            exact=True,
+            exif=exif(orientation),
+        )
 
     for alpha in ("none", "straight"):
         for bits in (8, 16):
             yield Case("png by libvips", str(bits), alpha, png(bits))
         yield Case("webp by libvips", "8", alpha, webp)
-    yield Case("gif by libvips", "8", "none", lambda p, _: saved(Pillow.fromarray(whole(p, 8)), "GIF"), turns=False)
+    yield Case(
+        "gif by libvips",
+        "8",
+        "none",
+        lambda p, _: saved(Pillow.fromarray(whole(p, 8)), "GIF"),
+        turns=False,
+    )
 
 
-_EXTRA: dict[str, tuple[str, ...]] = {"none": (), "straight": ("UNASSALPHA",), "associated": ("ASSOCALPHA",)}
+_EXTRA: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "straight": ("UNASSALPHA",),
+    "associated": ("ASSOCALPHA",),
+}
 _LAYOUTS: dict[str, dict[str, Any]] = {
     "deflate": {"compression": "zlib"},
     "planes": {"planarconfig": "separate"},
@@ -154,7 +178,13 @@ def _tiff() -> Iterator[Case]:
             stream = io.BytesIO()
             tags = [(274, "H", 1, orientation, True)]
             tifffile.imwrite(
-                stream, stored, photometric="rgb", extrasamples=_EXTRA[alpha], extratags=tags, metadata=None, **layout
+                stream,
+                stored,
+                photometric="rgb",
+                extrasamples=_EXTRA[alpha],
+                extratags=tags,
+                metadata=None,
+                **layout,
             )
             return stream.getvalue()
 
@@ -175,7 +205,11 @@ def _packed(extra: tuple[int, ...]) -> Callable[[Pixels, int], bytes]:
     def make(pixels: Pixels, orientation: int) -> bytes:
         rows = whole(pixels, 12).reshape(pixels.shape[0], -1, 2).astype(np.uint32)
         numbers = rows[..., 0] << 12 | rows[..., 1]
-        packed = np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1).astype(np.uint8).tobytes()
+        packed = (
+            np.stack([numbers >> 16, numbers >> 8 & 255, numbers & 255], axis=-1)
+            .astype(np.uint8)
+            .tobytes()
+        )
         tags = {274: (3, 1, struct.pack("<H", orientation))}
         more: dict[str, object] = {"extra": extra} if extra else {}
         return tiff(packed, pixels.shape[1::-1], 12, 2, pixels.shape[2], tags=tags, **more)
@@ -188,11 +222,16 @@ def _heif() -> Iterator[Case]:
         def make(pixels: Pixels, orientation: int) -> bytes:
             stored = whole(pixels, 8) if bits == 8 else whole(pixels, 16)
             mode = ("RGB" if alpha == "none" else "RGBA") + ("" if bits == 8 else ";16")
-            file = pillow_heif.from_bytes(mode=mode, size=stored.shape[1::-1], data=stored.tobytes())
+            file = pillow_heif.from_bytes(
+                mode=mode, size=stored.shape[1::-1], data=stored.tobytes()
+            )
             if alpha == "associated":
                 file.premultiplied_alpha = True
             stream = io.BytesIO()
-            before, pillow_heif.options.SAVE_HDR_TO_12_BIT = pillow_heif.options.SAVE_HDR_TO_12_BIT, bits == 12
+            before, pillow_heif.options.SAVE_HDR_TO_12_BIT = (
+                pillow_heif.options.SAVE_HDR_TO_12_BIT,
+                bits == 12,
+            )
             try:
                 file.save(stream, quality=95, chroma=444, exif=b"Exif\x00\x00" + exif(orientation))
             finally:
@@ -204,7 +243,11 @@ def _heif() -> Iterator[Case]:
     def avif(bits: int) -> Callable[[Pixels, int], bytes]:
         def make(pixels: Pixels, orientation: int) -> bytes:
             image = pyvips.Image.new_from_array(whole(pixels, 16)).copy(interpretation="rgb16")
-            return bytes(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=95, effort=0, subsample_mode="off"))
+            return bytes(
+                image.heifsave_buffer(
+                    compression="av1", bitdepth=bits, Q=95, effort=0, subsample_mode="off"
+                )
+            )
 
         return make
 
@@ -242,7 +285,11 @@ def _jxl() -> Iterator[Case]:
                 content = bytes(imagecodecs.jpegxl_encode(pixels.astype(np.float32), lossless=True))
             else:
                 bits = int(depth)
-                content = bytes(imagecodecs.jpegxl_encode(whole(pixels, bits), lossless=True, bitspersample=bits))
+                content = bytes(
+                    imagecodecs.jpegxl_encode(
+                        whole(pixels, bits), lossless=True, bitspersample=bits
+                    )
+                )
             return associated_jxl(content) if alpha == "associated" else content
 
         return make
@@ -271,7 +318,9 @@ def _only_associated(before: bytes, after: bytes) -> bool:
         one, other = opened(before)._header, opened(after)._header
     except Exception:  # noqa: BLE001 - most bits break the header
         return False
-    differing = [name for name in one.__dataclass_fields__ if getattr(one, name) != getattr(other, name)]
+    differing = [
+        name for name in one.__dataclass_fields__ if getattr(one, name) != getattr(other, name)
+    ]
     return differing == ["associated"]
 
 
@@ -279,9 +328,18 @@ def _jp2() -> Iterator[Case]:
     def make(bits: int, alpha: str) -> Callable[[Pixels, int], bytes]:
         def written(pixels: Pixels, orientation: int) -> bytes:
             stored = whole(pixels, bits)
-            content = bytes(imagecodecs.jpeg2k_encode(stored, level=0, reversible=True, bitspersample=bits))
-            kinds = [(0, 0, 1), (1, 0, 2), (2, 0, 3), *([(3, 1 if alpha == "straight" else 2, 0)] * (alpha != "none"))]
-            channels = struct.pack(">H", len(kinds)) + b"".join(struct.pack(">3H", *kind) for kind in kinds)
+            content = bytes(
+                imagecodecs.jpeg2k_encode(stored, level=0, reversible=True, bitspersample=bits)
+            )
+            kinds = [
+                (0, 0, 1),
+                (1, 0, 2),
+                (2, 0, 3),
+                *([(3, 1 if alpha == "straight" else 2, 0)] * (alpha != "none")),
+            ]
+            channels = struct.pack(">H", len(kinds)) + b"".join(
+                struct.pack(">3H", *kind) for kind in kinds
+            )
             uuid = box(b"uuid", b"JpgTiffExif->JP2", exif(orientation))
             start = content.index(b"jp2h") - 4
             length = int.from_bytes(content[start : start + 4], "big")
@@ -303,13 +361,17 @@ def _others() -> Iterator[Case]:
     def planes(depth: str) -> Callable[[Pixels, int], bytes]:
         def make(pixels: Pixels, _: int) -> bytes:
             stored = pixels.astype(np.float32) if depth == "float" else whole(pixels, int(depth))
-            return photoshop(np.moveaxis(stored, -1, 0), 3, layers=-1 if pixels.shape[2] == 4 else 0)
+            return photoshop(
+                np.moveaxis(stored, -1, 0), 3, layers=-1 if pixels.shape[2] == 4 else 0
+            )
 
         return make
 
     def portable(bits: int) -> Callable[[Pixels, int], bytes]:
         head = f"P6 {WIDE} {HIGH} {(1 << bits) - 1}\n".encode()
-        return lambda pixels, _: head + whole(pixels, bits).astype(">u2" if bits > 8 else "u1").tobytes()
+        return lambda pixels, _: (
+            head + whole(pixels, bits).astype(">u2" if bits > 8 else "u1").tobytes()
+        )
 
     def float_map(pixels: Pixels, _: int) -> bytes:
         return f"PF {WIDE} {HIGH} -1.0\n".encode() + pixels[::-1].astype("<f4").tobytes()

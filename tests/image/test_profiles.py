@@ -14,10 +14,20 @@ from tests.image.samples import opened, pixels_of, saved
 
 from mrimage.image.color.conversion import built_in
 from mrimage.image.color.primaries import ADOBE_RGB, SRGB
-from mrimage.image.color.profiles import _assembled, _common, _xyz, adapted_colorants, matrix_profile
+from mrimage.image.color.profiles import (
+    _assembled,
+    _common,
+    _xyz,
+    adapted_colorants,
+    matrix_profile,
+)
 from mrimage.types import Edits
 
-RAMP = np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 128)], axis=-1).astype(np.uint8)[None].repeat(4, 0)
+RAMP = (
+    np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 128)], axis=-1)
+    .astype(np.uint8)[None]
+    .repeat(4, 0)
+)
 GRAY_RAMP = np.arange(256, dtype=np.uint8)[None].repeat(4, 0)
 
 
@@ -27,7 +37,11 @@ def para(kind: int, *numbers: float) -> bytes:
 
 
 def table(values: np.ndarray) -> bytes:
-    return b"curv\x00\x00\x00\x00" + struct.pack(">I", len(values)) + np.rint(values * 65_535).astype(">u2").tobytes()
+    return (
+        b"curv\x00\x00\x00\x00"
+        + struct.pack(">I", len(values))
+        + np.rint(values * 65_535).astype(">u2").tobytes()
+    )
 
 
 def exponent(number: float) -> bytes:
@@ -68,9 +82,14 @@ OTHER = {
 
 def by_littlecms(pixels: np.ndarray, icc: bytes) -> np.ndarray:
     """``pixels`` from ``icc`` to sRGB by Pillow."""
-    source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    source, srgb = (
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+    )
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    shown = ImageCms.profileToProfile(Pillow.fromarray(pixels), source, srgb, intent, outputMode="RGB", flags=flags)
+    shown = ImageCms.profileToProfile(
+        Pillow.fromarray(pixels), source, srgb, intent, outputMode="RGB", flags=flags
+    )
     return np.asarray(shown).astype(int)
 
 
@@ -97,7 +116,10 @@ def test_wide_spaces_are_named_by_their_curves_too() -> None:
         (built_in("p3"), "display-p3"),
         (built_in("srgb"), "srgb"),
     ):
-        assert opened(saved(Pillow.fromarray(RAMP), "PNG", icc_profile=icc)).metadata.color_space == space
+        assert (
+            opened(saved(Pillow.fromarray(RAMP), "PNG", icc_profile=icc)).metadata.color_space
+            == space
+        )
 
 
 @pytest.mark.parametrize("damage", ["connection space", "class", "short curve", "no curve"])
@@ -113,7 +135,9 @@ def test_a_profile_that_cannot_be_linked_is_as_none(damage: str) -> None:
         image = opened(saved(Pillow.fromarray(RAMP), format, icc_profile=damaged))
         plain = opened(saved(Pillow.fromarray(RAMP), format))
         edits = Edits(to="srgb", format="png")
-        assert np.array_equal(pixels_of(image.edited(edits).data), pixels_of(plain.edited(edits).data))
+        assert np.array_equal(
+            pixels_of(image.edited(edits).data), pixels_of(plain.edited(edits).data)
+        )
 
 
 def chromaticities(*numbers: float) -> tuple[bytes, bytes]:
@@ -172,7 +196,11 @@ def test_gray_obeys_color_chunks_as_rgb_does(chunk: str) -> None:
     }[chunk]
     gray = opened(png_with(saved(Pillow.fromarray(GRAY_RAMP), "PNG"), said))
     rgb = opened(png_with(saved(Pillow.fromarray(GRAY_RAMP).convert("RGB"), "PNG"), said))
-    for edits in (Edits(to="srgb", format="png"), Edits(to="gray", format="png"), Edits(to="display-p3", format="png")):
+    for edits in (
+        Edits(to="srgb", format="png"),
+        Edits(to="gray", format="png"),
+        Edits(to="display-p3", format="png"),
+    ):
         one, other = (pixels_of(image.edited(edits).data).astype(int) for image in (gray, rgb))
         assert np.abs(one - other).max() <= 1
         assert np.abs(one.reshape(4, 256, -1)[..., 0] - GRAY_RAMP).max() > 10

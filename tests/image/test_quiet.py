@@ -32,7 +32,9 @@ def cut_raw() -> bytes:
 
 
 @pytest.mark.parametrize("make", [cut_zstandard, cut_raw])
-def test_libraries_that_print_are_kept_from_the_terminal(make, capfd: pytest.CaptureFixture[str]) -> None:
+def test_libraries_that_print_are_kept_from_the_terminal(
+    make, capfd: pytest.CaptureFixture[str]
+) -> None:
     image = opened(make())
     for use in (lambda: image.edited(Edits(format="png")), lambda: image.thumbnail(20, 20)):
         with pytest.raises(ImageError):
@@ -42,7 +44,9 @@ def test_libraries_that_print_are_kept_from_the_terminal(make, capfd: pytest.Cap
     assert capfd.readouterr().err == "heard again"
 
 
-def test_silence_ends_with_the_last_of_the_threads_that_wanted_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_silence_ends_with_the_last_of_the_threads_that_wanted_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     inside, leave = threading.Barrier(3), threading.Event()
 
     def hold(wait: bool) -> None:

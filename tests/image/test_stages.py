@@ -23,8 +23,12 @@ def reason_of(content: bytes, edits: Edits) -> tuple[str, str]:
     return caught.value.reason, str(caught.value)
 
 
-@pytest.mark.parametrize(("format", "limit"), [("webp", 16_383), ("avif", 16_384), ("jpeg", 65_500)])
-def test_a_result_that_its_format_cannot_hold_is_unsupported_by_name(format: str, limit: int) -> None:
+@pytest.mark.parametrize(
+    ("format", "limit"), [("webp", 16_383), ("avif", 16_384), ("jpeg", 65_500)]
+)
+def test_a_result_that_its_format_cannot_hold_is_unsupported_by_name(
+    format: str, limit: int
+) -> None:
     for size in ((limit + 1, 1), (1, limit + 1)):
         reason, message = reason_of(saved(Pillow.new("L", size), "PNG"), Edits(format=format))
         assert reason == "unsupported"
@@ -36,7 +40,9 @@ def test_a_result_that_its_format_cannot_hold_is_unsupported_by_name(format: str
     assert wide.edited(Edits(format="tiff")).width == limit + 1
 
 
-@pytest.mark.parametrize("name", ["rgb.png", "deflate.tif", "lossy.webp", "photo.avif", "cmyk.jpg", "baseline.jpg"])
+@pytest.mark.parametrize(
+    "name", ["rgb.png", "deflate.tif", "lossy.webp", "photo.avif", "cmyk.jpg", "baseline.jpg"]
+)
 def test_damage_that_shows_only_while_the_result_is_written_is_of_the_source(name: str) -> None:
     content = sample(name)
     assert reason_of(content[: len(content) // 2], EDITS)[0] == "truncated"
@@ -54,16 +60,23 @@ def test_a_profile_that_fails_half_way_is_blamed_on_color(monkeypatch: pytest.Mo
 
 def test_an_encoder_that_fails_is_blamed_on_encode(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(image: pyvips.Image, *_: object) -> bytes:
-        return bytes(image.webpsave_buffer(Q=100, lossless=True, preset="none", target_size=1 << 31))
+        return bytes(
+            image.webpsave_buffer(Q=100, lossless=True, preset="none", target_size=1 << 31)
+        )
 
     monkeypatch.setattr(edit, "encode_picture", refuse)
     monkeypatch.setattr(edit, "check_result", lambda *_: None)
     assert reason_of(saved(Pillow.new("RGB", (17_000, 1)), "PNG"), EDITS)[0] == "encode-failed"
 
 
-def test_a_jpeg_that_libjpeg_does_not_write_is_blamed_on_encode(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jpeg_that_libjpeg_does_not_write_is_blamed_on_encode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(edit, "check_result", lambda *_: None)
-    assert reason_of(saved(Pillow.new("RGB", (65_501, 1)), "PNG"), Edits(format="jpeg"))[0] == "encode-failed"
+    assert (
+        reason_of(saved(Pillow.new("RGB", (65_501, 1)), "PNG"), Edits(format="jpeg"))[0]
+        == "encode-failed"
+    )
 
 
 def test_a_fault_of_our_own_is_not_blamed_on_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +95,9 @@ def without_end(content: bytes) -> bytes:
     return content[:-2]
 
 
-@pytest.mark.parametrize("trailer", [b"", b"\x00" * 300 + b"SEFT", b"\xff\xd8\xff\xe1\x00\x08junk\xff\xd9", b"\xff"])
+@pytest.mark.parametrize(
+    "trailer", [b"", b"\x00" * 300 + b"SEFT", b"\xff\xd8\xff\xe1\x00\x08junk\xff\xd9", b"\xff"]
+)
 @pytest.mark.parametrize("name", ["baseline.jpg", "444.jpg", "progressive.jpg", "gray.jpg"])
 def test_a_jpeg_that_lacks_nothing_but_its_end_marker_is_whole(name: str, trailer: bytes) -> None:
     content = sample(name)

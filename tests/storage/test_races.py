@@ -18,7 +18,8 @@ from tests.services.faulty import Faulty, healthy
 from tests.services.seaweed import Seaweed
 from tests.storage.jobs import JOB, local_result, made, make_photos, mrimage
 
-from mrimage.commit import lock
+from mrimage.commit import lease, lock
+from mrimage.commit.holder import Holder
 from mrimage.commit.lock import locked
 from mrimage.errors import SinkError
 from mrimage.job.job import Plan
@@ -31,7 +32,7 @@ Upload = Callable[[Path, str], None]
 
 ATTEMPT = """
 import sys, cloudpickle
-from mrimage.tasks import map_split
+from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt
 with open(sys.argv[1], "rb") as file:
     map_split(*cloudpickle.load(file), Attempt())
@@ -80,7 +81,9 @@ class Held:
 
 
 @pytest.fixture
-def proxy(seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+def proxy(
+    seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Faulty]:
     with Faulty(seaweed.port) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
@@ -92,7 +95,9 @@ def store(s3_folder: str) -> Store:
 
 
 def split_of(plan: Plan) -> Split:
-    entries = sorted(list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path)
+    entries = sorted(
+        list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path
+    )
     (split,) = cut_splits(iter(entries), 1 << 40, 1 << 20)
     return split
 
@@ -100,7 +105,9 @@ def split_of(plan: Plan) -> Split:
 def left_by(place: str) -> dict[str, bytes]:
     """Everything that attempts left, but for the report, which has times."""
     store = open_store(place)
-    return {item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")}
+    return {
+        item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")
+    }
 
 
 @pytest.mark.parametrize("one_dies", [False, True])
@@ -111,11 +118,15 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     """In two processes, of which one may be killed while both upload."""
     upload(make_photos(tmp_path / "photos", 6), f"{s3_folder}/in")
     edits = Edits(resize=(900, 900), fit="cover", format="png")  # a shard of several parts
-    plan = Plan(replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out")
+    plan = Plan(
+        replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out"
+    )
     split = split_of(plan)
     (tmp_path / "task").write_bytes(cloudpickle.dumps((plan, split)))
     proxy.policy = meeting = Meeting()
-    attempts = [subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)]
+    attempts = [
+        subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)
+    ]
     assert meeting.happened.wait(120)
     if one_dies:
         attempts[0].kill()
@@ -126,7 +137,9 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     assert left_by(f"{s3_folder}/out") == left_by(f"{s3_folder}/alone")
     largest = max(item.size for item in open_store(f"{s3_folder}/out/images").list())
     assert output == "files" or largest > 6_000_000, "in more than one part"
-    (report,) = [item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")]
+    (report,) = [
+        item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")
+    ]
     assert json.loads(open_store(f"{s3_folder}/out").read(report))["outputs"] == 6
 
 
@@ -157,20 +170,26 @@ def test_a_second_run_is_refused_and_a_killed_one_gives_its_place_free(
     assert made(f"{s3_folder}/out") == local_result(photos, tmp_path)
 
 
-def lock_of_another_machine(store: Store, seconds_ago: float) -> None:
-    holder = {"pid": 1, "host": "elsewhere", "started": 0.0, "token": "x", "renewed": time.time() - seconds_ago}
-    store.write(lock.NAME, json.dumps(holder).encode())
+def lock_of_another_machine(store: Store) -> bytes:
+    left = Holder(token="x", pid=1, host="elsewhere", place="another boot", started=0.0).encode()
+    store.write(lock.NAME, left)
+    return left
 
 
 def test_a_lock_of_another_machine_holds_as_long_as_it_is_renewed(store: Store) -> None:
-    lock_of_another_machine(store, lock.STALE - 60)
+    left = lock_of_another_machine(store)
+    later = left.replace(b'"renewals":0', b'"renewals":1')
+    threading.Timer(2, store.write, (lock.NAME, later)).start()
     with pytest.raises(SinkError, match="process 1 on elsewhere"), locked(store):
         pass
-    assert json.loads(store.read(lock.NAME))["host"] == "elsewhere"
+    assert store.read(lock.NAME) == later
 
 
-def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(store: Store) -> None:
-    lock_of_another_machine(store, lock.STALE + 60)
+def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "STALE", 3.0)
+    lock_of_another_machine(store)
     start, finish = threading.Barrier(2), threading.Event()
     held: list[int] = []
     refused: list[str] = []
@@ -195,11 +214,11 @@ def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(store: Store) -> 
 
 
 def test_a_run_renews_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "BEAT", 0.05)
+    monkeypatch.setattr(lease, "BEAT", 0.05)
     with locked(store):
         first = json.loads(store.read(lock.NAME))
         end = time.monotonic() + 30
-        while (now := json.loads(store.read(lock.NAME)))["renewed"] == first["renewed"]:
+        while (now := json.loads(store.read(lock.NAME)))["renewals"] == first["renewals"]:
             assert time.monotonic() < end
             time.sleep(0.05)
-        assert now | {"renewed": 0} == first | {"renewed": 0}
+        assert now | {"renewals": 0} == first | {"renewals": 0}

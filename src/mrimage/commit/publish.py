@@ -6,6 +6,7 @@ A run that was killed and resumed, or grew over ten evenings, publishes the same
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,16 +23,15 @@ from mrimage.commit.ledger import (
     Committed,
     delete_all,
     delete_outputs,
-    deliver,
     exists,
-    list_names,
-    listed,
     localize,
+    owned,
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
+from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
@@ -49,6 +49,8 @@ PUBLISHED = f"{ROOT}/published.json"
 """Written when everything else has been, and deleted before any of it changes."""
 
 PRESENT = pa.schema([("name", pa.string())])
+
+CATALOGUE_PART = re.compile(r"catalogue/part-\d{5,}\.parquet")
 
 ROWS_PER_CHUNK = 50_000
 CHUNKS_PER_FILE = 5
@@ -92,11 +94,15 @@ def is_whole(store: Store, published: Published) -> bool:
 class Publisher:
     """Writes the published tables of one run."""
 
-    def __init__(self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path) -> None:
+    def __init__(
+        self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path
+    ) -> None:
         self._store, self._scratch, self._reduced, self._weighed = store, scratch, reduced, weighed
         self._hashes: dict[str, str] = {}
         self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
-        self._reduce = {name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES}
+        self._reduce = {
+            name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES
+        }
 
     def publish(self, job: Job) -> None:
         """Write catalogue, groups, outputs, quarantine and the members of each group."""
@@ -129,7 +135,9 @@ class Publisher:
             return Published(
                 processed=images - sum(reasons.values()),
                 quarantined=sum(reasons.values()),
-                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"),
+                bytes=one(
+                    f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"
+                ),
                 groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
@@ -142,7 +150,7 @@ class Publisher:
         present = self._scratch / "present.parquet"
         with pq.ParquetWriter(present, PRESENT, compression="zstd") as writer:
             for folder in ("images", "groups"):
-                names = (item.path for item in listed(self._store, folder))
+                names = owned(self._store, folder)
                 while part := list(islice(names, ROWS_PER_CHUNK)):
                     writer.write_table(pa.table({"name": part}, PRESENT))
         known = f"(SELECT split_part(output, '!/', 1) AS name FROM {self._outputs})"
@@ -150,11 +158,15 @@ class Publisher:
         with connect(self._scratch) as connection:
             for batch in batches(connection, query):
                 left = map(str, batch.column("name").to_pylist())
-                delete_outputs(self._store, [name for name in left if everything or is_shard_name(name)])
+                delete_outputs(
+                    self._store, [name for name in left if everything or is_shard_name(name)]
+                )
 
     @property
     def _quarantine(self) -> str:
-        return _quarantine_of(self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"])
+        return _quarantine_of(
+            self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"]
+        )
 
     @property
     def _outputs(self) -> str:
@@ -170,11 +182,13 @@ class Publisher:
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
         query = f"SELECT {_names(schema)} FROM {table} ORDER BY uri"
-        old = set(list_names(self._store, "catalogue"))
+        old = {name for name in owned(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
             for number, first in enumerate(chunks):
-                part = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))  # never all of a file in memory
+                part = chain(
+                    [first], islice(chunks, CHUNKS_PER_FILE - 1)
+                )  # never all of a file in memory
                 name = f"catalogue/part-{number:05}.parquet"
                 self._put(name, part, schema)
                 old.discard(name)

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.color.canvas import eight_bits, flattened, padded
-from mrimage.image.color.conversion import built_in, colors_of, converted, is_srgb, source_profile, standard
+from mrimage.image.color.conversion import (
+    built_in,
+    colors_of,
+    converted,
+    is_srgb,
+    source_profile,
+    standard,
+)
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.decode import decode
 from mrimage.image.decode.libvips import streams
@@ -82,7 +89,9 @@ def _prepared(
     image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
     if edits.correct is not None:
         image = _corrected(image, edits.correct)
-    if geometry.canvas is not None:  # After the correction, because the padding must not count in its statistics.
+    if (
+        geometry.canvas is not None
+    ):  # After the correction, because the padding must not count in its statistics.
         image = padded(image, geometry.canvas, edits.background, profile)
     if not encoder.alpha and image.hasalpha():
         image = flattened(image, edits.background, profile)
@@ -130,7 +139,8 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
             else f"result, before it is cut, has {stored.width}x{stored.height} = {result}"
         )
         raise ImageError(
-            "too-large", f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}."
+            "too-large",
+            f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}.",
         )
 
 
@@ -164,7 +174,9 @@ def turned(image: Picture, orientation: int) -> Picture:
     )()
 
 
-def _colored(image: Picture, profile: bytes | None, edits: Edits, format: str) -> tuple[Picture, bytes | None]:
+def _colored(
+    image: Picture, profile: bytes | None, edits: Edits, format: str
+) -> tuple[Picture, bytes | None]:
     encoder = ENCODERS[format]
     if edits.to is not None:
         return converted(image, profile, edits.to)
@@ -172,7 +184,9 @@ def _colored(image: Picture, profile: bytes | None, edits: Edits, format: str) -
         return image, profile
     image = standard(image)
     count = colors_of(image)
-    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (count == 1 and not encoder.gray and profile)
+    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (
+        count == 1 and not encoder.gray and profile
+    )
     if awkward or count == 2 or count > 4:
         return converted(image, profile, "srgb")
     return image, profile
@@ -183,7 +197,9 @@ def _corrected(image: Picture, name: str) -> Picture:
 
     count = colors_of(image)
     if image.hasalpha():
-        image = image.copy_memory()  # Colors and alpha are read one after the other; a stream can be read once.
+        image = (
+            image.copy_memory()
+        )  # Colors and alpha are read one after the other; a stream can be read once.
     alpha = image[count] if image.hasalpha() else None
     pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
     result = from_array(CORRECTIONS[name](pixels))
@@ -198,10 +214,10 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
         profile = None
     if edits.metadata == "strip":
         return Companions(None if is_srgb(profile) else profile, None)
-    rights = rights_of(opened.shot, opened.data, header)
+    rights = rights_of(opened.shot, opened.data, header.format, header.body)
     if edits.metadata == "copyright":
         return Companions(profile, copyright_block(rights), packet_of(rights))
-    places = list(places_of(opened.data, header))
+    places = list(places_of(opened.data, header.format, header.body))
     packet = whole_packet(places) or packet_of(rights)
     return Companions(profile, _whole_exif(opened, rights), packet, whole_iptc(places))
 

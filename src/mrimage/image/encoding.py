@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Picture, from_array, to_array
-from mrimage.image.decode.vips import vips
+from mrimage.image.decode.vips import field_names, vips
 from mrimage.image.header.model import LONGEST_SIDE
 from mrimage.image.tags.exif_writer import into_tiff
-from mrimage.image.tags.rights import resource_of
+from mrimage.image.tags.iptc import resource_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,13 @@ _KEPT: Mapping[str, str] = {
     "ico": "png",
     "tga": "png",
     "ppm": "png",
+    "dds": "png",
+    "fits": "png",
+    "pcx": "png",
+    "qoi": "png",
+    "sgi": "png",
+    "xbm": "png",
+    "xpm": "png",
     "psd": "tiff",
     "jp2": "jpeg",
     "heic": "jpeg",
@@ -100,14 +107,20 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
     if format == "webp":
         return _bare_exif(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
     if format == "avif":
-        return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
-    if image.interpretation == "lab":  # what came of bytes; libvips would write floating-point numbers
+        return bytes(
+            image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
+        )
+    if (
+        image.interpretation == "lab"
+    ):  # what came of bytes; libvips would write floating-point numbers
         image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
     return into_tiff(data, beside.exif, beside.iptc)
 
 
-def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
+def encode(
+    pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None
+) -> bytes:
     """An array H x W x 3 or H x W of sRGB bytes as a file of ``format`` (a name in ENCODERS)."""
     import numpy as np
 
@@ -120,11 +133,17 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
     array = to_array(image)
     if array.ndim == 2:
         array = array[..., None]
-    space, sampling = ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
+    space, sampling = (
+        ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
+    )
     try:
-        data: bytes = simplejpeg.encode_jpeg(array, quality=quality, colorspace=space, colorsubsampling=sampling)
+        data: bytes = simplejpeg.encode_jpeg(
+            array, quality=quality, colorspace=space, colorsubsampling=sampling
+        )
     except ValueError as error:
-        raise ImageError("encode-failed", f"Expected a result that JPEG holds, but {error}.") from error
+        raise ImageError(
+            "encode-failed", f"Expected a result that JPEG holds, but {error}."
+        ) from error
     extra = b""
     if beside.exif:
         extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)
@@ -150,7 +169,9 @@ def _bare_exif(webp: bytes) -> bytes:
         start, end = position + 8, position + 8 + length + (length & 1)
         if name == b"EXIF" and webp[start : start + 6] == b"Exif\x00\x00":
             head = b"RIFF" + struct.pack("<I", len(webp) - 8 - 6) + webp[8:position]
-            return head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
+            return (
+                head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
+            )
         position = end
     return webp
 
@@ -161,10 +182,14 @@ def _segment(marker: int, body: bytes) -> bytes:
 
 def _dressed(image: Picture, beside: Companions) -> Picture:
     image = image.copy()
-    for field in image.get_fields():
-        if field in ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientation") or field.startswith(
-            "exif-"
-        ):
+    for field in field_names(image):
+        if field in (
+            "icc-profile-data",
+            "exif-data",
+            "xmp-data",
+            "iptc-data",
+            "orientation",
+        ) or field.startswith("exif-"):
             image.remove(field)
     exif = b"Exif\x00\x00" + beside.exif if beside.exif else None
     for field, blob in (

@@ -10,6 +10,7 @@ from mrimage.errors import ImageError, unknown
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
+from mrimage.image.header.png import read_behind_pixels
 from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
 from mrimage.image.tags.exif import Shot
 from mrimage.types import ByteSource, Edits, Fit, Limits
@@ -27,11 +28,20 @@ class Image:
     decode. Every method raises ImageError when the image is bad, and StoreError when its bytes cannot be had.
     """
 
-    def __init__(self, source: ByteSource, limits: Limits = Limits(), path: str = "") -> None:  # noqa: B008 - frozen
-        """``path`` is the image's name below its source, with forward slashes."""
+    def __init__(
+        self,
+        source: ByteSource,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        path: str = "",
+        *,
+        whole: bool = False,
+    ) -> None:
+        """``path`` is the image's name below its source, with forward slashes. ``whole`` says that all of the file will be
+        read, so that what stands behind the pixels of a PNG counts too."""
         self.path = path
         self._source = source
         self._limits = limits
+        self._whole = whole or isinstance(source, Buffer)
 
     @property
     def uri(self) -> str:
@@ -53,7 +63,10 @@ class Image:
 
     @cached_property
     def _header(self) -> Header:
-        return read_header(self._blocks)
+        header = read_header(self._blocks)
+        if self._whole and header.format == "png":
+            read_behind_pixels(header, self.data)
+        return header
 
     @cached_property
     def _shot(self) -> Shot:
@@ -97,4 +110,6 @@ class Image:
         as it is without ``enlarge``."""
         from mrimage.image.thumbnail import thumbnail
 
-        return thumbnail(self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits)
+        return thumbnail(
+            self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,22 +61,44 @@ KINDS = {
         Kind("webp", ("webp",), "libvips", "libvips"),
         Kind("gif", ("gif",), "libvips"),
         Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
-        Kind("avif", ("avif",), "libvips", "libvips"),
+        Kind("avif", ("avif", "avifs"), "libvips", "libvips"),
         Kind("bmp", ("bmp", "dib"), "Pillow"),
-        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"),
-        Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm"), "Pillow"),
-        Kind("ico", ("ico",), "Pillow"),
+        Kind(
+            "jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"
+        ),
+        Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm", "pam"), "Pillow"),
+        Kind("ico", ("ico", "cur"), "Pillow"),
+        Kind("pcx", ("pcx",), "Pillow"),
+        Kind("dds", ("dds",), "Pillow"),
+        Kind("sgi", ("sgi", "rgb", "rgba", "bw"), "numpy"),
+        Kind("fits", ("fits", "fit", "fts"), "numpy"),
+        Kind("qoi", ("qoi",), "Pillow"),
+        Kind("xbm", ("xbm",), "Pillow"),
+        Kind("xpm", ("xpm",), "Pillow"),
         Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
         Kind("psd", ("psd", "psb"), "Pillow"),
         Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
-        Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl", deep="over 8 bits"),
+        Kind(
+            "jxl",
+            ("jxl",),
+            "pillow-jxl-plugin",
+            extra="jxl",
+            module="pillow_jxl",
+            deep="over 8 bits",
+        ),
         Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
 """Every format known, by the name that stands in the catalogue's ``format`` column."""
 
-EXTENSIONS: frozenset[str] = frozenset(extension for kind in KINDS.values() for extension in kind.extensions)
-"""Extensions of all formats, in lower case without dot, also of those whose decoder is missing here."""
+_NOT_READ = frozenset(["exr", "hdr"])
+"""Extensions of pictures that people keep beside the others; they are reported as ``unsupported``, and not passed over."""
+
+EXTENSIONS: frozenset[str] = _NOT_READ | {
+    extension for kind in KINDS.values() for extension in kind.extensions
+}
+"""Extensions of pictures, in lower case without dot, also of those whose decoder is missing here: the files that a run
+takes by default. This is the only list of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +153,39 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\x0a", "jxl"),
     (b"8BPS\x00\x01", "psd"),
     (b"8BPS\x00\x02", "psd"),
+    (b"DDS \x7c\x00\x00\x00", "dds"),
+    (b"SIMPLE  =", "fits"),
+    (b"qoif", "qoi"),
+    (b"/* XPM */", "xpm"),
+    (b"P7\n", "ppm"),
 )
+
+_NAMED: tuple[tuple[bytes, str], ...] = (
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"#?RGBE", "Radiance HDR"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"BPG\xfb", "BPG"),
+    (b"FLIF", "FLIF"),
+    (b"gimp xcf ", "GIMP's XCF"),
+    (b"AT&TFORM", "DjVu"),
+    (b"\x8aMNG\r\n\x1a\n", "MNG"),
+    (b"\x8bJNG\r\n\x1a\n", "JNG"),
+    (b"SDPX", "DPX"),
+    (b"XPDS", "DPX"),
+    (b"\x80\x2a\x5f\xd7", "Cineon"),
+    (b"\x59\xa6\x6a\x95", "Sun raster"),
+    (b"icns", "Apple's ICNS"),
+    (b"\xd7\xcd\xc6\x9a", "WMF"),
+    (b"/* XPM2", "XPM 2"),
+    (b"! XPM2", "XPM 2"),
+)
+"""Formats of pictures that are told by their first bytes and not read here."""
 
 
 def sniff(blocks: Blocks) -> str:
-    """The format of a file by its content. Raises ImageError ``not-an-image``."""
+    """The format of a file by its content. Raises ImageError: ``unsupported`` with its name for the formats that are known
+    and not read, ``not-an-image`` for anything else."""
     head = blocks.at(0, 512)
     for magic, name in _MAGIC:
         if head.startswith(magic):
@@ -147,29 +198,77 @@ def sniff(blocks: Blocks) -> str:
     for name, looks_like in _BY_FIELDS:
         if looks_like(head, blocks):
             return name
+    for magic, name in _NAMED:
+        if head.startswith(magic):
+            raise ImageError(
+                "unsupported", f"Expected a format that is read here, but this is {name}."
+            )
     raise ImageError(
-        "not-an-image", f"Expected an image, but the content is of no known format: it begins with {_shown(head)}."
+        "not-an-image",
+        f"Expected an image, but the content is of no known format: it begins with {_shown(head)}.",
     )
 
 
+_XBM = re.compile(
+    rb"(?:\s|/\*.{0,400}?\*/)*#define[ \t]+\S*width[ \t]+\d+\s+#define[ \t]+\S*height[ \t]+\d",
+    re.DOTALL,
+)
+
+
 def _is_bmp(head: bytes, blocks: Blocks) -> bool:
+    """A bitmap of Windows or OS/2, or OS/2's array of them. Headers of OS/2 2.x may end after any of their fields."""
+    if head[:2] == b"BA" and head[14:16] == b"BM":
+        head = head[14:]
     if head[:2] != b"BM" or len(head) < 26:
         return False
-    return struct.unpack("<I", head[14:18])[0] in (12, 16, 40, 52, 56, 64, 108, 124)
+    size = struct.unpack("<I", head[14:18])[0]
+    return size in (12, 108, 124) or (16 <= size <= 64 and size % 2 == 0)
 
 
 def _is_ppm(head: bytes, blocks: Blocks) -> bool:
     return (
-        head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F") and head[2:3] in b"\n\r\t #"
+        head[:1] == b"P"
+        and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")
+        and head[2:3] in b"\n\r\t #"
     )
 
 
 def _is_ico(head: bytes, blocks: Blocks) -> bool:
-    if head[:4] != b"\x00\x00\x01\x00" or len(head) < 22:
+    """An icon, or a cursor."""
+    if head[:4] not in (b"\x00\x00\x01\x00", b"\x00\x00\x02\x00") or len(head) < 22:
         return False
     count = struct.unpack("<H", head[4:6])[0]
     length, offset = struct.unpack("<II", head[14:22])
-    return 0 < count < 256 and head[9] == 0 and length > 0 and 6 + 16 * count <= offset < blocks.size
+    return (
+        0 < count < 256 and head[9] == 0 and length > 0 and 6 + 16 * count <= offset < blocks.size
+    )
+
+
+def _is_pcx(head: bytes, blocks: Blocks) -> bool:
+    """PCX has a signature of one byte: the fields behind it must agree."""
+    if (
+        len(head) < 128
+        or head[0] != 10
+        or head[1] not in (0, 2, 3, 4, 5)
+        or head[2] > 1
+        or head[64] != 0
+    ):
+        return False
+    left, top, right, bottom = struct.unpack("<4H", head[4:12])
+    bits, planes, row = head[3], head[65], struct.unpack("<H", head[66:68])[0]
+    sound = bits in (1, 2, 4, 8) and 1 <= planes <= 4 and left <= right and top <= bottom
+    return sound and row * 8 >= (right - left + 1) * bits
+
+
+def _is_sgi(head: bytes, blocks: Blocks) -> bool:
+    if head[:2] != b"\x01\xda" or len(head) < 12:
+        return False
+    return head[2] in (0, 1) and head[3] in (1, 2) and head[4] == 0 and head[5] in (1, 2, 3)
+
+
+def _is_xbm(head: bytes, blocks: Blocks) -> bool:
+    """Source code in C; comments may come first."""
+    return _XBM.match(head) is not None
 
 
 def _is_tga(head: bytes, blocks: Blocks) -> bool:
@@ -178,14 +277,23 @@ def _is_tga(head: bytes, blocks: Blocks) -> bool:
         return False
     map_kind, kind, depth, attributes = head[1], head[2], head[16], head[17]
     width, height = struct.unpack("<HH", head[12:16])
-    if map_kind > 1 or kind not in (1, 2, 3, 9, 10, 11) or depth not in (8, 15, 16, 24, 32) or not (width and height):
+    if (
+        map_kind > 1
+        or kind not in (1, 2, 3, 9, 10, 11)
+        or depth not in (8, 15, 16, 24, 32)
+        or not (width and height)
+    ):
         return False
     if attributes & 0xC0 or (attributes & 0x0F) not in (0, 1, 8):
         return False
     if blocks.at(max(0, blocks.size - 18), 18) == b"TRUEVISION-XFILE.\x00":
         return True
     entries, entry_bits = struct.unpack("<H", head[5:7])[0], head[7]
-    mapped = entry_bits in (15, 16, 24, 32) and entries > 0 if map_kind else entries == 0 and entry_bits in (0, 24, 32)
+    mapped = (
+        entry_bits in (15, 16, 24, 32) and entries > 0
+        if map_kind
+        else entries == 0 and entry_bits in (0, 24, 32)
+    )
     if not mapped or (kind in (1, 9)) != bool(map_kind):
         return False
     pixels = width * height * ((depth + 7) // 8)
@@ -197,6 +305,9 @@ _BY_FIELDS: tuple[tuple[str, Callable[[bytes, Blocks], bool]], ...] = (
     ("bmp", _is_bmp),
     ("ppm", _is_ppm),
     ("ico", _is_ico),
+    ("pcx", _is_pcx),
+    ("sgi", _is_sgi),
+    ("xbm", _is_xbm),
     ("tga", _is_tga),
 )
 

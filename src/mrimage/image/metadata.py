@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 
@@ -16,9 +16,10 @@ from mrimage.image.header.webp import read_webp
 from mrimage.image.kinds import sniff
 from mrimage.image.tags.directory import Tree
 from mrimage.image.tags.exif import NOTHING, Shot, read_shot, shot_of
+from mrimage.image.tags.facts import with_other_facts
 
 _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
-_RARER = frozenset(["gif", "ico", "jp2", "jxl", "ppm", "psd"])
+_RARER = frozenset(["bmp", "fits", "gif", "ico", "jp2", "jxl", "ppm", "psd", "qoi", "sgi"])
 """Formats whose reader, ``read_gif`` in ``header/gif.py`` and so on, is loaded when the first file of them is met."""
 
 
@@ -29,7 +30,9 @@ class Metadata:
     ``width`` and ``height`` are in pixels as displayed; ``bands`` and ``bit_depth`` are as stored (a palette
     image has one band of indices, and its depth is theirs); ``color_space`` is named by ``color_space_of``;
     ``icc_profile`` is the profile's description; ``dpi`` is across, rounded to 0.01; ``taken_at`` is local time
-    without zone; ``exposure_time`` is in seconds, ``focal_length`` in millimetres, positions in degrees.
+    without zone, and ``taken_at_offset`` its distance from UTC, ``+hh:mm``; ``exposure_time`` is in seconds,
+    ``focal_length`` in millimetres, positions in degrees. ``facts_from`` names where the facts from ``camera_make`` to
+    ``taken_at_offset`` come from: ``exif``, ``xmp``, ``iptc`` or several of them, joined by ``+``.
     """
 
     format: str
@@ -55,6 +58,8 @@ class Metadata:
     latitude: float | None
     longitude: float | None
     software: str | None
+    taken_at_offset: str | None
+    facts_from: str | None
 
 
 def read_header(blocks: Blocks) -> Header:
@@ -79,11 +84,15 @@ def read_header(blocks: Blocks) -> Header:
 
 
 def read_shot_of(header: Header, blocks: Blocks) -> Shot:
-    """The EXIF facts of a file; a TIFF's own tags are its EXIF."""
+    """The facts of a file from EXIF, XMP and IPTC; a TIFF's own tags are its EXIF."""
     if header.format == "tiff" or (header.format == "raw" and blocks.at(0, 2) in (b"II", b"MM")):
         tree = Tree(blocks.at)
-        return read_shot(tree) if tree.valid else NOTHING
-    return shot_of(header.exif)
+        shot = read_shot(tree) if tree.valid else NOTHING
+    else:
+        shot = shot_of(header.exif)
+    if header.exif_behind:
+        shot = replace(shot, orientation=None, color_space=None)
+    return with_other_facts(shot, header.xmp, header.iptc)
 
 
 def describe(header: Header, shot: Shot) -> Metadata:
@@ -119,6 +128,8 @@ def describe(header: Header, shot: Shot) -> Metadata:
         latitude=shot.latitude,
         longitude=shot.longitude,
         software=shot.software or header.software,
+        taken_at_offset=shot.taken_at_offset,
+        facts_from=shot.facts_from,
     )
 
 

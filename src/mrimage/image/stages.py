@@ -32,7 +32,9 @@ def stages(data: bytes, header: Header, decoded: Made, prepared: Made) -> Iterat
             raise MemoryError(str(error)) from error
         _compute_decoded(data, header, decoded)
         _compute_prepared(prepared)
-        raise ImageError("encode-failed", f"Expected a result that can be written, but {words_of(error)}") from error
+        raise ImageError(
+            "encode-failed", f"Expected a result that can be written, but {words_of(error)}"
+        ) from error
 
 
 def _compute_decoded(data: bytes, header: Header, decoded: Made) -> None:
@@ -44,4 +46,6 @@ def _compute_prepared(prepared: Made) -> None:
     try:
         prepared().avg()
     except vips().Error as error:
-        raise ImageError("color-failed", f"Expected colors that can be converted, but {words_of(error)}") from error
+        raise ImageError(
+            "color-failed", f"Expected colors that can be converted, but {words_of(error)}"
+        ) from error

@@ -41,13 +41,21 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     header = opened.header
     longer = max(header.width, header.height)
     eighths = next((m for m in EIGHTHS if -(-longer * m // 8) >= side), 8)
-    if header.format != "jpeg" or header.model == "cmyk" or header.pixels * eighths * eighths > 64 * limits.max_pixels:
+    if (
+        header.format != "jpeg"
+        or header.model == "cmyk"
+        or header.pixels * eighths * eighths > 64 * limits.max_pixels
+    ):
         return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
     wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
     stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
     guard(header, stored, eighths, limits)
     pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
-    if header.model == "rgb" and opened.orientation == 1 and is_srgb(source_profile(header, opened.shot)):
+    if (
+        header.model == "rgb"
+        and opened.orientation == 1
+        and is_srgb(source_profile(header, opened.shot))
+    ):
         return pixels
 
     def decoded() -> Picture:

@@ -6,15 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from mrimage import image
 from mrimage.storage.names import suffix
 
-_NAMES = """
-    jpg jpeg jpe jfif png apng gif webp avif avifs heic heif hif tif tiff bmp dib jp2 j2k jpf jpx jxl
-    ppm pgm pbm pnm pfm tga ico cur psd exr hdr qoi pcx dds sgi rgb xbm xpm fits fit
-    dng cr2 cr3 nef nrw arw srf sr2 orf rw2 raf pef raw rwl srw 3fr iiq kdc mef mos mrw x3f
-"""
-EXTENSIONS = frozenset("." + name for name in _NAMES.split())
-"""Extensions of images, in lower case with their dot."""
+EXTENSIONS = frozenset("." + name for name in image.EXTENSIONS)
+"""Extensions of images, in lower case with their dot, of every format that the image kernel knows."""
 
 _BOOKKEEPING = frozenset({"_SUCCESS", "_temporary", "__MACOSX"})
 
@@ -59,7 +55,9 @@ class Selection:
             if len(known) > 10_000:
                 known.clear()
             parts = folder.split("/") if folder else []
-            known[folder] = all(self.enters("/".join(parts[: end + 1])) for end in range(len(parts)))
+            known[folder] = all(
+                self.enters("/".join(parts[: end + 1])) for end in range(len(parts))
+            )
         return known[folder]
 
     def admits(self, path: str) -> bool:
@@ -112,7 +110,11 @@ def _matches(pattern: re.Pattern[str] | None, path: str) -> bool:
 
 
 def _compile(globs: tuple[str, ...]) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{_translate(glob)})" for glob in globs), re.DOTALL) if globs else None
+    return (
+        re.compile("|".join(f"(?:{_translate(glob)})" for glob in globs), re.DOTALL)
+        if globs
+        else None
+    )
 
 
 def _translate(glob: str) -> str:
@@ -122,7 +124,12 @@ def _translate(glob: str) -> str:
     parts = ["" if anchored else "(?:.*/)?"]
     position = 0
     while position < len(glob):
-        for token, replacement in (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]")):
+        for token, replacement in (
+            ("**/", "(?:.*/)?"),
+            ("**", ".*"),
+            ("*", "[^/]*"),
+            ("?", "[^/]"),
+        ):
             if glob.startswith(token, position):
                 parts.append(replacement)
                 position += len(token)

@@ -13,6 +13,8 @@ from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.tables.fitting import misfits
+from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
@@ -44,11 +46,14 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     Raises StoreError when its bytes cannot be had for a reason that may pass.
     """
     row: dict[str, object] = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    image = Image(source, job.limits, entry.path)
+    image = Image(source, job.limits, entry.path, whole=job.decodes)
     try:
         metadata = image.metadata
-        row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
+        row |= {
+            name: getattr(metadata, name) for name in metadata.__dataclass_fields__
+        }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
+        _require_fit(row, job)
         carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
@@ -61,7 +66,21 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+    return Mapped(
+        entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+    )
+
+
+def _require_fit(row: dict[str, object], job: Job) -> None:
+    """Raise ImageError ``corrupt`` for a row that the catalogue cannot hold, and empty the columns at fault."""
+    reasons = misfits(row, catalogue_schema(job.extract))
+    if not reasons:
+        return
+    row |= dict.fromkeys(reasons)
+    found = ", and ".join(f"{name} {reason}" for name, reason in reasons.items())
+    raise ImageError(
+        "corrupt", f"Expected facts that the catalogue can hold, but the file's {found}."
+    )
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
@@ -69,12 +88,15 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
             raise ImageError(
-                "mapper-failed", f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}."
+                "mapper-failed",
+                f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}.",
             )
         yield from pairs
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # SystemExit too, and what libraries in Rust raise when they panic
+    except (
+        BaseException
+    ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
         raise ImageError("mapper-failed", f"{_named(mapper)} raised {describe(error)}") from error
 
 

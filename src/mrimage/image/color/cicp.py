@@ -42,7 +42,11 @@ _STEPS = 4096
 
 def space_of(primaries: int, transfer: int) -> str:
     """The name of a color space in the catalogue."""
-    return "srgb" if (primaries, transfer) in _AS_SRGB else _NAMES.get((primaries, transfer), "rgb-other")
+    return (
+        "srgb"
+        if (primaries, transfer) in _AS_SRGB
+        else _NAMES.get((primaries, transfer), "rgb-other")
+    )
 
 
 @lru_cache(maxsize=32)
@@ -85,7 +89,11 @@ def _bent(light: Array) -> Array:
     knee = 1.5 * most - 0.5
     code = np.minimum(_pq_code(light) / top, 1)
     t = (code - knee) / (1 - knee)
-    spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
+    spline = (
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (3 * t**2 - 2 * t**3) * most
+    )
     return _pq_light(np.where(code < knee, code, spline) * top)
 
 

@@ -14,7 +14,14 @@ from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 from mrimage.image.tags.exif import Shot
 
-_SIGNATURES = {"rgb": "RGB", "palette": "RGB", "ycbcr": "RGB", "gray": "GRAY", "cmyk": "CMYK", "lab": "Lab"}
+_SIGNATURES = {
+    "rgb": "RGB",
+    "palette": "RGB",
+    "ycbcr": "RGB",
+    "gray": "GRAY",
+    "cmyk": "CMYK",
+    "lab": "Lab",
+}
 _PROFILE = "icc-profile-data"
 
 
@@ -27,12 +34,18 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     if header.model == "lab":
         return None  # Lab means the same everywhere; a profile of it adds nothing
     icc = header.icc or header.decoded_icc if header.cicp is None else None
-    if icc is not None and profile_named(icc).model == _SIGNATURES[header.model] and _links(icc, COLORS[header.model]):
+    if (
+        icc is not None
+        and profile_named(icc).model == _SIGNATURES[header.model]
+        and _links(icc, COLORS[header.model])
+    ):
         return icc
     if header.model == "cmyk":
         return built_in("cmyk")
     if header.cicp is not None and header.space != "display-p3":
-        return gray_profile_of(header.cicp[1]) if header.model == "gray" else profile_of(*header.cicp)
+        return (
+            gray_profile_of(header.cicp[1]) if header.model == "gray" else profile_of(*header.cicp)
+        )
     if header.colorants is not None and shot.color_space is None:
         return _profile_of_chunks(header.model, header.colorants)
     if header.model == "gray":
@@ -88,7 +101,11 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
     image = standard(image)
     if to == "gray":
         return _gray(image, profile), None
-    target = {"srgb": lambda: built_in("srgb"), "display-p3": lambda: built_in("p3"), "adobe-rgb": adobe_rgb}[to]()
+    target = {
+        "srgb": lambda: built_in("srgb"),
+        "display-p3": lambda: built_in("p3"),
+        "adobe-rgb": adobe_rgb,
+    }[to]()
     if colors_of(image) == 3 and is_srgb(profile) and to == "srgb":
         return image, target
     if colors_of(image) == 1 and profile is None:

@@ -77,7 +77,9 @@ def _tags(icc: bytes) -> dict[str, bytes]:
     count = min(struct.unpack(">I", icc[128:132])[0], (len(icc) - 132) // 12, _MOST_TAGS)
     table = (struct.unpack(">4sII", icc[132 + 12 * i : 144 + 12 * i]) for i in range(count))
     return {
-        name.decode("latin-1"): icc[start : start + size] for name, start, size in table if start + size <= len(icc)
+        name.decode("latin-1"): icc[start : start + size]
+        for name, start, size in table
+        if start + size <= len(icc)
     }
 
 
@@ -100,7 +102,11 @@ def _rgb_space(tags: dict[str, bytes]) -> str:
     for space, colorants in _COLORANTS.items():
         if all(abs(a - b) < _TOLERANCE for a, b in zip(found, colorants, strict=True)):
             curves = (tags.get(name, b"") for name in ("rTRC", "gTRC", "bTRC"))
-            return space if all(is_inverse(curve, _ENCODED[space]) for curve in curves) else "rgb-other"
+            return (
+                space
+                if all(is_inverse(curve, _ENCODED[space]) for curve in curves)
+                else "rgb-other"
+            )
     return "rgb-other"
 
 

@@ -30,10 +30,14 @@ def matrix_profile(description: str, chromaticities: Chromaticities, exponent: f
     return _rgb_profile(description, chromaticities, _exponent(exponent))
 
 
-def curve_profile(description: str, chromaticities: Chromaticities, light: Array, cicp: bytes) -> bytes:
+def curve_profile(
+    description: str, chromaticities: Chromaticities, light: Array, cicp: bytes
+) -> bytes:
     """An RGB profile of three colorants and a curve given by its values, 0..1, at even steps. ``cicp`` are the code
     points of H.273 for readers that know better what to do with them (ICC.1:2022, 9.2.17)."""
-    return _rgb_profile(description, chromaticities, _table(light), (b"cicp", b"cicp\x00\x00\x00\x00" + cicp))
+    return _rgb_profile(
+        description, chromaticities, _table(light), (b"cicp", b"cicp\x00\x00\x00\x00" + cicp)
+    )
 
 
 @lru_cache(maxsize=32)
@@ -63,7 +67,9 @@ def _gray_profile(description: str, curve: bytes) -> bytes:
     return _assembled(b"GRAY", [*_common(description), (b"kTRC", curve)])
 
 
-def _rgb_profile(description: str, chromaticities: Chromaticities, curve: bytes, *more: _Tag) -> bytes:
+def _rgb_profile(
+    description: str, chromaticities: Chromaticities, curve: bytes, *more: _Tag
+) -> bytes:
     colorants = adapted_colorants(chromaticities)
     tags = [
         *_common(description),
@@ -83,9 +89,13 @@ def adapted_colorants(chromaticities: Chromaticities) -> Array:
     height = np.where(xy[:, 1] > 0, xy[:, 1], 1)
     xyz = np.stack([xy[:, 0] / height, xy[:, 1] / height, (1 - xy.sum(axis=1)) / height])
     white, primaries = xyz[:, 0], xyz[:, 1:]
-    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    bradford = np.array(
+        [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+    )
     scale = np.diag((bradford @ np.array(_D50)) / (bradford @ white))
-    adapted: Array = np.linalg.inv(bradford) @ scale @ bradford @ (primaries * np.linalg.solve(primaries, white))
+    adapted: Array = (
+        np.linalg.inv(bradford) @ scale @ bradford @ (primaries * np.linalg.solve(primaries, white))
+    )
     return adapted
 
 
@@ -119,4 +129,6 @@ def _assembled(model: bytes, tags: list[_Tag]) -> bytes:
     head = struct.pack(">I4sI4s4s4s", size, b"\x00" * 4, 0x02400000, b"mntr", model, b"XYZ ")
     date = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
     head += date + b"acsp" + b"\x00" * 28 + struct.pack(">3i", 63_190, 65_536, 54_061)
-    return head.ljust(128, b"\x00") + struct.pack(">I", len(tags)) + table.getvalue() + body.getvalue()
+    return (
+        head.ljust(128, b"\x00") + struct.pack(">I", len(tags)) + table.getvalue() + body.getvalue()
+    )

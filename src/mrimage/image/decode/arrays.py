@@ -21,7 +21,9 @@ def from_array(array: Array) -> Picture:
     height, width = array.shape[:2]
     bands = array.shape[2] if array.ndim == 3 else 1
     formats = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
-    image = vips().Image.new_from_memory(array.data, width, height, bands, formats[array.dtype.name])
+    image = vips().Image.new_from_memory(
+        array.data, width, height, bands, formats[array.dtype.name]
+    )
     return image.copy(interpretation=interpretation_of(bands, deep=array.dtype.itemsize == 2))
 
 
@@ -30,7 +32,9 @@ def to_array(image: Picture) -> Array:
     import numpy as np
 
     types = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-    shape = (image.height, image.width, image.bands) if image.bands > 1 else (image.height, image.width)
+    shape = (
+        (image.height, image.width, image.bands) if image.bands > 1 else (image.height, image.width)
+    )
     return np.frombuffer(image.write_to_memory(), dtype=types[image.format]).reshape(shape)
 
 

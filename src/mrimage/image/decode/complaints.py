@@ -62,7 +62,9 @@ def missing_end(data: bytes, header: Header) -> ImageError | None:
     """The ImageError ``truncated`` if there is no end marker behind the header of a JPEG; None if there is one."""
     if data.find(_JPEG_END, header.body) >= 0:
         return None
-    return ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
+    return ImageError(
+        "truncated", "Expected the end marker of the JPEG, but the file ends before it."
+    )
 
 
 def damage_of(error: Exception, data: bytes, header: Header) -> ImageError:
@@ -72,9 +74,16 @@ def damage_of(error: Exception, data: bytes, header: Header) -> ImageError:
     if header.format == "jpeg" and (cut := missing_end(data, header)):
         return cut
     if header.format == "jp2" and data[-2:] != _JPEG_END:
-        return ImageError("truncated", "Expected the end marker of the JPEG 2000 codestream at its end.")
+        return ImageError(
+            "truncated", "Expected the end marker of the JPEG 2000 codestream at its end."
+        )
     if header.format == "png" and b"IEND" not in data[-64:]:
-        return ImageError("truncated", f"Expected IEND at the end of the PNG, but the file ends before: {error}"[:280])
+        return ImageError(
+            "truncated",
+            f"Expected IEND at the end of the PNG, but the file ends before: {error}"[:280],
+        )
     if header.format == "webp" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        return ImageError("truncated", f"Expected the bytes that the WebP's header says, but it has {len(data)}.")
+        return ImageError(
+            "truncated", f"Expected the bytes that the WebP's header says, but it has {len(data)}."
+        )
     return damaged(error, header.format)

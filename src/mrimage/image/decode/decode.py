@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrimage.image.decode import libvips
-from mrimage.image.decode.arrays import Picture, from_array, straight
+from mrimage.image.decode.arrays import Array, Picture, from_array, straight
 from mrimage.image.decode.complaints import check_size, complaints
 from mrimage.image.decode.jpeg import decode_jpeg
 from mrimage.image.header.model import Header
@@ -66,15 +66,34 @@ def _from_samples(data: bytes, header: Header, limits: Limits) -> Picture:
         from mrimage.image.decode.jxl import decode_jxl
 
         return from_array(decode_jxl(data, header, limits))
-    if header.format == "ppm":
-        from mrimage.image.decode.netpbm import decode_netpbm
-
-        array = decode_netpbm(data, limits)
-        if array is not None:
-            return from_array(array)
+    array = _by_numpy(data, header, limits)
+    if array is not None:
+        return from_array(array)
     from mrimage.image.decode.pillow import array_by_pillow
 
     return _as_meant(from_array(array_by_pillow(data, header, limits)), header)
+
+
+def _by_numpy(data: bytes, header: Header, limits: Limits) -> Array | None:
+    """Formats that are plain numbers; None for what Pillow reads better."""
+    if header.format == "ppm":
+        from mrimage.image.decode.netpbm import decode_netpbm
+
+        return decode_netpbm(data, limits)
+    if header.format == "fits":
+        from mrimage.image.decode.plain import decode_fits
+
+        return decode_fits(data, limits)
+    if header.format == "sgi":
+        from mrimage.image.decode.plain import decode_sgi
+
+        return decode_sgi(data, limits)
+    if header.format == "qoi":
+        from mrimage.image.decode.plain import decode_qoi
+
+        with complaints(data, header):
+            return decode_qoi(data)
+    return None
 
 
 def _as_meant(image: Picture, header: Header) -> Picture:

@@ -29,9 +29,13 @@ def decode_high_depth(data: bytes, header: Header) -> Array:
     import numpy as np
 
     if header.format == "tiff" and header.model in ("ycbcr", "palette"):
-        raise ImageError("unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions.")
+        raise ImageError(
+            "unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions."
+        )
     if reason := KINDS[header.format].missing_deep:
-        raise ImageError("unsupported", f"Expected a decoder for this {header.format}, but {reason}")
+        raise ImageError(
+            "unsupported", f"Expected a decoder for this {header.format}, but {reason}"
+        )
     with complaints(data, header):
         array = _decoded(data, header.format)
     check_size((array.shape[1], array.shape[0]), header)
@@ -63,8 +67,8 @@ def _tiff(data: bytes) -> Array:
             array = page.asarray(maxworkers=1)
             if page.axes.startswith("S"):
                 array = np.moveaxis(array, 0, -1)
-            inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind in "ub"
-            return ~array if inverted else array
+            white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+            return ~array if white_is_zero and array.dtype.kind in "ub" else array
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from error
 

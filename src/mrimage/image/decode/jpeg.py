@@ -38,7 +38,9 @@ def decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> Pi
 
 def _high_depth(data: bytes, header: Header, limits: Limits) -> Picture:
     if header.variant == "hierarchical" or header.model == "cmyk":
-        raise ImageError("unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}.")
+        raise ImageError(
+            "unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}."
+        )
     # Its decoder does not mind a missing end.
     if not limits.allow_truncated and (cut := missing_end(data, header)):
         raise cut
@@ -57,7 +59,9 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
     block of the picture is there. Raises ImageError.
     """
     if header.progressive and data.count(b"\xff\xda", header.body) >= MOST_SCANS:
-        raise ImageError("corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more.")
+        raise ImageError(
+            "corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more."
+        )
     try:
         return _by_simplejpeg(data, header, eighths)
     except ValueError as error:
@@ -86,7 +90,9 @@ def _without_end(data: bytes, header: Header, eighths: int) -> Array | None:
     except ValueError as error:
         if _is_damage(error):
             return None
-    with suppress(ValueError):  # Warned of for another reason, such as the trailer's bytes before the marker.
+    with suppress(
+        ValueError
+    ):  # Warned of for another reason, such as the trailer's bytes before the marker.
         return _by_simplejpeg(repaired, header, eighths, strict=False)
     return None
 
@@ -97,5 +103,7 @@ def _by_simplejpeg(data: bytes, header: Header, eighths: int, *, strict: bool = 
 
     space = "GRAY" if header.model == "gray" else "RGB"
     width, height = (-(-side * eighths // 8) for side in (header.width, header.height))
-    array: Array = simplejpeg.decode_jpeg(data, space, min_width=width, min_height=height, strict=strict)
+    array: Array = simplejpeg.decode_jpeg(
+        data, space, min_width=width, min_height=height, strict=strict
+    )
     return array if array.ndim == 3 else array[..., None]

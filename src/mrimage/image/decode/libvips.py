@@ -50,10 +50,15 @@ def load_png(data: bytes, limits: Limits) -> Picture:
 
 
 def _load(data: bytes, header: Header, limits: Limits) -> Picture:
-    options: dict[str, object] = {"fail_on": "none" if limits.allow_truncated else "error", "access": "sequential"}
+    options: dict[str, object] = {
+        "fail_on": "none" if limits.allow_truncated else "error",
+        "access": "sequential",
+    }
     if header.format == "tiff" and not limits.allow_truncated:
         check_strips(data, header)
-    if header.format in ("png", "tiff") or (header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE):
+    if header.format in ("png", "tiff") or (
+        header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE
+    ):
         options["unlimited"] = True
     image = getattr(vips().Image, LOADERS[header.format])(data, **options)
     if image.interpretation == "lab":
@@ -69,7 +74,9 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
 def _unsigned(image: Picture) -> Picture:
     """Signed samples as Pillow takes them: what is below zero is black. Bytes stay bytes, all others become 16 bits."""
     deep = image.format != "char"
-    return image.cast("ushort" if deep else "uchar").copy(interpretation=interpretation_of(image.bands, deep=deep))
+    return image.cast("ushort" if deep else "uchar").copy(
+        interpretation=interpretation_of(image.bands, deep=deep)
+    )
 
 
 def _on_screen(image: Picture, header: Header) -> Picture:

@@ -1,11 +1,11 @@
-"""PPM of more than 8 bits, which Pillow would cut to 8, and PFM, of which it reads gray alone."""
+"""PPM of more than 8 bits, which Pillow cuts to 8, PFM, of which Pillow reads only gray, and PAM."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mrimage.image.decode.arrays import Array
-from mrimage.image.decode.padding import filled
+from mrimage.image.decode.padding import filled, spread
 from mrimage.image.header import ppm
 from mrimage.types import Limits
 
@@ -14,16 +14,15 @@ _HEAD = 4096
 
 
 def decode_netpbm(data: bytes, limits: Limits) -> Array | None:
-    """uint16 or float32 H x W x bands; None for what Pillow reads whole. Raises ImageError."""
+    """uint8, uint16 or float32 H x W x bands; None for what Pillow reads whole. Raises ImageError."""
     layout = ppm.layout_of(data[:_HEAD])
     if layout.floating:
         values = _values(data, layout, "<f4" if layout.top < 0 else ">f4", limits)
         return np.ascontiguousarray(values[::-1], dtype=np.float32)  # Rows go from bottom to top.
-    if layout.kind != "P6" or layout.top < 256:
+    if layout.kind != "P7" and (layout.kind != "P6" or layout.top < 256):
         return None
-    top = int(layout.top)
-    values = np.minimum(_values(data, layout, ">u2", limits), top).astype(np.uint32)
-    return ((values * 65_535 + top // 2) // top).astype(np.uint16)
+    stored = ">u2" if layout.top > 255 else ">u1"
+    return spread(_values(data, layout, stored, limits), int(layout.top))
 
 
 def _values(data: bytes, layout: ppm.Layout, stored: str, limits: Limits) -> Array:

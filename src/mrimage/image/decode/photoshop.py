@@ -59,7 +59,10 @@ def _planes(body: bytes, header: Header, layout: psd.Layout, limits: Limits) -> 
         return [body[at : at + size] for at in range(0, size * count, size)]
     if method == _PACKED:
         return _unpacked(body, header, layout, limits)
-    raise ImageError("unsupported", f"Expected plain or packed pixels in the Photoshop file, but received {method}.")
+    raise ImageError(
+        "unsupported",
+        f"Expected plain or packed pixels in the Photoshop file, but received {method}.",
+    )
 
 
 def _unpacked(body: bytes, header: Header, layout: psd.Layout, limits: Limits) -> list[bytes]:
@@ -68,10 +71,14 @@ def _unpacked(body: bytes, header: Header, layout: psd.Layout, limits: Limits) -
 
     row, size = layout.width * layout.depth // 8, layout.width * layout.height * layout.depth // 8
     rows, wide = layout.height * layout.channels, 4 if layout.large else 2
-    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits))
+    lengths = struct.unpack(
+        f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits)
+    )
     position, planes = rows * wide, []
     for channel in range(layout.colors + layout.transparent):
-        length = min(sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows)
+        length = min(
+            sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows
+        )
         packed = filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero

@@ -13,6 +13,7 @@ from mrimage.image.decode.arrays import Array, Picture, from_array
 from mrimage.image.decode.complaints import check_size, complaints
 from mrimage.image.decode.libvips import load_png
 from mrimage.image.header import ico
+from mrimage.image.header.bmp import as_windows
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import open_picture
 from mrimage.image.silence import silent
@@ -29,12 +30,21 @@ def decode_icon(data: bytes, header: Header, limits: Limits) -> Picture:
             return load_png(data[start : start + length], limits)
     # Pillow takes the largest by its own rule, so it is given an icon of this one picture.
     entry = data[6 + 16 * number : 18 + 16 * number]
-    alone = data[:4] + b"\x01\x00" + entry + struct.pack("<I", 22) + data[start : start + length]
+    # Pillow trusts the depth in the directory. A cursor has its hot spot there, and many icons have zero.
+    entry = entry[:4] + data[start + 12 : start + 16] + entry[8:]
+    head = b"\x00\x00\x01\x00" + b"\x01\x00" + entry + struct.pack("<I", 22)
+    alone = head + data[start : start + length]
     return from_array(array_by_pillow(alone, header, limits))
 
 
 def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
     """uint8, uint16 or float32, H x W [x bands], as stored. Raises ImageError."""
+    if header.format == "bmp":
+        data = as_windows(data)
+    if header.format in ("dds", "qoi") and limits.allow_truncated:
+        data += (
+            b"\x00" * 4 * header.pixels
+        )  # Pillow's decoders in Python do not accept truncated files.
     picture = open_picture(Blocks.of(data), header.format)
     orientation = _orientation_applied(picture)
     stored = picture.size if orientation < 5 else picture.size[::-1]
@@ -97,6 +107,8 @@ def samples_of(picture: Any, header: Header) -> Array:
     array = np.asarray(picture)
     if array.dtype.kind == "i":
         array = np.clip(array, 0, 65_535).astype(np.uint16)
-    if header.bit_depth == 12 and header.format == "tiff":  # Pillow leaves 12 bits at the lower end of 16.
+    if (
+        header.bit_depth == 12 and header.format == "tiff"
+    ):  # Pillow leaves 12 bits at the lower end of 16.
         array = (array.astype(np.uint32) * 65_535 // 4095).astype(np.uint16)
     return np.ascontiguousarray(array)

@@ -9,7 +9,13 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 
 _AVIF = frozenset([b"avif", b"avis"])
-_HEIC = frozenset([b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"])
+_HEIC = frozenset(
+    [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif2", b"mif3", b"msf1"]
+)
+_OTHER_HEIF = frozenset(
+    [b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi", b"unif"]
+)
+"""Brands of HEIF files in codings that no decoder here knows; they are read up to their name."""
 
 
 def brand(head: bytes) -> str | None:
@@ -19,7 +25,7 @@ def brand(head: bytes) -> str | None:
         return "cr3"
     if any(name in _AVIF for name in found):
         return "avif"
-    return "heic" if any(name in _HEIC for name in found) else None
+    return "heic" if any(name in _HEIC or name in _OTHER_HEIF for name in found) else None
 
 
 def brands(head: bytes) -> list[bytes]:
@@ -44,7 +50,9 @@ def top_boxes(blocks: Blocks) -> Iterator[tuple[bytes, int, int]]:
         if length == 0:
             length = blocks.size - position
         if length < skip:
-            raise ImageError("corrupt", f"Expected a box length of {skip} or more, but received {length}.")
+            raise ImageError(
+                "corrupt", f"Expected a box length of {skip} or more, but received {length}."
+            )
         yield name, position + skip, length - skip
         position += length
     return

@@ -6,9 +6,12 @@ import struct
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import LONGEST_TEXT, Header
 
 _IMAGE, _EXTENSION, _CONTROL = 0x2C, 0x21, 0xF9
+_XMP = b"\x0bXMP DataXMP"
+"""The head of the application extension with an XMP packet (XMP specification, part 3, 1.1.2)."""
+
 _IN_ONE_READ = 64 << 20
 """Bytes up to which a remote file is fetched at once, for all of it will be looked at."""
 
@@ -24,12 +27,15 @@ def read_gif(blocks: Blocks) -> Header:
         blocks.at(0, blocks.size)
     position = 13 + _table(flags)
     first, transparent, frames = b"", False, 0
+    xmp = None
     while True:
         kind = blocks.at(position, 1)
         if kind == bytes([_EXTENSION]):
             control = blocks.at(position + 1, 3)
             if frames == 0 and len(control) == 3 and control[0] == _CONTROL:
                 transparent = bool(control[2] & 1)
+            if xmp is None and blocks.at(position + 2, len(_XMP)) == _XMP:
+                xmp = _packet(blocks, position + 2 + len(_XMP))
             position = _behind(blocks, position + 2)
         elif kind == bytes([_IMAGE]):
             body = blocks.at(position + 1, 9)
@@ -45,9 +51,17 @@ def read_gif(blocks: Blocks) -> Header:
     left, top, wide, high, own = struct.unpack("<4HB", first)
     tables = own if own & 0x80 else flags
     depth = (tables & 7) + 1 if tables & 0x80 else 8
-    header = Header("gif", max(width, left + wide), max(height, top + high), 1, depth, "palette", transparent)
-    header.frames, header.progressive = frames, bool(own & 0x40)
+    header = Header(
+        "gif", max(width, left + wide), max(height, top + high), 1, depth, "palette", transparent
+    )
+    header.frames, header.progressive, header.xmp = frames, bool(own & 0x40), xmp
     return header
+
+
+def _packet(blocks: Blocks, position: int) -> bytes:
+    """The XMP packet, whose text is itself taken for sub-blocks by readers that step over it: the 258 bytes behind it
+    lead all of them to its end."""
+    return blocks.at(position, _behind(blocks, position) - position)[:LONGEST_TEXT]
 
 
 def _table(flags: int) -> int:

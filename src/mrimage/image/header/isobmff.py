@@ -9,10 +9,23 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
-from mrimage.image.header.model import Header
+from mrimage.image.header.model import LONGEST_TEXT, Header
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
+_WITHOUT_META = {b"mini": "one of the minimized kind (mini)", b"moov": "a sequence without one"}
+_UNKNOWN_CODINGS = {
+    b"avc1": "AVC (H.264)",
+    b"vvc1": "VVC (H.266)",
+    b"evc1": "EVC",
+    b"jpeg": "JPEG",
+    b"j2k1": "JPEG 2000",
+    b"jxs1": "JPEG XS",
+    b"unci": "plain samples (ISO/IEC 23001-17)",
+}
+"""Of each type of item that no decoder here knows the name of its coding."""
+
+_RDF = b"application/rdf+xml"
 
 
 @dataclass(slots=True)
@@ -25,6 +38,7 @@ class _Picture:
     alpha: bool = False
     premultiplied: set[int] = field(default_factory=set)
     primary: int = 0
+    packet: int | None = None
 
 
 def read_isobmff(blocks: Blocks, format: str) -> Header:
@@ -33,26 +47,60 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     ``frames`` is what an image sequence has beside the still picture, or 1.
     """
     picture, frames = _Picture(), 1
+    names: set[bytes] = set()
     sequence = not _SEQUENCES.isdisjoint(brands(blocks.at(0, 256)))
     for name, start, length in top_boxes(blocks):
+        names.add(name)
         if name not in (b"meta", b"moov"):
             continue
         if length > _LONGEST_META:
-            raise ImageError("corrupt", f"Expected a description under 8 MiB in the {format}, but it has {length}.")
+            raise ImageError(
+                "corrupt",
+                f"Expected a description under 8 MiB in the {format}, but it has {length}.",
+            )
         if name == b"meta" and not picture.properties:
             _meta(picture, blocks.need(start, length)[4:])
         elif name == b"moov":
             frames = _samples(blocks.need(start, length)) or 1
         if name == b"moov" or not sequence:
             break
+    format = _format_of(picture, names, format)
     mine = _properties_of(picture)
-    sizes = [struct.unpack(">II", body[4:12]) for name, body in mine if name == b"ispe" and len(body) >= 12]
+    sizes = [
+        struct.unpack(">II", body[4:12])
+        for name, body in mine
+        if name == b"ispe" and len(body) >= 12
+    ]
     if not sizes:
-        raise ImageError("corrupt", f"Expected the size of the primary picture in the {format}, but there is none.")
+        raise ImageError(
+            "corrupt",
+            f"Expected the size of the primary picture in the {format}, but there is none.",
+        )
     header = _header(format, sizes[-1], mine, picture.alpha)
-    header.exif, header.frames = _exif(picture, blocks), frames
+    header.exif = _exif(picture, blocks)
+    header.xmp = _xmp(picture, blocks)
+    header.frames = frames
     header.associated = header.has_alpha and picture.primary in picture.premultiplied
     return header
+
+
+def _format_of(picture: _Picture, boxes_seen: set[bytes], format: str) -> str:
+    """``avif`` or ``heic`` by what the primary picture is coded in. Raises ImageError ``unsupported``, with its name,
+    where no decoder here knows that."""
+    if b"meta" not in boxes_seen:
+        name = _WITHOUT_META.get(next(iter(boxes_seen & _WITHOUT_META.keys()), b""))
+        if name:
+            raise ImageError(
+                "unsupported", f"Expected a still picture in the HEIF file, but this is {name}."
+            )
+    tile = picture.tiles.get(picture.primary, picture.primary)
+    coding = picture.kinds.get(tile, b"")
+    if coding in _UNKNOWN_CODINGS:
+        name = _UNKNOWN_CODINGS[coding]
+        raise ImageError(
+            "unsupported", f"Expected HEVC or AV1 in the HEIF file, but it is coded in {name}."
+        )
+    return {b"av01": "avif", b"hvc1": "heic"}.get(coding, format)
 
 
 def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
@@ -60,15 +108,25 @@ def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
     depth there alone."""
 
     def of(item: int) -> list[tuple[bytes, bytes]]:
-        return [picture.properties[i] for i in picture.owned.get(item, []) if 0 <= i < len(picture.properties)]
+        return [
+            picture.properties[i]
+            for i in picture.owned.get(item, [])
+            if 0 <= i < len(picture.properties)
+        ]
 
     mine = of(picture.primary)
     names = {name for name, _ in mine}
     tile = of(picture.tiles[picture.primary]) if picture.primary in picture.tiles else []
-    return [prop for prop in tile if prop[0] in (b"colr", b"pixi", b"hvcC", b"av1C") and prop[0] not in names] + mine
+    return [
+        prop
+        for prop in tile
+        if prop[0] in (b"colr", b"pixi", b"hvcC", b"av1C") and prop[0] not in names
+    ] + mine
 
 
-def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool) -> Header:
+def _header(
+    format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool
+) -> Header:
     bands, depth, icc, cicp = 3, None, None, None
     width, height = size
     for name, body in mine:
@@ -84,8 +142,12 @@ def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]],
             width, height = height, width
         elif name == b"clap" and len(body) >= 16:
             top, bottom, left, right = struct.unpack(">4I", body[:16])
-            width, height = (round(top / bottom), round(left / right)) if bottom and right else (width, height)
-    header = Header(format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha)
+            width, height = (
+                (round(top / bottom), round(left / right)) if bottom and right else (width, height)
+            )
+    header = Header(
+        format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha
+    )
     header.icc, header.upright = icc, True
     if cicp is not None and icc is None:
         header.cicp, header.space = cicp, space_of(*cicp)
@@ -107,7 +169,9 @@ def _samples(body: bytes) -> int | None:
     for name, track in boxes(body):
         parts = dict(boxes(dict(boxes(track)).get(b"mdia", b""))) if name == b"trak" else {}
         if parts.get(b"hdlr", b"")[8:12] == b"pict":
-            table = dict(boxes(dict(boxes(parts.get(b"minf", b""))).get(b"stbl", b""))).get(b"stsz", b"")
+            table = dict(boxes(dict(boxes(parts.get(b"minf", b""))).get(b"stbl", b""))).get(
+                b"stsz", b""
+            )
             return int.from_bytes(table[8:12], "big")
     return None
 
@@ -115,7 +179,9 @@ def _samples(body: bytes) -> int | None:
 def _meta(picture: _Picture, body: bytes) -> None:
     for name, content in boxes(body):
         if name == b"pitm":
-            picture.primary = int.from_bytes(content[4:6] if content[:1] == b"\x00" else content[4:8], "big")
+            picture.primary = int.from_bytes(
+                content[4:6] if content[:1] == b"\x00" else content[4:8], "big"
+            )
         elif name == b"iprp":
             _properties(picture, content)
         elif name == b"iinf":
@@ -123,7 +189,10 @@ def _meta(picture: _Picture, body: bytes) -> None:
             for entry, info in boxes(content[skip:]):
                 if entry == b"infe" and info[:1] in (b"\x02", b"\x03"):
                     wide = 2 if info[0] == 2 else 4
-                    picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[6 + wide : 10 + wide]
+                    item = int.from_bytes(info[4 : 4 + wide], "big")
+                    picture.kinds[item] = info[6 + wide : 10 + wide]
+                    if _RDF in info[10 + wide :]:
+                        picture.packet = item
         elif name == b"iloc":
             _locations(picture, content)
         elif name == b"iref":
@@ -163,8 +232,13 @@ def _associations(picture: _Picture, content: bytes) -> None:
             return
         number, at = content[at], at + 1
         step = 2 if wide_index else 1
-        raw = [int.from_bytes(content[at + i * step : at + (i + 1) * step], "big") for i in range(number)]
-        picture.owned.setdefault(item, []).extend((i & (0x7FFF if wide_index else 0x7F)) - 1 for i in raw)
+        raw = [
+            int.from_bytes(content[at + i * step : at + (i + 1) * step], "big")
+            for i in range(number)
+        ]
+        picture.owned.setdefault(item, []).extend(
+            (i & (0x7FFF if wide_index else 0x7F)) - 1 for i in raw
+        )
         at += number * step
 
 
@@ -173,7 +247,12 @@ def _locations(picture: _Picture, body: bytes) -> None:
     if len(body) < 8:
         return
     version, sizes = body[0], struct.unpack(">H", body[4:6])[0]
-    offset_size, length_size, base_size, index_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15, sizes & 15
+    offset_size, length_size, base_size, index_size = (
+        sizes >> 12,
+        sizes >> 8 & 15,
+        sizes >> 4 & 15,
+        sizes & 15,
+    )
     wide = 4 if version == 2 else 2
     count, at = int.from_bytes(body[6 : 6 + wide], "big"), 6 + wide
 
@@ -196,6 +275,13 @@ def _locations(picture: _Picture, body: bytes) -> None:
         ]
         if method == 0 and len(extents) == 1:
             picture.places[item] = base + extents[0][1], extents[0][2]
+
+
+def _xmp(picture: _Picture, blocks: Blocks) -> bytes | None:
+    if picture.packet is None or picture.packet not in picture.places:
+        return None
+    start, length = picture.places[picture.packet]
+    return blocks.at(start, length) if length < LONGEST_TEXT else None
 
 
 def _exif(picture: _Picture, blocks: Blocks) -> bytes | None:

@@ -16,23 +16,31 @@ _CODESTREAM = b"\xff\x4f\xff\x51"
 _ENUMERATED: dict[int, Model] = {12: "cmyk", 16: "rgb", 17: "gray", 18: "rgb"}
 _KINDS: dict[bytes, Model] = {b"GRAY": "gray", b"RGB ": "rgb", b"CMYK": "cmyk"}
 _EXIF = b"JpgTiffExif->JP2"
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+"""Identifiers of boxes: Adobe's of XMP and of IPTC (XMP specification, part 3, 1.1.4)."""
 
 
 def read_jp2(blocks: Blocks) -> Header:
-    """Size, depth, color, profile, resolution and EXIF."""
+    """Size, depth, color, profile, resolution, EXIF, XMP and IPTC."""
     if blocks.at(0, 4) == _CODESTREAM:
         return _codestream(blocks, 0)
-    description, header, exif = b"", None, None
+    description, header = b"", None
+    carried: dict[bytes, bytes] = {}
     for name, start, length in top_boxes(blocks):
         if name == b"jp2h":
             description = blocks.need(start, min(length, LONGEST_BLOCK))
-        elif name == b"uuid" and length < LONGEST_BLOCK and blocks.at(start, 16) == _EXIF:
-            exif = blocks.at(start + 16, length - 16)
+        elif name == b"uuid" and 16 < length < LONGEST_BLOCK:
+            kind = blocks.at(start, 16)
+            if kind in (_EXIF, _XMP, _IPTC):
+                carried.setdefault(kind, blocks.at(start + 16, length - 16))
         elif name == b"jp2c" and header is None:
             header = _codestream(blocks, start)
     if header is None:
-        raise ImageError("truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one.")
-    header.exif = exif
+        raise ImageError(
+            "truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one."
+        )
+    header.exif, header.xmp, header.iptc = (carried.get(kind) for kind in (_EXIF, _XMP, _IPTC))
     _describe(header, description)
     return header
 
@@ -41,14 +49,21 @@ def _codestream(blocks: Blocks, start: int) -> Header:
     """What the SIZ marker says."""
     head = blocks.need(start, 42)
     if head[:4] != _CODESTREAM:
-        raise ImageError("corrupt", "Expected the SIZ marker at the start of the JPEG 2000 codestream.")
+        raise ImageError(
+            "corrupt", "Expected the SIZ marker at the start of the JPEG 2000 codestream."
+        )
     right, bottom, left, top = struct.unpack(">4I", head[8:24])
     bands = struct.unpack(">H", head[40:42])[0]
     if not 1 <= bands <= 4:
-        raise ImageError("unsupported", f"Expected 1 to 4 components in the JPEG 2000 image, but received {bands}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected 1 to 4 components in the JPEG 2000 image, but received {bands}.",
+        )
     depth = max(blocks.need(start + 42, 3 * bands)[::3]) & 0x7F
     model: Model = "gray" if bands < 3 else "rgb"
-    return Header("jp2", right - left, bottom - top, bands, depth + 1, model, has_alpha=bands in (2, 4))
+    return Header(
+        "jp2", right - left, bottom - top, bands, depth + 1, model, has_alpha=bands in (2, 4)
+    )
 
 
 def _describe(header: Header, description: bytes) -> None:
@@ -60,7 +75,9 @@ def _describe(header: Header, description: bytes) -> None:
         elif name == b"pclr" and header.bands == 1:
             header.model = "palette"
         elif name == b"cdef":
-            kinds = [struct.unpack(">H", body[at + 2 : at + 4])[0] for at in range(2, len(body) - 5, 6)]
+            kinds = [
+                struct.unpack(">H", body[at + 2 : at + 4])[0] for at in range(2, len(body) - 5, 6)
+            ]
             header.has_alpha = any(kind in (1, 2) for kind in kinds)
             header.associated = 2 in kinds  # ISO/IEC 15444-1, table I.16: premultiplied opacity
         elif name == b"res ":

@@ -12,7 +12,7 @@ from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.color.primaries import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
-from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
 _SIGNATURE = b"\xff\x0a"
 _HEAD = 4096
@@ -25,7 +25,11 @@ _PRIMARIES = {1: SRGB[2:], 9: BT_2020[2:], 11: DISPLAY_P3[2:]}
 _CODES = {1: 1, 9: 9, 11: 12}
 """Primaries of 18181-1 in the numbers of H.273; transfer functions have the same in both."""
 
-_NAMED = {"srgb": (SRGB, 1 / 2.2), "display-p3": (DISPLAY_P3, 1 / 2.2), "adobe-rgb": (ADOBE_RGB, 256 / 563)}
+_NAMED = {
+    "srgb": (SRGB, 1 / 2.2),
+    "display-p3": (DISPLAY_P3, 1 / 2.2),
+    "adobe-rgb": (ADOBE_RGB, 256 / 563),
+}
 """Spaces by their chromaticities and exponent; sRGB's own curve counts as 1/2.2."""
 
 
@@ -38,7 +42,10 @@ class _Bits:
 
     def take(self, count: int) -> int:
         if count > self._left:
-            raise ImageError("truncated", "Expected the header of the JPEG XL codestream, but the file ends in it.")
+            raise ImageError(
+                "truncated",
+                "Expected the header of the JPEG XL codestream, but the file ends in it.",
+            )
         found = self._number & ((1 << count) - 1)
         self._number >>= count
         self._left -= count
@@ -58,22 +65,25 @@ class _Bits:
 
 def read_jxl(blocks: Blocks) -> Header:
     """Size as displayed, depth, color and alpha. An animation's frames are not counted without decoding it: None."""
-    head, exif = _parts(blocks)
+    head, exif, xmp = _parts(blocks)
     if head[:2] != _SIGNATURE:
         raise ImageError("corrupt", "Expected the signature of a codestream in the JPEG XL file.")
     bits = _Bits(head[2:])
     width, height = _size(bits)
-    header = Header("jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb")
+    header = Header(
+        "jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb", xmp=xmp
+    )
     if not bits.flag():
         _metadata(bits, header)
     return header
 
 
-def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
-    """The first kilobytes of the codestream, and the EXIF block."""
+def _parts(blocks: Blocks) -> tuple[bytes, bytes | None, bytes | None]:
+    """The first kilobytes of the codestream, the EXIF block and the XMP packet."""
     if blocks.at(0, 2) == _SIGNATURE:
-        return blocks.at(0, _HEAD), None
-    head, exif = b"", None
+        return blocks.at(0, _HEAD), None, None
+    head = b""
+    exif = xmp = None
     for name, start, length in top_boxes(blocks):
         if name == b"jxlc" or (name == b"jxlp" and length > 4):
             skip = 4 if name == b"jxlp" else 0
@@ -82,12 +92,18 @@ def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
             exif = _bare(blocks.at(start, length))
         elif name == b"brob" and 4 < length < LONGEST_BLOCK and blocks.at(start, 4) == b"Exif":
             exif = _bare(_unpacked(blocks.at(start + 4, length - 4)))
-    return head, exif
+        elif name == b"xml " and length < LONGEST_TEXT:
+            xmp = blocks.at(start, length)
+        elif name == b"brob" and 4 < length < LONGEST_TEXT and blocks.at(start, 4) == b"xml ":
+            xmp = _unpacked(blocks.at(start + 4, length - 4))
+    return head, exif, xmp
 
 
 def _bare(body: bytes) -> bytes | None:
     """The block behind its offset, which some writers leave out."""
-    return body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    return (
+        body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    )
 
 
 def _unpacked(packed: bytes) -> bytes:
@@ -144,7 +160,9 @@ def _metadata(bits: _Bits, header: Header) -> None:
 
 def _preview(bits: _Bits) -> None:
     eighths = bits.flag()
-    choices = ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    choices = (
+        ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    )
     bits.one_of(*choices)
     if not bits.take(3):
         bits.one_of(*choices)
@@ -186,9 +204,13 @@ def _color(bits: _Bits, header: Header) -> None:
     if profile or space == _XYB:
         return
     white = bits.enumerated()
-    point = _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    point = (
+        _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    )
     primaries = bits.enumerated() if space != _GRAY else 1
-    corners = _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    corners = (
+        _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    )
     if bits.flag():
         exponent = bits.take(24) / 1e7
     else:
@@ -206,5 +228,8 @@ def _color(bits: _Bits, header: Header) -> None:
 
 def _chromaticities(bits: _Bits, count: int) -> tuple[float, ...]:
     """CIE 1931 x and y of ``count`` colors, as signed millionths, the sign in the lowest bit."""
-    numbers = [bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152)) for _ in range(2 * count)]
+    numbers = [
+        bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
+        for _ in range(2 * count)
+    ]
     return tuple((number >> 1 ^ -(number & 1)) / 1e6 for number in numbers)

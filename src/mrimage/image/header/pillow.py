@@ -1,4 +1,4 @@
-"""BMP and TGA, whose headers Pillow reads well from a few bytes; and what its plugins say of damage."""
+"""DDS, PCX, TGA, XBM and XPM, whose headers Pillow reads well from a few bytes; and what its plugins say of damage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import BlockFile, Blocks
-from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
+from mrimage.image.header.model import Header, Model
 from mrimage.image.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ PLUGINS = {
     "ico": ("ICO",),
     "tga": ("TGA",),
     "psd": ("PSD",),
+    "pcx": ("PCX",),
+    "dds": ("DDS",),
+    "qoi": ("QOI",),
+    "xbm": ("XBM",),
+    "xpm": ("XPM",),
 }
 """Pillow's name of each format; only that plugin sees the bytes."""
 
@@ -51,7 +56,11 @@ _UNSUPPORTED = (
     "tile size out of range",
     "samples out of range",
     "not a whole number of bytes",
+    "unknown pcx mode",
+    "cannot read this xpm",
+    "unimplemented",
 )
+_DDS_RGB = 0x40
 _MODELS: dict[str, tuple[Model, int, int, bool]] = {
     "1": ("gray", 1, 1, False),
     "L": ("gray", 1, 8, False),
@@ -68,7 +77,9 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
 
     Image.init()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The size is judged by max_pixels, not by Pillow's fixed bound.
+        warnings.simplefilter(
+            "ignore"
+        )  # The size is judged by max_pixels, not by Pillow's fixed bound.
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(BlockFile(blocks), formats=PLUGINS[format])
@@ -88,7 +99,9 @@ def require(format: str) -> None:
 def damaged(error: Exception, format: str) -> ImageError:
     """The reason behind what a decoder raised."""
     first = error.args[0] if error.args else ""
-    text = " ".join((first.decode(errors="replace") if isinstance(first, bytes) else str(error)).split())
+    text = " ".join(
+        (first.decode(errors="replace") if isinstance(first, bytes) else str(error)).split()
+    )
     text = text or type(error).__name__
     lowered = text.lower()
     if isinstance(error, EOFError) or any(word in lowered for word in _TRUNCATED):
@@ -96,38 +109,50 @@ def damaged(error: Exception, format: str) -> ImageError:
     elif isinstance(error, NotImplementedError) or any(word in lowered for word in _UNSUPPORTED):
         reason = "unsupported"
     elif format == "tiff" and "cannot identify" in lowered:
-        reason, text = "unsupported", "a layout that neither libvips nor Pillow reads"  # its directory was sound
+        reason, text = (
+            "unsupported",
+            "a layout that neither libvips nor Pillow reads",
+        )  # its directory was sound
     else:
         reason = "corrupt"
-    return ImageError(reason, f"Expected a readable {format} image, but its decoder says: {text[:200]}")
+    return ImageError(
+        reason, f"Expected a readable {format} image, but its decoder says: {text[:200]}"
+    )
+
+
+def header_of(picture: Picture, format: str) -> Header:
+    """Size and layout as Pillow understands them."""
+    model, bands, depth, alpha = _MODELS[picture.mode]
+    alpha = alpha or "transparency" in picture.info
+    return Header(format, picture.width, picture.height, bands, depth, model, alpha)
 
 
 def read_other(blocks: Blocks, format: str) -> Header:
-    """Size and layout of BMP or TGA."""
+    """Size and layout of DDS, PCX, TGA, XBM or XPM."""
     picture = open_picture(blocks, format)
-    model, bands, depth, alpha = _MODELS[picture.mode]
-    header = Header(format, picture.width, picture.height, bands, depth, model, alpha)
-    if format == "tga":
-        header.bit_depth = 5 if blocks.need(16, 1)[0] in (15, 16) and bands > 2 else depth
-        return header
-    header.bit_depth, header.icc = _bmp_depth(blocks, header), _bmp_profile(blocks)
-    across = picture.info.get("dpi", (0,))[0]
-    header.dpi = float(across) if 0 < across < float("inf") else None
+    header = header_of(picture, format)
+    if format == "tga" and header.bands > 2 and blocks.need(16, 1)[0] in (15, 16):
+        header.bit_depth = 5
+    elif format == "pcx":
+        _describe_pcx(header, blocks)
+    elif format == "dds":
+        header.bit_depth = _dds_depth(blocks) or header.bit_depth
     return header
 
 
-def _bmp_depth(blocks: Blocks, header: Header) -> int:
-    info_size = struct.unpack("<I", blocks.need(14, 4))[0]
-    bits: int = struct.unpack("<H", blocks.need(24 if info_size == 12 else 28, 2))[0]
-    if header.model == "palette" or bits <= 8:
-        return bits
-    return 5 if bits == 16 else 8
+def _describe_pcx(header: Header, blocks: Blocks) -> None:
+    """The depth of the indices, which may lie in several planes, and the resolution."""
+    bits, across, planes = (
+        blocks.need(3, 1)[0],
+        struct.unpack("<H", blocks.need(12, 2))[0],
+        blocks.need(65, 1)[0],
+    )
+    if header.model != "rgb":
+        header.bit_depth = bits * planes
+    header.dpi = float(across) or None
 
 
-def _bmp_profile(blocks: Blocks) -> bytes | None:
-    """The profile behind the pixels of a BMP with a header of version 5 (BITMAPV5HEADER: PROFILE_EMBEDDED)."""
-    size = struct.unpack("<I", blocks.need(14, 4))[0]
-    if size != 124 or blocks.at(14 + 56, 4) != b"DEBM":
-        return None
-    start, length = struct.unpack("<II", blocks.need(14 + 112, 8))
-    return blocks.at(14 + start, length) if 0 < length < LONGEST_BLOCK else None
+def _dds_depth(blocks: Blocks) -> int | None:
+    """Bits of the widest color of a picture that is not compressed; None for others."""
+    flags, _, _, *masks = struct.unpack("<6I", blocks.need(80, 24))
+    return max(mask.bit_count() for mask in masks) or None if flags & _DDS_RGB else None

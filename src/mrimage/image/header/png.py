@@ -1,16 +1,16 @@
-"""PNG and APNG: the chunks before the pixels. What stands behind them would cost reading the whole file."""
+"""PNG and APNG: the chunks before the pixels; those behind them only where the whole file is read anyway."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.color.primaries import EXPONENTS, SRGB, Chromaticities, is_possible
-from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import clean_text
+from mrimage.image.tags.texts import LONGEST_KEYWORD, TEXT_CHUNKS, keyword_of, raw_profile, text_of
 
 _MODELS: dict[int, tuple[Model, int, bool]] = {
     0: ("gray", 1, False),
@@ -20,7 +20,9 @@ _MODELS: dict[int, tuple[Model, int, bool]] = {
     6: ("rgb", 4, True),
 }
 _MOST_CHUNKS = 100_000
-_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
+_XMP_KEYWORD = b"XML:com.adobe.xmp"
+_RAW_PROFILE = b"Raw profile type "
+_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 
 
 def read_png(blocks: Blocks) -> Header:
@@ -30,14 +32,19 @@ def read_png(blocks: Blocks) -> Header:
         raise ImageError("corrupt", "Expected IHDR as the first chunk of the PNG.")
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", first[8:21])
     if kind not in _MODELS or depth not in (1, 2, 4, 8, 16):
-        raise ImageError("corrupt", f"Expected a known PNG colour type and depth, but received {kind} and {depth}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a known PNG colour type and depth, but received {kind} and {depth}.",
+        )
     model, bands, alpha = _MODELS[kind]
     header = Header("png", width, height, bands, depth, model, alpha, progressive=interlace == 1)
     position, chromaticities, gamma = 33, None, None
     for _ in range(_MOST_CHUNKS):
         head = blocks.at(position, 8)
         if len(head) < 8:
-            raise ImageError("truncated", "Expected pixels in the PNG, but the file ends in its header.")
+            raise ImageError(
+                "truncated", "Expected pixels in the PNG, but the file ends in its header."
+            )
         length, name = struct.unpack(">I4s", head)
         start = position + 8
         position = start + length + 4
@@ -73,31 +80,59 @@ def _ancillary(header: Header, name: bytes, blocks: Blocks, start: int, length: 
         header.frames = max(1, struct.unpack(">I", blocks.need(start, 4))[0])
     elif name == b"eXIf" and length < LONGEST_BLOCK:
         header.exif = blocks.at(start, length)
-    elif name in (b"tEXt", b"zTXt") and length < LONGEST_BLOCK:
+    elif name in TEXT_CHUNKS and length < LONGEST_BLOCK:
         _text(header, name, blocks, start, length)
 
 
-def _text(header: Header, name: bytes, blocks: Blocks, start: int, length: int) -> None:
-    """The program that wrote the file; and the EXIF block, which ImageMagick wrote as text in hexadecimal numbers."""
-    keyword = blocks.at(start, min(length, 80)).partition(b"\x00")[0]
-    if name == b"tEXt" and keyword == b"Software" and length < 4096:
-        header.software = clean_text(blocks.at(start, length)[9:])
-    elif keyword in _RAW_EXIF and header.exif is None:
-        chunk = blocks.at(start, length)
-        text = _inflate_after_name(chunk) or b"" if name == b"zTXt" else chunk.partition(b"\x00")[2]
-        digits = b"".join(text.split(b"\n")[3:])
-        try:
-            header.exif = bytes.fromhex(digits.decode("ascii")) or None
-        except ValueError:
-            header.exif = None
+def read_behind_pixels(header: Header, data: bytes) -> None:
+    """Add to ``header`` the EXIF, XMP and IPTC that the PNG ``data`` has behind its pixels, and not before them.
+
+    Chunks that are damaged or cut off end the search; they are no part of the picture.
+    """
+    behind = Header(
+        "png", header.width, header.height, header.bands, header.bit_depth, header.model
+    )
+    blocks, position, pixels_seen = Blocks.of(data), 33, False
+    while position + 12 <= len(data):
+        length, name = struct.unpack(">I4s", data[position : position + 8])
+        if name == b"IDAT":
+            pixels_seen = True
+        elif (
+            pixels_seen and position + 12 + length <= len(data) and name in (b"eXIf", *TEXT_CHUNKS)
+        ):
+            _ancillary(behind, name, blocks, position + 8, length)
+        position += 12 + length
+    if header.exif is None and behind.exif is not None:
+        header.exif, header.exif_behind = behind.exif, True
+    header.xmp = header.xmp or behind.xmp
+    header.iptc = header.iptc or behind.iptc
+    header.software = header.software or behind.software
+
+
+def _text(header: Header, kind: bytes, blocks: Blocks, start: int, length: int) -> None:
+    """The program that wrote the file, the XMP packet, and what ImageMagick wrote as text in hexadecimal numbers."""
+    keyword = keyword_of(blocks.at(start, min(length, LONGEST_KEYWORD + 1)))
+    if kind == b"tEXt" and keyword == b"Software" and length < 4096:
+        header.software = clean_text(blocks.at(start, length)[len(keyword) + 1 :])
+    elif keyword == _XMP_KEYWORD and header.xmp is None:
+        header.xmp = text_of(kind, blocks.at(start, length), LONGEST_TEXT)
+    elif keyword.startswith(_RAW_PROFILE):
+        profile = raw_profile(text_of(kind, blocks.at(start, length), LONGEST_BLOCK))
+        _raw_profile(header, keyword.removeprefix(_RAW_PROFILE), profile)
+
+
+def _raw_profile(header: Header, name: bytes, profile: bytes | None) -> None:
+    packet = profile is not None and profile.startswith(_XMP_HEAD)
+    if name == b"xmp" or (name == b"APP1" and packet):
+        header.xmp = header.xmp or profile
+    elif name in (b"exif", b"APP1"):
+        header.exif = header.exif or profile
+    elif name in (b"iptc", b"8bim"):
+        header.iptc = header.iptc or profile
 
 
 def _inflate_after_name(chunk: bytes) -> bytes | None:
-    _, _, rest = chunk.partition(b"\x00")
-    try:
-        return zlib.decompressobj().decompress(rest[1:], LONGEST_BLOCK) or None
-    except zlib.error:
-        return None
+    return text_of(b"zTXt", chunk, LONGEST_BLOCK) or None
 
 
 def _chromaticities(body: bytes) -> Chromaticities | None:

@@ -6,16 +6,28 @@ import math
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import Directory, Tree
+from mrimage.image.tags.exif import resolution
+from mrimage.image.tags.iptc import unswapped
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
 COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
 EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
-X_RESOLUTION, RESOLUTION_UNIT, PLANAR = 282, 296, 284
+PLANAR = 284
+XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 
-_MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
+_MODELS: dict[int, Model] = {
+    0: "gray",
+    1: "gray",
+    2: "rgb",
+    3: "palette",
+    5: "cmyk",
+    6: "ycbcr",
+    8: "lab",
+    9: "lab",
+}
 _COLORS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
 _ASSOCIATED, _STRAIGHT = 1, 2
 """Values of ExtraSamples (TIFF 6.0, section 18): alpha that is multiplied into the colors, and alpha that is not."""
@@ -35,11 +47,16 @@ def read_tiff(blocks: Blocks) -> Header:
     """Size, sample layout and tags of the first page (TIFF 6.0; BigTIFF by its published layout)."""
     tree = Tree(blocks.at)
     if not tree.valid:
-        raise ImageError("corrupt", "Expected a TIFF header with a known version, but received another.")
+        raise ImageError(
+            "corrupt", "Expected a TIFF header with a known version, but received another."
+        )
     first = tree.first
     if not len(first):
         kind = "truncated" if tree.offset + 2 > blocks.size else "corrupt"
-        raise ImageError(kind, f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.")
+        raise ImageError(
+            kind,
+            f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.",
+        )
     if _is_raw(first):
         return read_raw(blocks)
     width, height = first.integer(WIDTH), first.integer(HEIGHT)
@@ -49,10 +66,16 @@ def read_tiff(blocks: Blocks) -> Header:
     bands = first.integer(SAMPLES) or 1
     model = _MODELS.get(photometric if photometric is not None else 1)
     if model is None:
-        raise ImageError("unsupported", f"Expected a known photometric interpretation, but received {photometric}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected a known photometric interpretation, but received {photometric}.",
+        )
     bits = first.integer(BITS) or 1
     if bits > 64 or bands > _MOST_SAMPLES:
-        raise ImageError("corrupt", f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.")
+        raise ImageError(
+            "corrupt",
+            f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.",
+        )
     alpha = _alpha(first, model, bands - _COLORS[model])
     return Header(
         "tiff",
@@ -67,6 +90,8 @@ def read_tiff(blocks: Blocks) -> Header:
         dpi=resolution(first),
         variant=_variant(first, model, bits, alpha),
         associated=alpha == _ASSOCIATED,
+        xmp=_packet(first),
+        iptc=_iptc(first),
     )
 
 
@@ -104,10 +129,16 @@ def read_raw(blocks: Blocks) -> Header:
     tree = Tree(blocks.at)
     first = tree.first
     offsets = first.get(SUB_DIRECTORIES) or ()
-    pages = [Directory(tree, int(offset)) for offset in offsets[:16]] if not isinstance(offsets, bytes) else []
+    pages = (
+        [Directory(tree, int(offset)) for offset in offsets[:16]]
+        if not isinstance(offsets, bytes)
+        else []
+    )
     best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
     sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
-    return Header("raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first))
+    depth = best.integer(BITS) if sensor else None
+    dpi, xmp, iptc = resolution(first), _packet(first), _iptc(first)
+    return Header("raw", *_size(best), 3, depth, "rgb", dpi=dpi, xmp=xmp, iptc=iptc)
 
 
 def _size(page: Directory) -> tuple[int, int]:
@@ -125,20 +156,19 @@ def check_strips(data: bytes, header: Header) -> None:
         return
     end = max(int(offset + count) for offset, count in zip(offsets, counts, strict=False))
     if end > len(data):
-        raise ImageError("truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}.")
-    row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
-    if first.integer(COMPRESSION) == 1 and header.model != "ycbcr" and sum(counts) < row * header.height:
         raise ImageError(
-            "corrupt", f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}."
+            "truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}."
         )
-
-
-def resolution(directory: Directory) -> float | None:
-    """Dots per inch across, from XResolution and ResolutionUnit; None when absent, zero or without a unit."""
-    across = directory.number(X_RESOLUTION)
-    unit = directory.integer(RESOLUTION_UNIT)
-    factor = {None: 1.0, 2: 1.0, 3: 2.54}.get(unit)
-    return across * factor if across and factor else None
+    row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
+    if (
+        first.integer(COMPRESSION) == 1
+        and header.model != "ycbcr"
+        and sum(counts) < row * header.height
+    ):
+        raise ImageError(
+            "corrupt",
+            f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}.",
+        )
 
 
 def _alpha(first: Directory, model: Model, extra: int) -> int | None:
@@ -150,6 +180,18 @@ def _alpha(first: Directory, model: Model, extra: int) -> int | None:
     if kinds is None or isinstance(kinds, bytes):
         return _STRAIGHT if model == "rgb" and extra == 1 else None
     return int(kinds[0]) if extra > 0 and kinds[0] in (_ASSOCIATED, _STRAIGHT) else None
+
+
+def _packet(first: Directory) -> bytes | None:
+    packet = first.raw(XMP)
+    return packet if packet is not None and len(packet) < LONGEST_TEXT else None
+
+
+def _iptc(first: Directory) -> bytes | None:
+    """The tag of IPTC's own, or else Photoshop's resources with IPTC among them."""
+    bare = first.raw(IPTC)
+    block = unswapped(bare) if bare else first.raw(PHOTOSHOP)
+    return block if block is not None and len(block) < LONGEST_TEXT else None
 
 
 def _bytes(directory: Directory, tag: int) -> bytes | None:

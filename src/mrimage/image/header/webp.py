@@ -6,16 +6,16 @@ import struct
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
 MOST_CHUNKS = 100_000
 
 
 def read_webp(blocks: Blocks) -> Header:
-    """Size, alpha, frames, profile and EXIF of a WebP (RFC 9649)."""
+    """Size, alpha, frames, profile, EXIF and XMP of a WebP (RFC 9649)."""
     width = height = frames = 0
     alpha = False
-    icc = exif = None
+    icc = exif = xmp = None
     position = 12
     end = min(blocks.size, 8 + struct.unpack("<I", blocks.need(4, 4))[0])
     for _ in range(MOST_CHUNKS):
@@ -41,13 +41,31 @@ def read_webp(blocks: Blocks) -> Header:
             icc = blocks.at(start, length)
         elif name == b"EXIF" and length < LONGEST_BLOCK:
             exif = blocks.at(start, length)
-        if (name == b"VP8X" and not flags[0] & 0x0A) or (name in (b"VP8 ", b"VP8L") and position >= end):
+        elif name == b"XMP " and length < LONGEST_TEXT:
+            xmp = blocks.at(start, length)
+        if (name == b"VP8X" and not flags[0] & 0x0E) or (
+            name in (b"VP8 ", b"VP8L") and position >= end
+        ):
             if name == b"VP8X" and flags[0] & 0x20:
                 continue
             break
     if not width:
-        raise ImageError("truncated", "Expected a bitstream in the WebP, but the file ends in its header.")
-    return Header("webp", width, height, 4 if alpha else 3, 8, "rgb", alpha, icc, exif, max(frames, 1))
+        raise ImageError(
+            "truncated", "Expected a bitstream in the WebP, but the file ends in its header."
+        )
+    return Header(
+        "webp",
+        width,
+        height,
+        4 if alpha else 3,
+        8,
+        "rgb",
+        alpha,
+        icc,
+        exif,
+        max(frames, 1),
+        xmp=xmp,
+    )
 
 
 def _bitstream(name: bytes, body: bytes) -> tuple[int, int, bool]:

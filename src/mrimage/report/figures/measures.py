@@ -37,7 +37,8 @@ def _aspect() -> str:
     """Names the ratio of the longer to the shorter side within 1.5 %, and says which way the image stands."""
     ratio = "(greatest(width, height)::DOUBLE / nullif(least(width, height), 0))"
     cases = " ".join(
-        f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'" for name, value in _ASPECTS.items()
+        f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'"
+        for name, value in _ASPECTS.items()
     )
     named = f"CASE {cases} WHEN {ratio} > 2.5 THEN 'over 2.5:1' ELSE 'uncommon' END"
     way = "CASE WHEN abs(width - height) <= 0.015 * height THEN '' WHEN width > height THEN ' wide' ELSE ' tall' END"
@@ -77,7 +78,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("lens", "Lenses", "EXIF lens model.", ("lens",), "nullif(trim(lens), '')"),
     Measure("software", "Software", "What wrote the file last, by its own word.", ("software",),
             "nullif(trim(software), '')"),
-    Measure("taken_at", "Dates taken", "EXIF original date.", ("taken_at",), "taken_at", "time"),
+    Measure("taken_at", "Dates taken", "The original date, from EXIF, XMP or IPTC.", ("taken_at",), "taken_at", "time"),
     Measure("iso", "ISO", "Sensor sensitivity; each bar doubles the one before.", ("iso",),
             "CASE WHEN iso > 0 THEN iso END", "octave", "", 100.0),
     Measure("focal_length", "Focal lengths", "In millimeters, of the lens itself.", ("focal_length",),
