@@ -202,7 +202,8 @@ class RunFacts:
     ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
     ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
     images that an earlier run had done, ``removed`` the outputs that went with their images, and
-    ``removed_outputs`` names the first of those.
+    ``removed_outputs`` names the first of those. ``gain_maps_dropped`` counts images whose edited self has lost
+    the HDR gain map of its source.
     """
 
     source: str
@@ -227,6 +228,7 @@ class RunFacts:
     phases: tuple[PhaseFacts, ...]
     tasks: tuple[TaskReport, ...]
     removed_outputs: tuple[str, ...] = ()
+    gain_maps_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

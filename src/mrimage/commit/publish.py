@@ -35,6 +35,7 @@ from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
+    GAIN_MAPS,
     GROUPS,
     KNOWN,
     MEMBERS,
@@ -67,6 +68,7 @@ class Published:
     groups: int
     outputs: int
     reasons: dict[str, int]
+    gain_maps_dropped: int = 0
     tables: dict[str, str] = field(default_factory=dict)
 
     def account_for(self, listed: int) -> None:
@@ -141,6 +143,9 @@ class Publisher:
                 groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
+                gain_maps_dropped=one(
+                    f"SELECT count(*) FROM {read_parquet(self._map['catalogue'], GAIN_MAPS)} WHERE NOT gain_map_kept"
+                ),
                 tables=self._hashes,
             )
 

@@ -320,6 +320,7 @@ class Run:
             removed=self.removed[0],
             removed_outputs=self.removed[1],
             reasons=published.reasons,
+            gain_maps_dropped=published.gain_maps_dropped,
             phases=tuple(self.phases),
             tasks=tuple(self.tasks),
         )

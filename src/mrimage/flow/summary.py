@@ -101,6 +101,10 @@ class Summary:
         ]
         if facts.ignored:
             rows.append(("ignored", describe_ignored(facts.ignored)))
+        if facts.gain_maps_dropped:
+            rows.append(
+                ("gain maps", f"{_count(facts.gain_maps_dropped, 'image')} lost the HDR gain map")
+            )
         if facts.reused:
             rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
         if facts.removed:

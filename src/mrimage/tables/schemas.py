@@ -53,6 +53,9 @@ LISTING = _schema(
     is_link=pa.bool_(),
 )
 
+GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
+"""What of a catalogue row says whether the edited image still has the gain map of its source."""
+
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
 """What of a catalogue row says whether an entry is the one that was mapped."""
 
@@ -126,7 +129,8 @@ THUMBNAILS = _schema(
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
-    """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
+    """The catalogue's columns: the entry's, the header's, ``gain_map_kept``, then those of the extractors
+    in the order given. ``gain_map_kept`` is null where the source has no gain map, or the job edits nothing."""
     return _catalogue_schema(tuple(extract))
 
 
@@ -142,6 +146,7 @@ def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     columns |= {
         field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)
     }
+    columns["gain_map_kept"] = pa.bool_()
     for name in extract:
         columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
     return _schema(**columns)
