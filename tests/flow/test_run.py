@@ -445,6 +445,8 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "software",
         "taken_at_offset",
         "facts_from",
+        "gain_map",
+        "gain_map_kept",
         "brightness",
         "contrast",
         "sharpness",

@@ -45,6 +45,7 @@ class Totals:
     bytes_per_image: float
     pixels_per_image: float
     images_per_second: float
+    gain_maps_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

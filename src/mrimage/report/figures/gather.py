@@ -88,6 +88,7 @@ def count_totals(tables: Tables, facts: RunFacts) -> Totals:
         bytes_per_image=_over(facts.bytes, facts.listed),
         pixels_per_image=_over(pixels, facts.processed),
         images_per_second=_over(facts.listed - facts.reused, seconds),
+        gain_maps_dropped=facts.gain_maps_dropped,
     )
 
 
