@@ -23,7 +23,7 @@ from mrimage.commit.lease import NAME, open_out
 from mrimage.commit.lock import locked
 from mrimage.errors import SinkError, StoreError
 from mrimage.flow.run import run
-from mrimage.job.job import How, Plan
+from mrimage.job.job import Plan, RunOptions
 from mrimage.storage import open_store
 
 ELSEWHERE = Holder(token="t", pid=1, host="elsewhere", place="another boot", started=0.0)
@@ -308,11 +308,13 @@ def test_a_whole_run_that_has_lost_its_lock_ends_with_an_error_and_no_report(
         yield "all", None
 
     with pytest.raises(SinkError, match="process 1 on elsewhere has taken it over"):
-        run(mr.Job(map=sleepy), str(tmp_path), store.root, How(workers=1, thumbnails=False))
+        run(mr.Job(map=sleepy), str(tmp_path), store.root, RunOptions(workers=1, thumbnails=False))
     assert holder_of(store) == ELSEWHERE
     assert {item.path for item in store.list()} == {NAME, "_run/job.json"}
     assert len(seen) == 6
     store.delete(NAME)
-    again = run(mr.Job(), str(tmp_path), store.root, How(workers=1, thumbnails=False, fresh=True))
+    again = run(
+        mr.Job(), str(tmp_path), store.root, RunOptions(workers=1, thumbnails=False, fresh=True)
+    )
     assert again.processed == 6
     assert NAME not in {item.path for item in store.list()}

@@ -13,12 +13,12 @@ from tests.faults.states import everything
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import SinkError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.storage.local import LocalStore
 
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(8, 8)), group=("mean",))
-HERE = How(workers=1, thumbnails=False)
-FRESH = How(workers=1, thumbnails=False, fresh=True)
+HERE = RunOptions(workers=1, thumbnails=False)
+FRESH = RunOptions(workers=1, thumbnails=False, fresh=True)
 
 
 @pytest.fixture
@@ -54,7 +54,11 @@ def leave_unfinished(out: Path) -> None:
     ("how", "disturb"), [(HERE, leave_unfinished), (FRESH, None), (FRESH, leave_unfinished)]
 )
 def test_what_lies_behind_links_stays(
-    how: How, disturb: Callable[[Path], None] | None, photos: Path, album: Path, tmp_path: Path
+    how: RunOptions,
+    disturb: Callable[[Path], None] | None,
+    photos: Path,
+    album: Path,
+    tmp_path: Path,
 ) -> None:
     out, before = tmp_path / "out", names(album)
     run(JOB, str(photos), str(out), HERE)

@@ -21,14 +21,14 @@ import mrimage as mr
 from mrimage.commit.verify import verify
 from mrimage.errors import ImageError, JobError
 from mrimage.flow.results import read_facts
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.reducers.task_image import TaskImage
 from mrimage.storage import open_store
 from mrimage.tasks.left_out import without_images
 from mrimage.types import Limits
 
-HERE = How(workers=1, thumbnails=False)
-WORKERS = How(workers=2, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
+WORKERS = RunOptions(workers=2, thumbnails=False)
 
 POISONED = """
 import mrimage.image.handle as handle
@@ -118,7 +118,7 @@ def require_sound(out: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("reducer", [look, look_and_swallow, look_in_threads])
 @pytest.mark.parametrize("how", [HERE, WORKERS], ids=["here", "workers"])
 def test_a_damaged_image_is_quarantined_and_its_group_is_reduced_without_it(
-    corpus: Path, tmp_path: Path, rows, reducer: Callable[..., Any], how: How
+    corpus: Path, tmp_path: Path, rows, reducer: Callable[..., Any], how: RunOptions
 ) -> None:
     for name in ("04.png", "05.png", "07.png"):
         cut_short(corpus / name)
@@ -235,7 +235,7 @@ def test_a_reducer_that_crashes_by_itself_is_not_held_against_an_image(
         os._exit(3)
         yield
 
-    how = How(workers=2, retries=1, thumbnails=False)
+    how = RunOptions(workers=2, retries=1, thumbnails=False)
     with pytest.raises(JobError, match="exited with status 3"):
         run(mr.Job(map=by_parity, reduce=crashing), str(corpus), str(tmp_path / "out"), how)
 

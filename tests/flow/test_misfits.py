@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 
 import mrimage as mr
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.image import Metadata
 from mrimage.shuffle import records as shuffle_records
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def animated_png(frames: int) -> bytes:
@@ -44,7 +44,9 @@ def test_a_number_that_no_column_holds_costs_its_image_only(
 ) -> None:
     (photos / "many frames.png").write_bytes(animated_png((1 << 31) + 1))
     job = mr.Job(key="format", group="contact-sheet")
-    summary = run(job, str(photos), str(tmp_path / "out"), How(workers=workers, thumbnails=False))
+    summary = run(
+        job, str(photos), str(tmp_path / "out"), RunOptions(workers=workers, thumbnails=False)
+    )
     assert (summary.images, summary.processed) == (12, 9)
     assert summary.failures == {"corrupt": 1, "empty": 1, "not-an-image": 1}
     (row,) = [row for row in rows(tmp_path / "out", "quarantine") if row["reason"] == "corrupt"]

@@ -12,9 +12,9 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.errors import JobError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def file_of(format: str, size: tuple[int, int], **options: object) -> bytes:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.cli.options import load_object
 from mrimage.commit.ledger import Committed, localize, task_of
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
@@ -15,6 +14,7 @@ from mrimage.commit.prune import outdate
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import REASONS, SinkError, UsageError, unknown
 from mrimage.job.functions import describe_function
+from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
 from mrimage.storage import Store
 from mrimage.tables.duck import connect, read_parquet

@@ -29,6 +29,9 @@ from mrimage.types import TaskReport
 
 ROOT = "_run"
 
+ROW_GROUP = 5_000
+"""Rows of a row group, the least that a reduce task reads of a part of records: some 100 KB."""
+
 UNCLEAN = f"{ROOT}/unclean"
 """There while OUT may hold outputs that no lineage names, because an attempt that had written some did not come to its
 commit, and the next one may not have made the same: its images may have gone meanwhile."""
@@ -42,7 +45,7 @@ def encode_table(rows: list[dict[str, object]], schema: pa.Schema) -> bytes:
 def encode_arrow(table: pa.Table) -> bytes:
     """``table`` as one Parquet file; the same table is the same bytes."""
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP)
     return buffer.getvalue()
 
 

@@ -11,8 +11,7 @@ import msgspec
 
 from mrimage.errors import ImageError, JobError, brief
 from mrimage.job.job import absolute
-from mrimage.job.values import is_unicode
-from mrimage.storage.names import scheme
+from mrimage.storage.names import is_unicode, scheme
 
 if TYPE_CHECKING:
     import numpy as np

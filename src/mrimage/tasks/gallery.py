@@ -14,8 +14,7 @@ from mrimage.errors import ImageError, StoreError
 from mrimage.guard.deadline import deadline
 from mrimage.image import encode
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, running
-from mrimage.reducers.context import open_image
+from mrimage.reducers.context import Context, open_image, running
 from mrimage.sink.files import FileSink
 from mrimage.sink.shards import output_uri
 from mrimage.tables.schemas import THUMBNAILS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mrimage.errors import ImageError, StoreError, brief, describe
 from mrimage.guard.failure import failure_of
 from mrimage.image import EXTRACTORS, Image
+from mrimage.job.columns import columns_of
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
@@ -54,7 +55,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
-        carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
+        carried = {column: row[column] for column in columns_of(job.carries)}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None

@@ -17,7 +17,7 @@ from mrimage.guard.deadline import clock_stopped, deadline, fair
 from mrimage.guard.failure import failure_of
 from mrimage.guard.guard import Guard
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, running
+from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead

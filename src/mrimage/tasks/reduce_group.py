@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from mrimage.errors import ImageError, JobError, StoreError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, GroupReducer
+from mrimage.reducers import ReduceRecords
+from mrimage.reducers.context import Context
 from mrimage.shuffle.records import Record
 from mrimage.shuffle.replay import IN_MEMORY, Replay
 from mrimage.sink.naming import group_path
@@ -35,7 +36,7 @@ class Made:
 
 
 def reduce_group(
-    context: Context, reducer: GroupReducer, key: str, group: Replay, plan: Plan
+    context: Context, reducer: ReduceRecords, key: str, group: Replay, plan: Plan
 ) -> Iterator[Made]:
     """What the reducer makes of the group.
 
@@ -90,7 +91,7 @@ class _Made:
         self._file.close()
 
 
-def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> Iterator[Made]:
+def _run_reducer(reducer: ReduceRecords, key: str, records: Iterable[Record]) -> Iterator[Made]:
     """What the reducer makes of the key in one pass. Raises JobError, and StoreError where it is a store's fault."""
     try:
         outputs = reducer(key, records)

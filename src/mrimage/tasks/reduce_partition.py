@@ -14,7 +14,8 @@ import pyarrow as pa
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, reducers_of, running
+from mrimage.reducers import reducers_of
+from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Record
 from mrimage.shuffle.replay import Fingerprint, Replay
 from mrimage.sink.files import FileSink
