@@ -119,13 +119,12 @@ def _prepared(
     image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
     if edits.correct is not None:
         image = _corrected(image, edits.correct)
-    if (
-        geometry.canvas is not None
-    ):  # After the correction, because the padding must not count in its statistics.
+    # After the correction, because the padding must not count in its statistics.
+    if geometry.canvas is not None:
         image = padded(image, geometry.canvas, edits.background, profile)
     if not encoder.alpha and image.hasalpha():
         image = flattened(image, edits.background, profile)
-    return (image if encoder.deep else eight_bits(image)), profile
+    return (image if encoder.sixteen_bits else eight_bits(image)), profile
 
 
 def cut_out(image: Picture, geometry: Geometry) -> Picture:

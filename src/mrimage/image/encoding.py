@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One output format. ``quality`` is its default (None: lossless); ``deep`` says that it holds 16 bits,
+    """One output format. ``quality`` is its default (None: lossless); ``sixteen_bits`` says that it holds 16 bits,
     ``alpha``, ``gray`` and ``cmyk`` that it holds those; ``longest`` is the greatest width and height, in pixels,
     that the format or its encoder here takes."""
 
     extension: str
     quality: int | None
-    deep: bool
+    sixteen_bits: bool
     alpha: bool
     gray: bool
     cmyk: bool
@@ -36,11 +36,17 @@ class Encoder:
 
 
 ENCODERS: Mapping[str, Encoder] = {
-    "jpeg": Encoder("jpg", 85, deep=False, alpha=False, gray=True, cmyk=True, longest=65_500),
-    "png": Encoder("png", None, deep=True, alpha=True, gray=True, cmyk=False),
-    "webp": Encoder("webp", 80, deep=False, alpha=True, gray=False, cmyk=False, longest=16_383),
-    "avif": Encoder("avif", 60, deep=False, alpha=True, gray=False, cmyk=False, longest=16_384),
-    "tiff": Encoder("tiff", None, deep=True, alpha=True, gray=True, cmyk=True),
+    "jpeg": Encoder(
+        "jpg", 85, sixteen_bits=False, alpha=False, gray=True, cmyk=True, longest=65_500
+    ),
+    "png": Encoder("png", None, sixteen_bits=True, alpha=True, gray=True, cmyk=False),
+    "webp": Encoder(
+        "webp", 80, sixteen_bits=False, alpha=True, gray=False, cmyk=False, longest=16_383
+    ),
+    "avif": Encoder(
+        "avif", 60, sixteen_bits=False, alpha=True, gray=False, cmyk=False, longest=16_384
+    ),
+    "tiff": Encoder("tiff", None, sixteen_bits=True, alpha=True, gray=True, cmyk=True),
 }
 """The output formats by name."""
 
@@ -114,9 +120,8 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
         return bytes(
             image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
         )
-    if (
-        image.interpretation == "lab"
-    ):  # what came of bytes; libvips would write floating-point numbers
+    # Lab of 8 bits, of which libvips would write floating-point numbers.
+    if image.interpretation == "lab":
         image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
     return into_tiff(data, beside.exif, beside.iptc)

@@ -137,11 +137,11 @@ def describe(header: Header, shot: Shot) -> Metadata:
 
 
 def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
-    """The name of an image's colour space. For RGB the first that speaks decides:
+    """The name of an image's color space. For RGB the first that speaks decides:
 
     1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB chunk or an nclx box, 4. EXIF ColorSpace,
     5. the PNG gAMA and cHRM chunks, 6. nothing said is sRGB. Other samples are named by their kind: ``gray``,
-    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colours is ``palette-`` and the space of its colours.
+    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colors is ``palette-`` and the space of its colours.
     """
     if header.model not in ("rgb", "palette"):
         return header.model
