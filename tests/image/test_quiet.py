@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
 
 import numpy as np
@@ -29,6 +30,24 @@ def cut_zstandard() -> bytes:
 def cut_raw() -> bytes:
     pytest.importorskip("rawpy")
     return raw_photograph()[:-3000]
+
+
+def long_tag() -> bytes:
+    """A TIFF that Pillow reads and warns of: a tag says that it has more bytes than the file."""
+    tifffile = pytest.importorskip("tifffile")
+    stream = io.BytesIO()
+    pixels = np.asarray(photograph())
+    tags = [(65_000, "s", 40, "x" * 39, True)]
+    tifffile.imwrite(stream, pixels, photometric="rgb", compression="zstd", extratags=tags)
+    entry = struct.pack("<HHI", 65_000, 2, 40)
+    assert stream.getvalue().count(entry) == 1
+    return stream.getvalue().replace(entry, struct.pack("<HHI", 65_000, 2, 1 << 24))
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_of_pillow_are_kept_from_the_terminal(recwarn: pytest.WarningsRecorder) -> None:
+    assert opened(long_tag()).thumbnail(20, 20).shape == (13, 20, 3)
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 @pytest.mark.parametrize("make", [cut_zstandard, cut_raw])

@@ -46,7 +46,8 @@ def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
             b"\x00" * 4 * header.pixels
         )  # Pillow's decoders in Python do not accept truncated files.
     picture = open_picture(Blocks.of(data), header.format)
-    orientation = _orientation_applied(picture)
+    with truncation(limits), complaints(data, header):
+        orientation = _orientation_applied(picture)
     stored = picture.size if orientation < 5 else picture.size[::-1]
     check_size(stored, header)
     with silent(), truncation(limits), complaints(data, header):
