@@ -34,17 +34,51 @@ class ByteSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MemberPlace:
+    """Where an archive keeps a member, so that it is opened without reading the archive's index again.
+
+    ``archive`` is the archive's uri, ``size`` in bytes and ``version`` are its own as it was listed (-1 and empty
+    where they are not known). ``offset`` is where the member begins: a byte of a tar or a zip, or the row of
+    ``column`` in a Parquet file. In a zip it is ``packed`` bytes long, compressed by ``method`` (the index's number),
+    and ``checksum`` is the CRC-32 of what comes out.
+    """
+
+    archive: str
+    size: int
+    version: str
+    offset: int
+    packed: int = 0
+    method: int = 0
+    checksum: int = 0
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an entry cannot be read, known since it was listed: ``reason`` is one of ``errors.REASONS``."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One image of the source.
 
     ``uri`` names it for anyone; ``path`` is its name below the source (``a/b.jpg``), from which output names
     are made; ``size`` is in bytes; ``version`` is an etag or a modification time, opaque, compared for equality.
+    ``place`` is set for a member of an archive, ``fault`` for what cannot be read. ``file`` is the same for two names
+    of one file, and empty where the store cannot tell; ``is_link`` says that the name is a link to another one.
     """
 
     uri: str
     path: str
     size: int
     version: str
+    place: MemberPlace | None = None
+    fault: Fault | None = None
+    file: str = ""
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Slow:
     """A store in memory that calls itself remote and takes its time. The first ``together`` writes wait for each other."""
 
     root = "s3://bucket"
+    local = None
 
     def __init__(self, together: int = 1) -> None:
         self.lock = threading.Lock()

@@ -20,10 +20,10 @@ from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.results import read_facts, results_folder, write_report
 from mrimage.flow.run import How, run
 from mrimage.flow.summary import Summary
-from mrimage.storage import Store, open_store, redact
+from mrimage.storage import Store, StoreSettings, open_store, redact
 from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.names import printable
-from mrimage.storage.settings import Settings
+from mrimage.storage.settings import DEFAULT
 
 if TYPE_CHECKING:
     from mrimage.image import FormatRow
@@ -51,7 +51,11 @@ def retry_images(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
-        given = {name: getattr(options, name) for name in ("deadline", "memory") if getattr(options, name) is not None}
+        given = {
+            name: getattr(options, name)
+            for name in ("deadline", "memory")
+            if getattr(options, name) is not None
+        }
         job = build_job(given, plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
@@ -92,8 +96,13 @@ def run_query(options: argparse.Namespace) -> int:
     from mrimage import report
 
     if not options.sql.strip(" \t\n;"):
-        raise UsageError("Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text.")
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+        raise UsageError(
+            "Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text."
+        )
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
@@ -107,7 +116,10 @@ def verify_out(options: argparse.Namespace) -> int:
     from mrimage.commit.verify import verify
     from mrimage.report import text
 
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         facts = read_facts(store)
         problems = 0
         for problem in verify(store, results, facts, scratch):
@@ -127,7 +139,7 @@ def inspect_files(options: argparse.Namespace) -> int:
     for file in options.files:
         facts: dict[str, object] = {"uri": printable(redact(file))}
         try:
-            source = open_uri(file if "://" in file else str(Path(file).absolute()))
+            source = open_uri(file if "://" in file else str(Path(file).absolute()), DEFAULT)
             facts |= dataclasses.asdict(Image(source).metadata)
         except (ImageError, StoreError) as error:
             bad += 1
@@ -169,7 +181,7 @@ def make_demo(options: argparse.Namespace) -> int:
 
 
 def _how(options: argparse.Namespace, fresh: bool) -> How:
-    workers, replication = options.workers, options.replication
+    workers = options.workers
     return How(
         engine=options.engine,
         workers=None if workers is None else whole(1, MOST_WORKERS)("--workers", workers),
@@ -180,18 +192,24 @@ def _how(options: argparse.Namespace, fresh: bool) -> How:
         quiet=options.quiet or options.json,
         thumbnails=not options.no_thumbnails,
         command=options.command,
-        stores=Settings(
-            None if replication is None else whole(1, 512)("--replication", replication),
-            options.allow_private,
-            options.endpoint,
-            options.addressing,
-        ),
+        stores=_settings(options),
+    )
+
+
+def _settings(options: argparse.Namespace) -> StoreSettings:
+    """The stores' settings among the options; commands that write nothing have fewer of them."""
+    replication = getattr(options, "replication", None)
+    return StoreSettings(
+        None if replication is None else whole(1, 512)("--replication", replication),
+        getattr(options, "allow_private", False),
+        options.endpoint,
+        options.addressing,
     )
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:
     if options.json:
-        print(open_store(options.out).read("summary.json").decode())
+        print(open_store(options.out, _settings(options)).read("summary.json").decode())
     elif not options.quiet:
         print(summary)
 
@@ -199,9 +217,8 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 @contextmanager
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
-    Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
     with temporary_folder() as folder, system_errors(out):
-        yield open_store(out), folder
+        yield open_store(out, _settings(options)), folder
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.job import NEEDS, Job, Plan
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
-from mrimage.storage import open_store
+from mrimage.storage import StoreSettings, open_store
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import Entry
 
@@ -32,16 +32,20 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     require_engine(how.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
-    plan.stores.apply()
     Budget.parse(how.max_failures)
     require_images(plan)
-    require_place(open_store(out), plan, how.fresh)
+    require_place(open_store(out, how.stores), plan, how.fresh)
     ignored: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])
         inventory.write(entries_of(plan, ignored.append))
         images, size = inventory.totals()
-        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
+        splits = sum(
+            1
+            for _ in cut_splits(
+                inventory.to_map(), *split_limits(job, images, size, how.workers or 1)
+            )
+        )
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
@@ -51,7 +55,7 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),
         ("pixels", _decoding(job)),
-        ("scale", _scales(job, sample)),
+        ("scale", _scales(job, sample, how.stores)),
         ("reducers", ", ".join([*(["the job's own"] if job.reduce else []), *job.group]) or "none"),
         ("sink", describe_sink(job)),
         ("output", out),
@@ -59,7 +63,11 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
 
 
 def _decoding(job: Job) -> str:
-    asked = {extractor: f" (needed by --group {group})" for group, extractor in NEEDS.items() if group in job.group}
+    asked = {
+        extractor: f" (needed by --group {group})"
+        for group, extractor in NEEDS.items()
+        if group in job.group
+    }
     why = [f"{name}{asked.get(name, '')}" for name in job.extract if EXTRACTORS[name].pixels]
     why += ["edits"] if job.edits else []
     why += ["the job's own mapper, if it asks for them"] if job.map else []
@@ -67,7 +75,7 @@ def _decoding(job: Job) -> str:
     return f"decoded for {', '.join(why)}" if why else "not decoded: headers only"
 
 
-def _scales(job: Job, sample: list[Entry]) -> str:
+def _scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """How many of the sample's JPEG files would be decoded at which scale."""
     if job.edits is None:
         if any(EXTRACTORS[name].pixels for name in job.extract):
@@ -76,11 +84,16 @@ def _scales(job: Job, sample: list[Entry]) -> str:
     counts: dict[str, int] = {}
     for entry in sample:
         try:
-            metadata = Image(open_entry(entry), job.limits).metadata
+            metadata = Image(open_entry(entry, stores), job.limits).metadata
         except (ImageError, StoreError):
             continue
-        scale = plan_scale(metadata.width, metadata.height, job.edits) if metadata.format == "jpeg" else "1"
+        scale = (
+            plan_scale(metadata.width, metadata.height, job.edits)
+            if metadata.format == "jpeg"
+            else "1"
+        )
         counts[scale] = counts.get(scale, 0) + 1
     return (
-        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items())) + f" (first {len(sample)} images)"
+        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+        + f" (first {len(sample)} images)"
     )

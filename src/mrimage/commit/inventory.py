@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.entries import from_listing, to_listing
 from mrimage.tables.schemas import KNOWN, LISTING
 from mrimage.types import Entry
 
@@ -36,9 +36,9 @@ class Inventory:
             for entry in entries:
                 batch.append(entry)
                 if len(batch) == BATCH:
-                    writer.write_table(_table(batch))
+                    writer.write_table(to_listing(batch))
                     batch = []
-            writer.write_table(_table(batch))
+            writer.write_table(to_listing(batch))
 
     def totals(self) -> tuple[int, int]:
         """Images listed, each uri once, and their bytes."""
@@ -51,16 +51,18 @@ class Inventory:
     def to_map(self) -> Iterator[Entry]:
         """Those images, sorted by uri, streamed."""
         with connect(self._scratch) as connection:
-            query = f"SELECT uri, path, size, version FROM {self._new} ORDER BY uri"
+            query = f"SELECT {', '.join(LISTING.names)} FROM {self._new} ORDER BY uri"
             for batch in batches(connection, query):
-                yield from (Entry(**row) for row in batch.to_pylist())
+                yield from map(from_listing, batch.to_pylist())
 
     def gone(self) -> list[tuple[str, list[str]]]:
         """Committed images that the source no longer holds as they were: (catalogue part, uris) pairs."""
         if not self._known:
             return []
         with connect(self._scratch) as connection:
-            known = read_parquet(self._known, KNOWN).replace("hive_partitioning", "filename = true, hive_partitioning")
+            known = read_parquet(self._known, KNOWN).replace(
+                "hive_partitioning", "filename = true, hive_partitioning"
+            )
             query = f"""
                 SELECT filename, list(uri ORDER BY uri) FROM
                 (SELECT filename, uri, size, version FROM {known}) k
@@ -70,9 +72,11 @@ class Inventory:
     @property
     def _listing(self) -> str:
         listing = read_parquet([str(self._path)], LISTING)
-        return (
-            f"(SELECT uri, min(path) AS path, max(size) AS size, max(version) AS version FROM {listing} GROUP BY uri)"
+        # A list may name an image twice; the rest of both rows is the same, but for what changed in between.
+        rest = ", ".join(
+            f"max({name}) AS {name}" for name in LISTING.names if name not in ("uri", "path")
         )
+        return f"(SELECT uri, min(path) AS path, {rest} FROM {listing} GROUP BY uri)"
 
     @property
     def _new(self) -> str:
@@ -83,11 +87,8 @@ class Inventory:
 
     def _sum(self, table: str) -> tuple[int, int]:
         with connect(self._scratch) as connection:
-            row = connection.execute(f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}").fetchone()
+            row = connection.execute(
+                f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
+            ).fetchone()
         assert row
         return int(row[0]), int(row[1])
-
-
-def _table(entries: list[Entry]) -> pa.Table:
-    columns = {name: [getattr(entry, name) for entry in entries] for name in LISTING.names}
-    return pa.table(columns, LISTING)

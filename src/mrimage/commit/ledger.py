@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
-from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
 
@@ -53,7 +52,9 @@ def table_path(phase: str, task: str, table: str) -> str:
 
 def commit(store: Store, report: TaskReport) -> None:
     """The atomic moment at which a task counts."""
-    store.write(f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True)
+    store.write(
+        f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True
+    )
 
 
 class Committed:
@@ -83,13 +84,18 @@ class Committed:
 
     def reports(self) -> Iterator[TaskReport]:
         for task in sorted(self.tasks):
-            yield msgspec.json.decode(self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport)
+            yield msgspec.json.decode(
+                self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport
+            )
 
     def forget(self, tasks: Iterable[str]) -> None:
         """Take commits back: reports go first, so a kill in between leaves leftovers, never half a task."""
         gone = set(tasks)
         delete_all(self.store, [f"{ROOT}/{self.phase}/{task}.json" for task in sorted(gone)])
-        delete_all(self.store, [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")])
+        delete_all(
+            self.store,
+            [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")],
+        )
         self.tasks -= gone
 
 
@@ -108,32 +114,20 @@ def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
 
 def remove_empty(store: Store, name: str) -> None:
     """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
-    if scheme(store.root) != "file":
+    if not store.local:
         return
     for folder in list(Path(name).parents)[:-1]:
         try:
-            Path(local_path(store.root), folder).rmdir()
+            (store.local / folder).rmdir()
         except OSError:
             return  # not empty, or gone already
 
 
 def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
     """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
-    if scheme(store.root) == "file":
-        root = Path(local_path(store.root))
-        return [str(root / name) for name in names]
+    if store.local:
+        return [str(store.local / name) for name in names]
     return list(each(store, lambda name: _copy(store, name, scratch), names))
-
-
-def deliver(store: Store, path: Path, name: str) -> None:
-    """Move the finished file ``path`` to ``name`` below OUT, atomically."""
-    if scheme(store.root) == "file":
-        target = Path(local_path(store.root), name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(target)
-    else:
-        store.write(name, path.read_bytes())
-        path.unlink()
 
 
 def _copy(store: Store, name: str, scratch: Path) -> str:
@@ -173,7 +167,9 @@ def task_of(path: str) -> str:
 
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
     """The rows of small tables as one, in the order of ``names``."""
-    tables = [pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)]
+    tables = [
+        pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)
+    ]
     store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
 
 

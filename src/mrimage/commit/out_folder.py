@@ -13,13 +13,22 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
+from mrimage.commit.earlier import forget_earlier
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    list_names,
+)
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
-from mrimage.storage.names import local_path, printable, scheme
+from mrimage.storage.names import local_place, printable
 
 JOB = f"{ROOT}/job.json"
 FOLDERS = ("images", "groups", "catalogue", ROOT)
@@ -35,11 +44,16 @@ def check_apart(source: str, out: str) -> None:
     """Raise SourceError where one of two local folders contains the other: outputs would become input. Raises UsageError
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
-    if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
-        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
-    if scheme(source) != "file" or scheme(out) != "file":
+    source_path = local_place(source)
+    out_path = local_place(out)
+    if out_path is not None and printable(out_path) != out_path:
+        raise UsageError(
+            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
+    if source_path is None or out_path is None:
         return
-    inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
+    inside = Path(os.path.realpath(source_path))  # resolve() fails on loops
+    outside = Path(os.path.realpath(out_path))
     if inside == outside or inside in outside.parents or outside in inside.parents:
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
@@ -59,7 +73,9 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
                 "Choose another OUT."
             )
     elif not fresh and not earlier:
-        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
+        raise SinkError(
+            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+        )
     elif not fresh and (difference := _difference(earlier, _description(plan))):
         raise SinkError(
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
@@ -78,6 +94,8 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
         clear(store)
     elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
+    if is_ours and not fresh:
+        forget_earlier(store, plan.job)
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
@@ -102,11 +120,13 @@ def clear(store: Store) -> None:
     counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in list_names(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    commits = sorted(
+        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
+    )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
-    if scheme(store.root) == "file":
+    if store.local:
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
-            shutil.rmtree(Path(local_path(store.root), folder), ignore_errors=True)
+            shutil.rmtree(store.local / folder, ignore_errors=True)
     store.delete(JOB)
 
 
@@ -115,11 +135,11 @@ def scratch_folder(store: Store) -> Iterator[Path]:
     """A local folder for what a run need not keep: below OUT where that is local, as it may be large. There it
     also takes the temporary files of everything that is written to OUT, and their remains go with it.
     """
-    if scheme(store.root) != "file":
+    if not store.local:
         with temporary_folder() as folder:
             yield folder
         return
-    path = Path(local_path(store.root), STAGING)
+    path = store.local / STAGING
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -132,11 +152,9 @@ def scratch_folder(store: Store) -> Iterator[Path]:
 
 def sweep(store: Store) -> None:
     """Remove what killed writers had begun below OUT, on the stores where that leaves anything."""
-    if scheme(store.root) == "file":
-        shutil.rmtree(Path(local_path(store.root), STAGING), ignore_errors=True)
-    clean = getattr(store, "sweep", None)
-    if clean:
-        clean()
+    if store.local:
+        shutil.rmtree(store.local / STAGING, ignore_errors=True)
+    store.sweep()
 
 
 @contextmanager
@@ -196,9 +214,10 @@ def _show(value: object) -> str:
 
 def _top(store: Store) -> Iterator[str]:
     """Names directly below OUT, at least one of them if there are any."""
-    if scheme(store.root) == "file":
-        root = Path(local_path(store.root))
-        yield from sorted(path.name for path in root.iterdir()) if root.is_dir() else ()
+    if store.local:
+        yield from (
+            sorted(path.name for path in store.local.iterdir()) if store.local.is_dir() else ()
+        )
         return
     for item in store.list():
         yield item.path.partition("/")[0]

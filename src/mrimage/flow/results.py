@@ -15,7 +15,6 @@ from mrimage import report
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
-from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import RunFacts
 
@@ -33,11 +32,15 @@ TABLES = (
 @contextmanager
 def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     """The published tables as files below one local folder: OUT itself where it is local, else a copy."""
-    if scheme(store.root) == "file":
-        yield Path(local_path(store.root))
+    if store.local:
+        yield store.local
         return
     names = (*TABLES, FACTS)
-    present = [name for name, there in zip(names, each(store, partial(exists, store), names), strict=True) if there]
+    present = [
+        name
+        for name, there in zip(names, each(store, partial(exists, store), names), strict=True)
+        if there
+    ]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
 
@@ -96,7 +99,9 @@ def write_report(
     """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder, or a
     copy of it that is told by ``against_name``."""
     with results_folder(store, scratch) as results:
-        made = report.build(results, facts, places=places, against=against, against_name=against_name)
+        made = report.build(
+            results, facts, places=places, against=against, against_name=against_name
+        )
     store.write("report.html", made.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))
     return made

@@ -14,18 +14,40 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
@@ -33,6 +55,7 @@ from mrimage.reducers import reducers_of
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
@@ -56,14 +79,15 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
-    plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
-        warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        warm = how.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
+        options = Options(
+            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
-        store = open_store(out, create=True)
+        store = open_store(out, plan.stores, create=True)
         stack.enter_context(locked(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
@@ -89,7 +113,7 @@ def require_sense(job: Job) -> None:
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored)
+    return list_entries(plan.source, selection, on_ignored, plan.stores)
 
 
 def require_images(plan: Plan) -> None:
@@ -154,7 +178,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -166,7 +192,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -187,7 +215,9 @@ class Run:
                 self._touch()
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+                return Exchange(
+                    tuple(names), plan_partitions(weighed, self.engine.workers)
+                ), weighed
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
@@ -234,7 +264,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -250,7 +282,7 @@ class Run:
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
-        return Summary(facts)
+        return Summary(facts, self.plan.stores)
 
     def _facts(self, published: Published) -> RunFacts:
         job = self.plan.job
@@ -304,7 +336,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

@@ -10,6 +10,7 @@ from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
 from mrimage.storage import open_store
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
 
 SOME = 5
@@ -22,7 +23,9 @@ def describe_ignored(files: int) -> str:
     >>> describe_ignored(1), describe_ignored(2)
     ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
     """
-    return f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+    return (
+        f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -45,6 +48,7 @@ class Summary:
     """The outcome of a run. ``facts`` has every figure; the properties are those most asked for."""
 
     facts: RunFacts
+    stores: StoreSettings = DEFAULT
 
     @property
     def images(self) -> int:
@@ -87,7 +91,10 @@ class Summary:
         facts = self.facts
         reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
         rows = [
-            ("images", f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined"),
+            (
+                "images",
+                f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined",
+            ),
             ("quarantined", reasons or "none"),
             ("groups", str(facts.groups)),
             ("outputs", str(facts.outputs)),
@@ -100,7 +107,12 @@ class Summary:
             rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
             rows.append(("retried", _count(len(retried), "task")))
-        rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
+        rows.append(
+            (
+                "seconds",
+                ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items()),
+            )
+        )
         rows.append(("report", self.report))
         return rows
 
@@ -110,7 +122,9 @@ class Summary:
     def _repr_html_(self) -> str:
         """Totals, findings and charts, from the run's ``summary.json``; the counts alone where that is gone."""
         try:
-            figures = report.decode(open_store(self.facts.out).read(report.SUMMARY), self.facts.out)
+            figures = report.decode(
+                open_store(self.facts.out, self.stores).read(report.SUMMARY), self.facts.out
+            )
         except MrimageError:
             cells = "".join(
                 f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"

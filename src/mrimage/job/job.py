@@ -12,8 +12,8 @@ import msgspec
 
 from mrimage.errors import UsageError, brief
 from mrimage.job.functions import describe_function
-from mrimage.storage.names import local_path, local_uri, scheme
-from mrimage.storage.settings import Settings
+from mrimage.storage.names import local_place, local_uri, scheme
+from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -67,12 +67,16 @@ class Job:
         for name in ("key", "extract", "group", "include", "exclude"):
             given = getattr(self, name)
             if not isinstance(given, Iterable):
-                raise UsageError(f"Expected {name} of the job as text, or several, but received {brief(given)}.")
+                raise UsageError(
+                    f"Expected {name} of the job as text, or several, but received {brief(given)}."
+                )
             names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
             object.__setattr__(self, name, names)
         for name, kind in (("edits", Edits | None), ("limits", Limits)):
             if not isinstance(given := getattr(self, name), kind):
-                raise UsageError(f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}.")
+                raise UsageError(
+                    f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}."
+                )
         object.__setattr__(self, "extract", tuple(dict.fromkeys((*self.extract, *self.needs))))
 
     @property
@@ -101,8 +105,14 @@ class Job:
         Functions are described by their name and a hash of their source, so that an edited mapper is a
         different job.
         """
-        facts = {name: value for name, value in vars(self).items() if name not in ("map", "reduce", "combine")}
-        facts |= {name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")}
+        facts = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("map", "reduce", "combine")
+        }
+        facts |= {
+            name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")
+        }
         facts["edits"] = asdict(self.edits) if self.edits else None
         limits = facts.pop("limits")
         facts |= {name: getattr(limits, name) for name in ("max_pixels", "allow_truncated")}
@@ -118,7 +128,7 @@ class Plan:
     job: Job
     source: str
     out: str
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -143,7 +153,7 @@ class How:
     quiet: bool = True
     thumbnails: bool = True
     command: str = ""
-    stores: Settings = field(default_factory=Settings)
+    stores: StoreSettings = field(default_factory=StoreSettings)
 
 
 def absolute(place: str) -> str:
@@ -154,6 +164,7 @@ def absolute(place: str) -> str:
     """
     if not place:
         raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
-    if scheme(place) == "file":
-        return local_uri(os.path.abspath(local_path(place)))  # noqa: PTH100  # resolve() would follow links
+    path = local_place(place)
+    if path is not None:
+        return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return place if scheme(place) in ("http", "https") else place.rstrip("/")

@@ -16,6 +16,7 @@ from mrimage.guard.guard import Guard
 from mrimage.image import Image
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_uri
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Thumbnail:
     fit: Fit
     limits: Limits
     enlarge: bool = False
+    stores: StoreSettings = DEFAULT
 
 
 def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray[np.uint8]:
@@ -43,8 +45,10 @@ def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray
     they have been read ahead."""
     if source is None:
         with clock_stopped():
-            source = open_entry(_entry(wish.entry))
-    return Image(fair(source), wish.limits).thumbnail(wish.width, wish.height, wish.fit, enlarge=wish.enlarge)
+            source = open_entry(_entry(wish.entry), wish.stores)
+    return Image(fair(source), wish.limits).thumbnail(
+        wish.width, wish.height, wish.fit, enlarge=wish.enlarge
+    )
 
 
 @dataclass
@@ -53,6 +57,7 @@ class Context:
 
     limits: Limits = field(default_factory=Limits)
     attempt: Attempt = field(default_factory=Attempt)
+    stores: StoreSettings = DEFAULT
     failures: dict[str, Failure] = field(default_factory=dict)
     _guard: Guard[Thumbnail, NDArray[np.uint8]] | None = None
     _ahead: ByteSource | None = None
@@ -71,7 +76,8 @@ class Context:
                 yield _entry(entry_of(image))
 
         try:
-            for _, self._ahead in read_ahead(entries(), whole=True):
+            for _, source in read_ahead(entries(), True, self.stores):
+                self._ahead = source
                 yield waiting.popleft()
         finally:
             self._ahead = None
@@ -80,14 +86,15 @@ class Context:
         self, entry: Entry | str, width: int, height: int, fit: Fit, *, enlarge: bool = False
     ) -> NDArray[np.uint8] | None:
         """A small picture of the image, or None when it failed; the failure is noted, the group goes on."""
-        wish = Thumbnail(entry, width, height, fit, self.limits, enlarge)
+        wish = Thumbnail(entry, width, height, fit, self.limits, enlarge, self.stores)
         try:
             if self.attempt.careful:
                 self._guard = self._guard or Guard(draw_thumbnail, self.limits)
                 return self._guard(wish)
             with deadline(self.limits.deadline, self.attempt.expendable):
                 return draw_thumbnail(
-                    wish, self._ahead if self._ahead and self._ahead.uri == _entry(entry).uri else None
+                    wish,
+                    self._ahead if self._ahead and self._ahead.uri == _entry(entry).uri else None,
                 )
         except (ImageError, StoreError, MemoryError) as error:
             uri = entry.uri if isinstance(entry, Entry) else entry
@@ -109,7 +116,7 @@ _current: ContextVar[Context] = ContextVar("context")
 
 def current() -> Context:
     """The running task's context; outside a task a fresh one, so that helpers work in a notebook too."""
-    return _current.get(None) or Context()
+    return _current.get(None) or Context(stores=DEFAULT)
 
 
 @contextmanager
@@ -125,4 +132,5 @@ def running(context: Context) -> Iterator[Context]:
 
 def open_image(uri: str) -> Image:
     """The image behind ``uri``, for a reducer that looks at pixels itself."""
-    return Image(open_uri(uri), current().limits)
+    context = current()
+    return Image(open_uri(uri, context.stores), context.limits)

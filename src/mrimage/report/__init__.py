@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
-    from mrimage.report.figures.figures import Comparison, Summary
-    from mrimage.report.thumbnails import Shot, Thumbnail
+    from mrimage.report.figures.figures import Comparison, Figures
+    from mrimage.report.thumbnails import PageThumbnail, ThumbnailChoice
 
 __all__ = [
     "SUMMARY",
@@ -40,12 +40,12 @@ SUMMARY = "summary.json"
 @dataclass(frozen=True)
 class Report:
     """A finished report: ``html`` is report.html in UTF-8, ``summary`` is summary.json as plain data, ``figures`` is
-    the same as dataclasses, and ``shots`` are its pictures by uri."""
+    the same as dataclasses, and ``thumbnails`` are its pictures by uri."""
 
     html: bytes
     summary: dict[str, object]
-    figures: Summary
-    shots: Mapping[str, Shot]
+    figures: Figures
+    thumbnails: Mapping[str, PageThumbnail]
 
     def write_pngs(self, folder: Path) -> list[Path]:
         """Write the charts as pictures into ``folder``; returns their paths."""
@@ -57,7 +57,7 @@ class Report:
         """The report for paper. Raises UsageError when WeasyPrint (the extra ``pdf``) is missing."""
         from mrimage.report import export
 
-        return export.to_pdf(self.figures, self.shots)
+        return export.to_pdf(self.figures, self.thumbnails)
 
     def _repr_html_(self) -> str:
         return notebook_html(self.figures)
@@ -91,31 +91,31 @@ def build(
         comparison = compare_tables(tables, against, against_name) if against else None
     figures = replace(gathered.summary, comparison=comparison)
     summary: dict[str, object] = msgspec.to_builtins(figures)
-    return Report(render(figures, gathered.shots), summary, figures, gathered.shots)
+    return Report(render(figures, gathered.thumbnails), summary, figures, gathered.thumbnails)
 
 
-def load(results: Path) -> Summary:
+def load(results: Path) -> Figures:
     """The figures of a finished run, from its ``summary.json``. Raises SinkError when there is none."""
     from mrimage.report.figures.facts import read_summary
 
     return read_summary(results)
 
 
-def decode(summary: bytes, place: str) -> Summary:
+def decode(summary: bytes, place: str) -> Figures:
     """The figures in the bytes of a ``summary.json`` that was read from ``place``. Raises SinkError for any other."""
     from mrimage.report.figures.facts import decode_summary
 
     return decode_summary(summary, place)
 
 
-def notebook_html(figures: Summary) -> str:
+def notebook_html(figures: Figures) -> str:
     """A run's totals, insights and charts as HTML, for a ``_repr_html_``."""
     from mrimage.report import notebook
 
     return notebook.to_html(figures)
 
 
-def choose_thumbnails(results: Path, limit: int = 80) -> list[Thumbnail]:
+def choose_thumbnails(results: Path, limit: int = 80) -> list[ThumbnailChoice]:
     """The pictures that the report of ``results`` would show, the most useful first, at most ``limit``.
 
     All are cheap to decode. Those with ``is_output`` are paths below OUT, the others are uris of the source.
@@ -146,7 +146,9 @@ def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "ta
     return ask.query(results, sql, format)
 
 
-def stream(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> Iterator[str]:
+def stream(
+    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table"
+) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask
 

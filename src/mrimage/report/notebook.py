@@ -1,4 +1,4 @@
-"""A run's summary in a notebook: its totals, what stands out, and a few charts."""
+"""The summary of a run in a notebook: its totals, insights, and a few charts."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from mrimage.report import text
 from mrimage.report.charts.charts import Chart
 from mrimage.report.charts.sections import make_charts
 from mrimage.report.export import svg_uri
-from mrimage.report.figures.figures import Summary
+from mrimage.report.figures.figures import Figures
 
 SHOWN = ("format", "color_space", "megapixels", "size", "groups", "dimensions")
 """The charts that a notebook shows."""
 
-INSIGHTS, WIDTH = 8, 400
+INSIGHTS = 8
+WIDTH = 400
 
 _CELL = "text-align: right; padding: 2px 8px"
-_FIGURE = (
-    "display: inline-block; vertical-align: top; margin: 0 12px 12px 0; padding: 8px; background: #fff; color: #14181b"
-)
-"""White in a dark notebook too: the charts are drawn for paper."""
+_FIGURE = "display: inline-block; vertical-align: top; margin: 0 12px 12px 0; padding: 8px; background: #fff; color: #14181b"
+"""White in a dark notebook too, because the charts are drawn for print."""
 
 
-def to_html(summary: Summary) -> str:
+def to_html(summary: Figures) -> str:
     """Totals, insights and charts as HTML, for ``_repr_html_``. The charts are pictures, so that every notebook
     shows them, and everything from the source is escaped."""
     totals = summary.totals
@@ -42,7 +41,7 @@ def to_html(summary: Summary) -> str:
     charts = {chart.name: replace(chart, wide=False) for chart in make_charts(summary).all}
     drawn = "".join(_figure(charts[name]) for name in SHOWN if name in charts)
     return (
-        f"<p><strong>mrimage</strong>: <bdi>{escape(text.cut(summary.run.source, 80))}</bdi>, all of it in "
+        f"<p><strong>mrimage</strong>: <bdi>{escape(text.cut(summary.run.source, 80))}</bdi>, the full report is "
         f"<code>{escape(text.cut(summary.run.out, 160))}/report.html</code></p>"
         f"<table><thead><tr>{head}</tr></thead><tbody><tr>{row}</tr></tbody></table><ul>{found}</ul><div>{drawn}</div>"
     )

@@ -1,4 +1,4 @@
-"""Renders the figures as one page that needs nothing else: styles, scripts and pictures are in it."""
+"""Renders the figures as one self-contained page: styles, scripts and pictures are in it."""
 
 from __future__ import annotations
 
@@ -20,34 +20,38 @@ from mrimage.report import text
 from mrimage.report.charts import bundle
 from mrimage.report.charts.charts import Chart
 from mrimage.report.charts.sections import Charts, make_charts
-from mrimage.report.figures.figures import Change, Summary, Unit
+from mrimage.report.figures.figures import Change, Figures, Unit
 from mrimage.report.figures.health import STRAGGLER_FACTOR
-from mrimage.report.thumbnails import Shot
+from mrimage.report.thumbnails import PageThumbnail
 
 _OPTION = re.compile(r"(?<![\w-])(--(?:to|fit|correct|format|metadata) [a-z-]+|--[a-z][a-z-]+)")
 
 FIRST_GROUPS = 25
-"""Groups in the page before any script runs: on paper, and where scripts are off."""
+"""Groups that the page shows without scripts: in print, and where scripts are off."""
 
 
-def render(summary: Summary, shots: Mapping[str, Shot]) -> bytes:
+def render(summary: Figures, thumbnails: Mapping[str, PageThumbnail]) -> bytes:
     """The page as UTF-8, with its charts drawn by the reader's browser."""
     charts = make_charts(summary)
     script = _asset("page.js")
     library = bundle.load().replace("</script", "<\\/script")
     scripts = [library, script] if charts.all else [script]
     islands = {"charts": [_plain(chart) for chart in charts.all], "groups": _group_rows(summary)}
-    return _fill(summary, shots, charts, scripts=scripts, islands=islands, drawn={})
+    return _fill(summary, thumbnails, charts, scripts=scripts, islands=islands, drawn={})
 
 
-def render_static(summary: Summary, shots: Mapping[str, Shot], drawn: Mapping[str, str]) -> str:
-    """The page for paper: no script, every chart as the picture that ``drawn`` has for its name, as a data URI."""
-    return _fill(summary, shots, make_charts(summary), scripts=[], islands={}, drawn=drawn).decode()
+def render_static(
+    summary: Figures, thumbnails: Mapping[str, PageThumbnail], drawn: Mapping[str, str]
+) -> str:
+    """The page for print: no script, and each chart is the picture that ``drawn`` holds under its name, as a data URI."""
+    return _fill(
+        summary, thumbnails, make_charts(summary), scripts=[], islands={}, drawn=drawn
+    ).decode()
 
 
 def _fill(
-    summary: Summary,
-    shots: Mapping[str, Shot],
+    summary: Figures,
+    thumbnails: Mapping[str, PageThumbnail],
     charts: Charts,
     *,
     scripts: Sequence[str],
@@ -60,7 +64,7 @@ def _fill(
         .get_template("page.html")
         .render(
             s=summary,
-            shots=shots,
+            thumbnails=thumbnails,
             charts=charts,
             drawn=drawn,
             first_groups=FIRST_GROUPS,
@@ -75,16 +79,24 @@ def _fill(
 
 
 def _plain(chart: Chart) -> dict[str, object]:
-    return {"name": chart.name, "spec": chart.spec, "rows": chart.rows, "groups": dict(chart.groups)}
+    return {
+        "name": chart.name,
+        "spec": chart.spec,
+        "rows": chart.rows,
+        "groups": dict(chart.groups),
+    }
 
 
-def _group_rows(summary: Summary) -> list[list[object]]:
+def _group_rows(summary: Figures) -> list[list[object]]:
     """One short list for each group, in the order of the table's columns."""
-    return [[g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes, g.sample] for g in summary.groups.rows]
+    return [
+        [g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes, g.sample]
+        for g in summary.groups.rows
+    ]
 
 
 def _policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
-    """Nothing is allowed but these very scripts and styles, and pictures inside the page."""
+    """A content security policy that allows only these scripts and styles, and pictures inside the page."""
     allowed = " ".join(map(_hash, scripts)) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src {' '.join(map(_hash, styles))}; "
@@ -97,7 +109,7 @@ def _hash(content: str) -> str:
 
 
 def _json_island(value: object) -> Markup:
-    """JSON that no content can end early: whatever HTML might read as markup is escaped, and so is all non-ASCII."""
+    """JSON in which everything that HTML could read as markup is escaped, and everything that is not ASCII."""
     plain = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return Markup(plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
@@ -116,7 +128,7 @@ def _query(sql: str, out: str) -> str:
 
 
 def _with_options(sentence: str) -> Markup:
-    """A sentence with its command-line options set as code, so that no line breaks within one."""
+    """A sentence with its command-line options set as code, so that no line breaks inside them."""
     return Markup(_OPTION.sub(r"<code>\1</code>", str(escape(sentence))))
 
 
@@ -133,19 +145,26 @@ def _quantity(value: float, unit: Unit) -> str:
 def _difference(change: Change) -> str:
     if change.before == change.after:
         return "none"
-    return "new" if change.share is None else f"{100 * change.share:+,.1f}\u00a0%".replace("-", "\u2212")
+    if change.share is None:
+        return "new"
+    return f"{100 * change.share:+,.1f}\u00a0%".replace("-", "\u2212")
 
 
 def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
-    """What a job sets, one line for each setting: ``("edits.format", "webp")``."""
+    """The settings of a job, one line each: ``("edits.format", "webp")``."""
     lines: list[tuple[str, str]] = []
     for name, value in job.items():
         if isinstance(value, Mapping):
-            lines += [(f"{name}.{inner}", shown) for inner, shown in _flatten(value)]
+            lines += [(f"{name}.{inner}", line) for inner, line in _flatten(value)]
         elif value not in (None, [], (), ""):
-            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            lines.append((text.cut(name, 40), text.cut({"True": "yes", "False": "no"}.get(shown, shown))))
+            lines.append((text.cut(name, 40), text.cut(_shown(value))))
     return lines
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @cache

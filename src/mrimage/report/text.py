@@ -1,4 +1,4 @@
-"""Numbers and names as people read them; every text of a source passes through ``cut``."""
+"""Numbers and names as people read them. Every text that comes from a source passes through ``cut``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import unicodedata
 from collections.abc import Iterable
 
 TEXT_LIMIT = 160
-"""Characters of a name, key or message that the report keeps; a mark of omission follows."""
+"""Characters of a name, key or message that the report keeps; an ellipsis replaces the rest."""
 
 _BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _COUNT_UNITS = ("", "k", "M", "G", "T", "P")
 _LINE_ENDS = "\u2028\u2029"
-_UNSEEN = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+_UNSEEN = (
+    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 
 
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
-    """``text`` with control characters made visible, its middle left out where it is longer than ``limit``.
-
-    The end of a path tells more than its middle, so both ends stay.
+    """``text`` with control characters made visible. If it is longer than ``limit``, its middle is left out: both ends
+    of a path matter more than its middle.
     """
     plain = str(text)
     if len(plain) > limit:
@@ -27,11 +28,11 @@ def cut(text: object, limit: int = TEXT_LIMIT) -> str:
 
 
 def visible(text: str, keep: str = "") -> str:
-    """``text`` without anything that a page, a terminal or a reader's eye would obey or miss; ``keep`` stays.
+    """``text`` without invisible characters and without any that a page or a terminal acts on, except those in ``keep``.
 
-    Control characters become their symbols. Marks that turn the direction of the text around them, which can make
-    ``gpj.exe`` look like ``exe.jpg``, and those without a width become U+2426; Arabic and Hebrew need none of them.
-    Lone surrogates (file names that are no UTF-8) become U+FFFD, since no page can hold them.
+    Control characters become their symbols. Marks that change the direction of text, which can make ``gpj.exe`` look
+    like ``exe.jpg``, and marks without a width become U+2426; Arabic and Hebrew do not need them. Lone surrogates (from
+    file names that are not UTF-8) become U+FFFD, because no page can hold them.
 
     >>> visible(chr(27) + "[31m" + chr(10))
     '␛[31m␊'
@@ -40,23 +41,27 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def width(text: str) -> int:
-    """Columns that ``text`` takes in a terminal: two for each wide letter of East Asia, none for what sits on another.
+    """Columns that ``text`` takes in a terminal: two for each wide East Asian letter, none for a combining mark.
 
     >>> width("photo"), width("写真")
     (5, 4)
     """
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def isolate(name: str) -> str:
-    """``name`` for the middle of a sentence: whichever way its letters run, those around it stay where they are."""
+    """``name`` for the middle of a sentence. Right-to-left letters in it do not move the text around it."""
     return f"\u2068{name}\u2069"
 
 
 def unique(labels: Iterable[str]) -> list[str]:
-    """Labels made distinct with a number, since cutting may have made two of them equal.
+    """Labels made distinct with a number, because cutting may have made two of them equal.
 
     >>> unique(["a", "b", "a"])
     ['a', 'b', 'a (2)']
@@ -70,7 +75,7 @@ def unique(labels: Iterable[str]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A count with thousands apart, by a narrow no-break space.
+    """A count with a narrow no-break space between thousands.
 
     >>> number(1234567)
     '1\\u202f234\\u202f567'
@@ -84,12 +89,20 @@ def short(value: float) -> str:
     >>> short(1_234_567), short(12), short(0.04512)
     ('1.23\\xa0M', '12', '0.0451')
     """
-    size, unit = abs(value), 0
+    size = abs(value)
+    unit = 0
     while size >= 999.5 and unit < len(_COUNT_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
+        size /= 1000
+        unit += 1
     scaled = value / 1000**unit
-    digits = f"{scaled:.3g}" if unit == 0 else f"{scaled:.2f}" if size < 9.995 else f"{scaled:.1f}"
-    digits = digits.rstrip("0").rstrip(".") if "." in digits and "e" not in digits else digits
+    if unit == 0:
+        digits = f"{scaled:.3g}"
+    elif size < 9.995:
+        digits = f"{scaled:.2f}"
+    else:
+        digits = f"{scaled:.1f}"
+    if "." in digits and "e" not in digits:
+        digits = digits.rstrip("0").rstrip(".")
     return f"{digits}\u00a0{_COUNT_UNITS[unit]}" if unit else digits
 
 
@@ -99,15 +112,20 @@ def size(value: float) -> str:
     >>> size(999), size(1_500), size(5_243_000_000)
     ('999\\xa0B', '1.5\\xa0KB', '5.2\\xa0GB')
     """
-    amount, unit = float(value), 0
+    amount = float(value)
+    unit = 0
     while abs(amount) >= 999.5 and unit < len(_BYTE_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    digits = f"{amount:.0f}" if unit == 0 or abs(amount) >= 99.95 else f"{amount:.1f}".removesuffix(".0")
+        amount /= 1000
+        unit += 1
+    if unit == 0 or abs(amount) >= 99.95:
+        digits = f"{amount:.0f}"
+    else:
+        digits = f"{amount:.1f}".removesuffix(".0")
     return f"{digits}\u00a0{_BYTE_UNITS[unit]}"
 
 
 def percent(share: float) -> str:
-    """A share of 0..1; what is there is never shown as 0 %, what is not all never as 100 %.
+    """A share of 0..1. A small share is never shown as 0 %, an incomplete one never as 100 %.
 
     >>> percent(0.384), percent(0.0004), percent(0.9999), percent(0)
     ('38\\xa0%', '<0.1\\xa0%', '>99.9\\xa0%', '0\\xa0%')
@@ -152,4 +170,6 @@ def _visible(char: str) -> str:
         return char
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
-    return "\u2424" if char in _LINE_ENDS else "\u2426" if char in _UNSEEN else char
+    if char in _LINE_ENDS:
+        return "\u2424"
+    return "\u2426" if char in _UNSEEN else char

@@ -1,4 +1,4 @@
-"""Asks the run for the thumbnails that the page will show, and reads them back within a bound of bytes."""
+"""Chooses the thumbnails that the page will show, and reads them back up to a limit of bytes."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mrimage.report.figures import galleries
 from mrimage.report.tables.views import Tables, open_tables
 
 THUMBNAIL_LIMIT = 80
-"""Thumbnails that a run makes by default: bounded, so that the report costs the same for any number of images."""
+"""Thumbnails that a run makes by default. A fixed limit keeps the cost of the report the same for any source."""
 
 BYTES_LIMIT = 8_000_000
 """Bytes of thumbnails that one page holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbnail:
+class ThumbnailChoice:
     """A picture to make: ``uri`` is a source image's, or for the kinds "after" and "sheet" an output's path
     below OUT."""
 
@@ -32,7 +32,7 @@ class Thumbnail:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class PageThumbnail:
     """A thumbnail as the page holds it; width and height in pixels."""
 
     width: int
@@ -40,22 +40,22 @@ class Shot:
     source: str
 
 
-def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumbnail]:
+def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[ThumbnailChoice]:
     """At most ``limit`` pictures worth making, the most useful first, each once; all are cheap to decode."""
     if limit <= 0:
         return []
     with open_tables(results) as tables:
-        chosen: dict[str, Thumbnail] = {}
-        for uri, kind in galleries.in_order_of_worth(*galleries.select(tables)):
-            chosen.setdefault(uri, Thumbnail(uri, kind))  # type: ignore[arg-type]
+        chosen: dict[str, ThumbnailChoice] = {}
+        for uri, kind in galleries.by_usefulness(*galleries.select(tables)):
+            chosen.setdefault(uri, ThumbnailChoice(uri, kind))  # type: ignore[arg-type]
             if len(chosen) == limit:
                 break
     return list(chosen.values())
 
 
-def read_thumbnails(tables: Tables) -> dict[str, Shot]:
-    """The thumbnails of a run as data URIs, by uri, up to BYTES_LIMIT in the order in which they were asked for."""
-    shots: dict[str, Shot] = {}
+def read_thumbnails(tables: Tables) -> dict[str, PageThumbnail]:
+    """The thumbnails of a run as data URIs, by uri, up to BYTES_LIMIT in the order in which they were chosen."""
+    thumbnails: dict[str, PageThumbnail] = {}
     held = 0
     tables.connection.execute("SET preserve_insertion_order = true")
     found = tables.rows("SELECT uri, width, height, jpeg FROM thumbnails WHERE jpeg IS NOT NULL")
@@ -64,5 +64,7 @@ def read_thumbnails(tables: Tables) -> dict[str, Shot]:
         held += len(jpeg)
         if held > BYTES_LIMIT:
             break
-        shots[uri] = Shot(width, height, "data:image/jpeg;base64," + b64encode(jpeg).decode())
-    return shots
+        thumbnails[uri] = PageThumbnail(
+            width, height, "data:image/jpeg;base64," + b64encode(jpeg).decode()
+        )
+    return thumbnails

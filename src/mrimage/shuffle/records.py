@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -14,13 +15,26 @@ import pyarrow as pa
 from mrimage.errors import ImageError, JobError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
+from mrimage.tables.entries import place_of, places_of
 from mrimage.types import Entry
 
 SPILL_RECORDS = 50_000
 SPILL_BYTES = 32 << 20
 """A map task holds at most this many records, or this many bytes of their values, before it writes a part."""
 
-COLUMNS = ("key", "uri", "seq", "value", "path", "size", "version", "images", "pixels", "digest")
+COLUMNS = (
+    "key",
+    "uri",
+    "seq",
+    "value",
+    "path",
+    "size",
+    "version",
+    "place",
+    "images",
+    "pixels",
+    "digest",
+)
 """What ``from_batch`` reads of a part."""
 
 NOTHING: Mapping[str, Value] = {}
@@ -69,19 +83,25 @@ def make_records(
     for seq, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield (text key, value), but received {brief(pair)}."
+                "mapper-failed",
+                f"Expected {maker} to yield (text key, value), but received {brief(pair)}.",
             )
         key, value = pair
         if not _is_unicode(key):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}."
+                "mapper-failed",
+                f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}.",
             )
         first = key not in seen
         try:
             along = carried if first else NOTHING
-            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first), along))
+            records.append(
+                make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
+            )
         except ValueError as error:
-            raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
+            raise ImageError(
+                "mapper-failed", f"Expected {maker} to yield plain data, but {error}."
+            ) from None
         seen.add(key)
     return records
 
@@ -95,7 +115,13 @@ def _is_unicode(key: str) -> bool:
 
 
 def make_record(
-    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+    key: str,
+    entry: Entry,
+    seq: int,
+    value: Value,
+    pixels: int,
+    images: int,
+    carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data."""
@@ -109,13 +135,17 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
         return msgspec.msgpack.encode((value, carried), order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
+        raise ValueError(
+            f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
+        ) from None
 
 
 class Spill:
     """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time."""
 
-    def __init__(self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]) -> None:
+    def __init__(
+        self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]
+    ) -> None:
         self._combine, self._schema, self._write = combine, schema, write
         self._records: list[Record] = []
         self._bytes = self._parts = 0
@@ -158,10 +188,12 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        total = Entry(first.entry.uri, first.entry.path, sum(r.entry.size for r in firsts), first.entry.version)
+        total = replace(first.entry, size=sum(record.entry.size for record in firsts))
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
-            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
+            raise JobError(
+                f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}."
+            )
         for seq, value in enumerate(values):
             yield make_record(
                 key,
@@ -184,6 +216,7 @@ def to_table(records: list[Record], schema: pa.Schema) -> pa.Table:
             pa.array([record.entry.path for record in records], pa.string()),
             pa.array([record.entry.size for record in records], pa.int64()),
             pa.array([record.entry.version for record in records], pa.string()),
+            places_of(record.entry for record in records),
             pa.array([record.images for record in records], pa.int64()),
             pa.array([record.entry.size if record.images else 0 for record in records], pa.int64()),
             pa.array([record.pixels if record.images else 0 for record in records], pa.int64()),
@@ -195,7 +228,14 @@ def to_table(records: list[Record], schema: pa.Schema) -> pa.Table:
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Record]:
     """Rows of COLUMNS as records."""
-    for key, uri, seq, data, path, size, version, images, pixels, digest in zip(
-        *(batch.column(name).to_pylist() for name in COLUMNS), strict=True
-    ):
-        yield Record(key, Entry(uri, path, size, version), seq, data, pixels, images, digest)
+    columns = (batch.column(name).to_pylist() for name in COLUMNS)
+    for key, uri, seq, *rest in zip(*columns, strict=True):
+        yield to_record(key, uri, seq, rest)
+
+
+def to_record(key: str, uri: str, seq: int, rest: Sequence[Any]) -> Record:
+    """A record from the values of COLUMNS, of which ``rest`` are those from ``value`` on."""
+    data, path, size, version, place, images, pixels, digest = rest
+    return Record(
+        key, Entry(uri, path, size, version, place_of(place)), seq, data, pixels, images, digest
+    )

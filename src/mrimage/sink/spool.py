@@ -8,10 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mrimage.commit.ledger import deliver
 from mrimage.storage import Store
+from mrimage.storage.deliver import deliver
 from mrimage.storage.local import STAGING, store_error
-from mrimage.storage.names import local_path, scheme
 
 
 class Spool:
@@ -25,11 +24,13 @@ class Spool:
         self._store, self._name = store, name
         self._path: Path | None = None
         try:
-            if scheme(store.root) == "file":
-                folder = Path(local_path(store.root), STAGING)
+            if store.local:
+                folder = store.local / STAGING
                 folder.mkdir(parents=True, exist_ok=True)
                 self._path = folder / f"shard-{secrets.token_hex(8)}"
-            self.file = cast(BinaryIO, self._path.open("xb") if self._path else tempfile.TemporaryFile())  # noqa: SIM115
+            self.file = cast(
+                BinaryIO, self._path.open("xb") if self._path else tempfile.TemporaryFile()
+            )  # noqa: SIM115
         except OSError as error:
             raise store_error(error, "write", store.uri(name)) from error
 

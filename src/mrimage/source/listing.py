@@ -6,20 +6,38 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
-from mrimage.storage import open_object, open_store, redact
+from mrimage.storage import Item, open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import (
+    SHARD_SUFFIXES,
+    is_shard,
+    local_place,
+    local_uri,
+    plain_path,
+    scheme,
+    suffix,
+)
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import Entry
 
 OnIgnored = Callable[[str], None]
 
 
-def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def list_entries(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings = DEFAULT
+) -> Iterator[Entry]:
     """Every image of ``source``, streamed in no promised order; ``on_ignored`` hears each file that is no entry.
 
     A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a single image. An
@@ -38,86 +56,104 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
             f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. {advice}."
         )
     try:
-        yield from _list(source, selection, on_ignored)
+        yield from _list(source, selection, on_ignored, settings)
     except (StoreError, ImageError) as error:
-        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        advice = (
+            " Leave it out with --exclude, or make it readable."
+            if isinstance(error, DeniedError)
+            else ""
+        )
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
-def _list(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
-    kind = scheme(source)
-    if kind == "file" and not is_list(source):
-        yield from _list_local(local_path(source), selection, on_ignored)
-    elif kind == "file" and Path(local_path(source)).is_dir():  # a folder may be called photos.txt
-        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored)  # noqa: PTH100
+def _list(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
+    path = local_place(source)
+    if path is not None and (
+        Path(path).is_dir() or not is_list(source)
+    ):  # a folder may be called photos.txt
+        yield from _list_local(path, selection, on_ignored, settings)
     elif is_list(source):
-        yield from list_rows(source, selection, on_ignored)
-    elif kind in ("http", "https"):
-        yield from _single(Entry(source, _last(source), 0, ""), selection, on_ignored)
+        yield from list_rows(source, selection, on_ignored, settings)
+    elif scheme(source) in ("http", "https"):
+        yield from _single(Entry(source, _last(source), 0, ""), selection, on_ignored, settings)
     else:
-        yield from _list_remote(source, selection, on_ignored)
+        yield from _list_remote(source, selection, on_ignored, settings)
 
 
-def _list_local(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_local(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
         status = Path(place).stat()
-        entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
-        yield from _single(entry, selection, on_ignored)
+        entry = Entry(
+            local_uri(place), plain_path(_last(place)), status.st_size, file_version(status)
+        )
+        yield from _single(entry, selection, on_ignored, settings)
     else:
-        yield from _list_folder(place, selection, on_ignored)
+        yield from _list_folder(place, selection, on_ignored, settings)
 
 
-def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_folder(
+    place: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
     for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
-            entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
-            yield from _enter(entry, selection, on_ignored)
+            entry = _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
+            yield from _enter(entry, selection, on_ignored, settings)
         elif selection.takes(item.path):
-            yield Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            yield _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
         else:
             on_ignored(item.path)
 
 
-def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_remote(
+    source: str, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """A prefix or a directory; or a single object, which is looked for first where the name is like one's."""
     if suffix(source) in EXTENSIONS or is_shard(source):
         try:
-            entry = _stat(source)
+            entry = _stat(source, settings)
         except NotFoundError:
             pass
         else:
-            yield from _single(entry, selection, on_ignored)
+            yield from _single(entry, selection, on_ignored, settings)
             return
-    store = open_store(source)
+    store = open_store(source, settings)
     for item in store.list():
-        entry = Entry(store.uri(item.path), item.path, item.size, item.version)
+        entry = _entry(item, store.uri(item.path), item.path)
         if is_shard(item.path) and selection.reaches(item.path):
-            yield from _enter(entry, selection, on_ignored)
+            yield from _enter(entry, selection, on_ignored, settings)
         elif selection.admits(item.path):
             yield entry
         elif selection.reaches(item.path):
             on_ignored(item.path)
 
 
-def _stat(source: str) -> Entry:
+def _stat(source: str, settings: StoreSettings) -> Entry:
     folder, _, name = source.rpartition("/")
     if folder.endswith("/"):  # s3://photos.zip is a bucket
         raise NotFoundError(f"{source} names no object.")
-    item = open_store(folder).stat(name)
+    item = open_store(folder, settings).stat(name)
     return Entry(source, name, item.size, item.version)
 
 
-def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _single(
+    entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
     if scheme(entry.uri) in ("http", "https"):
-        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a bad image or archive
+        open_object(entry.uri, None, settings).read(
+            0, 1
+        )  # a wrong url is told as such, and not as a bad image or archive
     if not is_shard(entry.uri):
         yield entry
         return
     empty = True
-    for found in list_shard(entry, "", selection, on_ignored):
+    for found in list_shard(entry, "", selection, on_ignored, settings):
         empty = False
         yield found
     if empty and entry.uri.lower().endswith(".parquet"):
@@ -127,12 +163,19 @@ def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterat
         )
 
 
-def _enter(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _enter(
+    entry: Entry, selection: Selection, on_ignored: OnIgnored, settings: StoreSettings
+) -> Iterator[Entry]:
     """An archive in a folder, unless --exclude or its hidden name keeps it out."""
     if selection.enters(entry.path):
-        yield from list_shard(entry, entry.path, selection, on_ignored)
+        yield from list_shard(entry, entry.path, selection, on_ignored, settings)
     else:
         on_ignored(entry.path)
+
+
+def _entry(item: Item, uri: str, path: str) -> Entry:
+    version = f"{item.version}!{item.fault.reason}" if item.fault else item.version
+    return Entry(uri, path, item.size, version, None, item.fault, item.file, item.is_link)
 
 
 def _last(source: str) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from mrimage.errors import ImageError, StoreError
 from mrimage.source.shards import is_at_hand, is_sequential, open_member
 from mrimage.storage import open_listed
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import ByteSource, Entry
 
 HEAD = 32 << 10
@@ -32,13 +33,17 @@ UNKNOWN = 1 << 20
 """What an image counts for when its size is not known."""
 
 
-def open_entry(entry: Entry) -> ByteSource:
+def open_entry(entry: Entry, settings: StoreSettings = DEFAULT) -> ByteSource:
     """The bytes of ``entry``; where the store tells for free, a read of another version than the listed one raises
     ImageError("changed"), and of a missing one ImageError("vanished")."""
-    return open_member(entry) or open_listed(entry.uri, entry.size, entry.version)
+    return open_member(entry, settings) or open_listed(
+        entry.uri, settings, entry.size, entry.version
+    )
 
 
-def read_ahead(entries: Iterable[Entry], whole: bool) -> Iterator[tuple[Entry, ByteSource]]:
+def read_ahead(
+    entries: Iterable[Entry], whole: bool, settings: StoreSettings = DEFAULT
+) -> Iterator[tuple[Entry, ByteSource]]:
     """Each entry with its bytes, in the same order. ``whole`` says that the caller will read all of each; without
     it heads are read ahead, and whole images once the caller has read all of the one before."""
     waiting: deque[_Ahead] = deque()
@@ -48,12 +53,14 @@ def read_ahead(entries: Iterable[Entry], whole: bool) -> Iterator[tuple[Entry, B
     try:
         while True:
             burst = len(waiting) <= AHEAD - REQUESTS
-            while burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting):
+            while (
+                burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting)
+            ):
                 entry = next(stream, None)
                 if entry is None:
                     ended = True
                     break
-                waiting.append(_Ahead(entry, pools, whole))
+                waiting.append(_Ahead(entry, pools, whole, settings))
                 size += waiting[-1].weight
                 if is_at_hand(entry):
                     break  # nothing is gained by looking further
@@ -74,7 +81,9 @@ class Fetched:
 
     __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_wanted")
 
-    def __init__(self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False) -> None:
+    def __init__(
+        self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False
+    ) -> None:
         self.uri = inner.uri
         self.was_wanted = False
         self._inner = inner
@@ -104,18 +113,19 @@ class Fetched:
 class _Ahead:
     """One entry whose bytes are under way."""
 
-    def __init__(self, entry: Entry, pools: _Pools, whole: bool) -> None:
+    def __init__(self, entry: Entry, pools: _Pools, whole: bool, settings: StoreSettings) -> None:
         self.entry = entry
+        self._settings = settings
         self.weight = 0
         self._fetched: Future[Fetched] | None = None
         if not is_at_hand(entry):
             known = entry.size if entry.version and entry.size >= 0 else UNKNOWN
             whole = whole and known <= AHEAD_BYTES
             self.weight = known if whole else min(known, HEAD)
-            self._fetched = pools.of(entry).submit(_fetch, entry, None if whole else HEAD)
+            self._fetched = pools.of(entry).submit(_fetch, entry, settings, None if whole else HEAD)
 
     def source(self) -> ByteSource:
-        return self._fetched.result() if self._fetched else open_entry(self.entry)
+        return self._fetched.result() if self._fetched else open_entry(self.entry, self._settings)
 
 
 class _Pools:
@@ -147,10 +157,10 @@ class _Unopened:
         return b""
 
 
-def _fetch(entry: Entry, length: int | None) -> Fetched:
+def _fetch(entry: Entry, settings: StoreSettings, length: int | None) -> Fetched:
     inner: ByteSource = _Unopened(entry.uri)
     try:
-        inner = open_entry(entry)
+        inner = open_entry(entry, settings)
         return Fetched(inner, inner.read(0, length), None, whole=length is None)
     except (ImageError, StoreError, MemoryError) as error:
         return Fetched(inner, b"", error)

@@ -11,44 +11,58 @@ from mrimage.source.selection import Selection
 from mrimage.source.shards import broken, list_shard
 from mrimage.storage import BACKENDS, open_uri, redact
 from mrimage.storage.lists import read_rows, split_column
-from mrimage.storage.local import file_version
-from mrimage.storage.names import is_shard, local_path, local_uri, plain_path, printable, scheme
-from mrimage.types import Entry
+from mrimage.storage.local import fault_of, file_identity, file_version
+from mrimage.storage.names import (
+    is_shard,
+    local_path,
+    local_place,
+    local_uri,
+    plain_path,
+    printable,
+    scheme,
+)
+from mrimage.storage.settings import StoreSettings
+from mrimage.types import Entry, Fault
 
 _WEB = ("http", "https")
 
 
-def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_rows(
+    source: str, selection: Selection, on_ignored: Callable[[str], None], settings: StoreSettings
+) -> Iterator[Entry]:
     """The entries of a list. A name without a scheme is taken from the list's own folder.
 
     Whoever wrote a name into a list meant it, so every row is an entry, whatever its extension; ``--include`` and
     ``--exclude`` still hold. Size and version of what is not on this machine are not asked for: 0 and empty.
     """
     place, column = split_column(source)
-    file = open_uri(os.path.abspath(local_path(place)) if scheme(place) == "file" else place)  # noqa: PTH100
+    path = local_place(place)
+    file = open_uri(place if path is None else os.path.abspath(path), settings)  # noqa: PTH100 - resolve() would follow links
     for number, text in read_rows(file, column):
         entry = _entry(file.uri, column, number, text)
         if not selection.allows(entry.path):
             on_ignored(entry.path)
         elif is_shard(entry.uri):
-            yield from list_shard(entry, entry.path, selection, on_ignored)
+            yield from list_shard(entry, entry.path, selection, on_ignored, settings)
         else:
             yield entry
 
 
 def _entry(place: str, column: str | None, number: int, text: str) -> Entry:
-    kind = scheme(text)
-    if kind != "file":
+    if local_place(text) is None:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
-            return _refused(f"{place}!/{number}", "a list from the web may not name files of this machine", text)
+            return _refused(
+                f"{place}!/{number}", "a list from the web may not name files of this machine", text
+            )
         return _remote(place, column, number, urljoin(place, text))
-    if scheme(place) != "file":
-        if text.startswith(("/", "file:")):
-            return _local(text, "")
-        return _remote(place, column, number, f"{place.rpartition('/')[0]}/{text}")
-    return _local(text, os.path.dirname(local_path(place)))  # noqa: PTH120 - a name, byte for byte
+    list_path = local_place(place)
+    if list_path is not None:
+        return _local(text, os.path.dirname(list_path))  # noqa: PTH120 - a name, byte for byte
+    if text.startswith(("/", "file:")):
+        return _local(text, "")
+    return _remote(place, column, number, f"{place.rpartition('/')[0]}/{text}")
 
 
 def _remote(place: str, column: str | None, number: int, url: str) -> Entry:
@@ -77,10 +91,19 @@ def _local(text: str, folder: str) -> Entry:
         name = f"./{name}"  # not to be taken for a url's
     try:
         status = Path(path).stat()
-    except OSError:
-        return Entry(local_uri(path), name, 0, "missing")
-    return Entry(local_uri(path), name, status.st_size, file_version(status))
+        is_link = Path(path).is_symlink()
+    except OSError as error:
+        return broken(local_uri(path), name, "", fault_of(error, local_uri(path)))
+    return Entry(
+        local_uri(path),
+        name,
+        status.st_size,
+        file_version(status),
+        file=file_identity(status),
+        is_link=is_link,
+    )
 
 
 def _refused(uri: str, why: str, text: str) -> Entry:
-    return broken(uri, uri.rpartition("/")[2], "unreadable", "", f"{printable(redact(text))}: {why}.")
+    fault = Fault("unreadable", f"{printable(redact(text))}: {why}.")
+    return broken(uri, uri.rpartition("/")[2], "", fault)

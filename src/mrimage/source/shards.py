@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.source.selection import Selection
 from mrimage.storage import open_container
-from mrimage.storage.archives import Broken, members_of
-from mrimage.storage.names import scheme, split_member
-from mrimage.types import ByteSource, Entry
-
-_PACKED = re.compile(r"([^@]*)@(-?\d+)@(.*)", re.DOTALL)
-_BROKEN = re.compile(r"!([\w-]+)!([^!]*)!(.*)", re.DOTALL)
+from mrimage.storage.archives import Broken, Member, members_of
+from mrimage.storage.names import split_member
+from mrimage.storage.settings import StoreSettings
+from mrimage.types import ByteSource, Entry, Fault, MemberPlace
 
 
-def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_shard(
+    shard: Entry,
+    path: str,
+    selection: Selection,
+    on_ignored: Callable[[str], None],
+    settings: StoreSettings,
+) -> Iterator[Entry]:
     """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
     the source, empty where it is the source.
 
@@ -27,12 +30,12 @@ def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callab
     size = shard.size if shard.version else -1
     found = False
     try:
-        for member in members_of(open_container(shard.uri, size, shard.version)):
+        for member in members_of(open_container(shard.uri, settings, size, shard.version)):
             found = True
-            if not member.ignored and selection.admits(f"{path}/{member.name}" if path else member.name):
-                name = f"{path}!/{member.name}" if path else member.name
-                version = _pack(shard.version, size, member.place)
-                yield Entry(f"{shard.uri}!/{member.name}", name, member.size, version)
+            if not member.ignored and selection.admits(
+                f"{path}/{member.name}" if path else member.name
+            ):
+                yield _member_entry(shard, path, size, member)
             else:
                 on_ignored(f"{shard.path}!/{member.name}")
     except (ImageError, StoreError) as error:
@@ -42,17 +45,20 @@ def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callab
             on_ignored(shard.path)
 
 
-def open_member(entry: Entry) -> ByteSource | None:
-    """The bytes of an entry that ``list_shard`` made; None for any other entry."""
-    if match := _BROKEN.fullmatch(entry.version):
-        return Broken(entry.uri, ImageError(match[1], match[3]))
-    match = _PACKED.fullmatch(entry.version)
-    container, member = split_member(entry.uri)
-    if not match or member is None:
+def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
+    """The bytes of an entry that ``list_shard`` made, or of one with a fault; None for any other entry."""
+    if entry.fault:
+        return Broken(entry.uri, entry.fault)
+    place = entry.place
+    if place is None:
         return None
-    version, size, place = match.groups()
-    archive = open_container(container, int(size), version.replace("%40", "@").replace("%25", "%"))
-    return archive.open(member, place, entry.size)
+    archive = open_container(place.archive, settings, place.size, place.version)
+    name = entry.uri.removeprefix(f"{place.archive}!/")
+    return archive.open(
+        Member(
+            name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column
+        )
+    )
 
 
 def is_sequential(entry: Entry) -> bool:
@@ -63,12 +69,12 @@ def is_sequential(entry: Entry) -> bool:
 
 def is_at_hand(entry: Entry) -> bool:
     """Whether the bytes of ``entry`` are on this machine, and a read of them is a plain one."""
-    return scheme(entry.uri) == "file" and not is_sequential(entry) and "://" not in entry.uri
+    return "://" not in entry.uri and not is_sequential(entry)
 
 
-def broken(uri: str, path: str, reason: str, version: str, message: str) -> Entry:
-    """An entry that cannot be read, for a ``reason`` of errors.REASONS that is known already."""
-    return Entry(uri, path, 0, f"!{reason}!{version.replace('!', '%21')}!{message}")
+def broken(uri: str, path: str, version: str, fault: Fault) -> Entry:
+    """An entry that cannot be read; its version tells it from what it is once it can be."""
+    return Entry(uri, path, 0, f"{version}!{fault.reason}", fault=fault)
 
 
 def _rest(shard: Entry, error: ImageError | StoreError) -> Entry:
@@ -81,9 +87,27 @@ def _rest(shard: Entry, error: ImageError | StoreError) -> Entry:
         reason = "unreadable"
     else:
         raise error
-    return broken(shard.uri, shard.path, reason, shard.version, str(error))
+    return broken(shard.uri, shard.path, shard.version, Fault(reason, str(error)))
 
 
-def _pack(version: str, size: int, place: str) -> str:
-    """The shard's version and size with the member's place in it: all that is needed to open the member again."""
-    return f"{version.replace('%', '%25').replace('@', '%40')}@{size}@{place}"
+def _member_entry(shard: Entry, path: str, size: int, member: Member) -> Entry:
+    place = MemberPlace(
+        shard.uri,
+        size,
+        shard.version,
+        member.offset,
+        member.packed,
+        member.method,
+        member.checksum,
+        member.column,
+    )
+    return Entry(
+        uri=f"{shard.uri}!/{member.name}",
+        path=f"{path}!/{member.name}" if path else member.name,
+        size=member.size,
+        version=f"{shard.version}@{member.column}{member.offset}.{member.checksum}",
+        place=place,
+        fault=member.fault,
+        file=f"{member.column}{member.offset}@{shard.uri}",
+        is_link=member.is_link,
+    )

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
-from mrimage.storage.names import local_path, scheme, split_listed, split_member
+from mrimage.storage.names import local_place, scheme, split_listed, split_member
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import retry_count
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.storage.store import Item, Store, StoreSource
 from mrimage.types import ByteSource
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Item",
     "Store",
+    "StoreSettings",
     "StoreSource",
     "open_container",
     "open_listed",
@@ -46,66 +48,79 @@ BACKENDS = {
 """Schemes of remote stores: module, class, library, and the extra that installs it."""
 
 
-def open_store(url: str, *, create: bool = False) -> Store:
+def open_store(url: str, settings: StoreSettings = DEFAULT, *, create: bool = False) -> Store:
     """The store at ``url``: a folder (``photos/``, ``file:///...``), ``s3://bucket/prefix``, ``gs://...``, ``az://...``
     or ``hdfs://host/folder``. ``create`` makes a missing folder; buckets are never made.
 
     Raises UsageError for an unknown scheme and JobError where the back-end is not installed.
     """
+    store = _store_at(url, settings)
+    if create:
+        store.prepare()
+    return store
+
+
+def _store_at(url: str, settings: StoreSettings) -> Store:
     kind = scheme(url)
     if kind == "file":
-        return LocalStore(url, create=create)
+        return LocalStore(url)
     if kind not in BACKENDS:
         if kind in ("http", "https"):
             raise UsageError(
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", create, _environment())
+    return _open_remote(
+        os.getpid(), url if url.endswith("/") else f"{url}/", settings, _environment()
+    )
 
 
-def open_uri(uri: str) -> ByteSource:
+def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
     """The bytes behind any uri that an Entry can have. Nothing is read before the first ``read``.
 
     Raises NotFoundError for an archive member that is not there; everything else is told by ``read``.
     """
     listed = split_listed(uri)
     if listed:
-        return _open_listed(uri, *listed)
+        return _open_row(uri, *listed, settings)
     container, member = split_member(uri)
     if member is not None:
         from mrimage.storage.archives import find_member
 
-        return find_member(open_container(container), container, member)
-    if scheme(uri) == "file":
-        return LocalSource(uri, local_path(uri))
-    return open_object(uri, None)
+        return find_member(open_container(container, settings), container, member)
+    path = local_place(uri)
+    if path is not None:
+        return LocalSource(uri, path)
+    return open_object(uri, None, settings)
 
 
-def open_container(uri: str, size: int = -1, version: str = "") -> Archive:
+def open_container(
+    uri: str, settings: StoreSettings = DEFAULT, size: int = -1, version: str = ""
+) -> Archive:
     """The archive at ``uri``, as listed with ``size`` and ``version`` where they are given. The last few stay open in
     this process: a gzipped one would be inflated from its beginning for each member otherwise."""
-    return _open_container(os.getpid(), uri, size, version)
+    return _open_container(os.getpid(), uri, settings, size, version)
 
 
-def open_listed(uri: str, size: int, version: str) -> ByteSource:
+def open_listed(uri: str, settings: StoreSettings, size: int, version: str) -> ByteSource:
     """The file ``uri`` as it was listed: where the store tells for free, a read of another version raises
     ImageError("changed"), and of a missing one ImageError("vanished")."""
     if not version or split_listed(uri):
-        return open_uri(uri)
-    if scheme(uri) == "file":
-        return LocalSource(uri, local_path(uri), (size, version))
-    return open_object(uri, Item(split_object(uri)[1], size, version))
+        return open_uri(uri, settings)
+    path = local_place(uri)
+    if path is not None:
+        return LocalSource(uri, path, (size, version))
+    return open_object(uri, Item(split_object(uri)[1], size, version), settings)
 
 
-def open_object(uri: str, expected: Item | None) -> ByteSource:
+def open_object(uri: str, expected: Item | None, settings: StoreSettings) -> ByteSource:
     """The bytes behind the uri of one remote file; with ``expected``, reads tell when it is not the listed one."""
     if scheme(uri) in ("http", "https"):
         from mrimage.storage.http import HttpSource
 
-        return HttpSource(uri)
+        return HttpSource(uri, settings)
     top, path = split_object(uri)
-    return StoreSource(open_store(top), path, uri, expected)
+    return StoreSource(open_store(top, settings), path, uri, expected)
 
 
 def _by_one_thread(function: Callable[P, T]) -> Callable[P, T]:
@@ -123,10 +138,12 @@ def _by_one_thread(function: Callable[P, T]) -> Callable[P, T]:
 
 @_by_one_thread
 @lru_cache(maxsize=8)
-def _open_container(process: int, uri: str, size: int, version: str) -> Archive:
+def _open_container(
+    process: int, uri: str, settings: StoreSettings, size: int, version: str
+) -> Archive:
     from mrimage.storage.archives import open_archive
 
-    return open_archive(open_listed(uri, size, version))
+    return open_archive(open_listed(uri, settings, size, version))
 
 
 def split_object(uri: str) -> tuple[str, str]:
@@ -140,39 +157,43 @@ def split_object(uri: str) -> tuple[str, str]:
     return f"{start}://{authority}", path
 
 
-def _open_listed(uri: str, place: str, row: int) -> ByteSource:
+def _open_row(uri: str, place: str, row: int, settings: StoreSettings) -> ByteSource:
     from mrimage.storage.http import HttpSource
-    from mrimage.storage.lists import split_column, url_at
 
-    where, column = split_column(place)
-    url = url_at(open_uri(where), column, row)
+    url = _secret_rows(os.getpid(), place, settings).get(row)
     if url is None or redact(url) != uri.split(f"!/{row}/", 1)[1]:
         raise UsageError(
             f"Expected row {row} of {place} as it was listed, but the list has changed. Run the job again."
         )
-    return HttpSource(url, uri)
+    return HttpSource(url, settings, uri)
+
+
+@lru_cache(maxsize=2)
+def _secret_rows(process: int, place: str, settings: StoreSettings) -> dict[int, str]:
+    from mrimage.storage.lists import secret_rows, split_column
+
+    where, column = split_column(place)
+    return secret_rows(open_uri(where, settings), column)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_SETTINGS))
+    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
 
 
-_SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
+_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
 
 
 @_by_one_thread
 @lru_cache(maxsize=64)
-def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]) -> Store:
-    # One store per place and process: connections are reused, and never shared with a forked child, nor with what
-    # other settings and credentials are to be used for.
+def _open_remote(
+    process: int, url: str, settings: StoreSettings, environment: tuple[tuple[str, str], ...]
+) -> Store:
+    # One store for each place, settings and process: connections are reused, but never shared with a forked child,
+    # another run's settings, or other credentials.
     module, name, library, extra = BACKENDS[scheme(url)]
     if find_spec(library) is None:
         raise JobError(
             f'Expected {library} for {scheme(url)}://, but it is not installed: pip install "mrimage[{extra}]"'
         )
-    store: Store = getattr(import_module(module), name)(url)
-    if create:
-        make = getattr(store, "make_root", None)
-        if make:
-            make()
+    store: Store = getattr(import_module(module), name)(url, settings)
     return store

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mrimage.errors import UsageError
+from mrimage.storage.settings import ADDRESSING, ENDPOINT, StoreSettings
 
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, GCSConfig, S3Config
@@ -22,15 +23,19 @@ _HOW_ELSE = {
     "az": "Set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
 }
 _ENDPOINTS = {
-    "s3": ("MRIMAGE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "s3": (ENDPOINT, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
     "gs": ("GOOGLE_BASE_URL", "STORAGE_EMULATOR_HOST"),
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 
 
-def endpoint(kind: str) -> str | None:
+def endpoint(kind: str, settings: StoreSettings) -> str | None:
     """The address of the service where it is not the provider's own; ``kind`` is ``s3``, ``gs`` or ``az``."""
-    found = {variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)}
+    if kind == "s3" and settings.endpoint:
+        return settings.endpoint
+    found = {
+        variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)
+    }
     if not found and kind == "s3" and "endpoint_url" in _profile():
         found["endpoint_url"] = _profile()["endpoint_url"]
     for variable, address in found.items():
@@ -40,32 +45,45 @@ def endpoint(kind: str) -> str | None:
     return None
 
 
-def s3_config(bucket: str) -> S3Config:
+def s3_config(bucket: str, settings: StoreSettings) -> S3Config:
     """Settings of S3 beyond what obstore takes from the environment."""
     config: S3Config = {}
-    if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+    if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get(
+        "AWS_WEB_IDENTITY_TOKEN_FILE"
+    ):
         profile = _profile()
         if "aws_access_key_id" in profile and "aws_secret_access_key" in profile:
             config["access_key_id"] = profile["aws_access_key_id"]
             config["secret_access_key"] = profile["aws_secret_access_key"]
             if "aws_session_token" in profile:
                 config["session_token"] = profile["aws_session_token"]
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _profile().get("region")
+    region = (
+        os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+        or _profile().get("region")
+    )
     if region:
         config["region"] = region
-    virtual = _is_virtual()
+    virtual = _is_virtual(settings)
     config["virtual_hosted_style_request"] = virtual
-    address = endpoint("s3")
+    address = endpoint("s3", settings)
     if address:
         config["endpoint"] = _of_bucket(address, bucket) if virtual else address
     return config
 
 
-def _is_virtual() -> bool:
-    addressing = os.environ.get("MRIMAGE_S3_ADDRESSING")
+def _is_virtual(settings: StoreSettings) -> bool:
+    addressing = settings.addressing or os.environ.get(ADDRESSING)
     if addressing:
         return addressing == "virtual"
-    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in (
+        "1",
+        "true",
+        "yes",
+        "on",
+        "y",
+        "t",
+    )
 
 
 def _of_bucket(address: str, bucket: str) -> str:
@@ -78,15 +96,15 @@ def _of_bucket(address: str, bucket: str) -> str:
     return address if host.startswith(f"{bucket}.") else f"{start}{separator}{bucket}.{host}"
 
 
-def gcs_config() -> GCSConfig:
+def gcs_config(settings: StoreSettings) -> GCSConfig:
     """Settings of Google Cloud Storage beyond what obstore takes from the environment."""
-    address = endpoint("gs")
+    address = endpoint("gs", settings)
     return {"base_url": address if "://" in address else f"http://{address}"} if address else {}
 
 
-def azure_config() -> AzureConfig:
+def azure_config(settings: StoreSettings) -> AzureConfig:
     """Settings of Azure Blob Storage beyond what obstore takes from the environment."""
-    address = endpoint("az")
+    address = endpoint("az", settings)
     return {"endpoint": address} if address else {}
 
 
@@ -94,7 +112,9 @@ def _profile() -> dict[str, str]:
     """The settings of AWS_PROFILE (or of ``default``), the credentials file before the config file."""
     name = os.environ.get("AWS_PROFILE") or "default"
     files = {
-        os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config": name if name == "default" else f"profile {name}",
+        os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config": name
+        if name == "default"
+        else f"profile {name}",
         os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials": name,
     }
     settings: dict[str, str] = {}

@@ -8,18 +8,12 @@ very address that is connected to, so that neither a redirect nor a name that ch
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from collections.abc import Iterable
 
 import httpcore
 
 from mrimage.errors import DeniedError
-
-
-def allows_private() -> bool:
-    """Whether private addresses may be fetched from: MRIMAGE_ALLOW_PRIVATE, set by ``--allow-private``."""
-    return os.environ.get("MRIMAGE_ALLOW_PRIVATE", "").lower() in ("1", "true", "yes")
 
 
 def is_public(address: str) -> bool:
@@ -42,9 +36,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class GuardedNetwork(httpcore.NetworkBackend):
-    """A network on which names are resolved first, and only addresses that passed the guard are connected to."""
+    """A network on which names are resolved first, and only addresses that passed the guard are connected to; private
+    ones where ``private`` is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, private: bool) -> None:
+        self._private = private
         self._network = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -60,7 +56,7 @@ class GuardedNetwork(httpcore.NetworkBackend):
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"the name {host} cannot be resolved") from error
         addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-        if not allows_private():
+        if not self._private:
             refused = [address for address in addresses if not is_public(address)]
             if refused:
                 raise DeniedError(
@@ -70,7 +66,9 @@ class GuardedNetwork(httpcore.NetworkBackend):
         problem: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
-                return self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                return self._network.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
         raise problem

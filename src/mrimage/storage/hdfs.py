@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 
 import hdfs_native
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
+from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.retry import Retry
+from mrimage.storage.settings import DEFAULT, StoreSettings, replication_of
 from mrimage.storage.store import Item
 
 T = TypeVar("T")
@@ -38,10 +39,11 @@ _CONFIG = {
 class HdfsStore:
     """The Store of ``hdfs://namenode:port/folder``, ``hdfs://nameservice/folder`` or ``hdfs:///folder``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         authority, _, folder = url.split("://", 1)[1].partition("/")
         self._authority = f"{scheme(url)}://{authority}"
         self._folder = "/" + folder.strip("/") if folder.strip("/") else ""
+        self._settings = settings
         self._retry = Retry()
         try:
             self._client = hdfs_native.Client(self._authority if authority else None, _CONFIG)
@@ -55,13 +57,18 @@ class HdfsStore:
     def uri(self, path: str) -> str:
         return f"{self._authority}{self._folder}/{path}"
 
-    def make_root(self) -> None:
-        """Make the store's folder, with its parents."""
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
         self._try("write", "", lambda: self._client.mkdirs(self._folder or "/", 0o755, True))
 
     def list(self, prefix: str = "") -> Iterator[Item]:
         try:
-            yield from self._walk(self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/")
+            yield from self._walk(
+                self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
+            )
         except NotFoundError:
             if not prefix:
                 raise
@@ -88,7 +95,11 @@ class HdfsStore:
                 return next(found, None)
             except Exception:
                 # A listing that failed is over: the next try, if the error allows one, goes on behind the last name.
-                found = (each for each in self._client.list_status(folder) if each.path.encode() > last.encode())
+                found = (
+                    each
+                    for each in self._client.list_status(folder)
+                    if each.path.encode() > last.encode()
+                )
                 raise
 
         while status := self._try("list", folder[len(self._folder) + 1 :], step):
@@ -102,7 +113,9 @@ class HdfsStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.length, str(status.modification_time))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         place = self._place(path)
         listed = expected.size if expected else -1
 
@@ -144,7 +157,9 @@ class HdfsStore:
 
     def _put(self, place: str, data: bytes, durable: bool, replace: bool) -> None:
         """Write a file beside ``place`` and rename it: whoever sees a name sees all of its bytes."""
-        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
+        options = hdfs_native.WriteOptions(
+            replication=replication_of(self._settings), overwrite=True, create_parent=True
+        )
         temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
         try:
             with self._client.create(temporary, options) as writer:
@@ -163,7 +178,6 @@ class HdfsStore:
             self._try("delete", path, lambda: self._client.delete(place))
 
     def sweep(self, prefix: str = "") -> int:
-        """Remove the temporary files that killed writers left below ``prefix``; returns how many there were."""
         start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
         found = self._try("list", prefix, lambda: list(self._client.list_status(start, True)))
         left = [each.path for each in found if each.path.rpartition("/")[2].startswith(_TEMPORARY)]
@@ -204,18 +218,41 @@ class HdfsStore:
     def _translate(self, error: Exception, action: str, path: str) -> StoreError:
         text = str(error)
         # Behind the first line is the NameNode's Java stack trace.
-        reason = text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".") if text else type(error).__name__
+        reason = (
+            text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".")
+            if text
+            else type(error).__name__
+        )
         place = "" if not self._authority.endswith("/") else f" at {_default_file_system()}"
         what = f"Cannot {action} {self.uri(path) if path else self.root}{place}"
         if isinstance(error, FileNotFoundError):
             return NotFoundError(f"{what}: there is nothing of this name.")
-        if isinstance(error, PermissionError) or "AccessControlException" in text or "Permission denied" in text:
-            return DeniedError(f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket.")
+        if (
+            isinstance(error, PermissionError)
+            or "AccessControlException" in text
+            or "Permission denied" in text
+        ):
+            return DeniedError(
+                f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket."
+            )
         if "No NameNode hosts found" in text:
-            return StoreError(f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}")
-        if any(sign in text for sign in ("SafeMode", "StandbyException", "RetriableException", "AlreadyBeingCreated")):
+            return StoreError(
+                f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}"
+            )
+        if any(
+            sign in text
+            for sign in (
+                "SafeMode",
+                "StandbyException",
+                "RetriableException",
+                "AlreadyBeingCreated",
+            )
+        ):
             return StoreError(f"{what}: the NameNode asks to wait ({reason}).", transient=True)
-        if isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError)) or "RPCError" in text:
+        if (
+            isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError))
+            or "RPCError" in text
+        ):
             return StoreError(f"{what}: {reason}.")
         return StoreError(f"{what}: {reason}. {_CHECK}", transient=True)
 
@@ -232,12 +269,3 @@ def _default_file_system() -> str:
             if each.findtext("name") in ("fs.defaultFS", "fs.default.name"):
                 return each.findtext("value") or ""
     return "the default file system, which no Hadoop configuration names"
-
-
-def _replication() -> int | None:
-    text = os.environ.get("MRIMAGE_HDFS_REPLICATION", "")
-    if not text:
-        return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
-        raise UsageError(f'Expected MRIMAGE_HDFS_REPLICATION as a number from 1 to 512, but received "{text}".')
-    return int(text)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from mrimage.errors import SourceError
@@ -85,12 +83,16 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
     try:
         file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(source)), mode="r"))
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}") from error
+        raise SourceError(
+            f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}"
+        ) from error
     chosen = _choose(file.schema_arrow.names, source.uri, column)
     kind = file.schema_arrow.field(chosen).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         place = source.uri
-        raise SourceError(f"Expected text in column {chosen} of the list {place}, but it holds {kind}.")
+        raise SourceError(
+            f"Expected text in column {chosen} of the list {place}, but it holds {kind}."
+        )
     for batch in file.iter_batches(columns=[chosen]):
         yield from (str(value or "") for value in batch.column(0).to_pylist())
 
@@ -106,26 +108,6 @@ def _choose(names: list[str], uri: str, column: str | None) -> str:
     )
 
 
-def url_at(source: ByteSource, column: str | None, row: int) -> str | None:
-    """The text of one row; a list is read once per process."""
-    return _all_rows(os.getpid(), _Keyed(source, column)).get(row)
-
-
-class _Keyed:
-    """A list as the key of the cache: the same place and column are the same list."""
-
-    def __init__(self, source: ByteSource, column: str | None) -> None:
-        self.source = source
-        self.column = column
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and (self.source.uri, self.column) == (other.source.uri, other.column)
-
-    def __hash__(self) -> int:
-        return hash((self.source.uri, self.column))
-
-
-@lru_cache(maxsize=2)
-def _all_rows(process: int, keyed: _Keyed) -> dict[int, str]:
-    # Only what is redacted elsewhere has to be looked up here.
-    return {row: text for row, text in read_rows(keyed.source, keyed.column) if redact(text) != text}
+def secret_rows(source: ByteSource, column: str | None) -> dict[int, str]:
+    """The rows whose text has credentials, by their numbers: results name only those rows, not their text."""
+    return {row: text for row, text in read_rows(source, column) if redact(text) != text}

@@ -14,6 +14,7 @@ from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError,
 from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, put
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
+from mrimage.types import Fault
 
 _Heap = list[str]
 STAGING = "_run/scratch"
@@ -40,9 +41,13 @@ _TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.EAGAIN)
 def store_error(error: OSError, action: str, uri: str) -> StoreError:
     """The StoreError for a failed system call on ``uri``; ``action`` is "read", "write", "list" or "delete"."""
     code = error.errno or 0
-    message = f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    message = (
+        f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    )
     if code in _MISSING:
-        missing = "its folder does not exist" if action == "write" else "there is nothing of this name"
+        missing = (
+            "its folder does not exist" if action == "write" else "there is nothing of this name"
+        )
         return NotFoundError(f"Cannot {action} {uri}: {_ADVICE.get(code, missing)}.")
     if code in _DENIED:
         return DeniedError(message)
@@ -69,6 +74,20 @@ def system_errors(place: str) -> Iterator[None]:
 def file_version(status: os.stat_result) -> str:
     """The version of a local file: its modification time in nanoseconds."""
     return str(status.st_mtime_ns)
+
+
+def file_identity(status: os.stat_result) -> str:
+    """What two names of one file have in common: the disk and the file's number on it."""
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def fault_of(error: OSError, uri: str) -> Fault:
+    """What is wrong with a listed name whose file the system does not give."""
+    if error.errno in _MISSING:
+        return Fault(
+            "vanished", f"{uri} is a name without a file: {_ADVICE.get(error.errno, 'it is gone')}."
+        )
+    return Fault("unreadable", str(store_error(error, "read", uri)))
 
 
 class LocalSource:
@@ -104,7 +123,9 @@ class LocalSource:
             status = os.fstat(descriptor)
             if self._expected and (status.st_size, file_version(status)) != self._expected:
                 raise ImageError("changed", f"{self.uri} is not the file that was listed.")
-            wanted = status.st_size - start if length is None else min(length, status.st_size - start)
+            wanted = (
+                status.st_size - start if length is None else min(length, status.st_size - start)
+            )
             return _pread(descriptor, start, max(wanted, 0))
         except OSError as error:
             raise store_error(error, "read", self.uri) from error
@@ -127,15 +148,20 @@ def _pread(descriptor: int, start: int, length: int) -> bytes:
 class LocalStore:
     """The Store of a local folder."""
 
-    def __init__(self, url: str, *, create: bool = False) -> None:
-        """Open the folder ``url`` (a path or ``file://...``); ``create`` makes it, with its parents."""
+    def __init__(self, url: str) -> None:
+        """Open the folder ``url`` (a path or ``file://...``), which need not be there yet."""
         self._root = os.path.abspath(local_path(url))  # noqa: PTH100 - resolve() would follow links
-        if create:
-            self._make(self._root)
 
     @property
     def root(self) -> str:
         return local_uri(self._root)
+
+    @property
+    def local(self) -> Path:
+        return Path(self._root)
+
+    def prepare(self) -> None:
+        self._make(self._root)
 
     def uri(self, path: str) -> str:
         return local_uri(self._join(path))
@@ -152,15 +178,17 @@ class LocalStore:
     ) -> Iterator[Item]:
         """Like ``list``; folders for which ``enter`` is False are left out, and ``skipped`` hears of sockets, FIFOs
         and devices. Each folder is visited once: real ones first, then those behind symbolic links in sorted order,
-        so that loops end and the outcome does not depend on the order of the disk. A broken link is an item of
-        size 0 and version "missing"."""
+        so that loops end and the outcome does not depend on the order of the disk. A broken link, and a file whose
+        facts are refused, is an item with a fault."""
         top = self._join(prefix.rstrip("/")) if prefix else self._root
         if not os.path.lexists(top):
             if prefix:
                 return
             raise NotFoundError(f"Cannot list {local_uri(top)}: there is nothing of this name.")
         if not os.path.isdir(top):  # noqa: PTH112 - top is text
-            raise StoreError(f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither.")
+            raise StoreError(
+                f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither."
+            )
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
         while linked:
@@ -175,6 +203,7 @@ class LocalStore:
         skipped: Callable[[str], None],
     ) -> Iterator[Item]:
         stack = [start]
+        behind_link = Path(self._join(start)).is_symlink() if start else False
         while stack:
             folder = stack.pop()
             place = f"{self._root}/{folder}" if folder else self._root
@@ -194,7 +223,7 @@ class LocalStore:
                     if enter(path):
                         heapq.heappush(linked, path) if child.is_symlink() else stack.append(path)
                 elif not child.name.startswith(TEMPORARY):
-                    item = _item(child, path)
+                    item = _item(child, path, behind_link)
                     if item:
                         yield item
                     else:
@@ -209,7 +238,9 @@ class LocalStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.st_size, file_version(status))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         listed = (expected.size, expected.version) if expected else None
         return LocalSource(self.uri(path), self._join(path), listed).read(start, length)
 
@@ -254,8 +285,6 @@ class LocalStore:
             raise store_error(error, "delete", self.uri(path)) from error
 
     def sweep(self, prefix: str = "") -> int:
-        """Remove the temporary files that killed writers left below ``prefix``; returns how many there were.
-        Only for the one who holds the run's lock: a live writer's file would go too."""
         removed = 0
         for folder, _, names in os.walk(self._join(prefix) if prefix else self._root):
             for name in names:
@@ -282,11 +311,16 @@ def _is_folder(child: os.DirEntry[str]) -> bool:
         return False
 
 
-def _item(child: os.DirEntry[str], path: str) -> Item | None:
+def _item(child: os.DirEntry[str], path: str, behind_link: bool) -> Item | None:
     try:
         status = child.stat()
     except OSError as error:
-        if error.errno in _MISSING:
-            return Item(path, 0, "missing")
-        raise store_error(error, "list", local_uri(child.path)) from error
-    return Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
+        if error.errno not in (*_MISSING, *_DENIED):
+            raise store_error(error, "list", local_uri(child.path)) from error
+        return Item(path, 0, "", fault_of(error, local_uri(child.path)))
+    if not modes.S_ISREG(status.st_mode):
+        return None
+    is_link = behind_link or child.is_symlink()
+    return Item(
+        path, status.st_size, file_version(status), file=file_identity(status), is_link=is_link
+    )

@@ -20,6 +20,7 @@ from mrimage.storage import credentials
 from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
+from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.storage.store import Item
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=6
 class ObjectStore:
     """The Store of ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         self._kind = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}.get(
             scheme(url), scheme(url)
         )
@@ -73,17 +74,28 @@ class ObjectStore:
         self._root = f"{self._kind}://{bucket}"
         self._bucket = bucket
         self._prefix = prefix.strip("/")
-        self.endpoint = credentials.endpoint(self._kind)
-        self._store = _connect(self._kind, bucket, self._prefix, self.endpoint, _CLIENT)
+        self.endpoint = credentials.endpoint(self._kind, settings)
         sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
         greeting: ClientConfig = {**_CLIENT, "read_timeout": _FIRST_ANSWER}
-        self._greeter = _connect(self._kind, bucket, self._prefix, self.endpoint, greeting)
-        self._sender = _connect(self._kind, bucket, self._prefix, self.endpoint, sending)
+        self._store = self._connect(settings, _CLIENT)
+        self._greeter = self._connect(settings, greeting)
+        self._sender = self._connect(settings, sending)
         self._retry = Retry()
 
     @property
     def root(self) -> str:
         return f"{self._root}/{self._prefix}" if self._prefix else self._root
+
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
+        """Buckets are never made, and a prefix needs no making."""
+
+    def sweep(self, prefix: str = "") -> int:
+        """Nothing is left: a PUT that is not finished makes no object."""
+        return 0
 
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
@@ -111,7 +123,9 @@ class ObjectStore:
         require_safe(path)
         return self._try("read", path, lambda: _item(obstore.head(self._asked, path), path))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         require_safe(path)
         if length == 0 or (expected and 0 <= expected.size <= start):
             return b""
@@ -126,7 +140,9 @@ class ObjectStore:
                 found = obstore.get(self._store, path, options=options)
                 data = bytes(found.bytes())
             except exceptions.BaseError as error:
-                if _status(str(error)) == 416 or "Wanted range starting" in str(error):  # behind the object's end
+                if _status(str(error)) == 416 or "Wanted range starting" in str(
+                    error
+                ):  # behind the object's end
                     return b""
                 raise
             size = found.meta["size"]
@@ -134,7 +150,10 @@ class ObjectStore:
                 raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
             first, last = found.range
             if len(data) != last - first or (expected and expected.size not in (-1, size)):
-                raise StoreError(f"Cannot read {self.uri(path)}{self._place()}: the answer is short.", transient=True)
+                raise StoreError(
+                    f"Cannot read {self.uri(path)}{self._place()}: the answer is short.",
+                    transient=True,
+                )
             return data
 
         try:
@@ -163,7 +182,11 @@ class ObjectStore:
         client = self._store if len(data) < _LITTLE else self._sender
         # On Azure two uploads in parts of one name mix their parts; it takes all of it at once.
         parts = False if self._kind == "az" and len(data) < _AZURE_LIMIT else None
-        self._try("write", path, lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS))
+        self._try(
+            "write",
+            path,
+            lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS),
+        )
 
     def create(self, path: str, data: bytes) -> bool:
         require_safe(path)
@@ -212,32 +235,84 @@ class ObjectStore:
             return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
         if code in _MISSING_CONTAINER:
             where = (
-                "container {}. Check its name and the account" if self._kind == "az" else "bucket {}. Check its name"
+                "container {}. Check its name and the account"
+                if self._kind == "az"
+                else "bucket {}. Check its name"
             )
             region = ", the endpoint and the region" if self._kind == "s3" else " and the endpoint"
             return StoreError(f"{what}: there is no {where.format(self._bucket)}{region}.")
         if _NO_CREDENTIALS.search(text):
-            return StoreError(f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True)
-        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)) or status in (
+            return StoreError(
+                f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True
+            )
+        if isinstance(
+            error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+        ) or status in (
             401,
             403,
         ):
             said = f" ({code})" if code else ""
             return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
         if action == "list" and status == 404:
-            return StoreError(f"{what}: the server answered 404, as no object store does. Check the endpoint.")
+            return StoreError(
+                f"{what}: the server answered 404, as no object store does. Check the endpoint."
+            )
         if isinstance(error, FileNotFoundError) or status == 404:
             return NotFoundError(f"{what}: there is nothing of this name.")
         if code in _PASSING:
             return StoreError(f"{what}: the server answered {status} {code}.", transient=True)
-        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
-            return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
+        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(
+            error, exceptions.NotSupportedError
+        ):
+            return StoreError(
+                f"{what}: the server answered {status} {code}. Check the endpoint and the region."
+            )
         if "parse path" in text or "parsing Path" in text:
-            return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
+            return StoreError(
+                f"{what}: the name has a part or a character that object stores cannot be asked for."
+            )
         if status:
             transient = status >= 500 or status in (408, 429)
-            return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)
+            return StoreError(
+                f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient
+            )
         return StoreError(f"{what}: {_reason(text)}", transient=True)
+
+    def _connect(
+        self, settings: StoreSettings, client: ClientConfig
+    ) -> S3Store | GCSStore | AzureStore:
+        if self.endpoint and self.endpoint.startswith("http://"):
+            client = {**client, "allow_http": True}
+        below = self._prefix or None
+        bucket = self._bucket
+        try:
+            if self._kind == "s3":
+                config = credentials.s3_config(bucket, settings)
+                return S3Store(
+                    bucket,
+                    prefix=below,
+                    config=config,
+                    client_options=client,
+                    retry_config=_NO_RETRY,
+                )
+            if self._kind == "gs":
+                google = credentials.gcs_config(settings)
+                return GCSStore(
+                    bucket,
+                    prefix=below,
+                    config=google,
+                    client_options=client,
+                    retry_config=_NO_RETRY,
+                )
+            azure = credentials.azure_config(settings)
+            return AzureStore(
+                bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY
+            )
+        except exceptions.BaseError as error:
+            first = redact(str(error).splitlines()[0]).rstrip(".")
+            raise StoreError(
+                f"Cannot open {self._root}: {first}. Check {_ADVICE[self._kind]}."
+            ) from None
 
     def _place(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
@@ -251,7 +326,10 @@ def _reason(text: str) -> str:
     """A line for a failure without an answer."""
     for sign, reason in (
         ("dns error", "the host's name cannot be resolved. Check the endpoint"),
-        ("Connection refused", "the connection was refused. Check that the server runs, and the endpoint"),
+        (
+            "Connection refused",
+            "the connection was refused. Check that the server runs, and the endpoint",
+        ),
         ("imed out", "the server did not answer in time. Check the endpoint and the network"),
         ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
         ("certificate", "the server's certificate is not trusted"),
@@ -259,7 +337,11 @@ def _reason(text: str) -> str:
     ):
         if sign in text:
             return reason + "."
-    return "the connection failed (" + redact(text.splitlines()[0][:200] if text else "no reason given") + ")."
+    return (
+        "the connection failed ("
+        + redact(text.splitlines()[0][:200] if text else "no reason given")
+        + ")."
+    )
 
 
 def _item(meta: ObjectMeta, path: str) -> Item:
@@ -267,23 +349,3 @@ def _item(meta: ObjectMeta, path: str) -> Item:
     if version.startswith("0x"):  # Azure quotes the tag of one object, and not those of a listing
         version = f'"{version}"'
     return Item(path, meta["size"], version)
-
-
-def _connect(
-    kind: str, bucket: str, prefix: str, endpoint: str | None, client: ClientConfig
-) -> S3Store | GCSStore | AzureStore:
-    if endpoint and endpoint.startswith("http://"):
-        client = {**client, "allow_http": True}
-    below = prefix or None
-    try:
-        if kind == "s3":
-            config = credentials.s3_config(bucket)
-            return S3Store(bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY)
-        if kind == "gs":
-            google = credentials.gcs_config()
-            return GCSStore(bucket, prefix=below, config=google, client_options=client, retry_config=_NO_RETRY)
-        azure = credentials.azure_config()
-        return AzureStore(bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY)
-    except exceptions.BaseError as error:
-        first = redact(str(error).splitlines()[0]).rstrip(".")
-        raise StoreError(f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}.") from None

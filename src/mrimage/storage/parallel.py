@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from mrimage.storage.names import scheme
 from mrimage.storage.store import Store
 
 T = TypeVar("T")
@@ -27,7 +26,7 @@ BURST_BYTES = 4 << 20
 def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """What ``call``, a request to ``store``, answers for each of ``items``, in their order; several at once where the
     store is remote."""
-    if scheme(store.root) == "file":
+    if store.local:
         yield from map(call, items)
         return
     stream = iter(items)
@@ -56,10 +55,12 @@ class Writer:
 
     def write(self, path: str, data: bytes) -> None:
         """Like the store's; it is done when ``flush`` returns."""
-        if scheme(self._store.root) == "file":
+        if self._store.local:
             self._store.write(path, data)
             return
-        while self._sent and (self._bytes + len(data) > HELD_BYTES or len(self._sent) >= 2 * REQUESTS):
+        while self._sent and (
+            self._bytes + len(data) > HELD_BYTES or len(self._sent) >= 2 * REQUESTS
+        ):
             self._finish_one()
         self._bytes += len(data)
         self._burst.append((path, data))
@@ -89,6 +90,8 @@ class Writer:
             written.result()
         except BaseException:
             self._burst.clear()
-            if self._pool:  # what is under way ends first: it must not write over what the next attempt writes
+            if (
+                self._pool
+            ):  # what is under way ends first: it must not write over what the next attempt writes
                 self._pool.shutdown(cancel_futures=True)
             raise

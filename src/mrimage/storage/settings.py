@@ -1,7 +1,7 @@
-"""How stores are used: what a run's options say, on its way to every process that works for it.
+"""How stores are used: what a run's options say.
 
-The stores read these from the environment, so that a user may set them there too. A run puts its options on top,
-in each process, and the next run in that process finds what was there before.
+Settings go from hand to hand to everything that opens a store, so that two runs in one process do not meet. What they
+leave open is looked up in the environment, where a user may set it for every run.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ ENDPOINT = "MRIMAGE_S3_ENDPOINT"
 ADDRESSING = "MRIMAGE_S3_ADDRESSING"
 
 SETTINGS = ("replication", "allow_private", "endpoint", "addressing")
-"""Names of Settings' fields, which are also options'."""
-
-_replaced: dict[str, tuple[str, str | None]] = {}
-"""What a run has put into the environment, and what was there before."""
+"""Names of the fields of StoreSettings, which are also names of options."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StoreSettings:
     """``replication`` of what is written to HDFS, from 1 to 512; ``allow_private`` lets urls lead to private
     addresses; ``endpoint`` of S3 as a url; ``addressing`` of its buckets, ``path`` or ``virtual``. None and False
-    leave it to the environment."""
+    leave it to the environment.
+
+    Raises UsageError for a value out of its range.
+    """
 
     replication: int | None = None
     allow_private: bool = False
@@ -36,7 +36,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.replication is not None and not 1 <= self.replication <= 512:
-            raise UsageError(f"Expected --replication as a number from 1 to 512, but received {self.replication}.")
+            raise UsageError(
+                f"Expected --replication as a number from 1 to 512, but received {self.replication}."
+            )
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
             raise UsageError(
                 "Expected --endpoint as a url that begins with http:// or https://, as http://localhost:9000."
@@ -46,27 +48,30 @@ class Settings:
                 "Expected --endpoint without credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             )
         if self.addressing not in (None, "path", "virtual"):
-            raise UsageError(f'Expected --addressing as one of path, virtual, but received "{self.addressing}".')
-
-    def apply(self) -> None:
-        """Let the stores of this process work by these settings."""
-        wanted = {
-            REPLICATION: str(self.replication) if self.replication else None,
-            PRIVATE: "1" if self.allow_private else None,
-            ENDPOINT: self.endpoint,
-            ADDRESSING: self.addressing,
-        }
-        for name, value in wanted.items():
-            ours, earlier = _replaced.pop(name, (None, None))
-            if os.environ.get(name) != ours:  # somebody has changed it since
-                earlier = os.environ.get(name)
-            _put(name, earlier if value is None else value)
-            if value is not None:
-                _replaced[name] = value, earlier
+            raise UsageError(
+                f'Expected --addressing as one of path, virtual, but received "{self.addressing}".'
+            )
 
 
-def _put(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
+DEFAULT = StoreSettings()
+"""Everything as the environment says."""
+
+
+def allows_private(settings: StoreSettings) -> bool:
+    """Whether urls may lead to private addresses: ``--allow-private`` or MRIMAGE_ALLOW_PRIVATE."""
+    return settings.allow_private or os.environ.get(PRIVATE, "").lower() in ("1", "true", "yes")
+
+
+def replication_of(settings: StoreSettings) -> int | None:
+    """How many DataNodes keep what is written: ``--replication`` or MRIMAGE_HDFS_REPLICATION; None leaves it to the
+    cluster. Raises UsageError for a variable that is not a number from 1 to 512."""
+    if settings.replication is not None:
+        return settings.replication
+    text = os.environ.get(REPLICATION, "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
+        raise UsageError(
+            f'Expected {REPLICATION} as a number from 1 to 512, but received "{text}".'
+        )
+    return int(text)

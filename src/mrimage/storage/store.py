@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
+
+from mrimage.types import Fault
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes, ``version`` an etag
-    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read."""
+    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read.
+    ``fault``, ``file`` and ``is_link`` are those of an Entry; only a folder on this machine tells the latter two."""
 
     path: str
     size: int
     version: str
+    fault: Fault | None = field(default=None, compare=False)
+    file: str = field(default="", compare=False)
+    is_link: bool = field(default=False, compare=False)
 
 
 class Store(Protocol):
@@ -27,6 +34,15 @@ class Store(Protocol):
     @property
     def root(self) -> str:
         """The store's place as the user would write it, without credentials."""
+        ...
+
+    @property
+    def local(self) -> Path | None:
+        """The folder on this machine that the store is; None for a store elsewhere."""
+        ...
+
+    def prepare(self) -> None:
+        """Make the root, with its parents, on stores that have folders. Buckets are never made."""
         ...
 
     def uri(self, path: str) -> str:
@@ -42,7 +58,9 @@ class Store(Protocol):
 
     def stat(self, path: str) -> Item: ...
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         """The bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
 
         With ``expected``, as listed, another version raises ImageError("changed") and a missing one
@@ -64,6 +82,13 @@ class Store(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove ``path``; nothing to remove is no error."""
+        ...
+
+    def sweep(self, prefix: str = "") -> int:
+        """Remove the temporary files that killed writers left below ``prefix``; return how many there were.
+
+        Only the run that holds the lock may call it: a live writer's file would go too.
+        """
         ...
 
 

@@ -25,7 +25,32 @@ def _schema(**columns: pa.DataType) -> pa.Schema:
     return pa.schema(list(columns.items()))
 
 
-LISTING = _schema(uri=pa.string(), path=pa.string(), size=pa.int64(), version=pa.string())
+PLACE = pa.struct(
+    [
+        ("archive", pa.string()),
+        ("size", pa.int64()),
+        ("version", pa.string()),
+        ("offset", pa.int64()),
+        ("packed", pa.int64()),
+        ("method", pa.int32()),
+        ("checksum", pa.int64()),
+        ("column", pa.string()),
+    ]
+)
+"""The place of an archive's member, ``types.MemberPlace``; null for any other entry."""
+
+FAULT = pa.struct([("reason", pa.string()), ("message", pa.string())])
+
+LISTING = _schema(
+    uri=pa.string(),
+    path=pa.string(),
+    size=pa.int64(),
+    version=pa.string(),
+    place=PLACE,
+    fault=FAULT,
+    file=pa.string(),
+    is_link=pa.bool_(),
+)
 
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
 """What of a catalogue row says whether an entry is the one that was mapped."""
@@ -39,6 +64,7 @@ RECORDS = _schema(
     path=pa.string(),
     size=pa.int64(),
     version=pa.string(),
+    place=PLACE,
     images=pa.int64(),
     bytes=pa.int64(),
     pixels=pa.int64(),
@@ -92,16 +118,24 @@ DUPLICATES = _schema(
 )
 """A row for each image of a group that has a duplicate there; what each column says stands at its reducer."""
 
-THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64())
+THUMBNAILS = _schema(
+    uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64()
+)
 """Pictures for the report; or, with ``webp``, the bytes that an image takes in that format at its full size."""
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
     """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {"uri": pa.string(), "size": pa.int64(), "version": pa.string()}
+    columns: dict[str, pa.DataType] = {
+        "uri": pa.string(),
+        "size": pa.int64(),
+        "version": pa.string(),
+    }
     columns |= {"status": pa.string(), "reason": pa.string()}
-    columns |= {field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)}
+    columns |= {
+        field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)
+    }
     for name in extract:
         columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
     return _schema(**columns)

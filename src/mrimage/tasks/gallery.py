@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 import pyarrow as pa
@@ -18,55 +19,60 @@ from mrimage.sink.files import FileSink
 from mrimage.sink.shards import output_uri
 from mrimage.storage import open_store
 from mrimage.tables.schemas import THUMBNAILS
-from mrimage.types import Attempt, Edits, Entry, Split, TaskReport
+from mrimage.types import Attempt, Edits, TaskReport
 
 SIDE = 320
 """Longest side of a thumbnail in pixels."""
 
 TABLE = "_run/thumbnails.parquet"
 
-WEIGH = "weigh"
-"""The version of an entry that is to be weighed, not shown."""
-
 LIGHT = Edits(format="webp", quality=80, metadata="strip")
 """What a format is weighed against."""
 
 
-def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int) -> list[Split]:
-    """Tasks that draw the ``(uri, is an output)`` pairs, whose entry has no path for a picture of the source; and
-    before them a task for each image to weigh, since it is decoded whole."""
-    entries = [Entry(uri, uri if is_output else "", 0, "") for uri, is_output in wishes]
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One task: ``pictures`` to draw small, each as (name, whether it is an output of the run), and uris of images to
+    weigh in another format."""
+
+    id: str
+    pictures: tuple[tuple[str, bool], ...] = ()
+    weighed: tuple[str, ...] = ()
+
+
+def cut_wishes(
+    wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
+) -> list[Drawing]:
+    """Tasks that draw the ``(name, is an output)`` pairs; and before them a task for each image to weigh, since it is
+    decoded whole."""
     per_task = max(1, min(16, len(wishes) // (2 * workers)))
     return [
-        *(Split(f"weighed-{number:05}", (Entry(uri, "", 0, WEIGH),)) for number, uri in enumerate(weighed)),
+        *(Drawing(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)),
         *(
-            Split(f"thumbnails-{start:05}", tuple(entries[start : start + per_task]))
-            for start in range(0, len(entries), per_task)
+            Drawing(f"thumbnails-{start:05}", tuple(wishes[start : start + per_task]))
+            for start in range(0, len(wishes), per_task)
         ),
     ]
 
 
-def draw_thumbnails(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
-    """Make the split's thumbnails. One that cannot be made is left out: whether an image is bad was decided
+def draw_thumbnails(plan: Plan, drawing: Drawing, attempt: Attempt) -> TaskReport:
+    """Make the pictures of ``drawing``. One that cannot be made is left out: whether an image is bad was decided
     before, by what the job itself needed of it."""
-    plan.stores.apply()
-    store = open_store(plan.out)
-    writer = TaskWriter(store, FileSink(store), "thumbnails", split.id, attempt)
+    store = open_store(plan.out, plan.stores)
+    writer = TaskWriter(store, FileSink(store), "thumbnails", drawing.id, attempt)
     rows: list[dict[str, object]] = []
-    with running(Context(plan.job.limits, attempt)) as context:
-        weighed = [entry.uri for entry in split.entries if entry.version == WEIGH]
-        rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in weighed]
+    with running(Context(plan.job.limits, attempt, plan.stores)) as context:
+        rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in drawing.weighed]
         shown = [
-            (entry, output_uri(store, entry.path) if entry.path else entry.uri)
-            for entry in split.entries
-            if entry.version != WEIGH
+            (name, output_uri(store, name) if is_output else name)
+            for name, is_output in drawing.pictures
         ]
-        for entry, uri in context.ahead(shown, itemgetter(1)):
+        for name, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
                 height, width = picture.shape[:2]
                 jpeg = encode(picture, "jpeg", 80)
-                rows.append({"uri": entry.uri, "width": width, "height": height, "jpeg": jpeg})
+                rows.append({"uri": name, "width": width, "height": height, "jpeg": jpeg})
     return writer.commit(len(rows), 0, {"thumbnails": pa.Table.from_pylist(rows, THUMBNAILS)})
 
 

@@ -15,7 +15,8 @@ from mrimage.errors import ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, fair
 from mrimage.guard.failure import failure_of
 from mrimage.guard.guard import Guard
-from mrimage.job.job import Job, Plan
+from mrimage.job.job import Plan
+from mrimage.reducers import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
@@ -31,19 +32,21 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
     bytes cannot be had or written, and JobError for a job that is at fault.
     """
-    plan.stores.apply()
-    job, store = plan.job, open_store(plan.out)
+    job, store = plan.job, open_store(plan.out, plan.stores)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
-    for mapped in _map_images(job, split, attempt):
-        rows.append(mapped.row)
-        spill.add(mapped.records)
-        if mapped.failure:
-            writer.fail(mapped.failure)
-        if edited := mapped.edited:
-            for key in mapped.keys:
-                writer.image(mapped.entry, key, edited)
+    with running(
+        Context(job.limits, attempt, plan.stores)
+    ):  # a mapper may open other images of the same stores
+        for mapped in _map_images(plan, split, attempt):
+            rows.append(mapped.row)
+            spill.add(mapped.records)
+            if mapped.failure:
+                writer.fail(mapped.failure)
+            if edited := mapped.edited:
+                for key in mapped.keys:
+                    writer.image(mapped.entry, key, edited)
     tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
     if rest := spill.rest():
         part, records = rest
@@ -55,14 +58,15 @@ def _records_of(part: int) -> str:
     return f"records-{part:05}"
 
 
-def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
+def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
     """Each image of the split, in order: in this process, or carefully in a child that it may take down."""
+    job = plan.job
     if attempt.careful:
-        yield from _map_guarded(job, split)
+        yield from _map_guarded(plan, split)
         return
     mapper = mapper_of(job)
     clock = deadline(job.limits.deadline, attempt.expendable)
-    for entry, source in read_ahead(split.entries, whole=job.decodes):
+    for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
         if job.map:  # the user's code may have taken the timer's signal for itself
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
@@ -70,8 +74,8 @@ def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
         yield mapped
 
 
-def _map_guarded(job: Job, split: Split) -> Iterator[Mapped]:
-    guard = Guard(partial(map_entry, job), job.limits)
+def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
+    guard = Guard(partial(map_entry, plan), plan.job.limits)
     try:
         for entry in split.entries:
             try:
@@ -82,8 +86,10 @@ def _map_guarded(job: Job, split: Split) -> Iterator[Mapped]:
         guard.close()
 
 
-def map_entry(job: Job, entry: Entry) -> Mapped:
+def map_entry(plan: Plan, entry: Entry) -> Mapped:
     """One image on its own, as a guarded child maps it."""
-    with clock_stopped():
-        source = open_entry(entry)
-    return map_image(job, mapper_of(job), entry, fair(source))
+    job = plan.job
+    with running(Context(job.limits, stores=plan.stores)):
+        with clock_stopped():
+            source = open_entry(entry, plan.stores)
+        return map_image(job, mapper_of(job), entry, fair(source))

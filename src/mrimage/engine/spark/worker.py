@@ -31,17 +31,17 @@ from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
 from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
-from mrimage.shuffle.records import COLUMNS, Record
-from mrimage.storage import open_store
-from mrimage.storage.names import scheme
+from mrimage.shuffle.records import COLUMNS, Record, to_record
+from mrimage.storage import StoreSettings, open_store
+from mrimage.storage.names import local_place
 from mrimage.tasks.reduce_partition import reduce_partition
-from mrimage.types import Attempt, Entry, Partition, TaskReport
+from mrimage.types import Attempt, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
 """(key, uri, number): Python orders text by code points, which is the order of its UTF-8 bytes."""
 
-Row = tuple[bytes, str, int, str, int, int, int]
-"""The rest of a record: value, path, size, version, images, pixels, digest."""
+Row = tuple[bytes, str, int, str, dict[str, Any] | None, int, int, int]
+"""The rest of a record: value, path, size, version, place, images, pixels, digest."""
 
 ROWS = 10_000
 """Rows of a part in memory at once."""
@@ -79,23 +79,32 @@ def reduce_sorted(
     _attempt(partition.id, work, [plan], options, outcomes)
 
 
-def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> Iterator[tuple[SortKey, Row]]:
+def read_records(
+    payload: bytes, pending: str | None, names: Iterable[str]
+) -> Iterator[tuple[SortKey, Row]]:
     """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
     those whose key is in that table."""
     plan = cloudpickle.loads(payload)
-    plan.stores.apply()
-    out, store = plan.out, open_store(plan.out)
-    keys = _pending_keys(out, pending) if pending else None
+    store = open_store(plan.out, plan.stores)
+    keys = _pending_keys(plan.out, plan.stores, pending) if pending else None
     for name in names:
-        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
+        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(
+            ROWS, columns=list(COLUMNS)
+        ):
             if keys is not None:
                 batch = batch.filter(pc.is_in(batch["key"], value_set=keys))
-            for key, uri, seq, *rest in zip(*(batch[column].to_pylist() for column in COLUMNS), strict=True):
+            for key, uri, seq, *rest in zip(
+                *(batch[column].to_pylist() for column in COLUMNS), strict=True
+            ):
                 yield (key, uri, seq), tuple(rest)
 
 
 def _attempt(
-    task: str, work: Callable[[Attempt], TaskReport], plans: list[Plan], options: Options, outcomes: Any
+    task: str,
+    work: Callable[[Attempt], TaskReport],
+    plans: list[Plan],
+    options: Options,
+    outcomes: Any,
 ) -> None:
     """One attempt, as Spark numbers them. Its outcome is a report, or the error that ends the run; any other
     error is Spark's to retry."""
@@ -129,12 +138,16 @@ def _attempt(
 def _require_places(plan: Plan) -> None:
     """Raise StoreError on a machine that has not got the folders of the driver: every image would look vanished there,
     and what it makes would be written to a folder of its own that nobody reads."""
-    source, out = plan.source, plan.out
-    found = {
-        source: scheme(source) != "file" or Path(source).exists() or Path(source.partition("#")[0]).exists(),
-        out: scheme(out) != "file" or Path(out, JOB).exists(),
-    }
-    for place in (place for place, is_there in found.items() if not is_there):
+    source = local_place(plan.source)
+    out = local_place(plan.out)
+    missing = []
+    if source is not None and not (
+        Path(source).exists() or Path(source.partition("#")[0]).exists()
+    ):
+        missing.append(plan.source)
+    if out is not None and not Path(out, JOB).exists():
+        missing.append(plan.out)
+    for place in missing:
         raise StoreError(
             f"Expected {place} on every machine, but it is not on {socket.gethostname()}. Mount it there at this path, "
             "or name it by its store: s3://..., hdfs://..."
@@ -145,22 +158,27 @@ def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterato
     """The rows as records. Raises StoreError when there are fewer or more than planned: a stream that breaks off
     looks like one that ends, and must not be committed."""
     received = 0
-    for (key, uri, seq), (data, path, size, version, images, pixels, digest) in rows:
+    for (key, uri, seq), rest in rows:
         received += 1
-        yield Record(key, Entry(uri, path, size, version), seq, data, pixels, images, digest)
+        yield to_record(key, uri, seq, rest)
     if received != partition.records:
         told = f"Expected {partition.records} records of partition {partition.id}, but received {received}."
         raise StoreError(told, transient=True)
 
 
 @lru_cache(maxsize=1)
-def _pending_keys(out: str, pending: str) -> Any:
-    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])["key"].combine_chunks()
+def _pending_keys(out: str, stores: StoreSettings, pending: str) -> Any:
+    return pq.read_table(io.BytesIO(open_store(out, stores).read(pending)), columns=["key"])[
+        "key"
+    ].combine_chunks()
 
 
 def _limit(room: int) -> None:
     """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
-    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if (
+        sys.platform == "linux"
+        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    ):
         limit_memory(room)
 
 

@@ -67,13 +67,22 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, limits.allow_truncated
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = (
+            ImageFile.LOAD_TRUNCATED_IMAGES,
+            limits.allow_truncated,
+        )
         try:
-            picture = _jpeg_xl(data, header) if header.format == "jxl" else open_picture(Blocks.of(data), header.format)
+            picture = (
+                _jpeg_xl(data, header)
+                if header.format == "jxl"
+                else open_picture(Blocks.of(data), header.format)
+            )
             check_size(picture.size, header)
             picture.load()
             if picture.mode in ("P", "PA"):
-                picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
+                picture = picture.convert(
+                    "RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB"
+                )
             elif picture.mode in ("1", "YCbCr", "RGBX"):
                 picture = picture.convert("L" if picture.mode == "1" else "RGB")
             array = np.asarray(picture)
@@ -81,7 +90,9 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
     if array.dtype.kind == "i":
         array = np.clip(array, 0, 65_535).astype(np.uint16)
-    if header.bit_depth == 12 and header.format == "tiff":  # Pillow leaves 12 bits at the lower end of 16.
+    if (
+        header.bit_depth == 12 and header.format == "tiff"
+    ):  # Pillow leaves 12 bits at the lower end of 16.
         array = (array.astype(np.uint32) * 65_535 // 4095).astype(np.uint16)
     return np.ascontiguousarray(array)
 
@@ -157,7 +168,10 @@ def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list
         body = filled(body, size * count, limits)
         return [body[at : at + size] for at in range(0, size * count, size)]
     if method != 1:
-        raise ImageError("unsupported", f"Expected plain or packed pixels in the Photoshop file, received {method}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected plain or packed pixels in the Photoshop file, received {method}.",
+        )
     rows, wide = layout.height * layout.channels, 4 if layout.large else 2
     lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits))
     position, planes = rows * wide, []

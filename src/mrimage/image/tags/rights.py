@@ -113,7 +113,9 @@ def _of_texts(data: bytes) -> Rights:
 
 def packet_of(rights: Rights) -> bytes | None:
     """An XMP packet of ``rights``; None where EXIF's artist and copyright say all of it."""
-    if all(name in ("dc:creator", "dc:rights") and len(texts) == 1 for name, texts in rights.items()):
+    if all(
+        name in ("dc:creator", "dc:rights") and len(texts) == 1 for name, texts in rights.items()
+    ):
         return None
     spaces = "".join(f' xmlns:{prefix}="{NAMESPACES[prefix]}"' for prefix in _PREFIXES)
     fields = "".join(f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>" for name, texts in sorted(rights.items()))
@@ -129,4 +131,8 @@ def _listed(kind: str, texts: tuple[str, ...]) -> str:
     items = [escape(text) for text in texts]
     if not kind:
         return items[0]
-    return f"<rdf:{kind}>" + "".join(f"<rdf:li{language}>{item}</rdf:li>" for item in items) + f"</rdf:{kind}>"
+    return (
+        f"<rdf:{kind}>"
+        + "".join(f"<rdf:li{language}>{item}</rdf:li>" for item in items)
+        + f"</rdf:{kind}>"
+    )

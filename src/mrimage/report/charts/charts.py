@@ -1,4 +1,4 @@
-"""Figures as Vega-Lite charts: plain specifications, each with its rows, its table and what it shows in words."""
+"""Figures as Vega-Lite charts: plain specifications, each with its rows, its table and a description in words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is behind a chart, as text: ``numeric`` says which columns are set to the right."""
+    """The data of a chart as text. ``numeric`` says which columns are right-aligned."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -52,8 +52,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """``spec`` draws the named data ``rows``; ``groups`` holds the counts to put in place of the rows' ``images``
-    when the page is narrowed to one group. ``alt`` says in words what the chart shows, ``hint`` how to handle it with
-    a mouse."""
+    when the page is filtered to one group. ``alt`` describes the chart in words, ``hint`` says how to use it with a
+    mouse."""
 
     name: str
     title: str
@@ -70,20 +70,22 @@ class Chart:
     @property
     def small(self) -> bool:
         """Whether a narrow card is enough."""
-        return "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
+        return (
+            "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
+        )
 
     @property
     def aligned(self) -> bool:
-        """Whether the table has a row for each bar, so that it can be narrowed with the chart."""
+        """Whether the table has a row for each bar, so that a filter can apply to it too."""
         return bool(self.groups) and self.table.columns[1:] == ("Images", "Share", "Size")
 
     def complete(self) -> Spec:
-        """The specification with its rows inside, for a picture or another tool."""
+        """The specification together with its rows, for a picture or another tool."""
         return {**self.spec, "datasets": {"rows": list(self.rows)}}
 
 
 def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart:
-    """Bars across for names, upright for ranges and dates."""
+    """Horizontal bars for names, vertical bars for ranges and dates."""
     draw = {"category": _across, "histogram": _upright, "timeline": _timeline}[distribution.kind]
     total = sum(bar.images for bar in distribution.bars)
     rows = tuple(_row(bar, total) for bar in distribution.bars)
@@ -102,8 +104,10 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
     )
 
 
-CHART, SECOND, THIRD = "var(--chart)", "var(--chart-2)", "var(--chart-3)"
-"""Colors by role; the page's style sheet gives them a value for light, dark and paper."""
+CHART = "var(--chart)"
+SECOND = "var(--chart-2)"
+THIRD = "var(--chart-3)"
+"""Colors by role; the style sheet of the page sets them for light, dark and print."""
 
 COUNT_AXIS: Spec = {"tickCount": 4, "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')"}
 """An axis of counts: few ticks, short labels, and none for half an image."""
@@ -112,7 +116,7 @@ ZOOM_HINT = "Drag to move, Shift and wheel to zoom, double-click to reset."
 
 
 def base(view: Spec, height: int = CHART_HEIGHT) -> Spec:
-    """A chart as wide as its card. Screen readers are told its ``alt`` and have the table instead of its marks."""
+    """A chart as wide as its card. Screen readers read its ``alt`` and its table instead of its marks."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": "container",
@@ -166,7 +170,12 @@ CONFIG: Spec = {
 
 def _row(bar: Bar, total: int) -> Row:
     share = text.percent(bar.images / total if total else 0)
-    row: Row = {"label": bar.label, "images": bar.images, "share": share, "bytes": text.size(bar.bytes)}
+    row: Row = {
+        "label": bar.label,
+        "images": bar.images,
+        "share": share,
+        "bytes": text.size(bar.bytes),
+    }
     if bar.low is not None:
         row |= {"low": bar.low, "high": bar.high}
     return row
@@ -175,7 +184,12 @@ def _row(bar: Bar, total: int) -> Row:
 def _tooltip(title: str, noun: str) -> list[Spec]:
     return [
         {"field": "label", "type": "nominal", "title": title},
-        {"field": "images", "type": "quantitative", "title": f"{noun.capitalize()}s", "format": ","},
+        {
+            "field": "images",
+            "type": "quantitative",
+            "title": f"{noun.capitalize()}s",
+            "format": ",",
+        },
         {"field": "share", "type": "nominal", "title": "Share"},
         {"field": "bytes", "type": "nominal", "title": "Size"},
     ]
@@ -185,12 +199,18 @@ def _across(distribution: Distribution, noun: str) -> Spec:
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
     x = {"field": "images", "type": "quantitative", "title": None, "axis": None,
          "scale": {"padding": 0}}  # fmt: skip
-    bars = {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}}, "encoding": {"x": x}}
+    bars = {
+        "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}},
+        "encoding": {"x": x},
+    }
     counts = {
         "mark": {"type": "text", "align": "left", "dx": 5},
         "encoding": {"x": x, "text": {"field": "images", "type": "quantitative", "format": ","}},
     }
-    view = {"encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)}, "layer": [bars, counts]}
+    view = {
+        "encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)},
+        "layer": [bars, counts],
+    }
     return base(view, BAR_STEP * len(distribution.bars))
 
 
@@ -237,13 +257,18 @@ def _ticks(edges: Sequence[float | None]) -> list[float]:
     known = [edge for edge in edges if edge is not None]
     low, high = known[0], known[-1]
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [tick for power in powers for m in (1, 2, 5) if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)]
+    ticks = [
+        tick
+        for power in powers
+        for m in (1, 2, 5)
+        if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)
+    ]
     doubling = math.isclose(known[1] / low, 2)
     return known if doubling or len(ticks) < FEWEST_TICKS else ticks
 
 
 def _is_logarithmic(bars: Sequence[Bar]) -> bool:
-    """Bins that grow are drawn on a logarithmic axis."""
+    """Whether the bins grow, which calls for a logarithmic axis."""
     if len(bars) < 2 or any(bar.low is None or bar.low <= 0 for bar in bars):
         return False
     first, last = bars[0], bars[-1]
@@ -275,7 +300,7 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
 
 
 def _date_ticks(bars: Sequence[Bar]) -> Spec:
-    """Ticks name days only where the bars are days, and no month where they are years."""
+    """Ticks name days only if the bars are days, and months unless the bars are years."""
     length = len(bars[0].label) if bars else 0
     if length == len("2024"):
         return {"format": "%Y", "tickCount": {"interval": "year", "step": 1}}
@@ -289,7 +314,7 @@ def zoom(*axes: str) -> Spec:
 
 
 def _left_out(distribution: Distribution, noun: str) -> str:
-    """What the bars do not show."""
+    """A note on what the bars do not show."""
     notes = []
     if distribution.missing:
         notes.append(f"{text.plural(distribution.missing, noun)} without a value")
@@ -306,7 +331,16 @@ def _in_words(distribution: Distribution, total: int, noun: str) -> str:
 
 def _table(distribution: Distribution, total: int, noun: str) -> Table:
     rows = tuple(
-        (bar.label, text.number(bar.images), text.percent(bar.images / total if total else 0), text.size(bar.bytes))
+        (
+            bar.label,
+            text.number(bar.images),
+            text.percent(bar.images / total if total else 0),
+            text.size(bar.bytes),
+        )
         for bar in distribution.bars
     )
-    return Table((distribution.title, f"{noun.capitalize()}s", "Share", "Size"), rows, (False, True, True, True))
+    return Table(
+        (distribution.title, f"{noun.capitalize()}s", "Share", "Size"),
+        rows,
+        (False, True, True, True),
+    )

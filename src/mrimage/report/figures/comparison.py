@@ -17,8 +17,17 @@ from mrimage.report.tables.views import Tables, open_tables
 EXAMPLES = 10
 LABELS = 12
 
-BESIDE = ("format", "color_space", "aspect", "megapixels", "size", "orientation", "camera", "bit_depth")
-"""Distributions that are drawn side by side where the runs differ; their labels do not depend on the run."""
+BESIDE = (
+    "format",
+    "color_space",
+    "aspect",
+    "megapixels",
+    "size",
+    "orientation",
+    "camera",
+    "bit_depth",
+)
+"""Distributions shown side by side where the runs differ. Their labels do not depend on the run."""
 
 _TOTALS: tuple[tuple[str, str, Unit], ...] = (
     ("listed", "Images listed", "images"),
@@ -33,6 +42,16 @@ _TOTALS: tuple[tuple[str, str, Unit], ...] = (
 )
 
 
+_KINDS = {
+    "New": "kind = 'new'",
+    "Gone": "kind = 'gone'",
+    "Changed": "kind = 'changed'",
+    "Newly quarantined": "fell",
+    "Recovered": "rose",
+}
+"""What may have happened to an image, with the condition on the table ``moved``."""
+
+
 def compare(results: Path, other: Path) -> Comparison:
     """What changed from the run in the folder ``other`` to the one in ``results``."""
     with open_tables(results) as tables:
@@ -41,9 +60,11 @@ def compare(results: Path, other: Path) -> Comparison:
 
 def compare_tables(tables: Tables, other: Path, name: str = "") -> Comparison:
     """As ``compare``, with the tables of the newer run open; ``name`` is what to call the other one."""
-    facts, earlier = read_facts(tables.results), read_facts(other)
+    facts = read_facts(tables.results)
+    earlier = read_facts(other)
     with open_tables(other) as others:
-        before, after = count_totals(others, earlier), count_totals(tables, facts)
+        before = count_totals(others, earlier)
+        after = count_totals(tables, facts)
         sides = _side_by_side(count_all(others, ()), count_all(tables, ()))
     columns = Tables(other, tables.connection, prefix="other_").columns
     _match(tables, columns)
@@ -58,30 +79,29 @@ def compare_tables(tables: Tables, other: Path, name: str = "") -> Comparison:
         same=kinds.get("same", 0),
         newly_quarantined=tables.row("SELECT count(*) FROM moved WHERE fell")[0],
         recovered=tables.row("SELECT count(*) FROM moved WHERE rose")[0],
-        examples={
-            title: _examples(tables, condition)
-            for title, condition in (
-                ("New", "kind = 'new'"), ("Gone", "kind = 'gone'"), ("Changed", "kind = 'changed'"),
-                ("Newly quarantined", "fell"), ("Recovered", "rose"),
-            )
-        },
+        examples={title: _examples(tables, condition) for title, condition in _KINDS.items()},
         distributions=sides,
-    )  # fmt: skip
+    )
 
 
 def _match(tables: Tables, other_columns: frozenset[str]) -> None:
     """The view ``moved``: one row for each image of either run, with its ``kind`` and what is different.
 
-    Images are matched by uri; where two runs have not one uri in common (another disk, another bucket), by the
-    path below the folder that all images of a run are in. Versions are only compared of the same uri.
+    Images are matched by uri. If the two runs have no uri in common (another disk, another bucket), they are matched
+    by their path below the folder that holds all images of a run. Versions are compared only for the same uri.
     """
     same_place = tables.rows("SELECT 1 FROM catalogue JOIN other_catalogue USING (uri) LIMIT 1")
-    cuts = [0, 0] if same_place else [_common_folder(tables, name) for name in ("other_catalogue", "catalogue")]
+    other_cut = 0 if same_place else _common_folder(tables, "other_catalogue")
+    cut = 0 if same_place else _common_folder(tables, "catalogue")
     differences = ["o.size IS DISTINCT FROM n.size"]
     if same_place:
         differences.append("o.version IS DISTINCT FROM n.version")
     both = tables.columns & other_columns
-    differences += [f"o.{name} IS DISTINCT FROM n.{name}" for name in ("width", "height", "sha256") if name in both]
+    differences += [
+        f"o.{name} IS DISTINCT FROM n.{name}"
+        for name in ("width", "height", "sha256")
+        if name in both
+    ]
     tables.connection.execute(
         f"""CREATE TEMP TABLE moved AS SELECT
             coalesce(n.path, o.path) AS path, o.size AS before, n.size AS after,
@@ -89,8 +109,8 @@ def _match(tables: Tables, other_columns: frozenset[str]) -> None:
                  WHEN {" OR ".join(differences)} THEN 'changed' ELSE 'same' END AS kind,
             coalesce(n.status = 'quarantined' AND o.status IS DISTINCT FROM 'quarantined', false) AS fell,
             coalesce(o.status = 'quarantined' AND n.status = 'processed', false) AS rose, n.reason AS reason
-        FROM (SELECT *, substr(uri, {cuts[0] + 1}) AS path FROM other_catalogue) o
-        FULL JOIN (SELECT *, substr(uri, {cuts[1] + 1}) AS path FROM catalogue) n USING (path)"""
+        FROM (SELECT *, substr(uri, {other_cut + 1}) AS path FROM other_catalogue) o
+        FULL JOIN (SELECT *, substr(uri, {cut + 1}) AS path FROM catalogue) n USING (path)"""
     )
 
 
@@ -99,7 +119,9 @@ def _common_folder(tables: Tables, view: str) -> int:
     first, last = tables.row(f"SELECT min(uri), max(uri) FROM {view}")
     if first is None:
         return 0
-    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    shared = "".join(
+        a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    )
     return shared.rfind("/") + 1
 
 
@@ -107,7 +129,9 @@ def _examples(tables: Tables, condition: str) -> tuple[Moved, ...]:
     found = tables.rows(
         f"SELECT path, before, after, reason FROM moved WHERE {condition} ORDER BY path LIMIT {EXAMPLES}"
     )
-    return tuple(Moved(text.cut(path), _what(before, after, reason)) for path, before, after, reason in found)
+    return tuple(
+        Moved(text.cut(path), _what(before, after, reason)) for path, before, after, reason in found
+    )
 
 
 def _what(before: int | None, after: int | None, reason: str | None) -> str:
@@ -115,16 +139,23 @@ def _what(before: int | None, after: int | None, reason: str | None) -> str:
         return text.cut(reason, 40)
     if before is None or after is None:
         return text.size(before or after or 0)
-    return f"{text.size(before)} to {text.size(after)}" if before != after else "other content, same size"
+    if before == after:
+        return "other content, same size"
+    return f"{text.size(before)} to {text.size(after)}"
 
 
 def _changes(before: Totals, after: Totals) -> tuple[Change, ...]:
     """The totals of both runs."""
     pairs = [(name, unit, getattr(before, key), getattr(after, key)) for key, name, unit in _TOTALS]
-    return tuple(Change(name, unit, was, now, (now - was) / was if was else None) for name, unit, was, now in pairs)
+    return tuple(
+        Change(name, unit, was, now, (now - was) / was if was else None)
+        for name, unit, was, now in pairs
+    )
 
 
-def _side_by_side(before: Sequence[Distribution], after: Sequence[Distribution]) -> tuple[SideBySide, ...]:
+def _side_by_side(
+    before: Sequence[Distribution], after: Sequence[Distribution]
+) -> tuple[SideBySide, ...]:
     """The distributions that differ, with the labels of both."""
     old = {distribution.name: distribution for distribution in before}
     new = {distribution.name: distribution for distribution in after}
@@ -133,7 +164,10 @@ def _side_by_side(before: Sequence[Distribution], after: Sequence[Distribution])
         found = [distribution for distribution in (new.get(name), old.get(name)) if distribution]
         if not found:
             continue
-        counts = [{bar.label: bar.images for bar in d.bars} if d else {} for d in (old.get(name), new.get(name))]
+        counts = [
+            {bar.label: bar.images for bar in d.bars} if d else {}
+            for d in (old.get(name), new.get(name))
+        ]
         if counts[0] == counts[1]:
             continue
         ordered = sorted(

@@ -1,4 +1,4 @@
-"""Images that there are more of than one: byte for byte, or to the eye."""
+"""Copies: images with the same bytes as another, and images that look the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
     """How many images are copies of another, and how many more look the same."""
     if not tables.has("sha256"):
         return
-    # What the queries list is counted from sums per digest, without a window over every image.
+    # Sums per digest count what the query lists, without a window function over every image.
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
         "(SELECT count(*) AS n, min(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256) WHERE n > 1"
@@ -28,10 +28,10 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
     if copies:
         words = (
             f"{text.plural(copies, 'image is a byte-for-byte copy', 'images are byte-for-byte copies')} of another; "
-            f"without {'it' if copies == 1 else 'them'} the pile is {text.size(wasted)} smaller."
+            f"deleting {'it' if copies == 1 else 'them'} would free {text.size(wasted)}."
         )
         rule = "Images with the same SHA-256; the first of each set is not counted."
-        advice = "The list names what each is a copy of: keep one, and split data by content, not by name."
+        advice = "The list names the original of each copy. Keep one of each, and split training data by content, not by name."
         yield Insight("copies", "notice", words, advice, rule, _COPIES, copies, "images")
     if tables.has("phash"):
         yield from _lookalikes(tables)
@@ -43,6 +43,6 @@ def _lookalikes(tables: Tables) -> Iterator[Insight]:
         "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
     )[0]
     if alike:
-        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, in other bytes."
+        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, but the bytes differ."
         rule = "Images with the same perceptual hash and different SHA-256; nearly equal hashes are not counted."
         yield Insight("lookalikes", "info", words, "", rule, _LOOKALIKES, alike, "images")

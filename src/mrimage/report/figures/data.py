@@ -104,8 +104,8 @@ class Swatch:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What is in the pile. ``filters`` are the keys that charts can be narrowed to; ``places`` is only there when
-    asked for."""
+    """All figures about the images. ``filters`` are the keys by which charts can be filtered; ``places`` is None
+    unless it was asked for."""
 
     distributions: tuple[Distribution, ...]
     dimensions: Dimensions | None

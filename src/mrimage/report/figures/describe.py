@@ -1,4 +1,4 @@
-"""What is in the pile: every figure about the images themselves, from a few queries over the catalogue."""
+"""Every figure about the images themselves, from a few queries over the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CELL_LIMIT = 3000
 COMMON_SIZES = 12
 SWATCHES = 36
 ENOUGH_TO_SPREAD = 5
-"""Images of one format from which on its spread is worth a line."""
+"""The fewest images of a format whose spread is worth a line."""
 
 PLACE_DEGREES = 1.0
 """Places are counted in cells of this many degrees, too coarse to tell a home."""
@@ -35,7 +35,9 @@ SIZE_NAMES = {
 def describe(tables: Tables, *, places: bool) -> Data:
     """All figures of the section on data; ``places`` asks for the coarse map of GPS positions."""
     filters = _make_grouped(tables)
-    located = tables.row("SELECT count(latitude) FROM image")[0] if tables.has("latitude", "longitude") else 0
+    located = 0
+    if tables.has("latitude", "longitude"):
+        located = tables.row("SELECT count(latitude) FROM image")[0]
     return Data(
         distributions=count_all(tables, filters),
         dimensions=_dimensions(tables, filters),
@@ -57,7 +59,9 @@ def _make_grouped(tables: Tables) -> list[str]:
     if len(found) < 2 or not tables.rows(f"SELECT 1 FROM {source} WHERE uri IS NOT NULL LIMIT 1"):
         return []
     keys = [row[0] for row in found]
-    heavy = ", ".join(sorted(tables.columns & {"version", "reason", "phash", "sha256", "dominant_colors"}))
+    heavy = ", ".join(
+        sorted(tables.columns & {"version", "reason", "phash", "sha256", "dominant_colors"})
+    )
     tables.connection.execute(
         f"""CREATE TEMP TABLE grouped AS
         SELECT member.g, image.* EXCLUDE (uri{", " + heavy if heavy else ""}) FROM image JOIN (
@@ -79,17 +83,23 @@ def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
         "GROUP BY ALL ORDER BY images DESC, width, height"
     )
     sizes = tables.rows(
-        f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?", [COMMON_SIZES]
+        f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?",
+        [COMMON_SIZES],
     )
     places = {(row[0], row[1]): place for place, row in enumerate(grid)}
     groups = [[0] * len(grid) for _ in filters]
     if filters:
-        inside = f"SELECT g, {x}, {y}, count(*) FROM grouped WHERE width > 0 AND height > 0 GROUP BY ALL"
+        inside = (
+            f"SELECT g, {x}, {y}, count(*) FROM grouped WHERE width > 0 AND height > 0 GROUP BY ALL"
+        )
         for group, column, row, images in tables.rows(inside):
             if (column, row) in places:
                 groups[group][places[column, row]] = images
     return Dimensions(
-        cells=tuple(Cell(2 ** (x / 4), 2 ** ((x + 1) / 4), 2 ** (y / 4), 2 ** ((y + 1) / 4), n) for x, y, n in grid),
+        cells=tuple(
+            Cell(2 ** (x / 4), 2 ** ((x + 1) / 4), 2 ** (y / 4), 2 ** ((y + 1) / 4), n)
+            for x, y, n in grid
+        ),
         common=tuple(NamedSize(w, h, _size_name(w, h), n) for w, h, n, _ in sizes),
         distinct=sizes[0][3] if sizes else 0,
         sql=sql,
@@ -98,7 +108,7 @@ def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
 
 
 def _size_name(width: int, height: int) -> str:
-    """The size's usual name, whichever way it stands."""
+    """The size's usual name, in portrait or landscape."""
     return SIZE_NAMES.get((max(width, height), min(width, height)), "")
 
 
@@ -106,17 +116,25 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
     """Bits per pixel by format: what each format costs on these very images."""
     if not tables.has("format", "width", "height"):
         return ()
-    # Quantiles of hundredths, counted: exact, the same on every thread count, and in little memory for any pile.
-    quantiles = ", ".join(f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95))
+    # Quantiles of counted hundredths: exact, the same for any number of threads, and in little memory.
+    quantiles = ", ".join(
+        f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+    )
     sql = f"""SELECT format, max(images) AS images, [{quantiles}] AS bits_per_pixel FROM (
         SELECT *, sum(n) OVER (PARTITION BY format ORDER BY value) AS upto, sum(n) OVER (PARTITION BY format)::BIGINT AS images
         FROM (SELECT format, round(8.0 * size / pixels, 2) AS value, count(*) AS n FROM image
               WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL))
         GROUP BY format ORDER BY images DESC, format LIMIT 12"""
-    rows = tuple(Spread(text.cut(label, 40), images, *map(float, spread)) for label, images, spread in tables.rows(sql))
+    rows = tuple(
+        Spread(text.cut(label, 40), images, *map(float, spread))
+        for label, images, spread in tables.rows(sql)
+    )
     if all(row.images < ENOUGH_TO_SPREAD for row in rows):
         return ()
-    about = "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half. RGB takes 24 uncompressed."
+    about = (
+        "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half. "
+        "Uncompressed RGB takes 24."
+    )
     return (Spreads("density_by_format", "Bits per pixel by format", about, sql, rows),)
 
 
@@ -129,17 +147,24 @@ def _swatches(tables: Tables) -> tuple[Swatch, ...]:
     sql = f"""SELECT cell, count(*) AS images FROM (SELECT unnest(list_distinct(list_transform(dominant_colors,
         lambda color: CASE WHEN length(color) = 7 THEN {cell} END))) AS cell FROM image)
         WHERE regexp_full_match(cell, '[0-9a-f]{{3}}') GROUP BY cell"""
-    counted = {tuple(int(digit, 16) * 16 + 16 for digit in digits): images for digits, images in tables.rows(sql)}
+    counted = {
+        tuple(int(digit, 16) * 16 + 16 for digit in digits): images
+        for digits, images in tables.rows(sql)
+    }
     frequent = sorted(counted.items(), key=lambda cell: (-cell[1], cell[0]))[:SWATCHES]
     cells = sorted(frequent, key=lambda cell: (*_rainbow(cell[0]), cell[0]))
     shown = sum(images for _, images in cells)
-    return tuple(Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells)
+    return tuple(
+        Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells
+    )
 
 
 def _rainbow(rgb: tuple[int, ...]) -> tuple[bool, float, float]:
     """Grays first, then by hue, then by lightness."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(level / 255 for level in rgb))
-    return saturation > 0.15, round(hue * 12) if saturation > 0.15 else 0, lightness
+    if saturation <= 0.15:
+        return False, 0, lightness
+    return True, round(hue * 12), lightness
 
 
 def _places(tables: Tables) -> tuple[Cell, ...]:

@@ -9,7 +9,7 @@ import msgspec
 
 from mrimage.errors import SinkError
 from mrimage.report import SUMMARY
-from mrimage.report.figures.figures import Summary
+from mrimage.report.figures.figures import Figures
 from mrimage.types import RunFacts
 
 FACTS = "_run/facts.json"
@@ -25,14 +25,14 @@ def read_facts(results: Path) -> RunFacts:
     return _read(results, FACTS, RunFacts)
 
 
-def read_summary(results: Path) -> Summary:
+def read_summary(results: Path) -> Figures:
     """The figures that the report of ``results`` wrote. Raises SinkError when there are none."""
-    return _read(results, SUMMARY, Summary)
+    return _read(results, SUMMARY, Figures)
 
 
-def decode_summary(data: bytes, place: str) -> Summary:
+def decode_summary(data: bytes, place: str) -> Figures:
     """The figures in the bytes of a ``summary.json`` of the OUT ``place``. Raises SinkError for anything else."""
-    return _decode(data, place, SUMMARY, Summary)
+    return _decode(data, place, SUMMARY, Figures)
 
 
 def _read(results: Path, name: str, kind: type[T]) -> T:

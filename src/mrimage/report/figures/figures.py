@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mrimage.report.figures.data import Data
-from mrimage.report.figures.job import Health, Run
+from mrimage.report.figures.job import Health, RunFigures
 
 SCHEMA_VERSION = 1
 """Rises when a field of ``summary.json`` changes its meaning or goes away; new fields do not raise it."""
@@ -27,7 +27,7 @@ Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds", "camer
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The whole run in numbers. ``pixels`` counts those of processed images, ``source_bytes`` all listed files;
-    ``seconds`` is the wall time of all phases, ``images_per_second`` tells of the images that this run mapped."""
+    ``seconds`` is the wall time of all phases, ``images_per_second`` counts the images that this run mapped."""
 
     listed: int
     processed: int
@@ -63,7 +63,7 @@ class Insight:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupFigures:
     """One key. ``outputs`` and ``output_bytes`` are of its files; ``sample`` names the thumbnail to show."""
 
     key: str
@@ -80,7 +80,7 @@ class Groups:
     """The largest groups, at most GROUP_LIMIT of ``total``; ``largest`` is the share of images of the first."""
 
     total: int
-    rows: tuple[Group, ...]
+    rows: tuple[GroupFigures, ...]
     largest: float
 
 
@@ -122,7 +122,7 @@ class Galleries:
 
 
 @dataclass(frozen=True, slots=True)
-class Casualty:
+class QuarantinedImage:
     """One image in quarantine."""
 
     uri: str
@@ -133,7 +133,7 @@ class Casualty:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why images are in quarantine, what it means, what to do, and some of them. ``command`` tries them again; it is
-    empty where trying again would change nothing."""
+    empty where a second try would change nothing."""
 
     reason: str
     meaning: str
@@ -141,12 +141,12 @@ class Reason:
     command: str
     images: int
     bytes: int
-    examples: tuple[Casualty, ...]
+    examples: tuple[QuarantinedImage, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """All that could not be handled."""
+    """All images that could not be handled."""
 
     images: int
     reasons: tuple[Reason, ...]
@@ -155,7 +155,7 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number, then and now. ``share`` is the difference over what it was, None where that is nothing."""
+    """One number, then and now. ``share`` is the difference over what it was, None where that was zero."""
 
     name: str
     unit: Unit
@@ -201,11 +201,11 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class Figures:
     """The report's figures; ``summary.json`` is exactly this."""
 
     schema_version: int
-    run: Run
+    run: RunFigures
     totals: Totals
     insights: tuple[Insight, ...]
     data: Data

@@ -1,4 +1,4 @@
-"""Which pictures the page shows and why. The same choice asks for the thumbnails and later lays them out."""
+"""Which pictures the page shows and why. One choice decides which thumbnails are made and how they are laid out."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from mrimage.report.tables.views import Tables
 REPRESENTATIVES = 24
 """Groups that get a picture in the table of groups: the largest ones."""
 
-GROUP_GALLERIES, GROUP_PICTURES = 6, 5
-PAIRS, SHEETS, EXTREMES = 6, 6, 5
+GROUP_GALLERIES = 6
+GROUP_PICTURES = 5
+PAIRS = 6
+SHEETS = 6
+EXTREMES = 5
 
 ALIKE = 40
-"""Images looked through for each extreme, so that a burst of shots that look the same takes one place, not all."""
+"""Candidates for each picture of an extreme. With enough of them, a burst of similar shots fills one place, not all."""
 
 ALIKE_BITS = 10
 """Bits of 64 in which the perceptual hashes of two pictures that look alike may differ."""
 
 MAX_COST = 0.3
-"""Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG is not worth its picture."""
+"""Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG would take too long."""
 
 _SECONDS_PER_PIXEL = {"jpeg": 4e-9, "webp": 15e-9, "png": 15e-9, "avif": 40e-9, "heif": 40e-9}
 _OTHER_SECONDS_PER_PIXEL = 25e-9
 _PROGRESSIVE = 5
-"""A progressive JPEG needs all its passes, so a scaled decode saves little."""
+"""Cost factor of a progressive JPEG: it needs all its passes, so a scaled decode saves little."""
 
 _PICTURE_FILES = "regexp_matches(lower(output), '\\.(jpe?g|png|webp|avif|tiff?|gif)$')"
 
@@ -66,11 +69,13 @@ def select(tables: Tables) -> tuple[Galleries, dict[str, str]]:
         return Galleries((), (), _sheets(tables), ()), {}
     _make_affordable(tables)
     samples, groups = _groups(tables)
-    return Galleries(_extremes(tables), _pairs(tables, list(samples)), _sheets(tables), groups), samples
+    return Galleries(
+        _extremes(tables), _pairs(tables, list(samples)), _sheets(tables), groups
+    ), samples
 
 
-def in_order_of_worth(galleries: Galleries, samples: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """(uri or output path, kind) of every picture, what matters most first, with repetitions."""
+def by_usefulness(galleries: Galleries, samples: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """(uri or output path, kind) of every picture, the most useful first, with repetitions."""
     for pair in galleries.pairs:
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
@@ -88,12 +93,17 @@ def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries
     """The galleries without the pictures that have no thumbnail."""
 
     def kept(rows: Sequence[Gallery]) -> tuple[Gallery, ...]:
-        cut = (replace(row, pictures=tuple(p for p in row.pictures if p.uri in available)) for row in rows)
+        cut = (
+            replace(row, pictures=tuple(p for p in row.pictures if p.uri in available))
+            for row in rows
+        )
         return tuple(row for row in cut if row.pictures)
 
     return Galleries(
         extremes=kept(galleries.extremes),
-        pairs=tuple(p for p in galleries.pairs if p.before.uri in available and p.after.uri in available),
+        pairs=tuple(
+            p for p in galleries.pairs if p.before.uri in available and p.after.uri in available
+        ),
         sheets=tuple(p for p in galleries.sheets if p.uri in available),
         groups=kept(galleries.groups),
     )
@@ -102,15 +112,16 @@ def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries
 def _make_affordable(tables: Tables) -> None:
     """The view ``affordable``: images whose decoding costs at most MAX_COST."""
     rates = " ".join(f"WHEN '{name}' THEN {rate}" for name, rate in _SECONDS_PER_PIXEL.items())
-    passes = f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END" if tables.has("progressive") else ""
-    cost = f"pixels * CASE format {rates} ELSE {_OTHER_SECONDS_PER_PIXEL} END{passes}"
+    cost = f"pixels * CASE format {rates} ELSE {_OTHER_SECONDS_PER_PIXEL} END"
+    if tables.has("progressive"):
+        cost += f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END"
     tables.connection.execute(
         f"CREATE TEMP VIEW affordable AS SELECT *, {cost} AS cost FROM image WHERE pixels > 0 AND {cost} <= {MAX_COST}"
     )
 
 
 def _extremes(tables: Tables) -> tuple[Gallery, ...]:
-    """None where there are so few images that each would be in every gallery."""
+    """Empty if there are so few images that each would be in every gallery."""
     if tables.row("SELECT count(*) FROM affordable")[0] <= EXTREMES:
         return ()
     galleries = []
@@ -128,7 +139,7 @@ def _extremes(tables: Tables) -> tuple[Gallery, ...]:
 
 
 def _unlike(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str]]:
-    """The uris and notes of those images that look like none before them; ``found`` has their perceptual hashes too."""
+    """The uris and notes of images that do not look like an earlier one; ``found`` also has their perceptual hashes."""
     kept: list[tuple[str, str]] = []
     looks: list[int] = []
     for uri, note, phash in found:
@@ -142,8 +153,10 @@ def _unlike(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str
 
 
 def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
-    """For each of the largest keys the image nearest to its median size (and brightness), and a few by chance."""
-    light = " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
+    """For each of the largest keys the image nearest to its median size (and brightness), and a few picked at random."""
+    light = (
+        " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
+    )
     found = tables.rows(
         f"""WITH largest AS (
             SELECT key, row_number() OVER (ORDER BY images DESC, key) AS place
@@ -189,10 +202,21 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
 
 
 def _pair(
-    uri: str, output: str, kind: str, width: int, height: int, size: int, w: int, h: int, size_after: int
+    uri: str,
+    output: str,
+    kind: str,
+    width: int,
+    height: int,
+    size: int,
+    w: int,
+    h: int,
+    size_after: int,
 ) -> Pair:
     suffix = output.rpartition(".")[2].lower()
-    smaller = f"{size / size_after:.1f} times smaller" if size_after and size >= size_after else "larger"
+    if size_after and size >= size_after:
+        smaller = f"{size / size_after:.1f} times smaller"
+    else:
+        smaller = "larger"
     return Pair(
         before=_picture(uri, f"{kind} · {width} × {height} · {text.size(size)}"),
         after=_picture(output, f"{suffix} · {w} × {h} · {text.size(size_after)}"),
@@ -201,7 +225,7 @@ def _pair(
 
 
 def _sheets(tables: Tables) -> tuple[Picture, ...]:
-    """What group reducers made of the largest groups, as far as it is a picture."""
+    """Pictures that group reducers made of the largest groups."""
     found = tables.rows(
         f"""SELECT output, key, width, height FROM outputs LEFT JOIN groups USING (key)
         WHERE outputs.uri IS NULL AND {_PICTURE_FILES} ORDER BY images DESC NULLS LAST, key, output LIMIT {SHEETS}"""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from mrimage.report import text
 from mrimage.report.figures import galleries
 from mrimage.report.figures.describe import describe
-from mrimage.report.figures.figures import SCHEMA_VERSION, Group, Groups, Summary, Totals
+from mrimage.report.figures.figures import SCHEMA_VERSION, Figures, GroupFigures, Groups, Totals
 from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
-from mrimage.report.figures.job import Run
+from mrimage.report.figures.job import RunFigures
 from mrimage.report.figures.quarantine import list_quarantine
-from mrimage.report.figures.steps import tell_steps
+from mrimage.report.figures.steps import describe_steps
 from mrimage.report.tables.views import Tables
-from mrimage.report.thumbnails import Shot, read_thumbnails
+from mrimage.report.thumbnails import PageThumbnail, read_thumbnails
 from mrimage.types import RunFacts
 
 GROUP_LIMIT = 5000
@@ -26,36 +26,36 @@ GROUP_LIMIT = 5000
 class Gathered:
     """The figures and the pictures that go with them."""
 
-    summary: Summary
-    shots: Mapping[str, Shot]
+    summary: Figures
+    thumbnails: Mapping[str, PageThumbnail]
 
 
 def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
     """Compute every figure once."""
-    shots = read_thumbnails(tables)
-    pictures, samples = galleries.select(tables) if shots else (None, {})
-    groups = _groups(tables, samples, shots)
+    thumbnails = read_thumbnails(tables)
+    pictures, samples = galleries.select(tables) if thumbnails else (None, {})
+    groups = _groups(tables, samples, thumbnails)
     health = examine(facts, groups)
-    summary = Summary(
+    summary = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
         totals=count_totals(tables, facts),
         insights=find_insights(tables, facts, groups, health),
         data=describe(tables, places=places),
         groups=groups,
-        galleries=galleries.only_available(pictures or galleries.EMPTY, frozenset(shots)),
+        galleries=galleries.only_available(pictures or galleries.EMPTY, frozenset(thumbnails)),
         quarantine=list_quarantine(tables, facts),
         health=health,
     )
-    return Gathered(summary, shots)
+    return Gathered(summary, thumbnails)
 
 
-def _run(facts: RunFacts) -> Run:
-    return Run(
+def _run(facts: RunFacts) -> RunFigures:
+    return RunFigures(
         source=facts.source,
         out=facts.out,
         command=facts.command,
-        steps=tell_steps(facts.job),
+        steps=describe_steps(facts.job),
         job=facts.job,
         engine=facts.engine,
         workers=facts.workers,
@@ -95,7 +95,9 @@ def _over(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
-def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot]) -> Groups:
+def _groups(
+    tables: Tables, samples: Mapping[str, str], thumbnails: Mapping[str, PageThumbnail]
+) -> Groups:
     found = tables.rows(
         """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0),
             count(*) OVER (), sum(images) OVER ()
@@ -104,16 +106,18 @@ def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot
         [GROUP_LIMIT],
     )
     rows = tuple(
-        Group(
+        GroupFigures(
             key=text.cut(key),
             images=int(images or 0),
             bytes=int(size or 0),
             pixels=int(pixels or 0),
             outputs=files,
             output_bytes=int(made),
-            sample=samples.get(key) if samples.get(key) in shots else None,
+            sample=samples.get(key) if samples.get(key) in thumbnails else None,
         )
         for key, images, size, pixels, files, made, *_ in found
     )
     members = int(found[0][7] or 0) if found else 0
-    return Groups(found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0)
+    return Groups(
+        found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0
+    )

@@ -1,4 +1,4 @@
-"""How the job itself did, from the task reports alone: the same figures whatever the engine."""
+"""How the run went, from the task reports alone: the same figures on every engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from collections.abc import Iterator, Sequence
 from mrimage.report import text
 from mrimage.report.figures.data import Bar, Distribution
 from mrimage.report.figures.figures import Groups
-from mrimage.report.figures.job import Health, Moment, Phase, Skew, Task, Worker
+from mrimage.report.figures.job import (
+    Health,
+    Moment,
+    PhaseFigures,
+    Skew,
+    TaskFigures,
+    WorkerFigures,
+)
 from mrimage.types import RunFacts, TaskReport
 
 TIMELINE_LIMIT = 400
@@ -27,10 +34,10 @@ SIGNALS = {
     "SIGSEGV": "a decoder crashed",
     "SIGKILL": "killed, by hand or for its memory",
 }
-"""What ends a worker's process, in words."""
+"""Signals that end a worker's process, in words."""
 
 MOMENTS = 60
-"""Slices of a phase in which its throughput is told."""
+"""Time slices in which the throughput of a phase is shown."""
 
 LIST_LIMIT = 15
 
@@ -44,7 +51,10 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     origin = reports[0].started if reports else 0.0
     every = _by_phase(reports)
     medians = {
-        phase: (statistics.median(r.seconds for r in found), statistics.median(r.bytes for r in found))
+        phase: (
+            statistics.median(r.seconds for r in found),
+            statistics.median(r.bytes for r in found),
+        )
         for phase, found in every.items()
     }
     tasks = [_task(report, origin, *medians[report.phase]) for report in reports]
@@ -54,7 +64,11 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     phases = {phase: found for phase, found in every.items() if phase != OWN_PHASE}
     return Health(
         phases=_phases(facts),
-        throughput=tuple(m for phase, found in phases.items() for m in _throughput(phase, found, origin)),
+        throughput=tuple(
+            moment
+            for phase, found in phases.items()
+            for moment in _throughput(phase, found, origin)
+        ),
         durations=tuple(_durations(phase, found) for phase, found in phases.items()),
         timeline=tuple(sorted(longest, key=lambda task: task.start)),
         straggling=len(stragglers),
@@ -70,7 +84,7 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     )
 
 
-def is_straggler(task: Task) -> bool:
+def is_straggler(task: TaskFigures) -> bool:
     """Whether a task of the job took at least a second, and STRAGGLER_FACTOR times its phase's median."""
     return task.phase != OWN_PHASE and task.times_median >= STRAGGLER_FACTOR and task.seconds >= 1
 
@@ -82,10 +96,10 @@ def _by_phase(reports: Sequence[TaskReport]) -> dict[str, list[TaskReport]]:
     return phases
 
 
-def _task(report: TaskReport, origin: float, seconds: float, size: float) -> Task:
+def _task(report: TaskReport, origin: float, seconds: float, size: float) -> TaskFigures:
     times_median = report.seconds / seconds if seconds > 0 else 1.0
     times_bytes = report.bytes / size if size > 0 else 1.0
-    return Task(
+    return TaskFigures(
         task=text.cut(report.task, 40),
         phase=text.cut(report.phase, 20),
         start=report.started - origin,
@@ -115,13 +129,13 @@ def _story(report: TaskReport, times_median: float, times_bytes: float) -> Itera
         yield "no more bytes than others: slow images, or a slow worker"
 
 
-def _phases(facts: RunFacts) -> tuple[Phase, ...]:
+def _phases(facts: RunFacts) -> tuple[PhaseFigures, ...]:
     busy: dict[str, float] = defaultdict(float)
     for report in facts.tasks:
         busy[report.phase] += report.seconds
     whole = sum(phase.seconds for phase in facts.phases)
     return tuple(
-        Phase(
+        PhaseFigures(
             name=text.cut(phase.name, 20),
             seconds=phase.seconds,
             share=phase.seconds / whole if whole > 0 else 0.0,
@@ -141,9 +155,11 @@ def _throughput(phase: str, reports: Sequence[TaskReport], origin: float) -> Ite
     first = min(report.started for report in reports)
     end = max(report.started + report.seconds for report in reports)
     width = max(end - first, 1e-6) / MOMENTS
-    images, size = [0.0] * MOMENTS, [0.0] * MOMENTS
+    images = [0.0] * MOMENTS
+    size = [0.0] * MOMENTS
     for report in reports:
-        start, stop = report.started - first, report.started - first + max(report.seconds, 1e-6)
+        start = report.started - first
+        stop = start + max(report.seconds, 1e-6)
         for slot in range(int(start / width), min(math.ceil(stop / width), MOMENTS)):
             share = (min(stop, (slot + 1) * width) - max(start, slot * width)) / (stop - start)
             images[slot] += share * report.images
@@ -165,15 +181,17 @@ def _durations(phase: str, reports: Sequence[TaskReport]) -> Distribution:
         label = f"{text.duration(low)} to {text.duration(high)}"
         bars.append(Bar(label, len(found), sum(r.bytes for r in found), low, high))
     about = "Tasks by their wall time; a long tail to the right is a straggler."
-    return Distribution(f"durations_{phase}", f"Task times: {phase}", "histogram", about, "", tuple(bars))
+    return Distribution(
+        f"durations_{phase}", f"Task times: {phase}", "histogram", about, "", tuple(bars)
+    )
 
 
-def _workers(reports: Sequence[TaskReport]) -> tuple[Worker, ...]:
+def _workers(reports: Sequence[TaskReport]) -> tuple[WorkerFigures, ...]:
     shares: dict[str, list[TaskReport]] = defaultdict(list)
     for report in reports:
         shares[report.worker].append(report)
     workers = [
-        Worker(
+        WorkerFigures(
             text.cut(worker, 60),
             len(found),
             sum(r.images for r in found),
@@ -186,7 +204,7 @@ def _workers(reports: Sequence[TaskReport]) -> tuple[Worker, ...]:
 
 
 def _skew(reports: Sequence[TaskReport], groups: Groups) -> Skew | None:
-    """None where there is nothing to balance: a single key, or no reduce task."""
+    """None where nothing can be out of balance: a single key, or no reduce task."""
     tasks = [report.images for report in reports if report.phase == "reduce" and report.images]
     if groups.total < 2 or not tasks:
         return None

@@ -9,7 +9,7 @@ from mrimage.report.figures.data import Distribution
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class PhaseFigures:
     """One phase, and its ``share`` of the wall time of all. ``task_seconds`` adds up its tasks, ``parallelism`` is
     that over the wall time."""
 
@@ -25,7 +25,7 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskFigures:
     """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's;
     ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase; ``story`` says what
     happened to it."""
@@ -57,7 +57,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerFigures:
     """One worker process: its share of the work and its peak of resident memory."""
 
     worker: str
@@ -78,19 +78,19 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the job itself did. ``timeline`` is cut to the longest tasks when there are too many to draw, and so are the
+    """How the run went. ``timeline`` is cut to the longest tasks when there are too many to draw, and so are the
     lists of stragglers and of tasks with ``troubles``. The report's own pictures are no part of ``throughput``,
     ``durations`` and stragglers."""
 
-    phases: tuple[Phase, ...]
+    phases: tuple[PhaseFigures, ...]
     throughput: tuple[Moment, ...]
     durations: tuple[Distribution, ...]
-    timeline: tuple[Task, ...]
+    timeline: tuple[TaskFigures, ...]
     straggling: int
-    stragglers: tuple[Task, ...]
+    stragglers: tuple[TaskFigures, ...]
     troubles: int
-    troubled: tuple[Task, ...]
-    workers: tuple[Worker, ...]
+    troubled: tuple[TaskFigures, ...]
+    workers: tuple[WorkerFigures, ...]
     tasks: int
     retries: int
     speculative: int
@@ -99,8 +99,8 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What was run, so that it can be run again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
+class RunFigures:
+    """What was run, and how to run it again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
     since the epoch; ``removed_outputs`` names the first outputs that went with their images."""
 
     source: str

@@ -1,12 +1,13 @@
-"""What could not be handled: by reason, with what it means, what to do, and the command that tries again."""
+"""Images in quarantine: by reason, with its meaning, what to do, and the command that tries them again."""
 
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 
 from mrimage.errors import REASONS
 from mrimage.report import text
-from mrimage.report.figures.figures import Casualty, Quarantine, Reason
+from mrimage.report.figures.figures import Quarantine, QuarantinedImage, Reason
 from mrimage.report.tables.views import Tables
 from mrimage.types import RunFacts
 
@@ -14,26 +15,26 @@ EXAMPLES = 20
 """Images shown for each reason for quarantine."""
 
 ADVICE = {
-    "not-an-image": "See what sent them here. --exclude leaves them out, of a new OUT or with --fresh.",
-    "truncated": "Fetch them again and run the same command. What decodes of them is kept by --allow-truncated, in a "
-    "new OUT or with --fresh.",
+    "not-an-image": "These files are not images. To skip them, add --exclude PATTERN and run with --fresh.",
+    "truncated": "Fetch them again and run the same command. To keep what decodes of them, add --allow-truncated and "
+    "run with --fresh.",
     "corrupt": "Fetch them again and run the same command.",
-    "too-large": "A larger --max-pixels is another job: give it a new OUT, or add --fresh.",
-    "unsupported": "mrimage doctor names what reads this format. Install it, then:",
-    "empty": "A copy was probably broken off. Fetch them again and run the same command.",
-    "vanished": "Run the same command: what is back is mapped, what is gone is dropped.",
-    "changed": "Run the same command when nothing writes to the source.",
-    "unreadable": "See whether the store and its permissions are in order, then:",
-    "crashed": "A file that kills a decoder may be an attack: keep it away from others too. After an update of the decoders:",
-    "timed-out": "Give each image more time than its 60 seconds or your --deadline:",
-    "out-of-memory": "Give the workers more memory than their 4 GB or your --memory:",
-    "mapper-failed": "Corrected code is another job: give it a new OUT, or add --fresh. If the cause lay elsewhere:",
+    "too-large": "To accept them, pass a larger --max-pixels and run with --fresh.",
+    "unsupported": "mrimage doctor names the package that reads this format. Install it, then:",
+    "empty": "These files have no bytes: a copy was probably interrupted. Fetch them again and run the same command.",
+    "vanished": "Run the same command: files that are back are mapped, files that are gone are dropped.",
+    "changed": "Something wrote to the source during the run. Run the same command when nothing does.",
+    "unreadable": "Check the store and its permissions, then:",
+    "crashed": "A file that crashes a decoder may be an attack: keep it from other programs too. After an update of the decoders:",
+    "timed-out": "Give each image more time than the default 60 seconds or your --deadline:",
+    "out-of-memory": "Give each worker more memory than the default 4 GB or your --memory:",
+    "mapper-failed": "If you correct the mapper, run with --fresh. If the cause was elsewhere:",
 }
-"""What to do about each reason; what ends in a colon is followed by the command that tries again."""
+"""What to do about each reason. The command that tries again follows those that end in a colon."""
 
-OTHERWISE = "When the cause is out of the way:"
+DEFAULT_ADVICE = "When the cause is removed:"
 
-_MORE = {"timed-out": " --deadline 300", "out-of-memory": " --memory 16GB"}
+_RETRY_OPTIONS = {"timed-out": " --deadline 300", "out-of-memory": " --memory 16GB"}
 
 
 def list_quarantine(tables: Tables, facts: RunFacts) -> Quarantine:
@@ -48,25 +49,34 @@ def list_quarantine(tables: Tables, facts: RunFacts) -> Quarantine:
         QUALIFY row_number() OVER (PARTITION BY reason ORDER BY uri) <= ? ORDER BY reason, uri LIMIT 1000""",
         [EXAMPLES],
     )
+    by_reason: dict[str, list[QuarantinedImage]] = defaultdict(list)
+    for reason, uri, stage, message in examples:
+        image = QuarantinedImage(text.cut(uri), text.cut(stage, 20), text.cut(message, 300))
+        by_reason[reason].append(image)
     reasons = tuple(
-        Reason(
-            reason=text.cut(reason, 40),
-            meaning=REASONS.get(reason, ""),
-            advice=(advice := ADVICE.get(reason, OTHERWISE)),
-            command=_retry(facts.out, reason) if advice.endswith(":") else "",
-            images=images,
-            bytes=size,
-            examples=tuple(
-                Casualty(text.cut(uri), text.cut(stage, 20), text.cut(message, 300))
-                for why, uri, stage, message in examples
-                if why == reason
-            ),
-        )
+        _describe(reason, images, size, by_reason[reason], facts.out)
         for reason, images, size in found
     )
     sql = "SELECT uri, stage, reason, message FROM quarantine ORDER BY reason, uri"
     return Quarantine(sum(reason.images for reason in reasons), reasons, sql)
 
 
+def _describe(
+    reason: str, images: int, size: int, examples: list[QuarantinedImage], out: str
+) -> Reason:
+    advice = ADVICE.get(reason, DEFAULT_ADVICE)
+    return Reason(
+        reason=text.cut(reason, 40),
+        meaning=REASONS.get(reason, ""),
+        advice=advice,
+        command=_retry(out, reason) if advice.endswith(":") else "",
+        images=images,
+        bytes=size,
+        examples=tuple(examples),
+    )
+
+
 def _retry(out: str, reason: str) -> str:
-    return f"mrimage retry {shlex.quote(text.cut(out, 1000))} --reason {shlex.quote(text.cut(reason, 40))}{_MORE.get(reason, '')}"
+    place = shlex.quote(text.cut(out, 1000))
+    named = shlex.quote(text.cut(reason, 40))
+    return f"mrimage retry {place} --reason {named}{_RETRY_OPTIONS.get(reason, '')}"

@@ -1,4 +1,4 @@
-"""The schema of ``summary.json``, made from the dataclasses, so that it cannot tell anything else than they do."""
+"""The schema of ``summary.json``, made from the dataclasses, so that the two always agree."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from mrimage.report.figures.figures import SCHEMA_VERSION, Summary
+from mrimage.report.figures.figures import SCHEMA_VERSION, Figures
 
 
 def summary_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of ``summary.json``; ``python -m mrimage.report.figures.schema`` prints it."""
-    schema = msgspec.json.schema(Summary, schema_hook=_anything)
+    schema = msgspec.json.schema(Figures, schema_hook=_anything)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"mrimage summary.json, version {SCHEMA_VERSION}",

@@ -1,4 +1,4 @@
-"""What a job does, in words: for whoever opens the report without having written the command."""
+"""What a job does, in words, for readers of the report who did not write the command."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _FITS = {
 }
 
 
-def tell_steps(job: Mapping[str, object]) -> tuple[str, ...]:
+def describe_steps(job: Mapping[str, object]) -> tuple[str, ...]:
     """One sentence for each thing that the described ``job`` (see ``Job.describe``) does to its images.
 
-    >>> tell_steps({"key": ["format"], "extract": ["header"]})
+    >>> describe_steps({"key": ["format"], "extract": ["header"]})
     ('Read the header of each image; decoded nothing.', 'Grouped the images by format.')
     """
     return tuple(text.cut(f"{sentence}.", 300) for sentence in _steps(job))
@@ -34,36 +34,42 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
     else:
         yield "Read the header of each image; decoded nothing"
     if mapper:
-        yield f"Gave keys and values by {mapper}" + (
-            f", combined by {combiner}" if (combiner := _function(job.get("combine"))) else ""
-        )
+        combiner = _function(job.get("combine"))
+        combined = f", combined by {combiner}" if combiner else ""
+        yield f"Emitted keys and values with {mapper}{combined}"
     else:
         yield f"Grouped the images by {_listed(_names(job.get('key')))}"
     if isinstance(edits, Mapping):
-        yield f"Made an image of each: {', '.join(_edits(edits))}{_sink(job)}"
+        yield f"Edited each image: {', '.join(_edits(edits))}{_sink(job)}"
     makers = _names(job.get("group"))
     if reducer := _function(job.get("reduce")):
         makers.append(f"what {reducer} makes")
     if makers:
-        yield f"Made of each group: {_listed(makers)}"
+        yield f"Reduced each group to: {_listed(makers)}"
 
 
 def _edits(edits: Mapping[str, object]) -> Iterator[str]:
     """The edits in the order in which the pixels meet them."""
     yield "upright"
-    if isinstance(crop := edits.get("crop"), Mapping):
+    crop = edits.get("crop")
+    if isinstance(crop, Mapping):
         yield f"cropped to {crop.get('width')} × {crop.get('height')}"
-    if isinstance(box := edits.get("resize"), Sequence) and len(box) == 2:
-        small = "" if edits.get("enlarge", True) else ", small ones as they are"
-        yield f"resized to {box[0]} × {box[1]} ({_FITS[str(edits.get('fit', 'contain'))]}{small})"
-    if space := edits.get("to"):
-        yield f"converted to {space}"
-    if method := edits.get("correct"):
-        yield f"corrected by {method}"
+    box = edits.get("resize")
+    if isinstance(box, Sequence) and len(box) == 2:
+        fit = _FITS[str(edits.get("fit", "contain"))]
+        small = "" if edits.get("enlarge", True) else ", small images keep their size"
+        yield f"resized to {box[0]} × {box[1]} ({fit}{small})"
+    if edits.get("to"):
+        yield f"converted to {edits['to']}"
+    if edits.get("correct"):
+        yield f"corrected by {edits['correct']}"
     quality = f" at quality {edits['quality']}" if edits.get("quality") else ""
-    yield f"in its own format{quality}" if edits.get("format") in (None, "keep") else f"as {edits['format']}{quality}"
-    kept = {"keep": "with all metadata", "strip": "without metadata"}
-    yield kept.get(str(edits.get("metadata")), "with artist and copyright as only metadata")
+    if edits.get("format") in (None, "keep"):
+        yield f"in its own format{quality}"
+    else:
+        yield f"as {edits['format']}{quality}"
+    metadata = {"keep": "with all metadata", "strip": "without metadata"}
+    yield metadata.get(str(edits.get("metadata")), "with only artist and copyright as metadata")
 
 
 def _sink(job: Mapping[str, object]) -> str:
@@ -80,4 +86,6 @@ def _names(value: object) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

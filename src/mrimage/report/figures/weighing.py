@@ -1,4 +1,4 @@
-"""What another format would save: measured on images that the run converted, or else on a few that its tasks weigh."""
+"""What another format would save, measured on images that the run converted, or else on a few that its tasks convert."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WASTEFUL = ("bmp", "tiff", "ppm", "tga")
 """Formats that are usually stored without compression."""
 
 SAMPLE = 3
-"""Images that a measured saving needs at least."""
+"""The fewest images on which a saving is measured."""
 
 WEIGHED = 5
-"""Images of each format that tasks weigh."""
+"""Images of each format that tasks convert for the measurement."""
 
 MOST_PIXELS = 4_000_000
 ALL_PIXELS = 12_000_000
-"""Pixels of one image to weigh, and of all of them: a second or two of work in all."""
+"""The most pixels of one such image, and of all of them: a second or two of work in all."""
 
 WORTH_BYTES = 1_000_000
 """A format that holds less than this is not worth weighing."""
@@ -63,25 +63,28 @@ def find_savings(tables: Tables) -> Iterator[Insight]:
         f"SELECT format, made, count(*), sum(before)::BIGINT, sum(after)::BIGINT FROM ({_CONVERTED}{weighed}) "
         f"GROUP BY ALL HAVING count(*) >= {SAMPLE} ORDER BY 3 DESC, 1, 2"
     )
-    told: set[str] = set()
+    reported: set[str] = set()
     for name, made, sample, before, after in measured:
-        images, size = tables.row("SELECT count(*), sum(size)::BIGINT FROM single WHERE format = ?", [name])
+        images, size = tables.row(
+            "SELECT count(*), sum(size)::BIGINT FROM single WHERE format = ?", [name]
+        )
         every = tables.row("SELECT count(*) FROM image WHERE format = ?", [name])[0]
         saved = size * (1 - after / before)
-        if saved <= 0 or name in told:
+        if saved <= 0 or name in reported:
             continue
-        told.add(name)
-        on = "all of them" if sample >= images else f"{text.number(sample)} of them"
+        reported.add(name)
+        measured_on = "all of them" if sample >= images else f"{text.number(sample)} of them"
         words = (
             f"Converting {_of(images, every, f'{_written(name)} file')} to {_written(made)} would save about "
-            f"{text.size(saved)} of {text.size(size)}, measured on {on}."
+            f"{text.size(saved)} of {text.size(size)}, measured on {measured_on}."
         )
         rule = (
-            "Bytes in the other format over bytes of the source, of the images that this run converted at their full "
-            "size, or else of a few that it weighed as lossy WebP at quality 80; times all bytes of the format. "
-            "Files of several pages, or of more than 8 bits, are left out."
+            "The share that conversion saves, times all bytes of the format. The share is measured on the images that "
+            "this run converted at their full size, or else on a few that it converted to lossy WebP at quality 80. "
+            "Files with several pages or more than 8 bits a sample do not count."
         )
-        advice = f"--format {'jpeg' if made == 'jpg' else made} writes {'it' if images == 1 else 'them'} so."
+        encoder = "jpeg" if made == "jpg" else made
+        advice = f"--format {encoder} converts {'it' if images == 1 else 'them'}."
         sql = (
             f"SELECT uri, size, width, height FROM image WHERE format = '{name}' AND {_single(tables)} "
             "ORDER BY size DESC, uri"
@@ -90,8 +93,10 @@ def find_savings(tables: Tables) -> Iterator[Insight]:
 
 
 def _make_single(tables: Tables) -> None:
-    """The view ``single``: images of one page and 8 bits, since other formats would keep no more of them."""
-    tables.connection.execute(f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}")
+    """The view ``single``: images of one page and 8 bits, because other formats keep no more than that."""
+    tables.connection.execute(
+        f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}"
+    )
 
 
 def _single(tables: Tables) -> str:
@@ -100,11 +105,9 @@ def _single(tables: Tables) -> str:
 
 
 def _of(images: int, every: int, noun: str) -> str:
-    return (
-        f"the {text.plural(images, noun)}"
-        if images == every
-        else f"{text.number(images)} of {text.plural(every, noun)}"
-    )
+    if images == every:
+        return f"the {text.plural(images, noun)}"
+    return f"{text.number(images)} of {text.plural(every, noun)}"
 
 
 def _written(name: str) -> str:

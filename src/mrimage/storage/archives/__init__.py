@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
-from threading import Lock
+from functools import lru_cache
 
 from mrimage.errors import ImageError, NotFoundError
 from mrimage.storage.archives.member import Archive, Broken, Member
@@ -17,12 +16,6 @@ from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
 __all__ = ["Archive", "Broken", "Member", "find_member", "members_of", "open_archive"]
-
-_KEPT = 4
-"""Indexes that are kept: what is opened by its entry needs none."""
-
-_indexes: OrderedDict[tuple[int, str], dict[str, Member]] = OrderedDict()
-_lock = Lock()
 
 
 def open_archive(source: ByteSource) -> Archive:
@@ -52,13 +45,9 @@ def members_of(archive: Archive) -> Iterator[Member]:
             yield replace(member, name=f"{stem}~{count}{extension}")
 
 
-def _index_of(archive: Archive, uri: str) -> dict[str, Member]:
-    """The members of the archive at ``uri`` by name; the last few indexes are kept in this process."""
-    key = (os.getpid(), uri)
-    with _lock:
-        if key in _indexes:
-            _indexes.move_to_end(key)
-            return _indexes[key]
+@lru_cache(maxsize=4)
+def _index_of(archive: Archive) -> dict[str, Member]:
+    """The archive's members by name. Few indexes are kept: what is opened by its entry needs none."""
     index: dict[str, Member] = {}
     try:
         for member in members_of(archive):
@@ -67,16 +56,14 @@ def _index_of(archive: Archive, uri: str) -> dict[str, Member]:
     except ImageError:
         if not index:
             raise
-    with _lock:
-        _indexes[key] = index
-        while len(_indexes) > _KEPT:
-            _indexes.popitem(last=False)
     return index
 
 
 def find_member(archive: Archive, uri: str, name: str) -> ByteSource:
     """The member ``name`` of the archive at ``uri``, looked up in its index."""
-    member = _index_of(archive, uri).get(name)
+    member = _index_of(archive).get(name)
     if member is None:
-        raise NotFoundError(f"Cannot read {uri}!/{name}: the archive has no whole file of this name.")
-    return archive.open(member.name, member.place, member.size)
+        raise NotFoundError(
+            f"Cannot read {uri}!/{name}: the archive has no whole file of this name."
+        )
+    return Broken(f"{uri}!/{name}", member.fault) if member.fault else archive.open(member)

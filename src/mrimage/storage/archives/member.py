@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mrimage.errors import ImageError
-from mrimage.types import ByteSource
+from mrimage.types import ByteSource, Fault
 
 MAX_MEMBER = 1 << 30
 """Longest member in bytes that is read: what claims more is a bomb, not an image."""
@@ -16,13 +16,23 @@ MAX_MEMBER = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file in a container. ``place`` says where its bytes are, in the container's own way, so that it is opened
-    without reading the index again. ``ignored`` are things that hold no bytes of their own: links, devices."""
+    """One file in a container. ``offset`` to ``column`` say where its bytes are, as in ``types.MemberPlace``, so that
+    it is opened without reading the index again.
+
+    ``fault`` says why it cannot be read. ``is_link`` marks a second name of another member's bytes; ``ignored`` says
+    what it is that has no bytes at all, such as a device.
+    """
 
     name: str
     size: int
-    place: str
-    ignored: bool = False
+    offset: int = 0
+    packed: int = 0
+    method: int = 0
+    checksum: int = 0
+    column: str = ""
+    fault: Fault | None = None
+    is_link: bool = False
+    ignored: str = ""
 
 
 class Archive(Protocol):
@@ -33,8 +43,12 @@ class Archive(Protocol):
         the container cannot be read any further: what came before is whole."""
         ...
 
-    def open(self, name: str, place: str, size: int) -> ByteSource:
-        """The bytes of the member at ``place``; nothing is read before the first ``read``."""
+    def __hash__(self) -> int:
+        """By identity: an index is kept for each open archive."""
+        ...
+
+    def open(self, member: Member) -> ByteSource:
+        """The bytes of ``member``; nothing is read before the first ``read``."""
         ...
 
 
@@ -62,18 +76,18 @@ class Window:
 
 
 class Broken:
-    """What is left of a container that cannot be read any further: every read raises the reason."""
+    """What cannot be read: every read raises the reason."""
 
-    __slots__ = ("_error", "uri")
+    __slots__ = ("_fault", "uri")
 
     size = 0
 
-    def __init__(self, uri: str, error: ImageError) -> None:
+    def __init__(self, uri: str, fault: Fault) -> None:
         self.uri = uri
-        self._error = error
+        self._fault = fault
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        raise ImageError(self._error.reason, str(self._error))
+        raise ImageError(self._fault.reason, self._fault.message)
 
 
 class BlockReader:

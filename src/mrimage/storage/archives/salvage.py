@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member
-from mrimage.types import ByteSource
+from mrimage.types import ByteSource, Fault
 
 _HEADER = struct.Struct("<4s2xHH4xIIIHH")
 _SIGNATURE, _FOLLOWING = b"PK\3\4", b"PK\7\x08"
-_ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x1, 0x8, 0x800
+ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x1, 0x8, 0x800
 _WIDE = 0xFFFFFFFF
 """A size that is in the header's extra field instead (zip64)."""
 
@@ -50,11 +50,18 @@ def whole_members(source: ByteSource) -> Iterator[Member]:
             end = start + packed + _length_of_descriptor(_at(reader, start + packed, 26))
         if end > source.size:
             return
-        text = name.decode("utf-8" if header.flags & _UTF8 else "cp437", "replace").replace("\0", "%00")
+        text = name.decode("utf-8" if header.flags & _UTF8 else "cp437", "replace").replace(
+            "\0", "%00"
+        )
         if not text.endswith("/"):
-            place = f"{offset}:{packed}:{header.method}:{crc}"
-            yield Member(text, size, place + (":encrypted" if header.flags & _ENCRYPTED else ""))
+            fault = encrypted(f"{source.uri}!/{text}") if header.flags & ENCRYPTED else None
+            yield Member(text, size, offset, packed, header.method, crc, fault=fault)
         offset = end
+
+
+def encrypted(uri: str) -> Fault:
+    """Why a member with the flag ENCRYPTED is not read."""
+    return Fault("unsupported", f"{uri} is encrypted.")
 
 
 def _measured(reader: BlockReader, start: int) -> tuple[int, int, int] | None:

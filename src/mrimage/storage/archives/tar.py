@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
 from collections.abc import Iterator
 from typing import cast
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
-from mrimage.storage.archives.member import BlockReader, Broken, Member, Window
-from mrimage.storage.names import scheme
-from mrimage.types import ByteSource
+from mrimage.storage.archives.member import BlockReader, Member, Window
+from mrimage.storage.names import local_place
+from mrimage.types import ByteSource, Fault
 
 _BLOCK = 512
 _LOCAL_BLOCK = 16 << 10
 _REMOTE_BLOCK = 1 << 20  # a request costs as much as a megabyte does
-_SPARSE = "sparse"
 _LONGEST_HEADER = 4 << 20
 """Bytes of one header: long names and their like are far below it, unless they are a bomb."""
+
+_LONGEST_CHAIN = 40
+"""Links that lead to each other in a row, as many as Linux follows."""
 
 
 class _Headers(BlockReader):
@@ -30,30 +33,88 @@ class _Headers(BlockReader):
 
 
 class TarArchive:
-    """A tar of which single members are read by range; ``place`` is the offset of a member's bytes."""
+    """A tar of which single members are read by range; a member's ``offset`` is that of its bytes.
+
+    Links are members too, with the bytes of the member that they lead to. Those that lead out of the archive, to a
+    folder or to nothing are ignored.
+    """
 
     def __init__(self, source: ByteSource, *, gzipped: bool = False) -> None:
         self._uri = source.uri
         self._source = GunzipSource(source) if gzipped else source
 
     def members(self) -> Iterator[Member]:
-        reader = _Headers(self._source, _LOCAL_BLOCK if scheme(self._uri) == "file" else _REMOTE_BLOCK)
+        links: list[tarfile.TarInfo] = []
+        damage: ImageError | None = None
+        try:
+            for info in self._headers():
+                if info.isreg():
+                    yield self._member(info)
+                elif info.issym() or info.islnk():
+                    links.append(info)
+                elif not info.isdir():
+                    yield Member(info.name, 0, ignored="special file")
+        except ImageError as error:
+            damage = error
+        if links:
+            yield from self._resolved(links)
+        if damage:
+            raise damage
+
+    def open(self, member: Member) -> ByteSource:
+        return Window(f"{self._uri}!/{member.name}", self._source, member.offset, member.size)
+
+    def _member(self, info: tarfile.TarInfo) -> Member:
+        if not info.issparse():
+            return Member(info.name, info.size, info.offset_data)
+        told = f"{self._uri}!/{info.name} is kept as a sparse file. Pack it without --sparse."
+        return Member(info.name, info.size, fault=Fault("unsupported", told))
+
+    def _resolved(self, links: list[tarfile.TarInfo]) -> Iterator[Member]:
+        """The links as members. A link may come before its target, and an index of all names may be too large to be
+        held for the few archives that have links: so the headers are read once more, for the names that are wanted."""
+        following = {_plain(link.name): _target(link) for link in links}
+        ends = [_end_of_chain(link, following) for link in links]
+        wanted = set(ends)
+        found: dict[str, Member] = {}
+        try:
+            for info in self._headers():
+                name = _plain(info.name)
+                if info.isreg() and name in wanted:
+                    found[name] = self._member(
+                        info
+                    )  # of several, the last one is what unpacking leaves
+        except ImageError:
+            pass  # the caller has been told
+        for link, end in zip(links, ends, strict=True):
+            target = found.get(end)
+            if target is None:
+                yield Member(link.name, 0, ignored="link")
+            else:
+                yield Member(
+                    link.name, target.size, target.offset, fault=target.fault, is_link=True
+                )
+
+    def _headers(self) -> Iterator[tarfile.TarInfo]:
+        """Every header. Raises ImageError where the archive cannot be read any further."""
+        reader = _Headers(
+            self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK
+        )
         count = 0
         try:
             # tarfile asks for no more than read, seek and tell.
-            with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
+            with tarfile.open(
+                fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape"
+            ) as tar:
                 while info := tar.next():
-                    vars(tar)["members"].clear()  # or the index of a shard of a million files stays in memory
-                    ends = info.offset_data + info.size
-                    if info.isreg() and info.issparse():
-                        yield Member(info.name, info.size, _SPARSE)
-                    elif info.isreg():
-                        if not self._has(reader, ends):
+                    vars(tar)[
+                        "members"
+                    ].clear()  # or the index of a shard of a million files stays in memory
+                    if info.isreg() and not info.issparse():
+                        if not self._has(reader, info.offset_data + info.size):
                             raise ImageError("truncated", self._cut(count))
-                        yield Member(info.name, info.size, str(info.offset_data))
                         count += 1
-                    elif not info.isdir():
-                        yield Member(info.name, 0, "", ignored=True)
+                    yield info
                 self._check_end(tar.offset, count)
         except tarfile.ReadError as error:
             if count or "unexpected end" in str(error) or "truncated" in str(error):
@@ -63,12 +124,6 @@ class TarArchive:
             raise ImageError("corrupt", f"{self._uri} is no tar archive: {error}.") from error
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
             raise ImageError("corrupt", f"{self._uri} cannot be read as a tar: {error}.") from error
-
-    def open(self, name: str, place: str, size: int) -> ByteSource:
-        uri = f"{self._uri}!/{name}"
-        if place == _SPARSE:
-            return Broken(uri, ImageError("unsupported", f"{uri} is kept as a sparse file. Pack it without --sparse."))
-        return Window(uri, self._source, int(place), size)
 
     def _has(self, reader: BlockReader, end: int) -> bool:
         if not isinstance(self._source, GunzipSource):
@@ -87,3 +142,25 @@ class TarArchive:
 
     def _cut(self, count: int) -> str:
         return f"{self._uri} is cut off: {count} whole files, the rest is missing."
+
+
+def _plain(name: str) -> str:
+    return posixpath.normpath(name)
+
+
+def _target(link: tarfile.TarInfo) -> str:
+    """The name that a link leads to: a hard link's counts from the top of the archive, a symbolic one's from its own
+    folder."""
+    if link.islnk():
+        return _plain(link.linkname)
+    return _plain(posixpath.join(posixpath.dirname(link.name), link.linkname))
+
+
+def _end_of_chain(link: tarfile.TarInfo, following: dict[str, str]) -> str:
+    """What a link leads to where that may be a link itself; of a circle, any name of it: it is no file's."""
+    name = _target(link)
+    for _ in range(_LONGEST_CHAIN):
+        if name not in following:
+            break
+        name = following[name]
+    return name

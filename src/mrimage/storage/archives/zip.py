@@ -10,7 +10,7 @@ from typing import IO, cast
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, Window, too_large
-from mrimage.storage.archives.salvage import whole_members
+from mrimage.storage.archives.salvage import ENCRYPTED, encrypted, whole_members
 from mrimage.types import ByteSource
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -19,7 +19,7 @@ _SLACK = 1024
 
 
 class ZipArchive:
-    """A zip; ``place`` is "header offset:compressed size:method:crc" from the central directory."""
+    """A zip of which single members are read by range; a member's ``offset`` is that of its local header."""
 
     def __init__(self, source: ByteSource) -> None:
         self._uri = source.uri
@@ -36,12 +36,22 @@ class ZipArchive:
         if sum(info.compress_size for info in infos) > self._source.size:
             raise ImageError("too-large", f"{self._uri} is a bomb: its files share their bytes.")
         for info in infos:
-            link = (info.external_attr >> 16) & 0o170000 == 0o120000
             if not info.is_dir():
-                place = f"{info.header_offset}:{info.compress_size}:{info.compress_type}:{info.CRC}"
-                if info.flag_bits & 0x1:
-                    place += ":encrypted"
-                yield Member(info.orig_filename.replace("\0", "%00"), info.file_size, place, ignored=link)
+                yield self._member(info)
+
+    def _member(self, info: zipfile.ZipInfo) -> Member:
+        name = info.orig_filename.replace("\0", "%00")
+        is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
+        return Member(
+            name,
+            info.file_size,
+            info.header_offset,
+            info.compress_size,
+            info.compress_type,
+            info.CRC,
+            fault=encrypted(f"{self._uri}!/{name}") if info.flag_bits & ENCRYPTED else None,
+            ignored="link" if is_link else "",
+        )
 
     def _without_index(self, error: Exception) -> Iterator[Member]:
         if self._source.size == 0:
@@ -56,37 +66,37 @@ class ZipArchive:
             "truncated", f"{self._uri} is cut off: its index is missing behind {count} whole files."
         ) from error
 
-    def open(self, name: str, place: str, size: int) -> ByteSource:
-        return _ZipMember(f"{self._uri}!/{name}", self._source, place, size)
+    def open(self, member: Member) -> ByteSource:
+        return _ZipMember(f"{self._uri}!/{member.name}", self._source, member)
 
 
 class _ZipMember:
-    __slots__ = ("_place", "_source", "size", "uri")
+    __slots__ = ("_member", "_source", "size", "uri")
 
-    def __init__(self, uri: str, source: ByteSource, place: str, size: int) -> None:
+    def __init__(self, uri: str, source: ByteSource, member: Member) -> None:
         self.uri = uri
-        self.size = size
+        self.size = member.size
         self._source = source
-        self._place = place
+        self._member = member
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        offset, packed, method, crc, *encrypted = self._place.split(":")
-        if encrypted:
-            raise ImageError("unsupported", f"{self.uri} is encrypted.")
         if self.size > MAX_MEMBER:
             raise too_large(self.uri)
         end = self.size if length is None else min(start + length, self.size)
-        if int(method) == zipfile.ZIP_STORED:
-            data_start = self._header(int(offset), 0)[0]
+        offset, packed, method = self._member.offset, self._member.packed, self._member.method
+        if method == zipfile.ZIP_STORED:
+            data_start = self._header(offset, 0)[0]
             data = Window(self.uri, self._source, data_start, self.size).read(start, end - start)
-        elif int(method) == zipfile.ZIP_DEFLATED:
-            data_start, data = self._header(int(offset), int(packed))
-            if len(data) < int(packed):
-                data += self._source.read(data_start + len(data), int(packed) - len(data))
-            data = self._inflate(data[: int(packed)], end)[start:]
+        elif method == zipfile.ZIP_DEFLATED:
+            data_start, data = self._header(offset, packed)
+            if len(data) < packed:
+                data += self._source.read(data_start + len(data), packed - len(data))
+            data = self._inflate(data[:packed], end)[start:]
         else:
-            raise ImageError("unsupported", f"{self.uri} is compressed by method {method}; only deflate is read.")
-        if start == 0 and end == self.size and zlib.crc32(data) != int(crc):
+            raise ImageError(
+                "unsupported", f"{self.uri} is compressed by method {method}; only deflate is read."
+            )
+        if start == 0 and end == self.size and zlib.crc32(data) != self._member.checksum:
             raise ImageError("corrupt", f"{self.uri}: the checksum does not fit.")
         return data
 
@@ -95,7 +105,9 @@ class _ZipMember:
         ahead = 30 + len(self.uri) + packed + _SLACK if packed else 30
         head = self._source.read(offset, ahead)
         if len(head) < 30 or not head.startswith(b"PK\3\4"):
-            raise ImageError("corrupt", f"{self.uri}: its place in the archive holds something else.")
+            raise ImageError(
+                "corrupt", f"{self.uri}: its place in the archive holds something else."
+            )
         _, name, extra = _LOCAL_HEADER.unpack_from(head)
         return offset + 30 + name + extra, head[30 + name + extra :]
 

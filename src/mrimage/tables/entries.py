@@ -1,0 +1,54 @@
+"""Entries as rows of tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from mrimage.tables.schemas import FAULT, LISTING, PLACE
+from mrimage.types import Entry, Fault, MemberPlace
+
+
+def to_listing(entries: list[Entry]) -> pa.Table:
+    """``entries`` as rows of LISTING."""
+    faults = [asdict(entry.fault) if entry.fault else None for entry in entries]
+    columns: dict[str, Any] = {
+        "uri": [entry.uri for entry in entries],
+        "path": [entry.path for entry in entries],
+        "size": [entry.size for entry in entries],
+        "version": [entry.version for entry in entries],
+        "place": places_of(entries),
+        "fault": pa.array(faults, FAULT),
+        "file": [entry.file for entry in entries],
+        "is_link": [entry.is_link for entry in entries],
+    }
+    return pa.table(columns, LISTING)
+
+
+def from_listing(row: Mapping[str, Any]) -> Entry:
+    """The entry of a row of LISTING."""
+    fault = Fault(**row["fault"]) if row["fault"] else None
+    place = place_of(row["place"])
+    return Entry(
+        row["uri"],
+        row["path"],
+        row["size"],
+        row["version"],
+        place,
+        fault,
+        row["file"],
+        row["is_link"],
+    )
+
+
+def places_of(entries: Iterable[Entry]) -> pa.Array[Any]:
+    """The column PLACE of ``entries``."""
+    return pa.array([asdict(entry.place) if entry.place else None for entry in entries], PLACE)
+
+
+def place_of(value: Mapping[str, Any] | None) -> MemberPlace | None:
+    """The place in a cell of the column PLACE."""
+    return MemberPlace(**value) if value else None
