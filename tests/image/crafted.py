@@ -148,7 +148,9 @@ def os2(bmp: bytes, size: int, *, array: bool = False) -> bytes:
     """The BMP of Windows ``bmp`` with a header of OS/2 2.x of ``size`` bytes, or as the one bitmap of an ``array``."""
     info = bmp[18:54]
     start = struct.unpack("<I", bmp[10:14])[0] + size - 40 + (14 if array else 0)
-    found = bmp[:10] + struct.pack("<II", start, size) + info.ljust(60, b"\x00")[: size - 4] + bmp[54:]
+    found = (
+        bmp[:10] + struct.pack("<II", start, size) + info.ljust(60, b"\x00")[: size - 4] + bmp[54:]
+    )
     return b"BA" + struct.pack("<IIHH", 40, 0, 0, 0) + found if array else found
 
 
@@ -166,9 +168,13 @@ def rational_tag(*numbers: tuple[int, int], signed: bool = False) -> Tag:
     return kind, len(numbers), b"".join(struct.pack(f"<2{code}", *number) for number in numbers)
 
 
-def exif(first: dict[int, Tag], detail: dict[int, Tag] | None = None, gps: dict[int, Tag] | None = None) -> bytes:
+def exif(
+    first: dict[int, Tag], detail: dict[int, Tag] | None = None, gps: dict[int, Tag] | None = None
+) -> bytes:
     """An EXIF block of a first directory, an EXIF directory and a GPS directory."""
-    branches = {pointer: tags for pointer, tags in ((0x8769, detail), (0x8825, gps)) if tags is not None}
+    branches = {
+        pointer: tags for pointer, tags in ((0x8769, detail), (0x8825, gps)) if tags is not None
+    }
 
     def directory(tags: dict[int, Tag], pointers: dict[int, dict[int, Tag]], at: int) -> bytes:
         numbers = sorted({*tags, *pointers})
@@ -219,10 +225,15 @@ def xmp(**properties: str) -> bytes:
 
 def iptc(*datasets: tuple[int, str]) -> bytes:
     """An IPTC block of texts in record 2, by their numbers."""
-    return b"".join(struct.pack(">BBBH", 0x1C, 2, number, len(text)) + text.encode() for number, text in datasets)
+    return b"".join(
+        struct.pack(">BBBH", 0x1C, 2, number, len(text)) + text.encode()
+        for number, text in datasets
+    )
 
 
 def photoshop_segment(block: bytes) -> tuple[int, bytes]:
     """The segment of a JPEG with an IPTC block."""
-    resource = b"8BIM\x04\x04\x00\x00" + struct.pack(">I", len(block)) + block + b"\x00" * (len(block) & 1)
+    resource = (
+        b"8BIM\x04\x04\x00\x00" + struct.pack(">I", len(block)) + block + b"\x00" * (len(block) & 1)
+    )
     return 0xED, b"Photoshop 3.0\x00" + resource

@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin
 from tests.image.crafted import segment
 from tests.image.samples import opened, photograph, sample, saved
-from tests.image.test_metadata import exiftool  # noqa: F401 - a fixture
 
 from mrimage.image import Image
 from mrimage.image.tags.exif_writer import LONGEST
@@ -39,7 +38,7 @@ def told(tool: str, path: Path) -> dict[str, object]:
 
 
 @pytest.fixture(params=["JPEG", "TIFF", "PNG"])
-def source(request: pytest.FixtureRequest, exiftool: str, tmp_path: Path) -> bytes:  # noqa: F811
+def source(request: pytest.FixtureRequest, exiftool: str, tmp_path: Path) -> bytes:
     """A file with facts in both byte orders: exiftool writes big-endian EXIF into JPEG and PNG."""
     path = tmp_path / "source"
     path.write_bytes(saved(photograph(), request.param))
@@ -58,7 +57,7 @@ def source(request: pytest.FixtureRequest, exiftool: str, tmp_path: Path) -> byt
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "tiff"])
 def test_what_is_kept_is_read_by_others(
     source: bytes, format: str, exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     image, path = opened(source), tmp_path / f"output.{format}"
     path.write_bytes(
         image.edited(Edits(format=format, metadata="keep", resize=(40, 60), fit="stretch")).data
@@ -93,7 +92,7 @@ def test_a_makers_note_that_leaves_no_room_is_left_out() -> None:
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_a_copyright_that_only_xmp_names_is_kept_as_exif_too(
     format: str, exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     path = tmp_path / "source"
     path.write_bytes(saved(photograph(), format))
     written = ["-XMP-dc:Rights=(c) Ann & Sons", "-XMP-dc:Creator=Ann"]
@@ -148,7 +147,7 @@ def with_facts(tool: str, path: Path, format: str, *facts: str) -> Image:
 @pytest.mark.parametrize("written", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(
     written: str, exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     facts = [
         f"-{name}={item}"
         for name, value in RIGHTS.items()
@@ -173,7 +172,7 @@ def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(
 @pytest.mark.parametrize("written", ["JPEG", "TIFF"])
 def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(
     written: str, exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     facts = [
         "-IPTC:CopyrightNotice=(c) Ann",
         "-IPTC:By-line=Ann",
@@ -200,7 +199,7 @@ def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(
 
 def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(
     exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     facts = [
         "-XMP-dc:Subject=cat",
         "-XMP-photoshop:City=Paris",
@@ -219,7 +218,7 @@ def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
 def test_the_author_and_the_copyright_of_a_png_stay(
     kind: str, exiftool: str, tmp_path: Path
-) -> None:  # noqa: F811
+) -> None:
     texts = PngImagePlugin.PngInfo()
     for keyword, text in (("Author", "Ann Ämne"), ("Copyright", "(c) Ann"), ("Comment", "private")):
         (texts.add_itxt if kind == "iTXt" else texts.add_text)(keyword, text, zip=kind != "tEXt")

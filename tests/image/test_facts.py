@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import struct
 import subprocess
 import zlib
@@ -38,16 +36,6 @@ ORIGINAL, DIGITIZED, ISO = 0x9003, 0x9004, 0x8827
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 
 
-@pytest.fixture(scope="module")
-def exiftool() -> str:
-    tool = shutil.which("exiftool")
-    if tool is None:
-        if os.environ.get("CI"):
-            pytest.fail("Expected exiftool: install Debian's libimage-exiftool-perl")
-        pytest.skip("exiftool is not installed (Debian: libimage-exiftool-perl)")
-    return tool
-
-
 def told_by(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
     path.write_bytes(content)
     answer = subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
@@ -56,10 +44,14 @@ def told_by(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
 
 
 def photo(
-    first: dict[int, Tag] | None = None, detail: dict[int, Tag] | None = None, gps: dict[int, Tag] | None = None
+    first: dict[int, Tag] | None = None,
+    detail: dict[int, Tag] | None = None,
+    gps: dict[int, Tag] | None = None,
 ) -> bytes:
     """A JPEG with such an EXIF block."""
-    return jpeg_with(sample("baseline.jpg"), (0xE1, b"Exif\x00\x00" + exif(first or {}, detail, gps)))
+    return jpeg_with(
+        sample("baseline.jpg"), (0xE1, b"Exif\x00\x00" + exif(first or {}, detail, gps))
+    )
 
 
 def facts(content: bytes) -> Metadata:
@@ -92,7 +84,9 @@ def facts(content: bytes) -> Metadata:
         ("yesterday", None, None),
     ],
 )
-def test_a_date_however_it_is_written(text: str, taken: datetime | None, offset: str | None) -> None:
+def test_a_date_however_it_is_written(
+    text: str, taken: datetime | None, offset: str | None
+) -> None:
     found = facts(photo(detail={ORIGINAL: text_tag(text)}))
     assert (found.taken_at, found.taken_at_offset) == (taken, offset)
 
@@ -100,7 +94,11 @@ def test_a_date_however_it_is_written(text: str, taken: datetime | None, offset:
 def test_a_fact_in_the_first_directory_alone_counts() -> None:
     tags = {ORIGINAL: text_tag("2021:07:09 10:11:12"), ISO: (3, 1, struct.pack("<H", 200))}
     found = facts(photo(tags, {0x829D: rational_tag((28, 10))}))
-    assert (found.taken_at, found.iso, found.f_number) == (datetime(2021, 7, 9, 10, 11, 12), 200, 2.8)
+    assert (found.taken_at, found.iso, found.f_number) == (
+        datetime(2021, 7, 9, 10, 11, 12),
+        200,
+        2.8,
+    )
     without = facts(photo(tags))
     assert (without.taken_at, without.iso) == (datetime(2021, 7, 9, 10, 11, 12), 200)
 
@@ -125,7 +123,11 @@ def test_the_zone_is_that_of_the_date(tags: dict[int, Tag], offset: str | None) 
 
 
 def test_the_zone_of_a_digitized_date_is_its_own() -> None:
-    tags = {DIGITIZED: text_tag("2021:07:09 10:11:12"), 0x9011: text_tag("+02:00"), 0x9012: text_tag("+05:00")}
+    tags = {
+        DIGITIZED: text_tag("2021:07:09 10:11:12"),
+        0x9011: text_tag("+02:00"),
+        0x9012: text_tag("+05:00"),
+    }
     assert facts(photo(detail=tags)).taken_at_offset == "+05:00"
 
 
@@ -144,14 +146,19 @@ def test_iso_of_any_type(tag: Tag, iso: int | None) -> None:
     assert facts(photo(detail={ISO: tag})).iso == iso
 
 
-def gps(latitude: Tag, longitude: Tag, north: str | None = "N", east: str | None = "E") -> dict[int, Tag]:
+def gps(
+    latitude: Tag, longitude: Tag, north: str | None = "N", east: str | None = "E"
+) -> dict[int, Tag]:
     tags = {2: latitude, 4: longitude}
     tags |= {1: text_tag(north)} if north is not None else {}
     return tags | ({3: text_tag(east)} if east is not None else {})
 
 
 PLACE = rational_tag((33, 1), (51, 1), (30, 1)), rational_tag((70, 1), (12, 1), (0, 1))
-SIGNED = rational_tag((-33, 1), (-51, 1), (-30, 1), signed=True), rational_tag((-70, 1), (-12, 1), (0, 1), signed=True)
+SIGNED = (
+    rational_tag((-33, 1), (-51, 1), (-30, 1), signed=True),
+    rational_tag((-70, 1), (-12, 1), (0, 1), signed=True),
+)
 
 
 @pytest.mark.parametrize(
@@ -197,16 +204,26 @@ BLOCK = exif({0x10F: text_tag("Acme"), 0x110: text_tag("One")})
 def test_a_raw_profile_ends_where_its_count_says(more: bytes) -> None:
     text = raw_profile("exif", BLOCK, more=more)
     packed = (b"zTXt", b"Raw profile type exif\x00\x00" + zlib.compress(text))
-    plain = (b"tEXt", b"Raw profile type APP1\x00" + raw_profile("APP1", b"Exif\x00\x00" + BLOCK, more=more))
+    plain = (
+        b"tEXt",
+        b"Raw profile type APP1\x00" + raw_profile("APP1", b"Exif\x00\x00" + BLOCK, more=more),
+    )
     for chunk in (packed, plain):
         assert facts(png_with(sample("rgb.png"), chunk)).camera == "Acme One"
 
 
 def test_raw_profiles_of_xmp_and_iptc_count() -> None:
-    packet, block = xmp(tiff__Make="Acme", tiff__Model="Two"), iptc((55, "20210709"), (60, "101112+0200"))
+    packet, block = (
+        xmp(tiff__Make="Acme", tiff__Model="Two"),
+        iptc((55, "20210709"), (60, "101112+0200")),
+    )
     chunks = (
         (b"zTXt", b"Raw profile type xmp\x00\x00" + zlib.compress(raw_profile("xmp", packet))),
-        (b"zTXt", b"Raw profile type iptc\x00\x00" + zlib.compress(raw_profile("iptc", photoshop_segment(block)[1]))),
+        (
+            b"zTXt",
+            b"Raw profile type iptc\x00\x00"
+            + zlib.compress(raw_profile("iptc", photoshop_segment(block)[1])),
+        ),
     )
     found = facts(png_with(sample("rgb.png"), *chunks))
     assert (found.camera, found.taken_at) == ("Acme Two", datetime(2021, 7, 9, 10, 11, 12))
@@ -214,7 +231,10 @@ def test_raw_profiles_of_xmp_and_iptc_count() -> None:
 
 
 def test_the_text_of_a_program_ends_at_its_nul() -> None:
-    assert facts(png_with(sample("rgb.png"), (b"tEXt", b"Software\x00Painter 2\x00\x00junk"))).software == "Painter 2"
+    assert (
+        facts(png_with(sample("rgb.png"), (b"tEXt", b"Software\x00Painter 2\x00\x00junk"))).software
+        == "Painter 2"
+    )
 
 
 BEHIND = exif({0x10F: text_tag("Acme"), 0x110: text_tag("One"), 0x112: (3, 1, b"\x06\x00\x00\x00")})
@@ -223,18 +243,30 @@ BEHIND = exif({0x10F: text_tag("Acme"), 0x110: text_tag("One"), 0x112: (3, 1, b"
 def test_exif_behind_the_pixels_gives_facts_but_no_turn_where_the_file_is_read_whole() -> None:
     content = png_ending_with(sample("rgb.png"), (b"eXIf", BEHIND))
     found = facts(content)
-    assert (found.camera, found.orientation, found.width, found.height) == ("Acme One", None, 320, 213)
+    assert (found.camera, found.orientation, found.width, found.height) == (
+        "Acme One",
+        None,
+        320,
+        213,
+    )
     assert found.facts_from == "exif"
     shown = opened(content).edited(Edits(to="srgb", format="png"))
-    assert (np.asarray(Pillow.open(io.BytesIO(shown.data))) == np.asarray(Pillow.open(io.BytesIO(content)))).all()
+    assert (
+        np.asarray(Pillow.open(io.BytesIO(shown.data)))
+        == np.asarray(Pillow.open(io.BytesIO(content)))
+    ).all()
     assert Image(Remote(content), whole=True).metadata == found
     assert Image(Remote(content)).metadata.camera is None
-    before = png_with(content, (b"eXIf", exif({0x10F: text_tag("Other"), 0x110: text_tag("Three")})))
+    before = png_with(
+        content, (b"eXIf", exif({0x10F: text_tag("Other"), 0x110: text_tag("Three")}))
+    )
     assert facts(before).camera == "Other Three"
 
 
 def test_xmp_behind_the_pixels_of_a_png_counts_where_the_file_is_read_whole() -> None:
-    body = b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + xmp(exif__DateTimeOriginal="2021-07-09T10:11:12")
+    body = b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + xmp(
+        exif__DateTimeOriginal="2021-07-09T10:11:12"
+    )
     content = png_ending_with(sample("rgb.png"), (b"iTXt", body))
     assert facts(content).taken_at == datetime(2021, 7, 9, 10, 11, 12)
     assert Image(Remote(content)).metadata.taken_at is None
@@ -271,18 +303,28 @@ HOLD_XMP = [
 
 
 @pytest.mark.parametrize("name", HOLD_XMP)
-def test_xmp_alone_gives_the_facts_in_every_format_that_holds_it(name: str, exiftool: str, tmp_path: Path) -> None:
+def test_xmp_alone_gives_the_facts_in_every_format_that_holds_it(
+    name: str, exiftool: str, tmp_path: Path
+) -> None:
     path = tmp_path / name
     path.write_bytes(sample(name))
     arguments = [f"-{tag}={value}" for tag, value in WRITTEN.items()]
-    subprocess.run([exiftool, "-q", "-overwrite_original", *arguments, path], check=True, capture_output=True)
+    subprocess.run(
+        [exiftool, "-q", "-overwrite_original", *arguments, path], check=True, capture_output=True
+    )
     content = path.read_bytes()
     found = facts(content)
     told = told_by(exiftool, path, content)
     assert found.taken_at == datetime(2021, 7, 9, 10, 11, 12)
     assert told["DateTimeOriginal"] == f"{found.taken_at:%Y:%m:%d %H:%M:%S}{found.taken_at_offset}"
-    assert (found.camera_make, found.camera, found.lens) == (told["Make"], told["Model"], told["LensModel"])
-    assert (found.latitude, found.longitude) == pytest.approx((told["GPSLatitude"], told["GPSLongitude"]))
+    assert (found.camera_make, found.camera, found.lens) == (
+        told["Make"],
+        told["Model"],
+        told["LensModel"],
+    )
+    assert (found.latitude, found.longitude) == pytest.approx(
+        (told["GPSLatitude"], told["GPSLongitude"])
+    )
     assert (found.iso, found.exposure_time) == (told["ISO"], told["ExposureTime"])
     assert (found.f_number, found.focal_length) == (told["FNumber"], told["FocalLength"])
     assert found.facts_from == "xmp"
@@ -295,20 +337,29 @@ def with_xmp(packet: bytes, *more: tuple[int, bytes]) -> bytes:
 @pytest.mark.parametrize(
     ("properties", "taken", "offset"),
     [
-        ({"photoshop__DateCreated": "2021-07-09T10:11:12-05:00"}, datetime(2021, 7, 9, 10, 11, 12), "-05:00"),
+        (
+            {"photoshop__DateCreated": "2021-07-09T10:11:12-05:00"},
+            datetime(2021, 7, 9, 10, 11, 12),
+            "-05:00",
+        ),
         ({"photoshop__DateCreated": "2021-07-09"}, datetime(2021, 7, 9), None),
         ({"photoshop__DateCreated": "2021-07"}, None, None),
         ({"photoshop__DateCreated": "2021"}, None, None),
         ({"xmp__CreateDate": "2021-07-09T10:11Z"}, datetime(2021, 7, 9, 10, 11), "+00:00"),
         ({"xmp__ModifyDate": "2021-07-09T10:11Z"}, None, None),
         (
-            {"xmp__CreateDate": "2021-07-09T10:11Z", "exif__DateTimeOriginal": "1999-01-02T03:04:05.5"},
+            {
+                "xmp__CreateDate": "2021-07-09T10:11Z",
+                "exif__DateTimeOriginal": "1999-01-02T03:04:05.5",
+            },
             datetime(1999, 1, 2, 3, 4, 5, 500_000),
             None,
         ),
     ],
 )
-def test_the_date_of_xmp(properties: dict[str, str], taken: datetime | None, offset: str | None) -> None:
+def test_the_date_of_xmp(
+    properties: dict[str, str], taken: datetime | None, offset: str | None
+) -> None:
     found = facts(with_xmp(xmp(**properties)))
     assert (found.taken_at, found.taken_at_offset) == (taken, offset)
     assert found.facts_from == ("xmp" if taken else None)
@@ -325,13 +376,20 @@ def test_the_date_of_xmp(properties: dict[str, str], taken: datetime | None, off
         ("95,0N", "70.2E", (None, None)),
     ],
 )
-def test_the_position_of_xmp(latitude: str, longitude: str, position: tuple[float | None, float | None]) -> None:
+def test_the_position_of_xmp(
+    latitude: str, longitude: str, position: tuple[float | None, float | None]
+) -> None:
     found = facts(with_xmp(xmp(exif__GPSLatitude=latitude, exif__GPSLongitude=longitude)))
     assert (found.latitude, found.longitude) == position
 
 
 def test_exif_comes_first_and_the_others_fill_what_it_lacks() -> None:
-    packet = xmp(tiff__Make="Other", tiff__Model="Two", exif__DateTimeOriginal="2001-01-01T00:00:00Z", aux__Lens="50mm")
+    packet = xmp(
+        tiff__Make="Other",
+        tiff__Model="Two",
+        exif__DateTimeOriginal="2001-01-01T00:00:00Z",
+        aux__Lens="50mm",
+    )
     block = iptc((55, "19990102"), (60, "030405+0100"))
     camera = {0x10F: text_tag("Acme"), 0x110: text_tag("One")}
     beside = (0xE1, b"Exif\x00\x00" + exif(camera))
@@ -355,7 +413,9 @@ def test_exif_comes_first_and_the_others_fill_what_it_lacks() -> None:
         (((80, "Ann"),), None, None),
     ],
 )
-def test_the_date_of_iptc(datasets: tuple[tuple[int, str], ...], taken: datetime | None, offset: str | None) -> None:
+def test_the_date_of_iptc(
+    datasets: tuple[tuple[int, str], ...], taken: datetime | None, offset: str | None
+) -> None:
     found = facts(jpeg_with(sample("baseline.jpg"), photoshop_segment(iptc(*datasets))))
     assert (found.taken_at, found.taken_at_offset) == (taken, offset)
     assert found.facts_from == ("iptc" if taken else None)
@@ -365,7 +425,9 @@ def test_iptc_in_a_tiff_counts(exiftool: str, tmp_path: Path) -> None:
     path = tmp_path / "photo.tif"
     path.write_bytes(sample("plain.tif"))
     dates = ["-IPTC:DateCreated=2021:07:09", "-IPTC:TimeCreated=10:11:12+02:00"]
-    subprocess.run([exiftool, "-q", "-overwrite_original", *dates, path], check=True, capture_output=True)
+    subprocess.run(
+        [exiftool, "-q", "-overwrite_original", *dates, path], check=True, capture_output=True
+    )
     found = facts(path.read_bytes())
     assert (found.taken_at, found.taken_at_offset) == (datetime(2021, 7, 9, 10, 11, 12), "+02:00")
 
@@ -390,7 +452,9 @@ def test_the_facts_of_a_picture_that_another_was_made_of_are_not_its_own() -> No
         xmp(tiff__Make="Acme").replace(b'"Acme"', b'"&bomb;"'),
         b'<!DOCTYPE x [<!ENTITY bomb "Make">]>' + xmp(tiff__Make="&bomb;"),
         xmp(tiff__Make="Acme").replace(b"tiff:Make", b"tiff:Make" * 2),
-        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>Make" + b"<a>" * 15_000 + b"</rdf:RDF>",
+        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>Make"
+        + b"<a>" * 15_000
+        + b"</rdf:RDF>",
     ],
 )
 def test_a_damaged_or_hostile_packet_says_nothing(packet: bytes) -> None:

@@ -115,7 +115,14 @@ def test_unusual_layouts_show_the_photograph(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_the_name_does_not_matter(name: str) -> None:
-    expected = {"jpg": "jpeg", "mpo": "jpeg", "tif": "tiff", "pgm": "ppm", "pbm": "ppm", "pam": "ppm"}
+    expected = {
+        "jpg": "jpeg",
+        "mpo": "jpeg",
+        "tif": "tiff",
+        "pgm": "ppm",
+        "pbm": "ppm",
+        "pam": "ppm",
+    }
     extension = name.rpartition(".")[2]
     assert opened(sample(name)).metadata.format == expected.get(extension, extension)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import struct
 import subprocess
 import zlib
@@ -39,16 +37,6 @@ FACTS = {
     "ResolutionUnit": "inches",
     "Orientation#": "6",
 }
-
-
-@pytest.fixture(scope="module")
-def exiftool() -> str:
-    tool = shutil.which("exiftool")
-    if tool is None:
-        if os.environ.get("CI"):
-            pytest.fail("Expected exiftool: install Debian's libimage-exiftool-perl")
-        pytest.skip("exiftool is not installed (Debian: libimage-exiftool-perl)")
-    return tool
 
 
 @pytest.mark.parametrize(
@@ -127,7 +115,16 @@ COLOR_TYPES = {
     6: ("srgb", True),
 }
 PHOTOMETRIC = {1: "gray", 2: "srgb", 5: "cmyk"}
-NOT_READ = {"plain.tga", "packed.tga", "site.ico", "plain.dds", "plain.sgi", "plain.qoi", "gray.fits", "colors.pam"}
+NOT_READ = {
+    "plain.tga",
+    "packed.tga",
+    "site.ico",
+    "plain.dds",
+    "plain.sgi",
+    "plain.qoi",
+    "gray.fits",
+    "colors.pam",
+}
 """exiftool takes a TGA for a cursor, of an icon it describes the first picture, not the largest, and of the others it
 gives no size."""
 NOT_COUNTED = {"moving.webp", "pages.tif"}

@@ -59,7 +59,9 @@ LAYOUTS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
-@pytest.mark.parametrize("keyword", ["café".encode("latin-1"), b"\xff\xfe", "Beschreibung \xfcber".encode("latin-1")])
+@pytest.mark.parametrize(
+    "keyword", ["café".encode("latin-1"), b"\xff\xfe", "Beschreibung \xfcber".encode("latin-1")]
+)
 def test_the_keyword_of_a_png_text_may_be_latin_1(kind: bytes, keyword: bytes) -> None:
     bodies = {
         b"tEXt": keyword + b"\x00some text",

@@ -47,7 +47,9 @@ def sgi(planes: np.ndarray, *, packed: bool) -> bytes:
     """An SGI image of ``planes`` (channels x H x W), of which every row is one literal run after another."""
     channels, height, width = planes.shape
     wide, dimensions = planes.itemsize, 3 if channels > 1 else 2
-    head = struct.pack(">HBBHHHHII", 474, packed, wide, dimensions, width, height, channels, 0, 255).ljust(512, b"\x00")
+    head = struct.pack(
+        ">HBBHHHHII", 474, packed, wide, dimensions, width, height, channels, 0, 255
+    ).ljust(512, b"\x00")
     unit = f">u{wide}"
     rows = [row.astype(unit).tobytes() for plane in planes[:, ::-1] for row in plane]
     if not packed:
@@ -55,10 +57,17 @@ def sgi(planes: np.ndarray, *, packed: bool) -> bytes:
     tables, body, start = [], b"", 512 + 8 * len(rows)
     for row in rows:
         runs = [row[at : at + 100 * wide] for at in range(0, len(row), 100 * wide)]
-        whole = b"".join((0x80 | len(run) // wide).to_bytes(wide, "big") + run for run in runs) + b"\x00" * wide
+        whole = (
+            b"".join((0x80 | len(run) // wide).to_bytes(wide, "big") + run for run in runs)
+            + b"\x00" * wide
+        )
         tables.append((start + len(body), len(whole)))
         body += whole
-    return head + b"".join(struct.pack(f">{len(rows)}I", *column) for column in zip(*tables, strict=True)) + body
+    return (
+        head
+        + b"".join(struct.pack(f">{len(rows)}I", *column) for column in zip(*tables, strict=True))
+        + body
+    )
 
 
 XPM = b"""/* XPM */
@@ -73,17 +82,35 @@ static char * drawn_xpm[] = {
 """
 XBM = b"/* drawn by hand */\n#define dot_width 8\n#define dot_height 2\nstatic char dot_bits[] = {\n0x01, 0x80 };\n"
 
-LAYOUTS: dict[str, tuple[Callable[[], bytes], np.ndarray, tuple[str, int, int | None, str, bool]]] = {
+LAYOUTS: dict[
+    str, tuple[Callable[[], bytes], np.ndarray, tuple[str, int, int | None, str, bool]]
+] = {
     "pcx, gray": (lambda: written(GRAY, "PCX"), GRAY, ("pcx", 1, 8, "gray", False)),
     "pcx, rgb": (lambda: written(RGB, "PCX"), RGB, ("pcx", 3, 8, "srgb", False)),
     "dds, gray": (lambda: written(GRAY, "DDS"), GRAY, ("dds", 1, 8, "gray", False)),
     "dds, alpha": (lambda: written(RGBA, "DDS"), RGBA, ("dds", 4, 8, "srgb", True)),
     "qoi, alpha": (lambda: written(RGBA, "QOI"), RGBA, ("qoi", 4, 8, "srgb", True)),
-    "sgi, packed": (lambda: sgi(RGB.transpose(2, 0, 1), packed=True), RGB, ("sgi", 3, 8, "srgb", False)),
+    "sgi, packed": (
+        lambda: sgi(RGB.transpose(2, 0, 1), packed=True),
+        RGB,
+        ("sgi", 3, 8, "srgb", False),
+    ),
     "sgi, gray": (lambda: sgi(GRAY[None], packed=False), GRAY, ("sgi", 1, 8, "gray", False)),
-    "sgi, alpha": (lambda: sgi(RGBA.transpose(2, 0, 1), packed=False), RGBA, ("sgi", 4, 8, "srgb", True)),
-    "sgi, 16 bits": (lambda: sgi(deep(RGB).transpose(2, 0, 1), packed=False), RGB, ("sgi", 3, 16, "srgb", False)),
-    "sgi, 16 bits packed": (lambda: sgi(deep(GRAY)[None], packed=True), deep(GRAY), ("sgi", 1, 16, "gray", False)),
+    "sgi, alpha": (
+        lambda: sgi(RGBA.transpose(2, 0, 1), packed=False),
+        RGBA,
+        ("sgi", 4, 8, "srgb", True),
+    ),
+    "sgi, 16 bits": (
+        lambda: sgi(deep(RGB).transpose(2, 0, 1), packed=False),
+        RGB,
+        ("sgi", 3, 16, "srgb", False),
+    ),
+    "sgi, 16 bits packed": (
+        lambda: sgi(deep(GRAY)[None], packed=True),
+        deep(GRAY),
+        ("sgi", 1, 16, "gray", False),
+    ),
     "fits, gray": (lambda: fits(GRAY[None]), GRAY, ("fits", 1, 8, "gray", False)),
     "fits, rgb": (lambda: fits(RGB.transpose(2, 0, 1)), RGB, ("fits", 3, 8, "srgb", False)),
     "fits, 16 bits": (
@@ -96,7 +123,11 @@ LAYOUTS: dict[str, tuple[Callable[[], bytes], np.ndarray, tuple[str, int, int | 
         (np.maximum(GRAY.astype(int) - 10, 0) * 100).astype(np.uint16),
         ("fits", 1, 16, "gray", False),
     ),
-    "pam, gray": (lambda: pam(GRAY[..., None], 255, "GRAYSCALE"), GRAY, ("ppm", 1, 8, "gray", False)),
+    "pam, gray": (
+        lambda: pam(GRAY[..., None], 255, "GRAYSCALE"),
+        GRAY,
+        ("ppm", 1, 8, "gray", False),
+    ),
     "pam, alpha": (lambda: pam(RGBA, 255, "RGB_ALPHA"), RGBA, ("ppm", 4, 8, "srgb", True)),
     "pam, gray alpha": (
         lambda: pam(np.dstack([GRAY, ALPHA]), 255, "GRAYSCALE_ALPHA"),
@@ -121,8 +152,16 @@ LAYOUTS: dict[str, tuple[Callable[[], bytes], np.ndarray, tuple[str, int, int | 
         )
         for size in (16, 24, 36, 48, 64)
     },
-    "bmp of OS/2, array": (lambda: os2(written(RGB, "BMP"), 40, array=True), RGB, ("bmp", 3, 8, "srgb", False)),
-    "bmp of OS/2, array of 16": (lambda: os2(written(RGB, "BMP"), 16, array=True), RGB, ("bmp", 3, 8, "srgb", False)),
+    "bmp of OS/2, array": (
+        lambda: os2(written(RGB, "BMP"), 40, array=True),
+        RGB,
+        ("bmp", 3, 8, "srgb", False),
+    ),
+    "bmp of OS/2, array of 16": (
+        lambda: os2(written(RGB, "BMP"), 16, array=True),
+        RGB,
+        ("bmp", 3, 8, "srgb", False),
+    ),
 }
 
 
@@ -194,7 +233,8 @@ def test_a_cursor_is_read_like_an_icon() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plain.pcx", "plain.dds", "plain.sgi", "plain.qoi", "gray.fits", "colors.pam", "plain.bmp"]
+    "name",
+    ["plain.pcx", "plain.dds", "plain.sgi", "plain.qoi", "gray.fits", "colors.pam", "plain.bmp"],
 )
 def test_a_rare_format_that_ends_early_is_truncated(name: str) -> None:
     content = sample(name)
@@ -212,7 +252,9 @@ NAMED: dict[str, bytes | Callable[[], bytes]] = {
     "AVC": lambda: heif(b"avci", b"avc1"),
     "VVC": lambda: heif(b"mif1", b"vvc1"),
     "JPEG 2000": lambda: heif(b"mif1", b"j2k1"),
-    "minimized": lambda: box(b"ftyp", b"mif3\x00\x00\x00\x00mif3avif") + box(b"mini", b"\x00" * 200),
+    "minimized": lambda: (
+        box(b"ftyp", b"mif3\x00\x00\x00\x00mif3avif") + box(b"mini", b"\x00" * 200)
+    ),
     "sequence": lambda: box(b"ftyp", b"hevc\x00\x00\x00\x00hevc") + box(b"moov", b"\x00" * 200),
     "JPEG-LS": b"\xff\xd8\xff\xf7\x00\x0b\x08\x00\x10\x00\x10\x01\x01\x11\x00\xff\xda\x00\x08",
     "floating-point": lambda: fits(np.zeros((1, 8, 8), np.float32)),

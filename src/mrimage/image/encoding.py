@@ -163,9 +163,13 @@ def _segment(marker: int, body: bytes) -> bytes:
 def _dressed(image: Picture, beside: Companions) -> Picture:
     image = image.copy()
     for field in field_names(image):
-        if field in ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientation") or field.startswith(
-            "exif-"
-        ):
+        if field in (
+            "icc-profile-data",
+            "exif-data",
+            "xmp-data",
+            "iptc-data",
+            "orientation",
+        ) or field.startswith("exif-"):
             image.remove(field)
     exif = b"Exif\x00\x00" + beside.exif if beside.exif else None
     for field, blob in (

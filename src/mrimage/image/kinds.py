@@ -63,7 +63,9 @@ KINDS = {
         Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
         Kind("avif", ("avif", "avifs"), "libvips", "libvips"),
         Kind("bmp", ("bmp", "dib"), "Pillow"),
-        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"),
+        Kind(
+            "jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"
+        ),
         Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm", "pam"), "Pillow"),
         Kind("ico", ("ico", "cur"), "Pillow"),
         Kind("pcx", ("pcx",), "Pillow"),
@@ -92,7 +94,9 @@ KINDS = {
 _NOT_READ = frozenset(["exr", "hdr"])
 """Extensions of pictures that people keep beside the others; they are reported as ``unsupported``, and not passed over."""
 
-EXTENSIONS: frozenset[str] = _NOT_READ | {extension for kind in KINDS.values() for extension in kind.extensions}
+EXTENSIONS: frozenset[str] = _NOT_READ | {
+    extension for kind in KINDS.values() for extension in kind.extensions
+}
 """Extensions of pictures, in lower case without dot, also of those whose decoder is missing here: the files that a run
 takes by default. This is the only list of them."""
 
@@ -196,14 +200,19 @@ def sniff(blocks: Blocks) -> str:
             return name
     for magic, name in _NAMED:
         if head.startswith(magic):
-            raise ImageError("unsupported", f"Expected a format that is read here, but this is {name}.")
+            raise ImageError(
+                "unsupported", f"Expected a format that is read here, but this is {name}."
+            )
     raise ImageError(
         "not-an-image",
         f"Expected an image, but the content is of no known format: it begins with {_shown(head)}.",
     )
 
 
-_XBM = re.compile(rb"(?:\s|/\*.{0,400}?\*/)*#define[ \t]+\S*width[ \t]+\d+\s+#define[ \t]+\S*height[ \t]+\d", re.DOTALL)
+_XBM = re.compile(
+    rb"(?:\s|/\*.{0,400}?\*/)*#define[ \t]+\S*width[ \t]+\d+\s+#define[ \t]+\S*height[ \t]+\d",
+    re.DOTALL,
+)
 
 
 def _is_bmp(head: bytes, blocks: Blocks) -> bool:
@@ -237,7 +246,13 @@ def _is_ico(head: bytes, blocks: Blocks) -> bool:
 
 def _is_pcx(head: bytes, blocks: Blocks) -> bool:
     """PCX has a signature of one byte: the fields behind it must agree."""
-    if len(head) < 128 or head[0] != 10 or head[1] not in (0, 2, 3, 4, 5) or head[2] > 1 or head[64] != 0:
+    if (
+        len(head) < 128
+        or head[0] != 10
+        or head[1] not in (0, 2, 3, 4, 5)
+        or head[2] > 1
+        or head[64] != 0
+    ):
         return False
     left, top, right, bottom = struct.unpack("<4H", head[4:12])
     bits, planes, row = head[3], head[65], struct.unpack("<H", head[66:68])[0]

@@ -54,8 +54,16 @@ def decode_rare(data: bytes, header: Header, limits: Limits) -> Picture:
         entry = data[6 + 16 * number : 18 + 16 * number]
         # Pillow believes the depth of the directory, where a cursor has its hot spot, and many icons have nothing.
         entry = entry[:4] + data[start + 12 : start + 16] + entry[8:]
-        data = b"\x00\x00\x01\x00" + b"\x01\x00" + entry + struct.pack("<I", 22) + data[start : start + length]
-    if header.format in ("dds", "qoi") and limits.allow_truncated:  # Pillow's decoders in Python do not know of it.
+        data = (
+            b"\x00\x00\x01\x00"
+            + b"\x01\x00"
+            + entry
+            + struct.pack("<I", 22)
+            + data[start : start + length]
+        )
+    if (
+        header.format in ("dds", "qoi") and limits.allow_truncated
+    ):  # Pillow's decoders in Python do not know of it.
         data += b"\x00" * 4 * header.pixels
     image = from_array(_by_pillow(data, header, limits))
     return _lab(image, signed=True) if header.model == "lab" else image
@@ -173,10 +181,14 @@ def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list
             f"Expected plain or packed pixels in the Photoshop file, received {method}.",
         )
     rows, wide = layout.height * layout.channels, 4 if layout.large else 2
-    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits))
+    lengths = struct.unpack(
+        f">{rows}{'I' if layout.large else 'H'}", filled(body, rows * wide, limits)
+    )
     position, planes = rows * wide, []
     for channel in range(count):
-        length = min(sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows)
+        length = min(
+            sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows
+        )
         packed = filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero

@@ -15,7 +15,9 @@ from mrimage.types import Limits
 def filled(data: bytes, length: int, limits: Limits) -> bytes:
     """The first ``length`` bytes. Where fewer are there: ImageError ``truncated``, or zeros if that is allowed."""
     if len(data) < length and not limits.allow_truncated:
-        raise ImageError("truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}.")
+        raise ImageError(
+            "truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}."
+        )
     return data[:length].ljust(length, b"\x00")
 
 
@@ -54,7 +56,9 @@ def decode_fits(data: bytes, limits: Limits) -> Array:
     count = layout.width * layout.height * layout.planes
     body = filled(data[layout.start :], count * wide, limits)
     values = np.frombuffer(body, ">i2" if wide == 2 else "u1").astype(np.float64) + layout.zero
-    values = values.clip(0, 65_535 if wide == 2 else 255).astype(np.uint16 if wide == 2 else np.uint8)
+    values = values.clip(0, 65_535 if wide == 2 else 255).astype(
+        np.uint16 if wide == 2 else np.uint8
+    )
     planes = values.reshape(layout.planes, layout.height, layout.width)
     return np.ascontiguousarray(planes[:, ::-1].transpose(1, 2, 0))
 

@@ -32,7 +32,10 @@ def as_windows(data: bytes) -> bytes:
     info = data[18 : 14 + size][: _WINDOWS_INFO - 4].ljust(_WINDOWS_INFO - 4, b"\x00")
     packing = struct.unpack("<I", info[12:16])[0]
     if packing in _OS2_PACKED:
-        raise ImageError("unsupported", f"Expected plain or packed pixels in the OS/2 bitmap, but received {packing}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected plain or packed pixels in the OS/2 bitmap, but received {packing}.",
+        )
     moved = _moved(data[:14] + struct.pack("<I", _WINDOWS_INFO) + info, _WINDOWS_INFO - size)
     return moved + data[14 + size :]
 

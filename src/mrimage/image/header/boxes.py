@@ -9,8 +9,12 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 
 _AVIF = frozenset([b"avif", b"avis"])
-_HEIC = frozenset([b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif2", b"mif3", b"msf1"])
-_OTHER_HEIF = frozenset([b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi", b"unif"])
+_HEIC = frozenset(
+    [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif2", b"mif3", b"msf1"]
+)
+_OTHER_HEIF = frozenset(
+    [b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi", b"unif"]
+)
 """Brands of HEIF files in codings that no decoder here knows; they are read up to their name."""
 
 

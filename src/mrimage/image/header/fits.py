@@ -33,11 +33,18 @@ def layout_of(blocks: Blocks) -> Layout:
     try:
         axes = [int(cards[f"NAXIS{number + 1}"]) for number in range(min(3, int(cards["NAXIS"])))]
         bits = int(cards["BITPIX"])
-        zero, scale = (float(cards.get(name, default)) for name, default in (("BZERO", "0"), ("BSCALE", "1")))
+        zero, scale = (
+            float(cards.get(name, default)) for name, default in (("BZERO", "0"), ("BSCALE", "1"))
+        )
     except (KeyError, ValueError) as error:
-        raise ImageError("corrupt", f"Expected the size of the picture in the FITS header: {error}.") from error
+        raise ImageError(
+            "corrupt", f"Expected the size of the picture in the FITS header: {error}."
+        ) from error
     if len(axes) < 2:
-        raise ImageError("unsupported", "Expected a picture in the first unit of the FITS file, but there is none.")
+        raise ImageError(
+            "unsupported",
+            "Expected a picture in the first unit of the FITS file, but there is none.",
+        )
     planes = axes[2] if len(axes) > 2 else 1
     return Layout(bits, axes[0], axes[1], planes if planes == 3 else 1, zero, scale, start)
 

@@ -23,7 +23,9 @@ def largest(blocks: Blocks) -> tuple[int, int, int]:
 
     def weight(number: int) -> tuple[int, int]:
         width, height, _, _, _, bits, _, _ = entries[number]
-        return (width or 256) * (height or 256), 0 if cursors else bits  # A cursor has its hot spot there.
+        return (width or 256) * (
+            height or 256
+        ), 0 if cursors else bits  # A cursor has its hot spot there.
 
     best = max(range(count), key=lambda number: (*weight(number), -number))
     length, start = entries[best][6:]

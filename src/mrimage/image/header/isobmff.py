@@ -86,12 +86,16 @@ def _format_of(picture: _Picture, boxes_seen: set[bytes], format: str) -> str:
     if b"meta" not in boxes_seen:
         name = _WITHOUT_META.get(next(iter(boxes_seen & _WITHOUT_META.keys()), b""))
         if name:
-            raise ImageError("unsupported", f"Expected a still picture in the HEIF file, but this is {name}.")
+            raise ImageError(
+                "unsupported", f"Expected a still picture in the HEIF file, but this is {name}."
+            )
     tile = picture.tiles.get(picture.primary, picture.primary)
     coding = picture.kinds.get(tile, b"")
     if coding in _UNKNOWN_CODINGS:
         name = _UNKNOWN_CODINGS[coding]
-        raise ImageError("unsupported", f"Expected HEVC or AV1 in the HEIF file, but it is coded in {name}.")
+        raise ImageError(
+            "unsupported", f"Expected HEVC or AV1 in the HEIF file, but it is coded in {name}."
+        )
     return {b"av01": "avif", b"hvc1": "heic"}.get(coding, format)
 
 

@@ -37,7 +37,9 @@ def read_jp2(blocks: Blocks) -> Header:
         elif name == b"jp2c" and header is None:
             header = _codestream(blocks, start)
     if header is None:
-        raise ImageError("truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one.")
+        raise ImageError(
+            "truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one."
+        )
     header.exif, header.xmp, header.iptc = (carried.get(kind) for kind in (_EXIF, _XMP, _IPTC))
     _describe(header, description)
     return header

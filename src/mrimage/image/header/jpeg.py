@@ -47,7 +47,9 @@ def read_jpeg(blocks: Blocks) -> Header:
         if marker == 0xDA:
             break
         if marker == _JPEG_LS:
-            raise ImageError("unsupported", "Expected a JPEG, but this is JPEG-LS, which no decoder here reads.")
+            raise ImageError(
+                "unsupported", "Expected a JPEG, but this is JPEG-LS, which no decoder here reads."
+            )
         if marker in _FRAMES and frame is None:
             frame = marker, blocks.need(start, size)
         elif marker == 0xE0 and jfif is None and size >= 12:
@@ -56,7 +58,11 @@ def read_jpeg(blocks: Blocks) -> Header:
             exif = blocks.at(start + 6, size - 6)
         elif marker == 0xE1 and xmp is None and blocks.at(start, min(size, len(_XMP))) == _XMP:
             xmp = blocks.at(start + len(_XMP), size - len(_XMP))
-        elif marker == 0xED and len(iptc) < LONGEST_TEXT and blocks.at(start, min(size, len(_PHOTOSHOP))) == _PHOTOSHOP:
+        elif (
+            marker == 0xED
+            and len(iptc) < LONGEST_TEXT
+            and blocks.at(start, min(size, len(_PHOTOSHOP))) == _PHOTOSHOP
+        ):
             iptc += blocks.at(start + len(_PHOTOSHOP), size - len(_PHOTOSHOP))
         elif marker == 0xE2:
             name = blocks.at(start, 14)

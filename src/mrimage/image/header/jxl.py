@@ -70,7 +70,9 @@ def read_jxl(blocks: Blocks) -> Header:
         raise ImageError("corrupt", "Expected the signature of a codestream in the JPEG XL file.")
     bits = _Bits(head[2:])
     width, height = _size(bits)
-    header = Header("jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb", xmp=xmp)
+    header = Header(
+        "jxl", width, height, 3, 8, "rgb", exif=exif, upright=True, space="srgb", xmp=xmp
+    )
     if not bits.flag():
         _metadata(bits, header)
     return header

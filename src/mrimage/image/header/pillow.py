@@ -142,7 +142,11 @@ def read_other(blocks: Blocks, format: str) -> Header:
 
 def _describe_pcx(header: Header, blocks: Blocks) -> None:
     """The depth of the indices, which may lie in several planes, and the resolution."""
-    bits, across, planes = blocks.need(3, 1)[0], struct.unpack("<H", blocks.need(12, 2))[0], blocks.need(65, 1)[0]
+    bits, across, planes = (
+        blocks.need(3, 1)[0],
+        struct.unpack("<H", blocks.need(12, 2))[0],
+        blocks.need(65, 1)[0],
+    )
     if header.model != "rgb":
         header.bit_depth = bits * planes
     header.dpi = float(across) or None

@@ -91,13 +91,17 @@ def read_behind_pixels(header: Header, data: bytes) -> None:
 
     Chunks that are damaged or cut off end the search; they are no part of the picture.
     """
-    behind = Header("png", header.width, header.height, header.bands, header.bit_depth, header.model)
+    behind = Header(
+        "png", header.width, header.height, header.bands, header.bit_depth, header.model
+    )
     blocks, position, pixels_seen = Blocks.of(data), 33, False
     while position + 12 <= len(data):
         length, name = struct.unpack(">I4s", data[position : position + 8])
         if name == b"IDAT":
             pixels_seen = True
-        elif pixels_seen and position + 12 + length <= len(data) and name in (b"eXIf", *TEXT_CHUNKS):
+        elif (
+            pixels_seen and position + 12 + length <= len(data) and name in (b"eXIf", *TEXT_CHUNKS)
+        ):
             _ancillary(behind, name, blocks, position + 8, length)
         position += 12 + length
     if header.exif is None and behind.exif is not None:

@@ -75,16 +75,25 @@ def _pam_layout(head: bytes) -> Layout:
     text, end, _ = head[:_LONGEST].partition(b"\nENDHDR\n")
     if not end:
         reason = "corrupt" if len(head) >= _LONGEST else "truncated"
-        raise ImageError(reason, f"Expected the end of the PAM header in its first {_LONGEST} bytes.")
+        raise ImageError(
+            reason, f"Expected the end of the PAM header in its first {_LONGEST} bytes."
+        )
     numbers = {match[1]: int(match[2]) for match in _PAM_LINE.finditer(text)}
     try:
-        width, height, depth, top = (numbers[name] for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+        width, height, depth, top = (
+            numbers[name] for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
+        )
     except KeyError as error:
         raise ImageError("corrupt", f"Expected {error} in the header of the PAM image.") from error
     if not 1 <= depth <= 4:
-        raise ImageError("unsupported", f"Expected 1 to 4 samples a pixel in the PAM image, but received {depth}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected 1 to 4 samples a pixel in the PAM image, but received {depth}.",
+        )
     if not 0 < top < 65_536:
-        raise ImageError("corrupt", f"Expected a white of 1 to 65535 in the PAM image, but received {top}.")
+        raise ImageError(
+            "corrupt", f"Expected a white of 1 to 65535 in the PAM image, but received {top}."
+        )
     return Layout("P7", width, height, float(top), len(text) + len(end), depth)
 
 

@@ -17,5 +17,7 @@ def read_qoi(blocks: Blocks) -> Header:
     at random."""
     width, height, channels = struct.unpack(">IIB", blocks.need(4, 9))
     if channels not in (3, 4):
-        raise ImageError("corrupt", f"Expected 3 or 4 channels in the QOI image, but received {channels}.")
+        raise ImageError(
+            "corrupt", f"Expected 3 or 4 channels in the QOI image, but received {channels}."
+        )
     return Header("qoi", width, height, channels, 8, "rgb", channels == 4)

@@ -33,7 +33,9 @@ def layout_of(head: bytes) -> Layout:
     if dimensions < 2:
         height = 1
     if colors != 0 or not 1 <= channels <= 4:
-        raise ImageError("unsupported", f"Expected 1 to 4 channels in the SGI image, but received {channels}.")
+        raise ImageError(
+            "unsupported", f"Expected 1 to 4 channels in the SGI image, but received {channels}."
+        )
     return Layout(storage == 1, wide, width, height, channels)
 
 
@@ -42,4 +44,6 @@ def read_sgi(blocks: Blocks) -> Header:
     layout = layout_of(blocks.need(0, 108))
     model: Model = "gray" if layout.channels < 3 else "rgb"
     alpha = layout.channels in (2, 4)
-    return Header("sgi", layout.width, layout.height, layout.channels, 8 * layout.wide, model, alpha)
+    return Header(
+        "sgi", layout.width, layout.height, layout.channels, 8 * layout.wide, model, alpha
+    )

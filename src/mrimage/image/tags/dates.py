@@ -47,7 +47,9 @@ def moment_of(text: str | None, *, whole_day: bool = False) -> Moment | None:
         return None
     try:
         day = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
-        at = day.replace(hour=_hour(match), minute=int(match["minute"] or 0), second=int(match["second"] or 0))
+        at = day.replace(
+            hour=_hour(match), minute=int(match["minute"] or 0), second=int(match["second"] or 0)
+        )
     except ValueError:
         return None
     return Moment(with_fraction(at, match["fraction"]), offset_of(match["zone"]))

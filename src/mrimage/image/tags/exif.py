@@ -143,7 +143,10 @@ def _iso(detail: Details) -> int | None:
     return None
 
 
-_BESIDE = {ORIGINAL: (SUB_ORIGINAL, OFFSET_ORIGINAL, 0), DIGITIZED: (SUB_DIGITIZED, OFFSET_DIGITIZED, 1)}
+_BESIDE = {
+    ORIGINAL: (SUB_ORIGINAL, OFFSET_ORIGINAL, 0),
+    DIGITIZED: (SUB_DIGITIZED, OFFSET_DIGITIZED, 1),
+}
 """Of each date the tags of its decimals and of its zone, and its place in the tag TimeZoneOffset of TIFF/EP.
 
 The tag OffsetTime is of the last change, which may have been made in another zone.
@@ -179,14 +182,18 @@ def both(latitude: float | None, longitude: float | None) -> tuple[float | None,
     return (None, None) if latitude is None or longitude is None else (latitude, longitude)
 
 
-def _degrees(gps: Directory, tag: int, reference: str | None, letters: str, bound: float) -> float | None:
+def _degrees(
+    gps: Directory, tag: int, reference: str | None, letters: str, bound: float
+) -> float | None:
     parts = gps.get(tag)
     if parts is None or isinstance(parts, bytes) or not 1 <= len(parts) <= 3:
         return None
     return degrees_of([float(part) for part in parts], reference, letters, bound)
 
 
-def degrees_of(parts: list[float], reference: str | None, letters: str, bound: float) -> float | None:
+def degrees_of(
+    parts: list[float], reference: str | None, letters: str, bound: float
+) -> float | None:
     """Degrees of degrees, minutes and seconds.
 
     The hemisphere is said by ``reference``, which begins with one of the two ``letters``, the second of them negative:
@@ -207,7 +214,9 @@ def _color_space(detail: Details) -> str | None:
     value = detail.integer(COLOR_SPACE)
     if value == 1:
         return "srgb"
-    interop = detail.place_of(INTEROP_DIRECTORY).directory(INTEROP_DIRECTORY) if value == 65_535 else None
+    interop = (
+        detail.place_of(INTEROP_DIRECTORY).directory(INTEROP_DIRECTORY) if value == 65_535 else None
+    )
     if value == 2 or (interop is not None and interop.text(1) == "R03"):
         return "adobe-rgb"
     return None

@@ -31,12 +31,28 @@ _GROUPS = (
 )
 """Facts that belong together and come from one place: the make and the model, but not the lens, of one camera."""
 
-_DATES = ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate")
+_DATES = (
+    "exif:DateTimeOriginal",
+    "photoshop:DateCreated",
+    "exif:DateTimeDigitized",
+    "xmp:CreateDate",
+)
 _LENSES = ("exifEX:LensModel", "aux:Lens")
-_SPEEDS = ("exifEX:PhotographicSensitivity", "exif:ISOSpeedRatings", "exifEX:RecommendedExposureIndex")
-_NUMBERS = {"exposure_time": "exif:ExposureTime", "f_number": "exif:FNumber", "focal_length": "exif:FocalLength"}
+_SPEEDS = (
+    "exifEX:PhotographicSensitivity",
+    "exif:ISOSpeedRatings",
+    "exifEX:RecommendedExposureIndex",
+)
+_NUMBERS = {
+    "exposure_time": "exif:ExposureTime",
+    "f_number": "exif:FNumber",
+    "focal_length": "exif:FocalLength",
+}
 _TEXTS = ("tiff:Make", "tiff:Model", "tiff:Software", "exif:GPSLatitude", "exif:GPSLongitude")
-_WORDS = tuple(name.partition(":")[2].encode() for name in (*_DATES, *_LENSES, *_SPEEDS, *_NUMBERS.values(), *_TEXTS))
+_WORDS = tuple(
+    name.partition(":")[2].encode()
+    for name in (*_DATES, *_LENSES, *_SPEEDS, *_NUMBERS.values(), *_TEXTS)
+)
 
 _IPTC_DATES = ((55, 60), (62, 63))
 """Datasets of date and time: created, and digitized."""
@@ -44,7 +60,11 @@ _IPTC_DATES = ((55, 60), (62, 63))
 
 def with_other_facts(shot: Shot, xmp: bytes | None, iptc: bytes | None) -> Shot:
     """``shot``, which is EXIF's, with what only the XMP packet or the IPTC block says, and where its facts are from."""
-    sources = ["exif"] if any(getattr(shot, name) is not None for group in _GROUPS for name in group) else []
+    sources = (
+        ["exif"]
+        if any(getattr(shot, name) is not None for group in _GROUPS for name in group)
+        else []
+    )
     if xmp is not None and any(word in xmp for word in _WORDS):
         shot = _filled(shot, _of_xmp(properties_of(xmp)), "xmp", sources)
     if iptc is not None and shot.taken_at is None:
@@ -107,11 +127,16 @@ def _degrees(found: Properties, name: str, letters: str, bound: float) -> float 
     """``48,51.498N`` or ``48,51,29.88N`` (XMP specification, part 2, 3.4), also with decimals of a degree, and with the
     letter in a property of its own."""
     text = _text(found, name) or ""
-    match = re.fullmatch(r"-?(\d{1,3}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?(?:,(\d{1,2}(?:\.\d+)?))?\s*([A-Za-z]?)", text)
+    match = re.fullmatch(
+        r"-?(\d{1,3}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?(?:,(\d{1,2}(?:\.\d+)?))?\s*([A-Za-z]?)",
+        text,
+    )
     if match is None:
         return None
     reference = match[4] or _text(found, f"{name}Ref")
-    return degrees_of([float(part) for part in match.groups()[:3] if part], reference, letters, bound)
+    return degrees_of(
+        [float(part) for part in match.groups()[:3] if part], reference, letters, bound
+    )
 
 
 def _of_iptc(block: bytes) -> Facts:

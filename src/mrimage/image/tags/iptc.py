@@ -39,7 +39,9 @@ def iim_of(place: bytes) -> bytes | None:
 
 def resource_of(block: bytes) -> bytes:
     """An IPTC block as a Photoshop resource."""
-    return _RESOURCE + b"\x00\x00" + struct.pack(">I", len(block)) + block + b"\x00" * (len(block) & 1)
+    return (
+        _RESOURCE + b"\x00\x00" + struct.pack(">I", len(block)) + block + b"\x00" * (len(block) & 1)
+    )
 
 
 def unswapped(block: bytes) -> bytes:

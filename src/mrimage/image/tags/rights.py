@@ -88,7 +88,10 @@ def places_of(data: bytes, format: str, body: int) -> Iterator[bytes]:
 def _of_xmp(place: bytes) -> Rights:
     found = properties_of(place)
     fields = {name: found[name] for name in _FIELDS if name in found}
-    return {name: texts if _FIELDS[name] in ("Seq", "Bag") else texts[:1] for name, texts in fields.items()}
+    return {
+        name: texts if _FIELDS[name] in ("Seq", "Bag") else texts[:1]
+        for name, texts in fields.items()
+    }
 
 
 def _of_iptc(place: bytes) -> Rights:
@@ -102,7 +105,9 @@ def _of_texts(data: bytes) -> Rights:
     position = 8
     while position + 8 <= len(data):
         length, kind = struct.unpack(">I4s", data[position : position + 8])
-        chunk = data[position + 8 : position + 8 + min(length, _NEAR)] if kind in TEXT_CHUNKS else b""
+        chunk = (
+            data[position + 8 : position + 8 + min(length, _NEAR)] if kind in TEXT_CHUNKS else b""
+        )
         position += length + 12
         name = _TEXTS.get(keyword_of(chunk))
         text = clean_text(text_of(kind, chunk, _NEAR)) if name else None
@@ -118,7 +123,10 @@ def packet_of(rights: Rights) -> bytes | None:
     ):
         return None
     spaces = "".join(f' xmlns:{prefix}="{NAMESPACES[prefix]}"' for prefix in _PREFIXES)
-    fields = "".join(f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>" for name, texts in sorted(rights.items()))
+    fields = "".join(
+        f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>"
+        for name, texts in sorted(rights.items())
+    )
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         f'<rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""{spaces}>{fields}</rdf:Description></rdf:RDF>'
