@@ -27,7 +27,7 @@ from PIL import Image as Pillow
 import mrimage as mr
 from benchmarks.corpus import photographs
 from benchmarks.synthetic import measure
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.guard.deadline import deadline
 from mrimage.job.job import Plan
 from mrimage.source import Selection, cut_splits, list_entries
@@ -95,7 +95,7 @@ def speculation(count: int = 400) -> None:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["MRIMAGE_BENCH_MARKER"] = f"{folder}/marker"
             begun = time.monotonic()
-            how = How(workers=2, speculate=speculate, thumbnails=False)
+            how = RunOptions(workers=2, speculate=speculate, thumbnails=False)
             summary = run(job, str(photos), f"{folder}/out", how)
             seconds[speculate] = time.monotonic() - begun
             raced = any(task.speculative for task in summary.facts.tasks)

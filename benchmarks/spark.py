@@ -63,10 +63,10 @@ def seconds_of(module: str, *arguments: str) -> float:
 
 def start_script(master: str) -> None:
     """What Spark takes to start and stop with mrimage's settings, and to give two empty tasks a Python worker each."""
-    from mrimage.engine import Options
+    from mrimage.engine import EngineOptions
     from mrimage.engine.spark.session import open_session
 
-    session = open_session(master, Options(workers=2))
+    session = open_session(master, EngineOptions(workers=2))
     session.context.parallelize(range(2), 2).mapPartitions(list).collect()
     session.close()
 

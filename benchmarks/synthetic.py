@@ -20,7 +20,7 @@ import mrimage as mr
 from mrimage import storage
 from mrimage.commit.task_writer import peak_memory
 from mrimage.errors import NotFoundError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Item
 
 SIZES = 40
@@ -91,7 +91,7 @@ class Measured:
 def measure(images: int, workers: int = 2) -> Measured:
     """Map ``images`` headers, from a process that has done nothing else so far."""
     with tempfile.TemporaryDirectory() as folder:
-        how = How(workers=workers, thumbnails=False)
+        how = RunOptions(workers=workers, thumbnails=False)
         facts = run(mr.Job(map=by_size), f"synthetic://{images}", f"{folder}/out", how).facts
     if facts.processed != images:
         raise AssertionError(f"{facts.processed} of {images} images were processed")

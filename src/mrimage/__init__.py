@@ -17,38 +17,76 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mrimage.errors import (
+        AccountingError,
+        BudgetError,
+        DeniedError,
+        EngineError,
+        ImageError,
+        JobError,
+        MrimageError,
+        NotFoundError,
+        SinkError,
+        SourceError,
+        StoreError,
+        UsageError,
+    )
     from mrimage.flow.api import run
     from mrimage.flow.summary import Summary
     from mrimage.image import Image
     from mrimage.job.job import Job
-    from mrimage.reducers import contact_sheet
     from mrimage.reducers.context import open_image
+    from mrimage.reducers.sheet import contact_sheet
     from mrimage.sink.output import Output
     from mrimage.types import Crop, Edits, Limits
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AccountingError": "mrimage.errors",
+    "BudgetError": "mrimage.errors",
     "Crop": "mrimage.types",
+    "DeniedError": "mrimage.errors",
     "Edits": "mrimage.types",
+    "EngineError": "mrimage.errors",
     "Image": "mrimage.image",
+    "ImageError": "mrimage.errors",
     "Job": "mrimage.job.job",
+    "JobError": "mrimage.errors",
     "Limits": "mrimage.types",
+    "MrimageError": "mrimage.errors",
+    "NotFoundError": "mrimage.errors",
     "Output": "mrimage.sink.output",
+    "SinkError": "mrimage.errors",
+    "SourceError": "mrimage.errors",
+    "StoreError": "mrimage.errors",
     "Summary": "mrimage.flow.summary",
-    "contact_sheet": "mrimage.reducers",
+    "UsageError": "mrimage.errors",
+    "contact_sheet": "mrimage.reducers.sheet",
     "open_image": "mrimage.reducers.context",
     "run": "mrimage.flow.api",
 }
 
 __all__ = [
+    "AccountingError",
+    "BudgetError",
     "Crop",
+    "DeniedError",
     "Edits",
+    "EngineError",
     "Image",
+    "ImageError",
     "Job",
+    "JobError",
     "Limits",
+    "MrimageError",
+    "NotFoundError",
     "Output",
+    "SinkError",
+    "SourceError",
+    "StoreError",
     "Summary",
+    "UsageError",
     "__version__",
     "contact_sheet",
     "open_image",

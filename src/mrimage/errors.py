@@ -28,6 +28,8 @@ REASONS = {
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",
     "unsupported": "no decoder here reads this kind of image, or an edit cannot be made on it",
+    "color-failed": "the image was decoded, but its colors could not be converted",
+    "encode-failed": "the image was decoded, but the result could not be written in the output format",
     "empty": "the file has no bytes",
     "vanished": "the file was listed but is gone",
     "changed": "the file is not the one that was listed",
@@ -115,6 +117,15 @@ def brief(value: object) -> str:
     return " ".join(short.repr(value).split())
 
 
+def quoted(text: str) -> str:
+    """``text`` in quotation marks, on one line of bounded length.
+
+    >>> quoted("camra"), quoted("two\\nlines")
+    ('"camra"', '"two lines"')
+    """
+    return f'"{" ".join(text.split())}"' if len(text) < 80 else brief(text)
+
+
 def describe(error: BaseException) -> str:
     """What an error of anybody's code says, also where it cannot say it.
 
@@ -136,9 +147,9 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not among the known ones: the nearest one first, then all of them.
 
     >>> str(unknown("--key", "camra", ["camera", "format"]))
-    'Expected --key as one of camera, format, but received "camra". Did you mean "camera"?'
+    '--key must be one of camera, format, but got "camra". Did you mean "camera"?'
     >>> str(unknown("--group", "sheet", ["contact-sheet", "mean"]))
-    'Expected --group as one of contact-sheet, mean, but received "sheet". Did you mean "contact-sheet"?'
+    '--group must be one of contact-sheet, mean, but got "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
     near = difflib.get_close_matches(received, names, n=1) or [
@@ -147,5 +158,5 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     return UsageError(
-        f'Expected {what} as one of {", ".join(names)}, but received "{received}".{hint}'
+        f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}"
     )

@@ -131,7 +131,7 @@ class Limits:
 
     max_pixels: int = 200_000_000
     deadline: float = 60.0
-    memory: int = 4 << 30
+    memory: int = 4_000_000_000
     allow_truncated: bool = False
 
 
@@ -255,13 +255,3 @@ class Partition:
     records: int
     images: int
     bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A planned shuffle: where the records lie (paths below OUT), which partitions they go to, and, when some
-    groups are done already, the table (key) of those that are not."""
-
-    parts: tuple[str, ...]
-    partitions: tuple[Partition, ...]
-    pending: str | None = None

@@ -32,28 +32,68 @@ def test_quiet_prints_nothing_and_json_only_json(photos: Path, tmp_path: Path, c
     assert json.loads(capsys.readouterr().out)
 
 
+PRINTING = """
+import ctypes, os
+import mrimage as mr
+def mapper(image):
+    print("printed")
+    os.write(1, b"written\\n")
+    ctypes.CDLL(None).puts(b"put")
+    yield "all", 1
+def reducer(key, values):
+    print("printed")
+    yield mr.Output("n.json", sum(values))
+job = mr.Job(map=mapper, reduce=reducer)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_job_prints_is_no_part_of_the_answer(
+    photos: Path, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "printing_job.py").write_text(PRINTING)
+    command = [
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--job",
+        "printing_job:job",
+        "--json",
+        "--no-thumbnails",
+    ]
+    command = [sys.executable, "-m", "mrimage", *command, "--workers", str(workers)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)
+    assert [done.stderr.count(word) for word in ("printed", "written")] == [10, 9]
+
+
 @pytest.mark.parametrize(
     ("options", "status", "told"),
     [
         (["--key", "camra"], 2, 'Did you mean "camera"?'),
-        (["--resize", "512"], 2, "WIDTHxHEIGHT, for example 512x512"),
+        (["--resize", "512"], 2, "--resize needs a size such as 512x512"),
         (["--format", "wepb"], 2, 'Did you mean "webp"?'),
         (["--engine", "lokal"], 2, 'Did you mean "local"?'),
         (["--quality", "101"], 2, "from 1 to 100"),
-        (["--max-failures", "many"], 2, "10 or 5%"),
+        (["--max-failures", "many"], 2, "such as 10, or a share such as 5%"),
         (["--workers", "0"], 2, "from 1"),
-        (["--workers", "1.5"], 2, "--workers as a whole number from 1 to 4096"),
-        (["--workers", "99999999999"], 2, "--workers as a whole number from 1 to 4096"),
-        (["--retries", "-1"], 2, "--retries as a whole number from 0 to 100"),
-        (["--replication", "0"], 2, "--replication as a whole number from 1 to 512"),
-        (["--max-failures", "200%"], 2, "10 or 5%"),
-        (["--max-failures", "٣"], 2, "10 or 5%"),
+        (["--workers", "1.5"], 2, "--workers needs a whole number from 1 to 4096"),
+        (["--workers", "99999999999"], 2, "--workers needs a whole number from 1 to 4096"),
+        (["--retries", "-1"], 2, "--retries needs a whole number from 0 to 100"),
+        (["--replication", "0"], 2, "--replication needs a whole number from 1 to 512"),
+        (["--max-failures", "200%"], 2, "such as 10, or a share such as 5%"),
+        (["--max-failures", "٣"], 2, "such as 10, or a share such as 5%"),
         (["--endpoint", "localhost:9000"], 2, "begins with http://"),
-        (["--key", ","], 2, 'at least one name, but received ",".'),
-        (["--fit", "cover"], 2, "Expected --resize for --fit cover"),
-        (["--no-enlarge"], 2, "Expected --resize for --no-enlarge"),
+        (["--key", ","], 2, '--key needs names separated by commas, but got ",".'),
+        (["--fit", "cover"], 2, "--fit cover needs --resize"),
+        (["--no-enlarge"], 2, "--no-enlarge needs --resize"),
         (["--max-failures", "1"], 1, "max-failures"),
+        (["--max-failure", "1"], 2, 'no option --max-failure. Did you mean "--max-failures"?'),
         (["--no-such-option"], 2, "no-such-option"),
+        (["more"], 2, "Unrecognized arguments: more."),
     ],
 )
 def test_errors_are_one_line_with_their_status(
@@ -96,7 +136,7 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(photos: Path, tmp_path: Pat
         (["out", "--key", "format"], 1, 'key ["format"] instead of ["dimensions"]'),
         (["out", "--key", "format", "--fresh"], 0, ""),
         (["out"], 0, ""),
-        (["new", "--max-failures", "many"], 2, "10 or 5%"),
+        (["new", "--max-failures", "many"], 2, "such as 10, or a share such as 5%"),
     ):
         assert (
             main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"])
@@ -231,7 +271,9 @@ def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, c
         )
         == 2
     )
-    assert "Expected include of the job as valid Unicode" in capsys.readouterr().err
+    assert (
+        "--include needs a pattern, or a list of them, in valid Unicode" in capsys.readouterr().err
+    )
 
 
 def test_doctor_lists_formats_engines_and_stores(capsys) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 import mrimage as mr
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.types import Edits
 
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), group=("mean",), edits=Edits(resize=(8, 8), format="png"))
 
 

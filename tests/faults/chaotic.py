@@ -23,7 +23,7 @@ from poisons import swallow  # beside this program
 
 import mrimage as mr
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
 
@@ -104,5 +104,5 @@ if __name__ == "__main__":
         count_steps(int(order.partition(":")[0].partition("-")[2]), Path(out))
     rest = [order for order in orders if not order.startswith("step-")]
     threading.Thread(target=watch, args=(rest, Path(out)), daemon=True).start()
-    summary = run(JOB, photos, out, How(workers=2, thumbnails=False, retries=20))
+    summary = run(JOB, photos, out, RunOptions(workers=2, thumbnails=False, retries=20))
     print(summary.images, summary.processed, summary.quarantined)

@@ -15,9 +15,9 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import SinkError
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
-HERE = How(workers=1)
+HERE = RunOptions(workers=1)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
 
 
@@ -83,7 +83,7 @@ def test_files_that_a_power_failure_left_empty_stop_nothing(
     with pytest.raises(SinkError, match=r"job\.json.*damaged\. Add --fresh"):
         run(JOB, str(photos), str(out), HERE)
     assert main(["retry", str(out)]) == 1
-    run(JOB, str(photos), str(out), How(workers=1, fresh=True))
+    run(JOB, str(photos), str(out), RunOptions(workers=1, fresh=True))
     assert main(["verify", str(out)]) == 0
 
 
@@ -98,7 +98,7 @@ def one_slow(image: mr.Image) -> Iterator[tuple[str, None]]:
 def test_retry_with_more_time_processes_what_had_timed_out(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job = mr.Job(map=one_slow, limits=mr.Limits(deadline=1))
-    first = run(job, str(photos), str(out), How(workers=1, thumbnails=False))
+    first = run(job, str(photos), str(out), RunOptions(workers=1, thumbnails=False))
     assert first.failures["timed-out"] == 1
     command = [
         "retry",

@@ -11,11 +11,11 @@ from PIL import Image
 import mrimage as mr
 from mrimage.commit.verify import verify
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle import records as spilling
 from mrimage.storage import open_store
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.faults.states import everything, leftovers
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import ImageError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.guard.deadline import deadline, fair
 
 COMMAND = [sys.executable, "-m", "mrimage", "run"]
@@ -136,7 +136,7 @@ def test_a_lock_of_a_killed_run_is_recognised(photos: Path, tmp_path: Path) -> N
     )
     subprocess.run([sys.executable, "-c", program])
     assert (out / "_run/lock").exists()
-    summary = run(mr.Job(), str(photos), str(out), How(workers=1, thumbnails=False))
+    summary = run(mr.Job(), str(photos), str(out), RunOptions(workers=1, thumbnails=False))
     assert summary.processed == 9
     assert leftovers(out) == []
 
@@ -170,7 +170,9 @@ def test_one_core_still_has_a_worker_to_lose(
             os.kill(os.getpid(), signal.SIGSEGV)
         yield "all", None
 
-    summary = run(mr.Job(map=deadly), str(photos), str(tmp_path / "out"), How(thumbnails=False))
+    summary = run(
+        mr.Job(map=deadly), str(photos), str(tmp_path / "out"), RunOptions(thumbnails=False)
+    )
     assert summary.failures["crashed"] == 1
     assert summary.facts.workers == 1
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.faults.poisons import POISONS, swallow
 
 import mrimage as mr
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
 
@@ -42,7 +42,7 @@ def test_a_poison_image_is_quarantined_and_the_rest_is_processed(
 ) -> None:
     deadline = 1.5 if POISONS[kind] == "timed-out" else 60.0
     job = mr.Job(map=poison(kind), limits=Limits(deadline=deadline, memory=1 << 30))
-    summary = run(job, str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    summary = run(job, str(corpus), str(tmp_path / "out"), RunOptions(workers=2, thumbnails=False))
     assert (summary.processed, summary.quarantined) == (11, 1)
     (row,) = rows(tmp_path / "out", "quarantine")
     assert (str(row["uri"]).rpartition("/")[2], row["reason"]) == ("05.png", POISONS[kind])
@@ -53,7 +53,7 @@ def test_a_task_that_dies_is_told_in_its_report(corpus: Path, tmp_path: Path) ->
         mr.Job(map=poison("segfault")),
         str(corpus),
         str(tmp_path / "out"),
-        How(workers=2, thumbnails=False),
+        RunOptions(workers=2, thumbnails=False),
     )
     told = [error for task in summary.facts.tasks for error in task.errors]
     assert told == ["its process was ended by SIGSEGV"]
@@ -108,7 +108,7 @@ def test_a_second_run_at_the_same_time_is_refused(corpus: Path, tmp_path: Path) 
         locked(open_store(str(tmp_path / "out"), create=True)),
         pytest.raises(SinkError, match=f"process {os.getpid()}"),
     ):
-        run(mr.Job(), str(corpus), str(tmp_path / "out"), How(workers=1))
+        run(mr.Job(), str(corpus), str(tmp_path / "out"), RunOptions(workers=1))
 
 
 def test_an_image_that_vanishes_after_the_listing_is_quarantined(
@@ -124,7 +124,9 @@ def test_an_image_that_vanishes_after_the_listing_is_quarantined(
         yield from real(self)
 
     monkeypatch.setattr(Inventory, "to_map", remove_first)
-    summary = run(mr.Job(), str(corpus), str(tmp_path / "out"), How(workers=1, thumbnails=False))
+    summary = run(
+        mr.Job(), str(corpus), str(tmp_path / "out"), RunOptions(workers=1, thumbnails=False)
+    )
     assert summary.failures == {"changed": 1, "vanished": 1}
 
 
@@ -146,7 +148,10 @@ def test_a_straggler_is_raced_and_the_output_is_the_same(tmp_path: Path) -> None
         yield "all", None
 
     summary = run(
-        mr.Job(map=slow_once), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False)
+        mr.Job(map=slow_once),
+        str(photos),
+        str(tmp_path / "out"),
+        RunOptions(workers=2, thumbnails=False),
     )
     assert any(task.speculative for task in summary.facts.tasks)
     assert summary.processed == 40
@@ -171,7 +176,10 @@ def test_an_image_that_kills_slowly_is_found_while_other_workers_are_idle(tmp_pa
         yield "all", None
 
     summary = run(
-        mr.Job(map=killer), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False)
+        mr.Job(map=killer),
+        str(photos),
+        str(tmp_path / "out"),
+        RunOptions(workers=2, thumbnails=False),
     )
     assert summary.failures == {"crashed": 1}
     assert summary.processed == 7

@@ -16,9 +16,9 @@ from tests.faults.states import everything, leftovers
 
 import mrimage as mr
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(8, 8)), group=("mean",))
 
 _hear: list[Callable[[str], None]] = []
@@ -79,7 +79,9 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def continues(job: mr.Job, photos: Path, out: Path, taken: list[Path], how: How = HERE) -> None:
+def continues(
+    job: mr.Job, photos: Path, out: Path, taken: list[Path], how: RunOptions = HERE
+) -> None:
     """From each of the states ``taken`` the run continues to the outputs of an undisturbed one."""
     whole = out.with_name("whole")
     run(job, str(photos), str(whole), HERE)

@@ -15,9 +15,9 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(9, 9)), group=("mean",))
 
 
@@ -73,7 +73,7 @@ def test_outputs_of_an_attempt_that_died_whose_image_is_gone_by_the_next_one(
         yield "all", None
 
     job, out = mr.Job(map=mapper, edits=mr.Edits(resize=(9, 9))), tmp_path / "out"
-    summary = run(job, str(photos), str(out), How(workers=2, thumbnails=False))
+    summary = run(job, str(photos), str(out), RunOptions(workers=2, thumbnails=False))
     assert summary.failures["vanished"] == 1
     assert main(["verify", str(out)]) == 0
 

@@ -10,7 +10,7 @@ import pytest
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(9, 9)), group=("mean",))
 TABLES = ("outputs.parquet", "quarantine.parquet", "groups.parquet", "catalogue/part-00000.parquet")
@@ -19,7 +19,7 @@ TABLES = ("outputs.parquet", "quarantine.parquet", "groups.parquet", "catalogue/
 @pytest.fixture
 def out(photos: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "out"
-    run(JOB, str(photos), str(folder), How(workers=1, thumbnails=False))
+    run(JOB, str(photos), str(folder), RunOptions(workers=1, thumbnails=False))
     return folder
 
 
@@ -55,7 +55,7 @@ def test_a_missing_table_is_told_and_made_anew_by_the_next_run(
     status, lines = verified()
     assert status == 1
     assert [line.partition(";")[0] for line in lines] == [f"missing: {table}"]
-    run(JOB, str(photos), str(out), How(workers=1, thumbnails=False))
+    run(JOB, str(photos), str(out), RunOptions(workers=1, thumbnails=False))
     assert (out / table).read_bytes() == whole
     assert verified()[0] == 0
 

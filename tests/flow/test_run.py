@@ -22,10 +22,10 @@ from mrimage.errors import (
     SourceError,
     UsageError,
 )
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.report.figures.facts import decode_summary
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def files(out: Path, top: str) -> dict[str, bytes]:
@@ -107,14 +107,14 @@ def test_worker_processes_give_the_same_bytes_as_one_process(photos: Path, tmp_p
         extract=("content", "hash"),
     )
     run(job, str(photos), str(tmp_path / "one"), HERE)
-    run(job, str(photos), str(tmp_path / "two"), How(workers=2, thumbnails=False))
+    run(job, str(photos), str(tmp_path / "two"), RunOptions(workers=2, thumbnails=False))
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
 def test_a_catalogue_job_decodes_no_pixel(photos: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from mrimage.flow.run import How, run; import mrimage as mr\n"
-        f"run(mr.Job(), {str(photos)!r}, {str(tmp_path / 'out')!r}, How(workers=1, thumbnails=False))\n"
+        "import sys; from mrimage.flow.run import RunOptions, run; import mrimage as mr\n"
+        f"run(mr.Job(), {str(photos)!r}, {str(tmp_path / 'out')!r}, RunOptions(workers=1, thumbnails=False))\n"
         "assert 'pyvips' not in sys.modules and 'simplejpeg' not in sys.modules, 'a codec was loaded'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -263,12 +263,17 @@ def test_broken_accounting_stops_the_run(
 def test_the_failure_budget_stops_the_run(photos: Path, tmp_path: Path) -> None:
     for text in ("1", "5%"):
         with pytest.raises(BudgetError, match="max-failures"):
-            run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures=text))
+            run(
+                mr.Job(),
+                str(photos),
+                str(tmp_path / "out"),
+                RunOptions(workers=1, max_failures=text),
+            )
     run(
         mr.Job(),
         str(photos),
         str(tmp_path / "out"),
-        How(workers=1, max_failures="2", thumbnails=False),
+        RunOptions(workers=1, max_failures="2", thumbnails=False),
     )
 
 
@@ -293,7 +298,7 @@ def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(
             job,
             str(photos),
             str(tmp_path / limit),
-            How(workers=1, thumbnails=False, max_failures=limit),
+            RunOptions(workers=1, thumbnails=False, max_failures=limit),
         )
 
     assert failing("1").failures == {"truncated": 1}
@@ -309,7 +314,10 @@ def test_another_job_on_the_same_out_is_refused_by_its_difference(
     with pytest.raises(SinkError, match='key \\["camera"\\] instead of \\["format"\\]'):
         run(mr.Job(key=("camera",)), str(photos), out, HERE)
     summary = run(
-        mr.Job(key=("camera",)), str(photos), out, How(workers=1, fresh=True, thumbnails=False)
+        mr.Job(key=("camera",)),
+        str(photos),
+        out,
+        RunOptions(workers=1, fresh=True, thumbnails=False),
     )
     assert summary.groups == 1
 
@@ -320,7 +328,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(photos: Path, tmp_path: Path) -
     (out / "diary.txt").write_text("mine")
     for fresh in (False, True):
         with pytest.raises(SinkError, match="diary"):
-            run(mr.Job(), str(photos), str(out), How(workers=1, fresh=fresh))
+            run(mr.Job(), str(photos), str(out), RunOptions(workers=1, fresh=fresh))
     assert [path.name for path in out.iterdir()] == ["diary.txt"]
 
 
@@ -347,18 +355,18 @@ def test_a_missing_and_an_empty_source_write_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job", "told"),
+    ("fields", "told"),
     [
-        (mr.Job(key=("camra",)), 'Did you mean "camera"'),
-        (mr.Job(extract=("hashes",)), 'Did you mean "hash"'),
-        (mr.Job(group=("contact",)), "contact-sheet"),
+        ({"key": ("camra",)}, 'Did you mean "camera"'),
+        ({"extract": ("hashes",)}, 'Did you mean "hash"'),
+        ({"group": ("contact",)}, "contact-sheet"),
     ],
 )
 def test_unknown_names_are_bad_usage_with_the_nearest_one(
-    photos: Path, tmp_path: Path, job: mr.Job, told: str
+    photos: Path, tmp_path: Path, fields, told: str
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        run(job, str(photos), str(tmp_path / "out"), HERE)
+        run(mr.Job(**fields), str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out").exists()
 
 

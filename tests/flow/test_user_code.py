@@ -13,9 +13,9 @@ import pytest
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import JobError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def yields(*answers: object) -> Callable[..., Iterator[Any]]:
@@ -131,7 +131,7 @@ def test_whatever_a_mapper_raises_or_yields_is_the_image_s_affair(
         mr.Job(map=mapper),
         str(photos),
         str(tmp_path / "out"),
-        How(workers=workers, thumbnails=False),
+        RunOptions(workers=workers, thumbnails=False),
     )
     assert (summary.failures["mapper-failed"], [task.attempts for task in summary.facts.tasks]) == (
         9,

@@ -17,7 +17,7 @@ from tests.image.samples import SAMPLES, opened, photograph, sample, saved
 from tests.image.test_damage import REASONS, reason_of
 
 from mrimage.errors import ImageError
-from mrimage.image.decode.decode import MOST_SCANS
+from mrimage.image.decode.jpeg import MOST_SCANS
 from mrimage.types import Edits
 
 GRAY = np.asarray(photograph(64, 43).convert("L"))

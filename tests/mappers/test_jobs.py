@@ -10,12 +10,12 @@ import pytest
 
 import mrimage as mr
 from mrimage.errors import UsageError
-from mrimage.flow.check import check_job
-from mrimage.flow.run import How, run
+from mrimage.flow.check import checked
+from mrimage.flow.run import RunOptions, run
 from mrimage.job.job import Plan
 from mrimage.types import Crop
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def total(key: str, values: Iterator[int]) -> Iterator[int]:
@@ -27,60 +27,80 @@ def total(key: str, values: Iterator[int]) -> Iterator[int]:
 )
 def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     with pytest.raises(UsageError, match="combine"):
-        check_job(job)
+        checked(job)
 
 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"key": 5}, "key of the job as text, or several, but received 5."),
-        ({"key": ()}, "key of the job as at least one name"),
-        ({"group": (5,)}, "group of the job as text"),
-        ({"map": "os:getcwd"}, "map of the job as a function"),
-        ({"shard_size": "5MB", "output": "parquet"}, "shard_size of the job as a number"),
-        ({"edits": {"resize": (5, 5)}}, "edits of the job as mrimage.Edits, but received"),
+        ({"key": 5}, "Job.key needs a name, or several, but got 5."),
+        ({"key": ()}, "Job.key needs at least one name"),
+        ({"key": "camra"}, 'key must be one of .*Did you mean "camera"'),
+        ({"extract": "hsh"}, 'Job.extract must be one of .*Did you mean "hash"'),
+        ({"needs": "hash"}, "needs sends columns to the job's own reduce"),
+        ({"needs": "hsh", "reduce": total}, 'Job.needs must be one of .*Did you mean "hash"'),
+        ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot go with needs"),
+        ({"group": (5,)}, "Job.group needs a name"),
+        ({"map": "os:getcwd"}, "Job.map needs a function, but got 'os:getcwd'."),
+        ({"include": 5}, "Job.include needs a pattern"),
+        ({"all_files": 1}, "Job.all_files needs True or False, but got 1."),
+        ({"output": "webdatset"}, 'Job.output must be one of .*Did you mean "webdataset"'),
+        (
+            {"shard_size": "5MB", "output": "parquet"},
+            "Job.shard_size needs a number of bytes from 1, but got '5MB'.",
+        ),
+        ({"edits": {"resize": (5, 5)}}, "Job.edits needs mrimage.Edits"),
         (
             {"edits": mr.Edits(resize="5x5")},
-            "edits.resize of the job as mrimage.Edits says, but received '5x5'.",
+            "Edits.resize needs a size such as .512, 512.*, but got '5x5'.",
         ),
-        ({"edits": mr.Edits(resize=(0, 5))}, "edits.resize of the job as a number from 1 to 65535"),
-        ({"edits": mr.Edits(crop=(5, 5))}, "edits.crop of the job as mrimage.Edits says"),
-        ({"edits": mr.Edits(crop=Crop(5, 0))}, "edits.crop of the job as a number from 1"),
-        ({"edits": mr.Edits(crop=Crop(5, 5, 1))}, "edits.crop of the job as both x and y"),
         (
-            {"edits": mr.Edits(fit="big", resize=(5, 5))},
-            "edits.fit of the job as mrimage.Edits says",
+            {"edits": mr.Edits(resize=(0, 5))},
+            "Edits.resize needs a size .* each side from 1 to 65535",
         ),
-        ({"edits": mr.Edits(format="jpg")}, 'edits.format as one of .*Did you mean "jpeg"'),
-        ({"edits": mr.Edits(to="rgb")}, 'edits.to as one of .*Did you mean "srgb"'),
+        ({"edits": mr.Edits(crop=(5, 5))}, "Edits.crop needs mrimage.Crop"),
+        ({"edits": mr.Edits(crop=Crop(5, 0))}, "Edits.crop needs mrimage.Crop"),
+        (
+            {"edits": mr.Edits(crop=Crop(5, 5, 1))},
+            "Edits.crop needs mrimage.Crop.width, height. or .*x, y",
+        ),
+        ({"edits": mr.Edits(fit="big", resize=(5, 5))}, "Edits.fit must be one of"),
+        ({"edits": mr.Edits(format="jpg")}, 'Edits.format must be one of .*Did you mean "jpeg"'),
+        ({"edits": mr.Edits(to="rgb")}, 'Edits.to must be one of .*Did you mean "srgb"'),
         (
             {"edits": mr.Edits(correct="levels")},
-            'edits.correct as one of .*Did you mean "auto-levels"',
+            'Edits.correct must be one of .*Did you mean "auto-levels"',
         ),
         (
             {"edits": mr.Edits(quality=500)},
-            "edits.quality of the job as a number from 1 to 100, but received 500.",
+            "Edits.quality needs a whole number from 1 to 100, but got 500.",
+        ),
+        ({"edits": mr.Edits(enlarge="no")}, "Edits.enlarge needs True or False"),
+        (
+            {"edits": mr.Edits(metadata="all")},
+            "Edits.metadata must be one of copyright, keep, strip",
         ),
         (
             {"edits": mr.Edits(background="white")},
-            "edits.background of the job as mrimage.Edits says",
+            "Edits.background needs a color such as .255, 128, 0.",
         ),
         (
             {"edits": mr.Edits(background=(0, 0, 256))},
-            "edits.background of the job as a number from 0 to 255",
+            "Edits.background needs a color .* from 0 to 255",
         ),
-        ({"edits": mr.Edits(fit="pad")}, "Expected --resize for --fit pad"),
-        ({"limits": None}, "limits of the job as mrimage.Limits"),
-        ({"limits": mr.Limits(deadline="5")}, "limits.deadline of the job as mrimage.Limits says"),
+        ({"edits": mr.Edits(fit="pad")}, "--fit pad needs --resize"),
+        ({"limits": None}, "Job.limits needs mrimage.Limits"),
         (
-            {"limits": mr.Limits(deadline=-1)},
-            "limits.deadline of the job as a number of seconds above 0",
+            {"limits": mr.Limits(deadline="5")},
+            "Limits.deadline needs a number of seconds above 0, but got '5'.",
         ),
+        ({"limits": mr.Limits(deadline=-1)}, "Limits.deadline needs a number of seconds above 0"),
         (
             {"limits": mr.Limits(deadline=float("nan"))},
-            "limits.deadline of the job as a number of seconds above 0",
+            "Limits.deadline needs a number of seconds above 0",
         ),
-        ({"limits": mr.Limits(memory=0)}, "limits.memory of the job as a number from 1"),
+        ({"limits": mr.Limits(memory=0)}, "Limits.memory needs a number of bytes from 1"),
+        ({"reduse": total}, 'a keyword of mrimage.Job must be one of .*Did you mean "reduce"'),
     ],
     ids=str,
 )

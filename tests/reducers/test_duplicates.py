@@ -19,13 +19,14 @@ from mrimage.cli.main import main
 from mrimage.demo.photos import find_photos
 from mrimage.demo.variants import FILES
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.check import checked
+from mrimage.flow.run import RunOptions, run
 from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.shuffle.records import Record, make_record
 from mrimage.tables.schemas import DUPLICATES
 from mrimage.types import Entry
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("all",), group=("duplicates",))
 
 FULL = 0x5555_5555_5555_5555
@@ -171,7 +172,7 @@ def test_it_is_the_same_however_the_images_are_spread_over_tasks(
 ) -> None:
     run(JOB, str(demo), str(tmp_path / "one"), HERE)
     monkeypatch.setattr(flow, "PIXEL_SPLIT", (200_000, 200_000))
-    run(JOB, str(demo), str(tmp_path / "two"), How(workers=2, thumbnails=False))
+    run(JOB, str(demo), str(tmp_path / "two"), RunOptions(workers=2, thumbnails=False))
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
@@ -223,7 +224,7 @@ def test_growth_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
 
 
 def test_it_extracts_hashes_and_the_dry_run_says_why(photos: Path, tmp_path: Path, capsys) -> None:
-    assert JOB.extract == ("header", "hash")
+    assert checked(JOB).extract == ("header", "hash")
     assert (
         main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicates", "--dry-run"]) == 0
     )

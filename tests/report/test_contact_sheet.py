@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from mrimage.image import caption
-from mrimage.reducers import Context, contact_sheet, running
-from mrimage.reducers.sheet import CAPTION, GAP, HEIGHT, WIDEST
+from mrimage.reducers.context import Context, running
+from mrimage.reducers.sheet import CAPTION, GAP, HEIGHT, WIDEST, contact_sheet
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 import mrimage as mr
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
 IMAGES, RECORDS = 20, 100_000
 
@@ -26,7 +26,7 @@ def test_two_million_records_of_one_key_in_400_megabytes(tmp_path: Path) -> None
     def total(key: str, values):
         yield mr.Output("sum.json", {"sum": sum(values)})
 
-    how = How(workers=2, thumbnails=False, speculate=False)
+    how = RunOptions(workers=2, thumbnails=False, speculate=False)
     summary = run(mr.Job(map=many, reduce=total), str(photos), str(tmp_path / "out"), how)
     result = json.loads((tmp_path / "out/groups/one key/sum.json").read_text())
     assert result["sum"] == IMAGES * RECORDS * (RECORDS - 1) // 2

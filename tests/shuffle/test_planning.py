@@ -17,7 +17,7 @@ from mrimage.shuffle.planning import (
     weigh_groups,
 )
 from mrimage.shuffle.records import Record, Spill, make_record
-from mrimage.shuffle.replay import Fingerprint, replayable
+from mrimage.shuffle.replay import Fingerprint, Replay
 from mrimage.tables.schemas import RECORDS
 from mrimage.types import Entry
 
@@ -88,5 +88,5 @@ def test_each_pass_over_a_group_sees_all_of_it(parts: list[str], tmp_path: Path)
     weigh_groups(parts, tmp_path / "weighed.parquet", tmp_path)
     (whole, *_) = plan_partitions(tmp_path / "weighed.parquet", 1)
     expected = list(sorted_records(parts, whole, None, tmp_path))
-    with replayable(sorted_records(parts, whole, None, tmp_path), 2) as passes:
-        assert [list(records) for records in passes] == [expected, expected]
+    with Replay(sorted_records(parts, whole, None, tmp_path), keep=True) as group:
+        assert [list(group.read()) for _ in range(2)] == [expected, expected]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mrimage.errors import ImageError
 from mrimage.shuffle.planning import Group, cut_ranges, sorted_records, weigh_groups
 from mrimage.shuffle.records import Record, combined, from_batch, make_records, to_table
-from mrimage.shuffle.replay import Fingerprint, replayable
+from mrimage.shuffle.replay import Fingerprint, Replay
 from mrimage.tables.schemas import RECORDS
 from mrimage.types import Entry, Partition
 
@@ -142,10 +142,12 @@ def test_every_pass_sees_the_group_and_the_fingerprint_sees_it_once(passes: int)
     records = records_of([[("k", n)] for n in range(5)])
     fingerprint, expected = Fingerprint(), Fingerprint()
     assert list(expected.watch(records)) == records
-    with replayable(fingerprint.watch(records), passes) as streams:
-        for number, stream in enumerate(streams):
+    with Replay(fingerprint.watch(records), keep=passes > 1) as group:
+        for number in range(passes):
+            stream = group.read()
             seen = (
                 [next(stream)] if number == 0 else list(stream)
             )  # the first reducer leaves values unread
-            assert seen == records[: len(seen)]
+            assert seen == records[: 1 if number == 0 else None]
+        group.finish()
     assert fingerprint.text() == expected.text()

@@ -12,12 +12,12 @@ from tests.sink.shard_files import images_in
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.storage import open_store, open_uri
 
 __all__ = ["s3_environment", "s3_folder", "seaweed"]
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 def images_below(place: str) -> dict[tuple[str, str], bytes]:

@@ -21,11 +21,11 @@ from tests.sink.shard_files import images_in, shards_of
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.storage.deliver import deliver
 from mrimage.storage.local import LocalStore
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 SHARDS = pytest.mark.parametrize("output", ["webdataset", "parquet"])
 
 

@@ -16,7 +16,7 @@ from tests.sink.shard_files import images_in, samples_in_tar, shards_of
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.flow.run import How, run, split_limits
+from mrimage.flow.run import RunOptions, run, split_limits
 from mrimage.job.job import Plan
 from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries
@@ -25,7 +25,7 @@ from mrimage.storage.local import LocalStore
 from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt, OutputRow
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 EDITS = mr.Edits(resize=(16, 16), fit="cover", format="webp")
 SHARDS = pytest.mark.parametrize("output", ["webdataset", "parquet"])
 
@@ -136,8 +136,8 @@ def test_no_shard_is_larger_than_asked_and_all_but_the_last_are_nearly_full(
 def test_the_same_run_makes_the_same_shards(photos: Path, tmp_path: Path, output: str) -> None:
     for name, how in (
         ("one", HERE),
-        ("two", How(workers=1, thumbnails=False)),
-        ("pool", How(workers=2)),
+        ("two", RunOptions(workers=1, thumbnails=False)),
+        ("pool", RunOptions(workers=2)),
     ):
         run(job(output, 12_000), str(photos), str(tmp_path / name), how)
     assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")
@@ -218,7 +218,7 @@ def test_group_outputs_stay_files_and_thumbnails_come_from_shards(
     photos: Path, tmp_path: Path, output: str
 ) -> None:
     out = tmp_path / "out"
-    run(job(output, group=("mean",)), str(photos), str(out), How(workers=1))
+    run(job(output, group=("mean",)), str(photos), str(out), RunOptions(workers=1))
     assert sorted(path.name for path in (out / "groups").iterdir()) == ["cmyk", "gray", "srgb"]
     drawn = set(pq.read_table(out / "_run/thumbnails.parquet").column("uri").to_pylist())
     assert any("!/" in uri for uri in drawn)
@@ -294,20 +294,14 @@ def test_a_shard_for_another_machine_is_sent_whole_and_leaves_no_file_here(
     ("options", "told"),
     [
         (["--output", "webdatset", "--resize", "8x8"], 'Did you mean "webdataset"?'),
-        (["--output", "webdataset"], "Expected edits for --output webdataset"),
-        (["--output", "parquet", "--group", "mean"], "Expected edits for --output parquet"),
+        (["--output", "webdataset"], "--output webdataset needs edits"),
+        (["--output", "parquet", "--group", "mean"], "--output parquet needs edits"),
         (
             ["--shard-size", "1MB", "--resize", "8x8"],
-            "Expected --shard-size together with --output webdataset or parquet",
+            "--shard-size needs --output webdataset or parquet",
         ),
-        (
-            ["--output", "parquet", "--resize", "8x8", "--shard-size", "big"],
-            "a size, for example 256MB",
-        ),
-        (
-            ["--output", "parquet", "--resize", "8x8", "--shard-size", "0"],
-            "a size, for example 256MB",
-        ),
+        (["--output", "parquet", "--resize", "8x8", "--shard-size", "big"], "a size such as 256MB"),
+        (["--output", "parquet", "--resize", "8x8", "--shard-size", "0"], "a size such as 256MB"),
     ],
 )
 def test_shards_that_make_no_sense_are_bad_usage(

@@ -18,12 +18,12 @@ from PIL import Image
 import mrimage as mr
 from mrimage.errors import ImageError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import open_uri
 from mrimage.types import Edits, Entry
 
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 NAMES = ("a.jpg", "sub/b.jpg", "c")
 
 

@@ -19,11 +19,11 @@ from PIL import Image
 import mrimage as mr
 from mrimage.errors import ImageError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.types import Edits
 
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 FILES = {f"d/{number}.jpg": os.urandom(700 + number) for number in range(5)}
 
 

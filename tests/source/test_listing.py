@@ -14,12 +14,12 @@ from PIL import Image
 import mrimage as mr
 from mrimage.errors import ImageError, SourceError, UsageError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.types import Edits, Entry
 
 Listed = tuple[dict[str, Entry], list[str]]
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 
 
 def listed(source: Path | str, selection: Selection = Selection()) -> Listed:  # noqa: B008 - frozen

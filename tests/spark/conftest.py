@@ -22,7 +22,7 @@ from tests.services.process import Server, free_ports, is_open
 
 import mrimage as mr
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
 WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
 
@@ -117,7 +117,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def context(cluster: Cluster) -> Iterator[Any]:
     """One application on the cluster, with the engine's own settings, as a notebook has one: ``engine="spark"``
     uses it. It has a core on each worker and leaves the others to applications that tests start themselves."""
-    from mrimage.engine import Options
+    from mrimage.engine import EngineOptions
     from mrimage.engine.spark.session import open_session
 
     kept = {
@@ -126,7 +126,7 @@ def context(cluster: Cluster) -> Iterator[Any]:
     }
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_SUBMIT_ARGS"] = "--conf spark.executor.memory=512m pyspark-shell"
-    session = open_session(cluster.url, Options(workers=2))
+    session = open_session(cluster.url, EngineOptions(workers=2))
     try:
         yield session.context
     finally:
@@ -167,7 +167,7 @@ def same_as_local(tmp_path: Path) -> Callable[[mr.Job, Path, Path], None]:
 
     def check(job: mr.Job, source: Path, out: Path) -> None:
         local = tmp_path / "local"
-        run(job, str(source), str(local), How(workers=2, thumbnails=False))
+        run(job, str(source), str(local), RunOptions(workers=2, thumbnails=False))
         assert published(out) == published(local)
 
     return check

@@ -23,10 +23,10 @@ import mrimage as mr
 from mrimage.demo import build
 from mrimage.errors import BudgetError, JobError
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
-ON_SPARK = How(engine="spark", thumbnails=False)
+ON_SPARK = RunOptions(engine="spark", thumbnails=False)
 
 
 @pytest.fixture
@@ -134,7 +134,12 @@ def test_the_failure_budget_stops_the_job(
     context: Any, photos: Path, tmp_path: Path, small_splits: None
 ) -> None:
     with pytest.raises(BudgetError):
-        run(mr.Job(), str(photos), str(tmp_path / "out"), How(engine="spark", max_failures="0"))
+        run(
+            mr.Job(),
+            str(photos),
+            str(tmp_path / "out"),
+            RunOptions(engine="spark", max_failures="0"),
+        )
 
 
 def test_ctrl_c_cancels_the_job_on_the_cluster(

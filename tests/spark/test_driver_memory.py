@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import psutil
-from mrimage.engine import Options, open_engine
+from mrimage.engine import EngineOptions, open_engine
 from mrimage.source import cut_splits
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
@@ -29,7 +29,7 @@ def peak(process):
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
 
-engine = open_engine("local[2]", Options())
+engine = open_engine("local[2]", EngineOptions())
 images(10_000)
 before = peak("self")
 assert images(int(sys.argv[1])) == int(sys.argv[1])

@@ -18,7 +18,7 @@ from tests.spark.conftest import Cluster
 
 import mrimage as mr
 from mrimage.errors import EngineError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 
 BAD_HOST = "127.0.0.4"
 
@@ -137,7 +137,12 @@ def test_machines_that_do_not_see_out_write_nothing_and_are_told(
     with pytest.raises(
         EngineError, match="Expected /proc/self/cwd/out on every machine, but it is not on"
     ):
-        run(mr.Job(), str(corpus), "/proc/self/cwd/out", How(engine="spark", thumbnails=False))
+        run(
+            mr.Job(),
+            str(corpus),
+            "/proc/self/cwd/out",
+            RunOptions(engine="spark", thumbnails=False),
+        )
     assert not [path for path in (tmp_path / "out").rglob("*") if path.suffix == ".parquet"]
 
 
@@ -152,6 +157,6 @@ def test_machines_that_do_not_see_the_source_quarantine_nothing(
             mr.Job(),
             "/proc/self/cwd/photos",
             str(tmp_path / "out"),
-            How(engine="spark", thumbnails=False),
+            RunOptions(engine="spark", thumbnails=False),
         )
     assert not (tmp_path / "out" / "quarantine.parquet").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.services.process import free_ports
 
-from mrimage.engine import Options, open_engine
+from mrimage.engine import EngineOptions, open_engine
 from mrimage.errors import EngineError
 
 pytest.importorskip("pyspark")
@@ -46,7 +46,7 @@ def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("mrimage.engine.spark.session._require_java", lambda: None)
     (port,) = free_ports(1)
     with pytest.raises(EngineError, match=f"spark://127.0.0.1:{port}, but none answers"):
-        open_engine(f"spark://127.0.0.1:{port}", Options())
+        open_engine(f"spark://127.0.0.1:{port}", EngineOptions())
 
 
 def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
 def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrimage.engine.find_spec", lambda name: None)
     with pytest.raises(EngineError, match=r'not installed: pip install "mrimage\[spark\]"'):
-        open_engine("spark", Options())
+        open_engine("spark", EngineOptions())
 
 
 @pytest.mark.parametrize(

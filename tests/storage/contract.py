@@ -104,6 +104,39 @@ class StoreContract:
         )
         assert not store.create("lock", b"later")
 
+    def test_bytes_are_replaced_where_they_are_the_expected_ones(self, store: Store) -> None:
+        assert not store.replace("swap/f", b"new", b"old"), "there is nothing yet"
+        store.write("swap/f", b"old")
+        assert store.replace("swap/f", b"new", b"old")
+        assert not store.replace("swap/f", b"late", b"old")
+        assert store.read("swap/f") == b"new"
+        store.delete("swap/f")
+        assert not store.replace("swap/f", b"late", b"new")
+        assert list(store.list()) == []
+
+    def test_only_one_of_many_replaces(self, store: Store) -> None:
+        now = b"0"
+        store.write("swap", now)
+        for time in range(4):
+            won: list[bytes] = []
+            start = threading.Barrier(5)
+
+            def swap(number: int, time: int = time, now: bytes = now, won=won, start=start) -> None:
+                mine = f"{time} {number}".encode()
+                start.wait()
+                if store.replace("swap", mine, now):
+                    won.append(mine)
+
+            threads = [threading.Thread(target=swap, args=(number,)) for number in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(won) == 1
+            now = store.read("swap")
+            assert won == [now]
+        assert [item.path for item in store.list()] == ["swap"]
+
     def test_of_two_runs_at_once_one_is_refused_and_told_by_whom(self, store: Store) -> None:
         with (
             locked(store),

@@ -14,7 +14,7 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.storage import open_store
 from mrimage.types import Edits
 
@@ -24,7 +24,7 @@ JOB = mr.Job(
     edits=Edits(resize=(40, 40), fit="cover", format="png"),
     group=("contact-sheet", "mean"),
 )
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 
 
 def mrimage(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import StoreError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import Store, open_store
 from mrimage.storage.settings import StoreSettings
@@ -61,7 +61,7 @@ def test_a_job_from_hdfs_to_hdfs_makes_the_same_images(
     upload(photos, f"{hdfs_folder}/in")
     out = f"{hdfs_folder}/out"
     summary = run(
-        JOB, f"{hdfs_folder}/in", out, How(workers=2, stores=StoreSettings(replication=3))
+        JOB, f"{hdfs_folder}/in", out, RunOptions(workers=2, stores=StoreSettings(replication=3))
     )
     assert (summary.images, summary.processed, summary.quarantined) == (14, 12, 2)
     assert made(out) == local_result(photos, tmp_path)

@@ -16,13 +16,13 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.storage import hosts, http, open_uri, retry
 from mrimage.storage.guard import is_public
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits
 
-HOW = How(workers=1, thumbnails=False, retries=0, stores=StoreSettings(allow_private=True))
+HOW = RunOptions(workers=1, thumbnails=False, retries=0, stores=StoreSettings(allow_private=True))
 
 
 def photograph() -> bytes:
@@ -209,7 +209,10 @@ def test_a_list_of_good_and_bad_urls_is_accounted_for(
     left = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"s3cr3t" not in left
     refused = run(
-        job, str(tmp_path / "urls.txt"), str(tmp_path / "refused"), How(workers=1, thumbnails=False)
+        job,
+        str(tmp_path / "urls.txt"),
+        str(tmp_path / "refused"),
+        RunOptions(workers=1, thumbnails=False),
     )
     assert (refused.processed, refused.failures) == (0, {"unreadable": 7})
 

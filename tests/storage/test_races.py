@@ -18,7 +18,8 @@ from tests.services.faulty import Faulty, healthy
 from tests.services.seaweed import Seaweed
 from tests.storage.jobs import JOB, local_result, made, make_photos, mrimage
 
-from mrimage.commit import lock
+from mrimage.commit import lease, lock
+from mrimage.commit.holder import Holder
 from mrimage.commit.lock import locked
 from mrimage.errors import SinkError
 from mrimage.job.job import Plan
@@ -31,7 +32,7 @@ Upload = Callable[[Path, str], None]
 
 ATTEMPT = """
 import sys, cloudpickle
-from mrimage.tasks import map_split
+from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt
 with open(sys.argv[1], "rb") as file:
     map_split(*cloudpickle.load(file), Attempt())
@@ -169,26 +170,26 @@ def test_a_second_run_is_refused_and_a_killed_one_gives_its_place_free(
     assert made(f"{s3_folder}/out") == local_result(photos, tmp_path)
 
 
-def lock_of_another_machine(store: Store, seconds_ago: float) -> None:
-    holder = {
-        "pid": 1,
-        "host": "elsewhere",
-        "started": 0.0,
-        "token": "x",
-        "renewed": time.time() - seconds_ago,
-    }
-    store.write(lock.NAME, json.dumps(holder).encode())
+def lock_of_another_machine(store: Store) -> bytes:
+    left = Holder(token="x", pid=1, host="elsewhere", place="another boot", started=0.0).encode()
+    store.write(lock.NAME, left)
+    return left
 
 
 def test_a_lock_of_another_machine_holds_as_long_as_it_is_renewed(store: Store) -> None:
-    lock_of_another_machine(store, lock.STALE - 60)
+    left = lock_of_another_machine(store)
+    later = left.replace(b'"renewals":0', b'"renewals":1')
+    threading.Timer(2, store.write, (lock.NAME, later)).start()
     with pytest.raises(SinkError, match="process 1 on elsewhere"), locked(store):
         pass
-    assert json.loads(store.read(lock.NAME))["host"] == "elsewhere"
+    assert store.read(lock.NAME) == later
 
 
-def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(store: Store) -> None:
-    lock_of_another_machine(store, lock.STALE + 60)
+def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "STALE", 3.0)
+    lock_of_another_machine(store)
     start, finish = threading.Barrier(2), threading.Event()
     held: list[int] = []
     refused: list[str] = []
@@ -213,11 +214,11 @@ def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(store: Store) -> 
 
 
 def test_a_run_renews_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "BEAT", 0.05)
+    monkeypatch.setattr(lease, "BEAT", 0.05)
     with locked(store):
         first = json.loads(store.read(lock.NAME))
         end = time.monotonic() + 30
-        while (now := json.loads(store.read(lock.NAME)))["renewed"] == first["renewed"]:
+        while (now := json.loads(store.read(lock.NAME)))["renewals"] == first["renewals"]:
             assert time.monotonic() < end
             time.sleep(0.05)
-        assert now | {"renewed": 0} == first | {"renewed": 0}
+        assert now | {"renewals": 0} == first | {"renewals": 0}

@@ -24,7 +24,7 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import DeniedError
 from mrimage.flow.run import run
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries
 from mrimage.storage import Store, open_store, retry_count
 
@@ -47,7 +47,7 @@ def test_a_job_from_s3_to_s3_makes_the_same_images_and_every_command_works_there
 ) -> None:
     upload(photos, f"{s3_folder}/in")
     out = f"{s3_folder}/out"
-    summary = run(JOB, f"{s3_folder}/in", out, How(workers=2))
+    summary = run(JOB, f"{s3_folder}/in", out, RunOptions(workers=2))
     assert (summary.images, summary.processed, summary.quarantined) == (14, 12, 2)
     assert made(out) == local_result(photos, tmp_path)
     assert main(["verify", out]) == 0

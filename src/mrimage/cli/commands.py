@@ -5,21 +5,24 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mrimage.cli.dryrun import describe_plan
-from mrimage.cli.options import JOB_OPTIONS, build_job, load_job, whole
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
+from mrimage.flow.process import output_on_stderr
 from mrimage.flow.results import read_facts, results_folder, write_report
-from mrimage.flow.run import How, run
+from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
+from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
+from mrimage.job.job import RunOptions
+from mrimage.job.reading import build_job, load_job
 from mrimage.storage import Store, StoreSettings, open_store, redact
 from mrimage.storage.local import store_error, system_errors
 from mrimage.storage.names import printable
@@ -28,20 +31,18 @@ from mrimage.storage.settings import DEFAULT
 if TYPE_CHECKING:
     from mrimage.image import FormatRow
 
-MOST_WORKERS = 4096
-"""More are a slip of the hand, and on one machine they would take it down before the first task."""
-
 
 def run_job(options: argparse.Namespace) -> int:
     """``mrimage run``."""
     base = load_job(options.job) if options.job else None
-    given = {name: getattr(options, name, None) for name in JOB_OPTIONS}
-    job = build_job({name: value for name, value in given.items() if value is not None}, base)
-    how = _how(options, fresh=options.fresh)
+    job = build_job(_given(options, JOB_FIELDS), base)
+    how = _run_options(options)
     if options.dry_run:
         _print_rows(describe_plan(job, options.source, options.out, how))
         return 0
-    _tell(run(job, options.source, options.out, how), options)
+    with output_on_stderr():
+        summary = run(job, options.source, options.out, how)
+    _tell(summary, options)
     return 0
 
 
@@ -51,16 +52,13 @@ def retry_images(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
-        given = {
-            name: getattr(options, name)
-            for name in ("deadline", "memory")
-            if getattr(options, name) is not None
-        }
-        job = build_job(given, plan.job)
+        job = build_job(_given(options, JOB_FIELDS), plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
-    _tell(run(job, plan.source, options.out, _how(options, fresh=False)), options)
+    with output_on_stderr():
+        summary = run(job, plan.source, options.out, _run_options(options))
+    _tell(summary, options)
     return 0
 
 
@@ -180,36 +178,35 @@ def make_demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def _how(options: argparse.Namespace, fresh: bool) -> How:
-    workers = options.workers
-    return How(
-        engine=options.engine,
-        workers=None if workers is None else whole(1, MOST_WORKERS)("--workers", workers),
-        retries=whole(0, 100)("--retries", options.retries),
-        speculate=not options.no_speculation,
-        fresh=fresh,
-        max_failures=options.max_failures,
-        quiet=options.quiet or options.json,
-        thumbnails=not options.no_thumbnails,
-        command=options.command,
-        stores=_settings(options),
-    )
+def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, object]:
+    """Those of the options that are on the command line."""
+    found = {name: getattr(options, name, None) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _settings(options: argparse.Namespace) -> StoreSettings:
-    """The stores' settings among the options; commands that write nothing have fewer of them."""
-    replication = getattr(options, "replication", None)
-    return StoreSettings(
-        None if replication is None else whole(1, 512)("--replication", replication),
-        getattr(options, "allow_private", False),
-        options.endpoint,
-        options.addressing,
-    )
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    stores = {field.name for field in STORES.fields}
+    values = _read(options, [name for name in RUN_FIELDS if name not in stores])
+    values["quiet"] = bool(options.quiet or options.json)
+    return RunOptions(command=options.command, stores=_store_settings(options), **values)
+
+
+def _store_settings(options: argparse.Namespace) -> StoreSettings:
+    """The settings of stores among the options; commands that write nothing have fewer of them."""
+    return StoreSettings(**_read(options, [field.name for field in STORES.fields]))
+
+
+def _read(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """The values of those of the run's options that are on the command line."""
+    return {
+        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
+        for name, value in _given(options, names).items()
+    }
 
 
 def _tell(summary: Summary, options: argparse.Namespace) -> None:
     if options.json:
-        print(open_store(options.out, _settings(options)).read("summary.json").decode())
+        print(open_store(options.out, _store_settings(options)).read("summary.json").decode())
     elif not options.quiet:
         print(summary)
 
@@ -218,12 +215,13 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
     with temporary_folder() as folder, system_errors(out):
-        yield open_store(out, _settings(options)), folder
+        yield open_store(out, _store_settings(options)), folder
 
 
 @contextmanager
 def _written(place: str) -> Iterator[None]:
-    """Tell what the system refuses in the block as an error about ``place``, which the user named."""
+    """Tell what the system refuses in the block as an error about ``place``, which the user
+    named."""
     try:
         yield
     except OSError as error:

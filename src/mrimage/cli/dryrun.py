@@ -11,11 +11,13 @@ from mrimage.commit.out_folder import check_apart, require_place
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
-from mrimage.flow.run import How, entries_of, require_images, require_sense, split_limits
+from mrimage.flow.check import checked
+from mrimage.flow.run import RunOptions, entries_of, require_images, split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
-from mrimage.job.job import NEEDS, Job, Plan
+from mrimage.job.job import Job, Plan
+from mrimage.reducers import GROUPS
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
 from mrimage.storage import StoreSettings, open_store
@@ -26,9 +28,9 @@ SAMPLE = 100
 """Images whose headers are read to tell the scale of decoding."""
 
 
-def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, str]]:
+def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tuple[str, str]]:
     """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
-    require_sense(job)
+    job = checked(job)
     require_engine(how.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
@@ -63,16 +65,17 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
 
 
 def _decoding(job: Job) -> str:
-    asked = {
-        extractor: f" (needed by --group {group})"
-        for group, extractor in NEEDS.items()
-        if group in job.group
-    }
-    why = [f"{name}{asked.get(name, '')}" for name in job.extract if EXTRACTORS[name].pixels]
+    why = [_why_extracted(job, name) for name in job.extract if EXTRACTORS[name].pixels]
     why += ["edits"] if job.edits else []
     why += ["the job's own mapper, if it asks for them"] if job.map else []
-    why += ["group reducers"] if any(name not in NEEDS for name in job.group) else []
+    why += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
     return f"decoded for {', '.join(why)}" if why else "not decoded: headers only"
+
+
+def _why_extracted(job: Job, extractor: str) -> str:
+    """The extractor, and which group reducers need it."""
+    groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
+    return f"{extractor} (needed by {', '.join(groups)})" if groups else extractor
 
 
 def _scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:

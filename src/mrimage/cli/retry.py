@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.cli.options import load_object
 from mrimage.commit.ledger import Committed, localize, task_of
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
@@ -15,6 +14,7 @@ from mrimage.commit.prune import outdate
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import REASONS, SinkError, UsageError, unknown
 from mrimage.job.functions import describe_function
+from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
 from mrimage.storage import Store
 from mrimage.tables.duck import connect, read_parquet
@@ -68,7 +68,8 @@ def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -
     for reason in reasons or ():
         if reason not in REASONS:
             raise unknown("--reason", reason, REASONS)
-    with locked(store):
+    with locked(store) as held:
+        store = held.store
         mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
         again = _chosen(localize(store, mapped.tables("quarantine"), scratch), reasons, scratch)
         late = _chosen(localize(store, reduced.tables("quarantine"), scratch), reasons, scratch)

@@ -60,9 +60,7 @@ class Inventory:
         if not self._known:
             return []
         with connect(self._scratch) as connection:
-            known = read_parquet(self._known, KNOWN).replace(
-                "hive_partitioning", "filename = true, hive_partitioning"
-            )
+            known = read_parquet(self._known, KNOWN, filename=True)
             query = f"""
                 SELECT filename, list(uri ORDER BY uri) FROM
                 (SELECT filename, uri, size, version FROM {known}) k

@@ -23,10 +23,14 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
+from mrimage.storage.disk import is_behind_link, own_files
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
 
 ROOT = "_run"
+
+ROW_GROUP = 5_000
+"""Rows of a row group, the least that a reduce task reads of a part of records: some 100 KB."""
 
 UNCLEAN = f"{ROOT}/unclean"
 """There while OUT may hold outputs that no lineage names, because an attempt that had written some did not come to its
@@ -41,7 +45,7 @@ def encode_table(rows: list[dict[str, object]], schema: pa.Schema) -> bytes:
 def encode_arrow(table: pa.Table) -> bytes:
     """``table`` as one Parquet file; the same table is the same bytes."""
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP)
     return buffer.getvalue()
 
 
@@ -114,7 +118,7 @@ def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
 
 def remove_empty(store: Store, name: str) -> None:
     """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
-    if not store.local:
+    if not store.local or is_behind_link(str(store.local), name):
         return
     for folder in list(Path(name).parents)[:-1]:
         try:
@@ -149,6 +153,16 @@ def listed(store: Store, folder: str) -> Iterator[Item]:
     """The files in ``folder`` below OUT, as a stream; a missing folder has none."""
     with suppress(NotFoundError):
         yield from store.list(folder)
+
+
+def owned(store: Store, folder: str) -> Iterator[str]:
+    """Paths below OUT of the files in ``folder`` that a run may have written, and may delete. Links are not followed: what
+    lies behind them is somebody else's. So is what is hidden: no output has such a name."""
+    if store.local:
+        names = own_files(str(store.local), folder)
+    else:
+        names = (item.path for item in listed(store, folder))
+    yield from (name for name in names if "/." not in name)
 
 
 def exists(store: Store, name: str) -> bool:

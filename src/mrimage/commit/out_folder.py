@@ -21,12 +21,14 @@ from mrimage.commit.ledger import (
     delete_all,
     delete_outputs,
     exists,
-    list_names,
+    owned,
 )
-from mrimage.commit.publish import PUBLISHED
+from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute
+from mrimage.report.tables.files import is_nameable
 from mrimage.storage import Store
+from mrimage.storage.disk import remove_empty_folders
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_place, printable
 
@@ -49,6 +51,10 @@ def check_apart(source: str, out: str) -> None:
     if out_path is not None and printable(out_path) != out_path:
         raise UsageError(
             f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
+    if out_path is not None and not is_nameable(out_path):
+        raise UsageError(
+            f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
         )
     if source_path is None or out_path is None:
         return
@@ -118,15 +124,20 @@ def read_job(store: Store) -> dict[str, object] | None:
 def clear(store: Store) -> None:
     """Remove everything that a run writes. Commits go first, so that a kill in between leaves an OUT where nothing
     counts as done; the job's description goes last, so that OUT stays ours until then."""
-    names = [name for folder in FOLDERS for name in list_names(store, folder)]
+    names = [name for folder in FOLDERS for name in owned(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
+    names = [
+        name
+        for name in names
+        if not name.startswith("catalogue/") or CATALOGUE_PART.fullmatch(name)
+    ]
     commits = sorted(
         name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
     )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     if store.local:
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
-            shutil.rmtree(store.local / folder, ignore_errors=True)
+            remove_empty_folders(str(store.local), folder)
     store.delete(JOB)
 
 
@@ -148,6 +159,20 @@ def scratch_folder(store: Store) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def require_no_links(root: Path) -> None:
+    """Raise SinkError if ``_run`` in the local folder ``root``, or something in it, is a symbolic link: no run makes one, and
+    what is written there would land elsewhere."""
+    state = root / ROOT
+    places = (
+        [state, *sorted(state.iterdir())] if state.is_dir() and not state.is_symlink() else [state]
+    )
+    for place in places:
+        if place.is_symlink():
+            raise SinkError(
+                f"Expected {place} as a run made it, but it is a symbolic link to {os.readlink(place)}. Remove the link."  # noqa: PTH115
+            )
 
 
 def sweep(store: Store) -> None:

@@ -6,6 +6,7 @@ A run that was killed and resumed, or grew over ten evenings, publishes the same
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,9 +24,8 @@ from mrimage.commit.ledger import (
     delete_all,
     delete_outputs,
     exists,
-    list_names,
-    listed,
     localize,
+    owned,
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
@@ -49,6 +49,8 @@ PUBLISHED = f"{ROOT}/published.json"
 """Written when everything else has been, and deleted before any of it changes."""
 
 PRESENT = pa.schema([("name", pa.string())])
+
+CATALOGUE_PART = re.compile(r"catalogue/part-\d{5,}\.parquet")
 
 ROWS_PER_CHUNK = 50_000
 CHUNKS_PER_FILE = 5
@@ -148,7 +150,7 @@ class Publisher:
         present = self._scratch / "present.parquet"
         with pq.ParquetWriter(present, PRESENT, compression="zstd") as writer:
             for folder in ("images", "groups"):
-                names = (item.path for item in listed(self._store, folder))
+                names = owned(self._store, folder)
                 while part := list(islice(names, ROWS_PER_CHUNK)):
                     writer.write_table(pa.table({"name": part}, PRESENT))
         known = f"(SELECT split_part(output, '!/', 1) AS name FROM {self._outputs})"
@@ -180,7 +182,7 @@ class Publisher:
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
         query = f"SELECT {_names(schema)} FROM {table} ORDER BY uri"
-        old = set(list_names(self._store, "catalogue"))
+        old = {name for name in owned(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
             for number, first in enumerate(chunks):

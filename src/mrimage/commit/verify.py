@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Generator, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from mrimage.commit.ledger import exists
 from mrimage.commit.out_folder import FILES, FOLDERS
-from mrimage.commit.publish import read_published
+from mrimage.commit.publish import CATALOGUE_PART, read_published
 from mrimage.errors import ImageError, NotFoundError, StoreError
 from mrimage.sink.sample import facts_of
 from mrimage.sink.shards import read_shard, split_output
@@ -22,7 +21,6 @@ from mrimage.tables.schemas import KNOWN, OUTPUTS
 from mrimage.types import OutputRow, RunFacts
 
 LINEAGE, QUARANTINED = "outputs.parquet", "quarantine.parquet"
-PART = re.compile(r"catalogue/part-\d{5,}\.parquet")
 
 
 def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Iterator[str]:
@@ -46,7 +44,7 @@ def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Itera
             if lineage and item.path not in known:
                 yield f"foreign: {item.path} is not in the lineage"
         elif (top not in FOLDERS and item.path not in FILES) or (
-            top == "catalogue" and not PART.fullmatch(item.path)
+            top == "catalogue" and not CATALOGUE_PART.fullmatch(item.path)
         ):
             yield f"foreign: {item.path} was made by no run"
 

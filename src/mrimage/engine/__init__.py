@@ -3,107 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Protocol
 
+from mrimage.engine.engine import Engine, EngineOptions, Task, TaskFunction
 from mrimage.errors import EngineError, UsageError, unknown
-from mrimage.job.job import Plan
-from mrimage.types import Attempt, Exchange, TaskReport
 
-__all__ = ["ENGINES", "Engine", "Options", "Task", "TaskFunction", "open_engine"]
+__all__ = ["ENGINES", "Engine", "EngineOptions", "Task", "TaskFunction", "open_engine"]
 
-ENGINES = ("local", "spark")
-"""Names that ``--engine`` accepts; also a Spark master: spark://HOST:PORT, yarn, k8s://..., local[N]."""
-
+ENGINES = ("local", "spark", "ray")
+"""Names that ``--engine`` accepts. It also accepts a Spark master (spark://HOST:PORT, yarn, k8s://..., local[N]) and
+the address of a Ray cluster (ray://HOST:PORT)."""
 
 _HOST = r"(\[[^\]]+\]|[^\s/,:]+):\d+"
 _SPARK = re.compile(rf"spark|yarn|spark://{_HOST}(,{_HOST})*|k8s://\S+|local\[(\d+|\*)(,\s*\d+)?\]")
+_RAY = re.compile(rf"ray|ray://{_HOST}")
 _MASTERS = "spark://HOST:PORT, k8s://URL or local[2]"
 
 
-class Task(Protocol):
-    """A Split or a Partition: anything with a name and a weight."""
+def open_engine(name: str, options: EngineOptions) -> Engine:
+    """The engine called ``name``; its module is imported only now.
 
-    @property
-    def id(self) -> str: ...
-
-
-TaskFunction = Callable[[Any, Attempt], TaskReport]
-"""``(task, attempt) -> report``; it can be pickled by cloudpickle, and running it twice does no harm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
-    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow, ``quiet``
-    to say nothing on standard error, ``warm`` to start workers before there is a task, because there will be."""
-
-    workers: int | None = None
-    retries: int = 3
-    speculate: bool = True
-    memory: int = 4 << 30
-    quiet: bool = True
-    warm: bool = True
-
-
-class Engine(Protocol):
-    """What a run asks of an engine. Reports come in the order in which tasks finish, each task's exactly once."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def workers(self) -> int:
-        """How many tasks run at once."""
-        ...
-
-    def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
-        """Run independent tasks; ``tasks`` is a stream and is pulled as workers become free.
-
-        Raises EngineError for a task that fails after all retries, JobError for a job at fault.
-        """
-        ...
-
-    def reduce(self, plan: Plan, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
-        """Exchange the records and run ``reduce_partition`` on every partition of ``exchange``.
-
-        ``scratch`` is a local folder for what need not be kept.
-        """
-        ...
-
-    def close(self) -> None:
-        """End every process and connection that the engine started."""
-        ...
-
-
-def open_engine(name: str, options: Options) -> Engine:
-    """The engine called ``name``; its module is imported only now."""
+    Raises UsageError for a name or a number of workers that is not valid, EngineError where the engine is not
+    installed or does not answer.
+    """
     if options.workers is not None and options.workers < 1:
-        raise UsageError(f"Expected --workers as a number from 1, but received {options.workers}.")
+        raise UsageError(f"--workers needs a number from 1, but got {options.workers}.")
     require_engine(name)
     if name == "local":
         from mrimage.engine.local import open_local
 
         return open_local(options)
+    if _RAY.fullmatch(name):
+        from mrimage.engine.ray import open_ray
+
+        return open_ray(name, options)
     from mrimage.engine.spark import open_spark
 
     return open_spark(name, options)
 
 
 def require_engine(name: str) -> None:
-    """Raise UsageError for what is no engine's name, and EngineError for an engine that is not installed."""
+    """Raise UsageError if no engine is called ``name``, EngineError if it is not installed."""
     if name == "local":
         return
-    if not _SPARK.fullmatch(name):
-        if name.startswith(("spark://", "k8s://", "local[")):
-            raise UsageError(
-                f'Expected a Spark master such as {_MASTERS}, but received --engine "{name}".'
-            )
+    if _RAY.fullmatch(name):
+        _require_package("ray", name)
+    elif _SPARK.fullmatch(name):
+        _require_package("pyspark", name)
+    elif name.startswith("ray://"):
+        raise UsageError(
+            f'--engine needs the address of a Ray cluster such as ray://HOST:10001, but got "{name}".'
+        )
+    elif name.startswith(("spark://", "k8s://", "local[")):
+        raise UsageError(f'--engine needs a Spark master such as {_MASTERS}, but got "{name}".')
+    else:
         raise unknown("--engine", name, ENGINES)
-    if find_spec("pyspark") is None:
+
+
+def _require_package(package: str, name: str) -> None:
+    if find_spec(package) is None:
+        extra = package.removeprefix("py")
         raise EngineError(
-            f'Expected pyspark for --engine {name}, but it is not installed: pip install "mrimage[spark]"'
+            f'--engine {name} needs {package}, but it is not installed: pip install "mrimage[{extra}]"'
         )

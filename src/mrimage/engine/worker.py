@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
-import cloudpickle
-
+from mrimage.engine.shipping import load
 from mrimage.guard.child import die_with_parent, limit_memory, portable
 
 OWN_MEMORY = 2 << 30
@@ -17,29 +19,52 @@ OWN_MEMORY = 2 << 30
 def main(descriptor: int) -> None:
     """Serve the driver on the socket ``descriptor`` until it hangs up.
 
-    Messages in: ("load", pickled (function, memory)), ("run", task, attempt). Out: ("done", report),
-    ("failed", error).
+    Messages in: ("preload", names of modules), ("load", shipped function, memory), ("run", task, attempt). Messages
+    out: ("loaded", None), ("done", report), ("failed", error).
     """
     connection = Connection(descriptor)
-    function: Any = None
+    function: Callable[..., Any] | None = None
     while True:
         try:
-            message = connection.recv()
+            kind, *content = connection.recv()
         except (EOFError, OSError):
             return
-        if message[0] == "load":
-            function, memory = cloudpickle.loads(message[1])
-            if sys.platform == "linux":
-                limit_memory(memory + OWN_MEMORY)
-            continue
+        answer: tuple[str, object] | None = None
+        if kind == "preload":
+            _preload(*content)
+        elif kind == "load":
+            function = _load(*content)
+            answer = "loaded", None
+        else:
+            assert function
+            answer = _run(function, *content)
         try:
-            answer = "done", function(*message[1:])
-        except Exception as error:  # noqa: BLE001  # the driver decides what an error means
-            answer = "failed", portable(error)
-        try:
-            connection.send(answer)
+            if answer:
+                connection.send(answer)
         except OSError:
-            return  # the driver is gone, and with it whoever wanted to know
+            return  # the driver is gone, and nobody wants the answer
+
+
+def _preload(names: tuple[str, ...]) -> None:
+    with suppress(
+        ImportError
+    ):  # the function needs the same module, and reports what is wrong with it
+        for name in names:
+            import_module(name)
+
+
+def _load(shipped: bytes, memory: int) -> Callable[..., Any]:
+    function = load(shipped)
+    if sys.platform == "linux":
+        limit_memory(memory + OWN_MEMORY)
+    return function
+
+
+def _run(function: Callable[..., Any], *arguments: object) -> tuple[str, object]:
+    try:
+        return "done", function(*arguments)
+    except Exception as error:  # noqa: BLE001  # the driver decides what an error means
+        return "failed", portable(error)
 
 
 if __name__ == "__main__":

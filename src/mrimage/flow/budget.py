@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from mrimage.errors import BudgetError, UsageError
+from mrimage.errors import BudgetError
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``--max-failures``: a number of images, or a share of those listed; without either any number will do."""
+    """``--max-failures``: a number of images, or a share of those listed; without either any
+    number will do."""
 
     count: int | None = None
     percent: float | None = None
 
     @classmethod
-    def parse(cls, text: str | None) -> Budget:
-        """``10`` or ``2.5%``. Raises UsageError for anything else."""
-        if text is None:
+    def parse(cls, limit: int | str | None) -> Budget:
+        """``10``, ``"10"`` or ``"2.5%"``, as RunOptions has checked it."""
+        if limit is None:
             return cls()
-        if re.fullmatch("[0-9]+", text):
-            return cls(count=int(text))
-        if re.fullmatch(r"[0-9]+(\.[0-9]+)?%", text) and float(text[:-1]) <= 100:
+        text = str(limit)
+        if text.endswith("%"):
             return cls(percent=float(text[:-1]))
-        raise UsageError(
-            f'Expected --max-failures as a number or a percentage, for example 10 or 5%, but received "{text}".'
-        )
+        return cls(count=int(text))
 
     def allows(self, quarantined: int, listed: int) -> bool:
         """Whether ``quarantined`` of ``listed`` images are not too many."""

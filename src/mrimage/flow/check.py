@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from mrimage.errors import UsageError, unknown
-from mrimage.image import EXTRACTORS
+from mrimage.errors import UsageError
 from mrimage.job.job import Job
-from mrimage.job.values import check_values
 from mrimage.mappers.keys import by_keys
+from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
+from mrimage.types import Edits
 
 
-def check_job(job: Job) -> None:
-    """Raise UsageError for a job that names what does not exist or asks for what excludes itself."""
-    check_values(job)
+def checked(job: Job) -> Job:
+    """The job as tasks get it: its records carry what its reducers need.
+
+    Raises UsageError for a job that names what does not exist or whose parts do not go together.
+    """
     by_keys(job.key)
-    for name in job.extract:
-        if name not in EXTRACTORS:
-            raise unknown("--extract", name, EXTRACTORS)
     check_sink(job)
-    if (
-        job.edits
-        and job.edits.resize is None
-        and (job.edits.fit != "contain" or not job.edits.enlarge)
-    ):
-        idle = "--no-enlarge" if job.edits.fit == "contain" else f"--fit {job.edits.fit}"
+    if job.edits:
+        _check_fit(job.edits)
+    if job.combine:
+        _check_combine(job)
+    if job.needs and not job.reduce:
         raise UsageError(
-            f"Expected --resize for {idle} to apply to, but received none. Add it, or leave {idle} out."
+            "needs sends columns to the job's own reduce, but there is none. Add reduce, or use extract."
         )
-    if job.combine and not job.reduce:
+    return with_needs(job)
+
+
+def _check_fit(edits: Edits) -> None:
+    """Raise UsageError for words about the box of --resize where there is no box."""
+    if edits.resize is not None:
+        return
+    idle = None
+    if edits.fit != "contain":
+        idle = f"--fit {edits.fit}"
+    elif not edits.enlarge:
+        idle = "--no-enlarge"
+    if idle:
         raise UsageError(
-            "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."
+            f"{idle} needs --resize, but there is none. Add --resize, or leave out {idle}."
         )
-    if job.combine and job.group:
+
+
+def _check_combine(job: Job) -> None:
+    if not job.reduce:
         raise UsageError(
-            f"Expected either combine or a group reducer, but received combine and {', '.join(job.group)}: combined "
-            "values no longer tell which images they come from. Leave out one of them."
+            "combine needs a reduce for the values that it shrinks, but there is none. Add reduce."
         )
+    without = "Combined values no longer say which images they come from. Leave out one of the two."
+    if job.group:
+        raise UsageError(
+            f"combine cannot go with the group reducer {', '.join(job.group)}. {without}"
+        )
+    if job.needs:
+        raise UsageError(f"combine cannot go with needs. {without}")

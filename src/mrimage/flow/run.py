@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +36,10 @@ from mrimage.commit.publish import (
     read_published,
 )
 from mrimage.commit.removed import forget_removed, tell_removed
-from mrimage.engine import Engine, Options, open_engine
+from mrimage.engine import Engine, EngineOptions, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
-from mrimage.flow.check import check_job
+from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
 from mrimage.flow.results import (
     FACTS,
@@ -49,9 +50,9 @@ from mrimage.flow.results import (
     write_report,
 )
 from mrimage.flow.summary import Summary, describe_ignored
-from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
-from mrimage.reducers import reducers_of
+from mrimage.job.job import RunOptions as RunOptions
+from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
@@ -61,7 +62,11 @@ from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
 from mrimage.tasks.map_split import map_split
-from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
+from mrimage.tasks.reduce_partition import reduce_partition
+from mrimage.types import Entry, Partition, PhaseFacts, RunFacts, TaskReport
+
+TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
+"""Modules that workers import while the source is listed."""
 
 HEADER_SPLIT = (200, 2_000)
 """Images of a split when only headers are read: fewer in a small job, so that all workers wait for a remote store."""
@@ -70,25 +75,33 @@ PIXEL_SPLIT = (8 << 20, 128 << 20)
 """Bytes of a split when whole images are read: smaller in a small job, so that no worker waits long for the last."""
 
 
-def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: B008 - How is frozen
+def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summary:  # noqa: B008 - it is frozen
     """Do ``job`` on every image of ``source``, into ``out``; what an earlier run of it has done is kept.
 
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
-    require_sense(job)
+    job = checked(job)
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
-        options = Options(
-            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        options = EngineOptions(
+            how.workers,
+            how.retries,
+            how.speculate,
+            job.limits.memory,
+            how.quiet,
+            warm,
+            preload=TASKS,
         )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
-        store = open_store(out, plan.stores, create=True)
-        stack.enter_context(locked(store))
+        opened = open_store(out, plan.stores, create=True)
+        held = stack.enter_context(locked(opened, _sayer(how.quiet)))
+        store = held.store
+        plan = replace(plan, lease=held.lease)
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
@@ -104,10 +117,14 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         return this.report(published)
 
 
-def require_sense(job: Job) -> None:
-    """Raise UsageError for a job that names a key, an extractor or a reducer that does not exist."""
-    check_job(job)
-    reducers_of(job)
+def _sayer(quiet: bool) -> Callable[[str], None]:
+    """What prints a line for the person who waits, or nothing."""
+
+    def say(message: str) -> None:
+        if not quiet:
+            print(f"mrimage: {message}", file=sys.stderr)
+
+    return say
 
 
 def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
@@ -142,7 +159,7 @@ class Run:
     """One run in progress: its places, and what it has seen so far."""
 
     plan: Plan
-    how: How
+    how: RunOptions
     store: Store
     engine: Engine
     scratch: Path
@@ -207,24 +224,32 @@ class Run:
         weighed = self.scratch / "weighed.parquet"
         with self._phase("plan", None):
             names = Committed(self.store, "map").tables("records")
-            weigh_groups(localize(self.store, names, self.scratch), weighed, self.scratch)
+            parts = localize(self.store, names, self.scratch)
+            weigh_groups(parts, weighed, self.scratch)
             if not self.plan.job.reduces:
-                return Exchange((), ()), weighed
-            reduced = Committed(self.store, "reduce")
-            if prune_groups(self.store, reduced, weighed, self.scratch):
-                self._touch()
-            done = localize(self.store, reduced.tables("groups"), self.scratch)
-            if not done:
-                return Exchange(
-                    tuple(names), plan_partitions(weighed, self.engine.workers)
-                ), weighed
-            pending = self.scratch / "pending.parquet"
-            write_pending(weighed, done, pending, self.scratch)
-            partitions = plan_partitions(pending, self.engine.workers)
-            if not partitions:
-                return Exchange((), ()), weighed
-            deliver(self.store, pending, f"{ROOT}/pending.parquet")
-            return Exchange(tuple(names), partitions, f"{ROOT}/pending.parquet"), weighed
+                return Exchange(self.plan.out), weighed
+            partitions, pending = self._plan_partitions(weighed)
+            described = tuple(map(describe_part, names, parts)) if partitions else ()
+            return Exchange(
+                self.plan.out, described, partitions, pending, self.plan.stores
+            ), weighed
+
+    def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
+        """The partitions of what is not reduced yet; and where that is not everything, the table of its keys."""
+        reduced = Committed(self.store, "reduce")
+        if prune_groups(self.store, reduced, weighed, self.scratch):
+            self._touch()
+        done = localize(self.store, reduced.tables("groups"), self.scratch)
+        if not done:
+            return plan_partitions(weighed, self.engine.workers), None
+        pending = self.scratch / "pending.parquet"
+        write_pending(weighed, done, pending, self.scratch)
+        partitions = plan_partitions(pending, self.engine.workers)
+        if not partitions:
+            return (), None
+        described = describe_part(f"{ROOT}/pending.parquet", str(pending))
+        deliver(self.store, pending, described.name)
+        return partitions, described
 
     def reduce(self, exchange: Exchange) -> None:
         """Exchange the records and reduce every partition."""
@@ -233,7 +258,8 @@ class Run:
         self._touch()
         self._charge(sum(Committed(self.store, "reduce").rows("quarantine")))
         images = sum(partition.images for partition in exchange.partitions)
-        reports = self.engine.reduce(self.plan, exchange, self.scratch)
+        function = partial(reduce_partition, self.plan)
+        reports = self.engine.shuffle(function, exchange, self.scratch)
         self._execute("reduce", images, reports)
 
     def publish(self, weighed: Path) -> Published:

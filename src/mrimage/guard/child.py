@@ -14,6 +14,9 @@ from multiprocessing.connection import Connection
 
 from mrimage.errors import JobError, describe
 
+BOOT = "import sys; sys.path[:] = {path}; from runpy import run_module; run_module(sys.argv.pop(1), run_name='__main__')"
+"""What a child runs first: from here on it imports from the given path only."""
+
 
 def die_with_parent(parent: int) -> None:
     """Have the kernel end this process when its ``parent`` ends, however that happens (Linux; elsewhere the closed
@@ -28,27 +31,57 @@ def die_with_parent(parent: int) -> None:
 
 
 def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
-    """Start ``python -m module FD PARENT`` with one end of a connection; answer the process and the other end.
+    """Start ``module`` with the arguments FD and PARENT and one end of a connection; return the process and the other
+    end.
 
     The child sees this process's import path, and does not run the user's main script again. It leads a process
     group of its own, so that Ctrl-C reaches only the driver, and ``end_child`` whatever the child has started.
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
-        }
+        environment = dict(os.environ)
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-        command = [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid())]
+        # The child is killed when its work is done: what it has printed must be out by then.
+        environment.setdefault("PYTHONUNBUFFERED", "1")
+        # -P: Python would put the working directory first on the path, and with it any random.py of the user's.
+        command = [sys.executable, "-P", "-c", BOOT.format(path=ascii(import_path()))]
         process = subprocess.Popen(
-            command,
+            [*command, module, str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=_standard_error(),  # what the user's functions print is not the program's answer
             process_group=0,
         )
         return process, Connection(ours.detach())
+
+
+def import_path() -> list[str]:
+    """Where this process imports from, for another one on this machine: absolute folders, Python's own first.
+
+    A notebook has the working directory at the top of its path. What it had imported by then does not mind, but a
+    process that starts there would take a ``types.py`` of the user's for Python's.
+    """
+    path = list(dict.fromkeys(os.path.abspath(entry) for entry in sys.path))  # noqa: PTH100  # resolve() follows links
+    own = [entry for entry in path if _is_python_itself(entry)]
+    return own + [entry for entry in path if entry not in own]
+
+
+def _is_python_itself(entry: str) -> bool:
+    """Whether ``entry`` of the path is the standard library: its folder, its extensions, or its archive."""
+    library = os.path.dirname(os.path.abspath(os.__file__))  # noqa: PTH100, PTH120
+    archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    return entry in (library, f"{library}/lib-dynload") or entry.endswith(f"/{archive}")
+
+
+def _standard_error() -> int:
+    """A descriptor to print to; where standard error is closed, as in a service, nobody would read it."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
 
 
 def end_child(process: subprocess.Popen[bytes]) -> int:

@@ -11,15 +11,17 @@ OUT_OF_MEMORY = "It was refused the memory that it asked for."
 def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
     """The quarantine row for ``error``. A StoreError that may pass is raised again: the task is to be retried,
     not the image to be blamed."""
+    # Text of a user's error may hold lone surrogates, which no table takes.
+    message = str(error).encode("utf-8", "replace").decode()
     match error:
         case ImageError():
-            return Failure(uri, stage, error.reason, str(error))
+            return Failure(uri, stage, error.reason, message)
         case NotFoundError():
-            return Failure(uri, stage, "vanished", str(error))
+            return Failure(uri, stage, "vanished", message)
         case DeniedError():
-            return Failure(uri, stage, "unreadable", str(error))
+            return Failure(uri, stage, "unreadable", message)
         case StoreError() if not error.transient:
-            return Failure(uri, stage, "unreadable", str(error))
+            return Failure(uri, stage, "unreadable", message)
         case MemoryError():
             return Failure(uri, stage, "out-of-memory", OUT_OF_MEMORY)
     raise error

@@ -1,24 +1,27 @@
-"""One image through its edits, as the pixels meet them: orient, crop, resize, colour, correct, encode."""
+"""One image through its edits, as the pixels meet them: orient, crop, resize, color, correct, encode."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mrimage.errors import ImageError
-from mrimage.image.canvas import eight_bits, flattened, padded
+from mrimage.image.color.canvas import eight_bits, flattened, padded
 from mrimage.image.color.conversion import (
     built_in,
-    colours,
+    colors_of,
     converted,
     is_srgb,
     source_profile,
     standard,
 )
-from mrimage.image.decode.decode import Picture, complaints, decode, from_array, misread, to_array
-from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
+from mrimage.image.decode.arrays import Picture, from_array, to_array
+from mrimage.image.decode.decode import decode
+from mrimage.image.decode.libvips import streams
+from mrimage.image.encoding import ENCODERS, Companions, check_result, encode_picture, encoder_for
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
 from mrimage.image.header.model import Header
 from mrimage.image.resample import resampled
+from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
 from mrimage.image.tags.exif import Shot
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
@@ -62,39 +65,63 @@ class Opened:
 def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
     """Apply ``edits``. Raises ImageError."""
     format = encoder_for(edits.format, opened.header.format)
-    encoder = ENCODERS[format]
     geometry = geometry_of(*opened.displayed, edits)
-    with complaints(opened.data, opened.header):
-        image = resized(opened, geometry, limits)
-        if geometry.cut is not None:
-            image = image.crop(
-                geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height
-            )
-        profile = source_profile(opened.header, opened.shot)
-        image, profile = _coloured(image, profile, edits, format)
-        if edits.correct is not None:
-            image = _corrected(image, edits.correct)
-        if (
-            geometry.canvas is not None
-        ):  # Behind the correction, whose statistics the padding is none of.
-            image = padded(image, geometry.canvas, edits.background, profile)
-        if not encoder.alpha and image.hasalpha():
-            image = flattened(image, edits.background, profile)
-        if not encoder.deep:
-            image = eight_bits(image)
+    check_result(geometry.result, format)
+
+    def decoded() -> Picture:
+        return decoded_for(opened, geometry, limits)
+
+    def prepared() -> tuple[Picture, bytes | None]:
+        return _prepared(opened, geometry, edits, format, limits)
+
+    with stages(opened.data, opened.header, decoded, lambda: prepared()[0]):
+        image, profile = prepared()
         data = encode_picture(image, format, edits.quality, _companions(opened, profile, edits))
-    return Encoded(data, image.width, image.height, encoder.extension)
+    return Encoded(data, image.width, image.height, ENCODERS[format].extension)
+
+
+def _prepared(
+    opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
+) -> tuple[Picture, bytes | None]:
+    """Everything between the file and the encoder: the finished picture, and the profile of its numbers."""
+    encoder = ENCODERS[format]
+    image = cut_out(resized(opened, geometry, limits), geometry)
+    image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
+    if edits.correct is not None:
+        image = _corrected(image, edits.correct)
+    if (
+        geometry.canvas is not None
+    ):  # After the correction, because the padding must not count in its statistics.
+        image = padded(image, geometry.canvas, edits.background, profile)
+    if not encoder.alpha and image.hasalpha():
+        image = flattened(image, edits.background, profile)
+    return (image if encoder.deep else eight_bits(image)), profile
+
+
+def cut_out(image: Picture, geometry: Geometry) -> Picture:
+    """What the fit ``cover`` leaves of the scaled picture."""
+    cut = geometry.cut
+    return image if cut is None else image.crop(cut.x, cut.y, cut.width, cut.height)
 
 
 def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
-    """The decoded image, cropped, scaled and turned upright, in its own colour space and depth."""
+    """The decoded image, cropped, scaled and turned upright, in its own color space and depth."""
+    stored = as_stored(geometry, opened.orientation, opened.header.width, opened.header.height)
+    image = decoded_for(opened, geometry, limits)
+    return turned(_scaled(image, stored, _eighths(opened.header, stored)), opened.orientation)
+
+
+def decoded_for(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
+    """The picture as stored, at the lowest scale that ``geometry`` can be made from. Raises ImageError."""
     header = opened.header
     stored = as_stored(geometry, opened.orientation, header.width, header.height)
-    eighths = jpeg_eighths(stored) if header.format == "jpeg" else 8
+    eighths = _eighths(header, stored)
     guard(header, stored, eighths, limits)
-    image = decode(opened.data, header, limits, eighths)
-    image = _scaled(image, stored, eighths)
-    return turned(image, opened.orientation)
+    return decode(opened.data, header, limits, eighths)
+
+
+def _eighths(header: Header, stored: Geometry) -> int:
+    return jpeg_eighths(stored) if header.format == "jpeg" else 8
 
 
 def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> None:
@@ -115,13 +142,6 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
             "too-large",
             f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}.",
         )
-
-
-def streams(header: Header) -> bool:
-    """Can libvips decode this file from top to bottom without holding it?"""
-    return (header.format == "png" and not header.progressive) or (
-        header.format == "tiff" and not misread(header)
-    )
 
 
 def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
@@ -154,7 +174,7 @@ def turned(image: Picture, orientation: int) -> Picture:
     )()
 
 
-def _coloured(
+def _colored(
     image: Picture, profile: bytes | None, edits: Edits, format: str
 ) -> tuple[Picture, bytes | None]:
     encoder = ENCODERS[format]
@@ -163,7 +183,7 @@ def _coloured(
     if format == "tiff" and edits.correct is None:
         return image, profile
     image = standard(image)
-    count = colours(image)
+    count = colors_of(image)
     awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (
         count == 1 and not encoder.gray and profile
     )
@@ -175,11 +195,11 @@ def _coloured(
 def _corrected(image: Picture, name: str) -> Picture:
     from mrimage.image.correct import CORRECTIONS
 
-    count = colours(image)
+    count = colors_of(image)
     if image.hasalpha():
         image = (
             image.copy_memory()
-        )  # Colours and alpha are read one after the other; a stream can be read once.
+        )  # Colors and alpha are read one after the other; a stream can be read once.
     alpha = image[count] if image.hasalpha() else None
     pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
     result = from_array(CORRECTIONS[name](pixels))
@@ -187,7 +207,7 @@ def _corrected(image: Picture, name: str) -> Picture:
 
 
 def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companions:
-    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colours.
+    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colors.
     The one by which untagged CMYK is read was no part of the file, and a megabyte beside a thumbnail: it stays out."""
     header = opened.header
     if header.model == "cmyk" and profile != header.icc and profile == built_in("cmyk"):

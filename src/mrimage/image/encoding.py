@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mrimage.image.decode.decode import Picture, from_array, to_array
+from mrimage.errors import ImageError
+from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.vips import field_names, vips
+from mrimage.image.header.model import LONGEST_SIDE
 from mrimage.image.tags.exif_writer import into_tiff
 from mrimage.image.tags.iptc import resource_of
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """One output format. ``quality`` is its default (None: lossless); ``deep`` says that it holds 16 bits,
-    ``alpha``, ``gray`` and ``cmyk`` that it holds those."""
+    ``alpha``, ``gray`` and ``cmyk`` that it holds those; ``longest`` is the greatest width and height, in pixels,
+    that the format or its encoder here takes."""
 
     extension: str
     quality: int | None
@@ -27,13 +30,14 @@ class Encoder:
     alpha: bool
     gray: bool
     cmyk: bool
+    longest: int = LONGEST_SIDE
 
 
 ENCODERS: Mapping[str, Encoder] = {
-    "jpeg": Encoder("jpg", 85, deep=False, alpha=False, gray=True, cmyk=True),
+    "jpeg": Encoder("jpg", 85, deep=False, alpha=False, gray=True, cmyk=True, longest=65_500),
     "png": Encoder("png", None, deep=True, alpha=True, gray=True, cmyk=False),
-    "webp": Encoder("webp", 80, deep=False, alpha=True, gray=False, cmyk=False),
-    "avif": Encoder("avif", 60, deep=False, alpha=True, gray=False, cmyk=False),
+    "webp": Encoder("webp", 80, deep=False, alpha=True, gray=False, cmyk=False, longest=16_383),
+    "avif": Encoder("avif", 60, deep=False, alpha=True, gray=False, cmyk=False, longest=16_384),
     "tiff": Encoder("tiff", None, deep=True, alpha=True, gray=True, cmyk=True),
 }
 """The output formats by name."""
@@ -66,6 +70,17 @@ def encoder_for(format: str, source: str) -> str:
     if format != "keep":
         return format
     return source if source in ENCODERS else _KEPT[source]
+
+
+def check_result(size: tuple[int, int], format: str) -> None:
+    """Raise ImageError ``unsupported`` if a result of ``size`` (width, height) is larger than ``format`` holds."""
+    longest = ENCODERS[format].longest
+    if max(size) > longest:
+        raise ImageError(
+            "unsupported",
+            f"Expected at most {longest} pixels a side, which is the limit of {format.upper()} output, but the result "
+            f"has {size[0]}x{size[1]}. Choose a smaller --resize, or another --format such as png or tiff.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +136,14 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
     space, sampling = (
         ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
     )
-    data: bytes = simplejpeg.encode_jpeg(
-        array, quality=quality, colorspace=space, colorsubsampling=sampling
-    )
+    try:
+        data: bytes = simplejpeg.encode_jpeg(
+            array, quality=quality, colorspace=space, colorsubsampling=sampling
+        )
+    except ValueError as error:
+        raise ImageError(
+            "encode-failed", f"Expected a result that JPEG holds, but {error}."
+        ) from error
     extra = b""
     if beside.exif:
         extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)

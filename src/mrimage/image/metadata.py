@@ -99,7 +99,7 @@ def describe(header: Header, shot: Shot) -> Metadata:
     """The columns from a header and its EXIF facts."""
     profile = None
     if header.icc is not None:
-        from mrimage.image.color.profiles import profile_named
+        from mrimage.image.color.profile_names import profile_named
 
         profile = profile_named(header.icc)
     sideways = shot.orientation is not None and shot.orientation >= 5 and not header.upright

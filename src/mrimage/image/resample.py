@@ -5,7 +5,7 @@ In the encoded values, with alpha multiplied in before and divided out after, so
 
 from __future__ import annotations
 
-from mrimage.image.decode.decode import Picture, from_array, to_array
+from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.vips import vips
 
 GAP = 3.0

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from mrimage.image.canvas import eight_bits, flattened
+from mrimage.image.color.canvas import eight_bits, flattened
 from mrimage.image.color.conversion import converted, is_srgb, source_profile
-from mrimage.image.decode.decode import Picture, complaints, from_array, jpeg_array, to_array
-from mrimage.image.edit import Opened, guard, resized, turned
+from mrimage.image.decode.arrays import Picture, from_array, to_array
+from mrimage.image.decode.jpeg import jpeg_array
+from mrimage.image.edit import Opened, cut_out, decoded_for, guard, resized, turned
 from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
+from mrimage.image.stages import stages
 from mrimage.types import Edits, Limits
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
@@ -21,13 +23,16 @@ WHITE = (255, 255, 255)
 def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
     """uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
     geometry = geometry_of(*opened.displayed, edits)
-    with complaints(opened.data, opened.header):
-        image = resized(opened, geometry, limits)
-        if geometry.cut is not None:
-            image = image.crop(
-                geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height
-            )
-        return _srgb_array(image, opened)
+
+    def decoded() -> Picture:
+        return decoded_for(opened, geometry, limits)
+
+    def prepared() -> Picture:
+        return _in_srgb(cut_out(resized(opened, geometry, limits), geometry), opened)
+
+    with stages(opened.data, opened.header, decoded, prepared):
+        pixels: Pixels = to_array(prepared())
+    return pixels
 
 
 def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
@@ -45,20 +50,28 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
     stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
     guard(header, stored, eighths, limits)
-    with complaints(opened.data, header):
-        pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
-        if (
-            header.model == "rgb"
-            and opened.orientation == 1
-            and is_srgb(source_profile(header, opened.shot))
-        ):
-            return pixels
-        return _srgb_array(turned(from_array(pixels), opened.orientation), opened)
+    pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
+    if (
+        header.model == "rgb"
+        and opened.orientation == 1
+        and is_srgb(source_profile(header, opened.shot))
+    ):
+        return pixels
+
+    def decoded() -> Picture:
+        return from_array(pixels)
+
+    def prepared() -> Picture:
+        return _in_srgb(turned(from_array(pixels), opened.orientation), opened)
+
+    with stages(opened.data, header, decoded, prepared):
+        shown: Pixels = to_array(prepared())
+    return shown
 
 
-def _srgb_array(image: Picture, opened: Opened) -> Pixels:
+def _in_srgb(image: Picture, opened: Opened) -> Picture:
+    """8-bit sRGB, without alpha: on white."""
     image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
     if image.hasalpha():
         image = flattened(image, WHITE, None)
-    pixels: Pixels = to_array(eight_bits(image))
-    return pixels
+    return eight_bits(image)

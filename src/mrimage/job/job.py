@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.errors import UsageError, brief
+from mrimage.errors import UsageError
+from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
+from mrimage.job.keywords import checks_constructor
 from mrimage.storage.names import local_place, local_uri, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from mrimage.sink.output import Output
 
 Value = Any
-"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list, dict), never pixels."""
+"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list, dict), never
+pixels."""
 
 Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
 """``image -> (key, value)`` pairs; a generator function."""
@@ -29,24 +32,33 @@ Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
 Combiner = Callable[[str, Iterable[Value]], Iterable[Value]]
 """``(key, values) -> fewer values``, inside one map task; runs zero or more times."""
 
-NEEDS: Mapping[str, str] = {"duplicates": "hash"}
-"""Group reducers whose records carry the columns of an extractor, so that no pixel is decoded again in reduce."""
-
 Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
-"""``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image, as a stream."""
+"""``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image,
+as a stream."""
 
 
+@checks_constructor
 @dataclass(frozen=True)
 class Job:
-    """What to do with a pile of images.
+    """What to do with the images of a source.
 
-    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is one record
-    under the key that ``key`` names. ``edits`` make an image from each image, ``group`` names built-in group
-    reducers, and ``extract`` names the columns that map computes; a reducer that needs some adds their extractor. A Job with neither edits nor a reducer is a
-    catalogue: it reads headers and decodes nothing. ``include``, ``exclude`` and ``all_files`` say which files
-    of the source are entries. ``output`` names the sink of edited images: ``files``, or ``webdataset`` or
-    ``parquet`` for shards of at most about ``shard_size`` bytes. Where several names may stand, one will do:
-    ``key="camera"``.
+    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is
+    one record under the key that ``key`` names. ``extract`` names the columns that map computes,
+    ``edits`` make an image from each image, and ``group`` names built-in group reducers. A Job
+    with neither edits nor a reducer is a catalogue: it reads headers and decodes nothing.
+
+    ``needs`` names extractors whose columns reach ``reduce`` with the values, so that it need
+    not decode an image again. A value then is a dictionary with these columns by name: without a
+    ``map`` of the job's own beside ``uri`` and ``path``; with one, beside what the mapper's
+    dictionary holds (whose own names win), or beside ``value`` where the mapper yields anything
+    else.
+
+    ``include``, ``exclude`` and ``all_files`` say which files of the source are entries.
+    ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
+    shards of at most about ``shard_size`` bytes.
+
+    Where several names may stand, one will do: ``key="camera"``. Raises UsageError for a value
+    of the wrong kind.
     """
 
     map: Mapper | None = None
@@ -62,27 +74,31 @@ class Job:
     output: str = "files"
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
+    needs: tuple[str, ...] = ()
+    carries: tuple[str, ...] = field(default=(), repr=False)
+    """Extractors whose columns travel with the records: a run puts here what ``needs`` and
+    ``group`` ask for."""
 
     def __post_init__(self) -> None:
-        for name in ("key", "extract", "group", "include", "exclude"):
-            given = getattr(self, name)
-            if not isinstance(given, Iterable):
-                raise UsageError(
-                    f"Expected {name} of the job as text, or several, but received {brief(given)}."
-                )
-            names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
-            object.__setattr__(self, name, names)
-        for name, kind in (("edits", Edits | None), ("limits", Limits)):
-            if not isinstance(given := getattr(self, name), kind):
-                raise UsageError(
-                    f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}."
-                )
-        object.__setattr__(self, "extract", tuple(dict.fromkeys((*self.extract, *self.needs))))
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The extractors whose columns travel with the records, because a group reducer asked for them."""
-        return tuple(dict.fromkeys(NEEDS[name] for name in self.group if name in NEEDS))
+        values = check_fields(self, JOB_FIELDS.values(), "Job.")
+        if not values["key"] and self.map is None:
+            raise UsageError(
+                "Job.key needs at least one name, or a map that says which key an image has."
+            )
+        values["extract"] = tuple(
+            dict.fromkeys((*values["extract"], *values["needs"], *self.carries))
+        )
+        require_instance("Job.limits", self.limits, Limits)
+        values["limits"] = replace(
+            self.limits, **check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
+        )
+        if self.edits is not None:
+            require_instance("Job.edits", self.edits, Edits)
+            values["edits"] = replace(
+                self.edits, **check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
+            )
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def needs_bytes(self) -> bool:
@@ -100,20 +116,20 @@ class Job:
         return self.reduce is not None or bool(self.group)
 
     def describe(self) -> dict[str, object]:
-        """The job as plain data, for the plan hash, the report and the message about a different job.
+        """The job as plain data, for the plan hash, the report and the message about a different
+        job.
 
-        Functions are described by their name and a hash of their source, so that an edited mapper is a
-        different job.
+        Functions are described by their name and a hash of their source, so that an edited
+        mapper is a different job.
         """
-        facts = {
-            name: value
-            for name, value in vars(self).items()
-            if name not in ("map", "reduce", "combine")
-        }
+        left_out = ("map", "reduce", "combine", "carries")
+        facts = {name: value for name, value in vars(self).items() if name not in left_out}
         facts |= {
             name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")
         }
         facts["edits"] = asdict(self.edits) if self.edits else None
+        if not self.needs:
+            del facts["needs"]  # so that an OUT of before there was this field is still of this job
         limits = facts.pop("limits")
         facts |= {name: getattr(limits, name) for name in ("max_pixels", "allow_truncated")}
         # There and back, so that it is equal to what an earlier run has written down.
@@ -123,12 +139,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places, absolute, and how their stores are used. Tasks get it whole."""
+    """A job and its places, absolute, and how their stores are used. Tasks get it whole.
+
+    ``lease`` names the run that holds OUT, so that its tasks stop once another run does; it is empty where OUT is local.
+    """
 
     job: Job
     source: str
     out: str
     stores: StoreSettings = field(default_factory=StoreSettings)
+    lease: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
@@ -141,23 +161,33 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
-    """How a job runs, as opposed to what it does: nothing here changes a result."""
+class RunOptions:
+    """How a job runs, as opposed to what it does: nothing here changes a result.
+
+    ``fields.RUN`` says what each means. ``max_failures`` is a number of images or a share such
+    as ``"5%"``, and ``command`` what the user typed, for the report. Raises UsageError for a
+    value of the wrong kind.
+    """
 
     engine: str = "local"
     workers: int | None = None
     retries: int = 3
     speculate: bool = True
     fresh: bool = False
-    max_failures: str | None = None
+    max_failures: int | str | None = None
     quiet: bool = True
     thumbnails: bool = True
     command: str = ""
     stores: StoreSettings = field(default_factory=StoreSettings)
 
+    def __post_init__(self) -> None:
+        for name, value in check_fields(self, RUN_FIELDS.values()).items():
+            object.__setattr__(self, name, value)
+
 
 def absolute(place: str) -> str:
-    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and ``file:///home/me/photos``.
+    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and
+    ``file:///home/me/photos``.
 
     >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
     ('/photos', 's3://bucket/photos')

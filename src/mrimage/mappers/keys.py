@@ -1,7 +1,7 @@
 """Keys by name: what ``--key`` can group by. To add one, write a function and register it here.
 
-A key function sees the image's header only and answers with a short text; what an image does not tell is
-``unknown``, never empty.
+A key function sees the image's header only and answers with a short text; what an image does not
+tell is ``unknown``, never empty.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mrimage.errors import unknown
 from mrimage.job.job import Mapper, Value
+from mrimage.job.kinds import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +43,8 @@ def orientation(image: Image) -> str:
 
 
 def aspect(image: Image) -> str:
-    """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), else the exact one in
-    lowest terms (``683:384``)."""
+    """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), else the
+    exact one in lowest terms (``683:384``)."""
     width, height = image.metadata.width, image.metadata.height
     ratio = Fraction(max(width, height), min(width, height))
     for name in COMMON_ASPECTS:
@@ -120,12 +120,11 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
 def by_keys(names: Sequence[str]) -> Mapper:
     """The mapper that emits one record per image under the key that ``names`` make together.
 
-    A compound key joins its parts with commas (``srgb,landscape``); a comma or percent sign inside a part is
-    percent-encoded, so different parts never make the same key. Raises UsageError for a name that is no key.
+    A compound key joins its parts with commas (``srgb,landscape``); a comma or percent sign
+    inside a part is percent-encoded, so different parts never make the same key. Raises
+    UsageError for a name that is no key.
     """
-    for name in names:
-        if name not in KEYS:
-            raise unknown("--key", name, KEYS)
+    require_known("key", names, KEYS)
     functions = [KEYS[name] for name in names]
 
     def mapper(image: Image) -> Iterator[tuple[str, Value]]:

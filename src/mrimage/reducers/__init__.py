@@ -1,43 +1,125 @@
-"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator of outputs in a
-file of its own and register it here."""
+"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator
+of outputs in a file of its own and register it here.
+
+A reducer's file is imported when a job first asks for it, so that ``--help`` can name all of
+them and load none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import wraps
 from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-from mrimage.errors import unknown
-from mrimage.job.job import Job, Reducer
-from mrimage.reducers.context import Context, running
-from mrimage.reducers.duplicates import reduce_to_duplicates
-from mrimage.reducers.mean import reduce_to_mean
-from mrimage.reducers.sheet import contact_sheet, reduce_to_sheet
-from mrimage.shuffle.records import Record
-from mrimage.sink.output import Output
+from mrimage.job.columns import columns_of
+from mrimage.job.job import Job, Reducer, Value
+from mrimage.job.kinds import require_known
 
-__all__ = ["GROUPS", "Context", "GroupReducer", "contact_sheet", "reducers_of", "running"]
+if TYPE_CHECKING:
+    from mrimage.shuffle.records import Record
+    from mrimage.sink.output import Output
 
-GroupReducer = Callable[[str, Iterable[Record]], Iterable[Output]]
+ReduceRecords: TypeAlias = "Callable[[str, Iterable[Record]], Iterable[Output]]"
 """``(key, records) -> outputs``; records come sorted by image."""
 
+
+@dataclass(frozen=True, slots=True)
+class GroupReducer:
+    """A group reducer that a job can ask for by name.
+
+    ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose
+    columns it finds in ``record.carried``; ``pixels`` says whether it decodes images itself.
+    """
+
+    name: str
+    function: str
+    help: str
+    needs: tuple[str, ...] = ()
+    pixels: bool = False
+
+    def load(self) -> ReduceRecords:
+        """The function, imported."""
+        module, _, name = self.function.partition(":")
+        return cast(ReduceRecords, getattr(importlib.import_module(module), name))
+
+
 GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
-    {"contact-sheet": reduce_to_sheet, "duplicates": reduce_to_duplicates, "mean": reduce_to_mean}
+    {
+        reducer.name: reducer
+        for reducer in (
+            GroupReducer(
+                "contact-sheet",
+                "mrimage.reducers.sheet:reduce_to_sheet",
+                "captioned thumbnails",
+                pixels=True,
+            ),
+            GroupReducer(
+                "duplicates",
+                "mrimage.reducers.duplicates:reduce_to_duplicates",
+                "clusters of equal and of similar images; decodes each image",
+                needs=("hash",),
+            ),
+            GroupReducer(
+                "mean",
+                "mrimage.reducers.mean:reduce_to_mean",
+                "the mean image",
+                pixels=True,
+            ),
+        )
+    }
 )
 
 
-def reducers_of(job: Job) -> list[GroupReducer]:
-    """The job's own reducer first, then those that ``group`` names. Raises UsageError for an unknown one."""
-    for name in job.group:
-        if name not in GROUPS:
-            raise unknown("--group", name, GROUPS)
-    own = [_of_values(job.reduce)] if job.reduce else []
-    return own + [GROUPS[name] for name in dict.fromkeys(job.group)]
+def with_needs(job: Job) -> Job:
+    """The job, whose records also carry the columns that its reducers need. Raises UsageError
+    for an unknown reducer."""
+    require_known("group", job.group, GROUPS)
+    asked = [need for name in job.group for need in GROUPS[name].needs]
+    return replace(job, carries=tuple(dict.fromkeys((*job.needs, *asked))))
 
 
-def _of_values(reduce: Reducer) -> GroupReducer:
+def reducers_of(job: Job) -> list[ReduceRecords]:
+    """The job's own reducer first, then those that ``group`` names."""
+    own = [_of_values(job, job.reduce)] if job.reduce else []
+    return own + [GROUPS[name].load() for name in job.group]
+
+
+def _of_values(job: Job, reduce: Reducer) -> ReduceRecords:
+    """The user's reducer as one of records; it gets the values that ``Job`` promises."""
+    columns = tuple(columns_of(job.needs))
+
     @wraps(reduce)
     def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
+        if job.map is None:
+            return reduce(key, _descriptions(records, columns))
+        if columns:
+            return reduce(key, _with_columns(records, columns))
         return reduce(key, (record.value for record in records))
 
     return reducer
+
+
+def _descriptions(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
+    """The values of records that no mapper of the user's made: the image's names, and its
+    ``columns``."""
+    for record in records:
+        names = {"uri": record.entry.uri, "path": record.entry.path}
+        yield names | _chosen(record, columns)
+
+
+def _with_columns(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
+    """The values, each with the ``columns`` of its image."""
+    chosen: dict[str, Value] = {}
+    for record in records:
+        if record.images:  # an image's first record under a key carries them for the others
+            chosen = _chosen(record, columns)
+        value = record.value
+        yield chosen | (value if isinstance(value, dict) else {"value": value})
+
+
+def _chosen(record: Record, columns: Sequence[str]) -> dict[str, Value]:
+    carried = record.carried if columns else {}
+    return {name: carried[name] for name in columns}

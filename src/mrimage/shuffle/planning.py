@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.shuffle.records import COLUMNS, Record, from_batch
+from mrimage.shuffle.records import COLUMNS, MOST, Record, from_batch
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, RECORDS, WEIGHED
 from mrimage.types import Partition
@@ -48,7 +48,8 @@ class Group:
 def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
     """Write ``target``: one row per key of the records in ``parts``, sorted by key (columns of WEIGHED)."""
     query = f"""
-        SELECT key, sum(images)::BIGINT AS images, sum(bytes)::BIGINT AS bytes, sum(pixels)::BIGINT AS pixels,
+        SELECT key, sum(images)::BIGINT AS images, least(sum(bytes), {MOST})::BIGINT AS bytes,
+               least(sum(pixels), {MOST})::BIGINT AS pixels,
                count(*)::BIGINT AS records, count(*) || '-' || sum(digest)::VARCHAR AS fingerprint
         FROM {read_parquet(parts, RECORDS)} GROUP BY key ORDER BY key"""
     _write(query, WEIGHED, target, scratch)

@@ -22,6 +22,12 @@ SPILL_RECORDS = 50_000
 SPILL_BYTES = 32 << 20
 """A map task holds at most this many records, or this many bytes of their values, before it writes a part."""
 
+LARGEST_VALUE = 1 << 30
+"""Bytes of one value; Parquet counts the bytes of a page, which holds whole values, in 31 bits."""
+
+MOST = (1 << 63) - 1
+"""The largest number of an int64 column. Headers may say 2^31 pixels a side, and a few such images exceed it."""
+
 COLUMNS = (
     "key",
     "uri",
@@ -133,11 +139,14 @@ def make_record(
 
 def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
-        return msgspec.msgpack.encode((value, carried), order="deterministic")
+        data = msgspec.msgpack.encode((value, carried), order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
         ) from None
+    if len(data) > LARGEST_VALUE:
+        raise ValueError(f"received {len(data):,} bytes as a value of key {brief(key)}")
+    return data
 
 
 class Spill:
@@ -188,7 +197,9 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        total = replace(first.entry, size=sum(record.entry.size for record in firsts))
+        size = min(MOST, sum(record.entry.size for record in firsts))
+        pixels = min(MOST, sum(record.pixels for record in firsts))
+        total = replace(first.entry, size=size)
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
             raise JobError(
@@ -200,7 +211,7 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
                 total if seq == 0 else first.entry,
                 seq,
                 value,
-                sum(record.pixels for record in firsts) if seq == 0 else 0,
+                pixels if seq == 0 else 0,
                 sum(record.images for record in firsts) if seq == 0 else 0,
             )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import pickle
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import IO
+
+import msgspec
 
 from mrimage.shuffle.records import Record
 from mrimage.storage.local import system_errors
 
 IN_MEMORY = 8 << 20
 """Bytes of a group that are held before it goes to a temporary file."""
+
+_LENGTH = 4
+"""Bytes of the number before each record in that file, which says how long it is."""
 
 
 class Fingerprint:
@@ -33,29 +36,45 @@ class Fingerprint:
         return f"{self._count}-{self._sum}"
 
 
-@contextmanager
-def replayable(records: Iterator[Record], passes: int) -> Iterator[Iterator[Iterator[Record]]]:
-    """``records`` as ``passes`` iterators, to be used one after the other; memory stays bounded.
+class Replay:
+    """One group's records, read as often as its reducers need them; memory stays bounded.
 
-    One pass streams. More are replayed from a temporary file that lives as long as the block. What the passes
-    leave unread is read to the end, so that a fingerprint sees every record.
+    The first pass streams. With ``keep``, what has passed waits in a temporary file that lives as long as the block, so
+    that ``read`` can be called again: it gives what an earlier pass has left unread, too. Passes come one after the
+    other.
     """
-    if passes == 1:
-        yield iter([records])
-    else:
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
-            with system_errors(tempfile.gettempdir()):
-                for record in records:
-                    pickle.dump(record, spool, pickle.HIGHEST_PROTOCOL)
-            yield (_replay(spool) for _ in range(passes))
-    for _ in records:
-        pass
 
+    def __init__(self, records: Iterable[Record], keep: bool) -> None:
+        self._records = iter(records)
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if keep else None  # noqa: SIM115
 
-def _replay(spool: IO[bytes]) -> Iterator[Record]:
-    spool.seek(0)
-    while True:
-        try:
-            yield pickle.load(spool)  # written a moment ago by this very process
-        except EOFError:
+    def __enter__(self) -> Replay:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def read(self) -> Iterator[Record]:
+        """The group from its first record."""
+        if self._file is None:
+            yield from self._records
             return
+        self._file.seek(0)
+        yield from _read(self._file)
+        for record in self._records:
+            frame = msgspec.msgpack.encode(record)
+            with system_errors(tempfile.gettempdir()):
+                self._file.write(len(frame).to_bytes(_LENGTH, "little") + frame)
+            yield record
+
+    def finish(self) -> None:
+        """Read what no pass has read, so that a fingerprint sees every record."""
+        for _ in self._records:
+            pass
+
+
+def _read(file: IO[bytes]) -> Iterator[Record]:
+    decoder = msgspec.msgpack.Decoder(Record)
+    while length := file.read(_LENGTH):
+        yield decoder.decode(file.read(int.from_bytes(length, "little")))

@@ -1,15 +1,12 @@
 """Where results go: sinks for outputs, task commits, the run's state and its published tables."""
 
-from mrimage.errors import UsageError, unknown
+from mrimage.errors import UsageError
 from mrimage.job.job import Job
 from mrimage.sink.files import FileSink, Sink
 from mrimage.sink.shards import KINDS, SHARD_SIZE, ShardSink
 from mrimage.storage import Store
 
-__all__ = ["SINKS", "Sink", "check_sink", "describe_sink", "open_sink"]
-
-SINKS = ("files", *KINDS)
-"""Names that ``--output`` accepts."""
+__all__ = ["Sink", "check_sink", "describe_sink", "open_sink"]
 
 
 def open_sink(job: Job, store: Store, task: str) -> Sink:
@@ -20,17 +17,15 @@ def open_sink(job: Job, store: Store, task: str) -> Sink:
 
 
 def check_sink(job: Job) -> None:
-    """Raise UsageError for an output that does not exist, or shards in which nothing would be."""
-    if job.output not in SINKS:
-        raise unknown("--output", job.output, SINKS)
+    """Raise UsageError for shards in which nothing would be, and for the size of shards where there are none."""
     if job.output == "files" and job.shard_size is not None:
         raise UsageError(
-            f"Expected --shard-size together with --output {' or '.join(KINDS)}, but received it with --output files. "
+            f"--shard-size needs --output {' or '.join(KINDS)}, but got --output files. "
             "Choose one of them, or leave out --shard-size."
         )
     if job.output != "files" and job.edits is None:
         raise UsageError(
-            f"Expected edits for --output {job.output}, whose shards hold edited images, but received none. "
+            f"--output {job.output} needs edits, because its shards hold edited images, but there are none. "
             "Add one, for example --resize 512x512 or --format keep, or leave out --output."
         )
 

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.errors import JobError, brief
+from mrimage.errors import ImageError, JobError, brief
+from mrimage.job.job import absolute
+from mrimage.storage.names import is_unicode, scheme
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+LONGEST_SIDE = (1 << 31) - 1
+"""Pixels that the lineage's columns hold."""
 
 
 @dataclass(frozen=True)
@@ -21,25 +27,36 @@ class Output:
     """One result of a group, written to ``groups/<key>/<name>``.
 
     ``data`` is bytes as they are, text (UTF-8), pixels (uint8, H x W x 3 sRGB or H x W gray; encoded as the
-    name's extension says), or plain data (written as JSON with sorted keys).
+    name's extension says), or plain data (written as JSON with sorted keys). ``uri`` names the one image that the
+    result was made of, where there is one; the lineage in ``outputs.parquet`` then has it.
     """
 
     name: str
     data: bytes | str | NDArray[np.uint8] | Mapping[str, Any] | Sequence[Any]
+    uri: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise JobError(
                 f"Expected the name of an output as text, but received {brief(self.name)}."
             )
+        if self.uri is None:
+            return
+        if not isinstance(self.uri, str) or not is_unicode(self.uri):
+            raise JobError(
+                f"Expected the uri of output {self.name!r} as the text of an image's uri, but got {brief(self.uri)}."
+            )
+        if scheme(self.uri) == "file" and not self.uri.startswith("/"):
+            object.__setattr__(self, "uri", absolute(self.uri))
 
     def encoded(self) -> tuple[bytes, int | None, int | None]:
-        """The bytes to write, and width and height where they are an image made from pixels.
+        """The bytes to write, and width and height in pixels, as displayed, where they are an image.
 
         Raises JobError for data that is none of the kinds above.
         """
         if isinstance(self.data, bytes | bytearray | memoryview):
-            return bytes(self.data), None, None
+            data = bytes(self.data)
+            return data, *_size_of(data)
         if isinstance(self.data, str):
             return self.data.encode(), None, None
         if hasattr(self.data, "shape"):
@@ -80,3 +97,17 @@ class Output:
                 f"{' x '.join(map(str, pixels.shape))}."
             )
         return encode(pixels, name, None), int(pixels.shape[1]), int(pixels.shape[0])
+
+
+def _size_of(data: bytes) -> tuple[int | None, int | None]:
+    """Width and height of the image that ``data`` is, as displayed; (None, None) where it is something else, or where
+    its header says what a column cannot hold."""
+    from mrimage.image import Buffer, Image
+
+    try:
+        metadata = Image(Buffer(data)).metadata
+    except ImageError:
+        return None, None
+    if max(metadata.width, metadata.height) > LONGEST_SIDE:
+        return None, None
+    return metadata.width, metadata.height

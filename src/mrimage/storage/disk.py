@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY = ".mrimage-tmp-"
@@ -41,6 +45,48 @@ def create(place: str, data: bytes) -> None:
         )  # a file system without hard links: all of it a moment later
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def only_one(folder: str) -> Iterator[None]:
+    """Run the block alone among all that ask this for ``folder``, in whatever process of this machine."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_behind_link(root: str, path: str) -> bool:
+    """Whether a folder of the relative ``path``, below ``root``, is a symbolic link."""
+    end = path.find("/")
+    while end > 0:
+        if os.path.islink(f"{root}/{path[:end]}"):  # noqa: PTH114 - the root is text
+            return True
+        end = path.find("/", end + 1)
+    return False
+
+
+def own_files(root: str, folder: str) -> Iterator[str]:
+    """Paths below ``root`` of the regular files in ``folder`` and below it. Links are neither followed nor named. A missing
+    folder has none."""
+    if is_behind_link(root, f"{folder}/"):
+        return
+    for place, _, names in os.walk(f"{root}/{folder}"):
+        below = place[len(root) + 1 :]
+        for name in names:
+            if stat.S_ISREG(os.lstat(f"{place}/{name}").st_mode):
+                yield f"{below}/{name}"
+
+
+def remove_empty_folders(root: str, folder: str) -> None:
+    """Remove ``folder`` below ``root``, and those in it, as far as they are empty."""
+    if is_behind_link(root, f"{folder}/"):
+        return
+    for place, _, _ in os.walk(f"{root}/{folder}", topdown=False):
+        with suppress(OSError):  # something is in it
+            Path(place).rmdir()
 
 
 def _fill(descriptor: int, data: bytes, durable: bool) -> None:

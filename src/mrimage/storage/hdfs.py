@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
@@ -26,7 +27,11 @@ T = TypeVar("T")
 FIRST_ANSWER = 10.0
 """Seconds that a cluster has for its first answer."""
 
+LONGEST_SWAP = 2.0
+"""Seconds that ``create`` waits for a file that a ``replace`` holds aside."""
+
 _TEMPORARY = ".mrimage-tmp-"
+_SWAP = f"{_TEMPORARY}swap-"
 # The client's own tries are kept short: by default they go on for three minutes even where nobody listens.
 _CONFIG = {
     "dfs.client.failover.max.attempts": "3",
@@ -142,6 +147,7 @@ class HdfsStore:
     def create(self, path: str, data: bytes) -> bool:
         place = self._place(path)
         tries = 0
+        self._wait_for_swap(path, place)
 
         def put() -> bool:
             nonlocal tries
@@ -155,22 +161,84 @@ class HdfsStore:
 
         return self._try("write", path, put)
 
+    def replace(self, path: str, data: bytes, expected: bytes) -> bool:
+        # HDFS has no conditional write. A rename is atomic and takes a file away from everybody else: whoever moved the
+        # old file aside has it, and nobody else can move it. For a moment there is no file at ``path``; ``create`` knows.
+        place = self._place(path)
+        fresh, aside = _beside(place), _beside(place, _SWAP)
+        try:
+            if self.read(path) != expected:
+                return False
+            self._try("write", path, lambda: self._fill(fresh, data, durable=False))
+            if not self._move(path, place, aside):
+                return False
+            if self._try("read", path, lambda: self._client.read(aside).read()) != expected:
+                self._move(path, aside, place)
+                return False
+            return self._move(path, fresh, place)
+        except NotFoundError:
+            return False
+        finally:
+            for left in (fresh, aside):
+                with suppress(OSError, RuntimeError):
+                    self._client.delete(left)
+
+    def _wait_for_swap(self, path: str, place: str) -> None:
+        """Return once no ``replace`` holds the file ``place`` aside; one that was killed is not waited for long."""
+        folder = place.rpartition("/")[0]
+
+        def swaps() -> bool:
+            if self._is_there(place) or not self._is_there(folder or "/"):
+                return False
+            found = self._client.list_status(folder or "/")
+            return any(each.path.rpartition("/")[2].startswith(_SWAP) for each in found)
+
+        end = time.monotonic() + LONGEST_SWAP
+        while self._try("list", path, swaps) and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _move(self, path: str, source: str, target: str) -> bool:
+        """Rename ``source`` to ``target``; False where ``source`` is gone or ``target`` is there already."""
+        tries = 0
+
+        def rename() -> bool:
+            nonlocal tries
+            tries += 1
+            try:
+                self._client.rename(source, target, False)
+            except (FileNotFoundError, FileExistsError):
+                # It may be so because an earlier try came through and only its answer was lost.
+                return tries > 1 and self._is_there(target) and not self._is_there(source)
+            return True
+
+        return self._try("write", path, rename)
+
+    def _is_there(self, place: str) -> bool:
+        try:
+            self._client.get_file_info(place)
+        except FileNotFoundError:
+            return False
+        return True
+
     def _put(self, place: str, data: bytes, durable: bool, replace: bool) -> None:
         """Write a file beside ``place`` and rename it: whoever sees a name sees all of its bytes."""
-        options = hdfs_native.WriteOptions(
-            replication=replication_of(self._settings), overwrite=True, create_parent=True
-        )
-        temporary = f"{place.rpartition('/')[0]}/{_TEMPORARY}{secrets.token_hex(8)}"
+        temporary = _beside(place)
         try:
-            with self._client.create(temporary, options) as writer:
-                writer.write(data)
-                if durable and data:
-                    writer.hsync()
+            self._fill(temporary, data, durable)
             self._client.rename(temporary, place, replace)
         except BaseException:
             with suppress(OSError, RuntimeError):
                 self._client.delete(temporary)
             raise
+
+    def _fill(self, place: str, data: bytes, durable: bool) -> None:
+        options = hdfs_native.WriteOptions(
+            replication=replication_of(self._settings), overwrite=True, create_parent=True
+        )
+        with self._client.create(place, options) as writer:
+            writer.write(data)
+            if durable and data:
+                writer.hsync()
 
     def delete(self, path: str) -> None:
         place = self._place(path)
@@ -269,3 +337,8 @@ def _default_file_system() -> str:
             if each.findtext("name") in ("fs.defaultFS", "fs.default.name"):
                 return each.findtext("value") or ""
     return "the default file system, which no Hadoop configuration names"
+
+
+def _beside(place: str, prefix: str = _TEMPORARY) -> str:
+    """A new name for a temporary file in the folder of ``place``."""
+    return f"{place.rpartition('/')[0]}/{prefix}{secrets.token_hex(8)}"

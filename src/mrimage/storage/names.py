@@ -112,6 +112,19 @@ def printable(path: str) -> str:
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in path)
 
 
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` can be written as UTF-8, which lone surrogates cannot.
+
+    >>> is_unicode("café"), is_unicode(chr(0xD800))
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain_path(path: str) -> str:
     """The local ``path``, relative to the source, as an entry's name in valid UTF-8. What had to be changed begins with
     ``./``, as no listed path does, so that it is not the name of another file too.

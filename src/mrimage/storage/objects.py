@@ -26,7 +26,7 @@ from mrimage.storage.store import Item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from obstore import GetOptions, ObjectMeta
+    from obstore import GetOptions, ObjectMeta, UpdateVersion
     from obstore.store import ClientConfig, RetryConfig
 
 T = TypeVar("T")
@@ -205,6 +205,40 @@ class ObjectStore:
             return True
 
         return self._try("write", path, put)
+
+    def replace(self, path: str, data: bytes, expected: bytes) -> bool:
+        require_safe(path)
+        tries = 0
+
+        def swap() -> bool:
+            nonlocal tries
+            tries += 1
+            found = obstore.get(self._store, path)
+            now = bytes(found.bytes())
+            if now != expected:
+                return (
+                    tries > 1 and now == data
+                )  # an earlier try came through and only its answer was lost
+            version: UpdateVersion = {}
+            if tag := found.meta.get("e_tag"):
+                version["e_tag"] = tag
+            if generation := found.meta.get("version"):
+                version["version"] = generation
+            try:
+                obstore.put(self._store, path, data, mode=version, use_multipart=False)
+            except exceptions.PreconditionError as error:
+                if any(code in str(error) for code in _PASSING):
+                    raise StoreError(
+                        f"Cannot write {self.uri(path)}: another write is under way.",
+                        transient=True,
+                    ) from None
+                return False
+            return True
+
+        try:
+            return self._try("write", path, swap)
+        except NotFoundError:
+            return False
 
     def delete(self, path: str) -> None:
         require_safe(path)

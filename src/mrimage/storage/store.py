@@ -80,6 +80,14 @@ class Store(Protocol):
         """Put ``data`` under ``path`` where there is nothing yet, atomically; answer whether that was so."""
         ...
 
+    def replace(self, path: str, data: bytes, expected: bytes) -> bool:
+        """Put ``data`` under ``path`` if exactly ``expected`` is there now (compare and swap); return whether it was.
+
+        Of several callers that expect the same bytes one succeeds, however slow the store is. ``data`` should be
+        bytes that no other caller writes: by them a write whose answer was lost is recognized.
+        """
+        ...
+
     def delete(self, path: str) -> None:
         """Remove ``path``; nothing to remove is no error."""
         ...

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from mrimage.report.tables.files import parquet_files
 from mrimage.storage.local import system_errors
 
 MEMORY = "160MB"
@@ -48,14 +49,15 @@ def _database(process: int, spill: str, threads: int) -> duckdb.DuckDBPyConnecti
     return duckdb.connect(":memory:", config=settings)
 
 
-def read_parquet(paths: list[str], schema: pa.Schema) -> str:
-    """A table expression over Parquet files; over none, an empty table with the schema's columns."""
-    if not paths:
-        columns = ", ".join(f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema)
-        return f"(SELECT {columns} WHERE false)"
-    names = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    # In parentheses, because DuckDB takes the SEMI or ANTI of a join that follows a bare call for the table's alias.
-    return f"(FROM read_parquet([{names}], hive_partitioning = false))"
+def read_parquet(paths: list[str], schema: pa.Schema, *, filename: bool = False) -> str:
+    """A table expression over Parquet files; over none, an empty table with the schema's columns. ``filename`` adds a column
+    with the path of each row's file."""
+    if paths:
+        return parquet_files(paths, filename=filename)
+    columns = [f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema]
+    if filename:
+        columns.append("NULL::VARCHAR AS filename")
+    return f"(SELECT {', '.join(columns)} WHERE false)"
 
 
 def batches(

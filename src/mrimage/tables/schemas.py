@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
@@ -126,6 +127,11 @@ THUMBNAILS = _schema(
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
     """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
+    return _catalogue_schema(tuple(extract))
+
+
+@lru_cache(maxsize=8)
+def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     hints = get_type_hints(Metadata)
     columns: dict[str, pa.DataType] = {
         "uri": pa.string(),

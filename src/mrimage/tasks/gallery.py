@@ -8,16 +8,15 @@ from operator import itemgetter
 
 import pyarrow as pa
 
+from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError, StoreError
 from mrimage.guard.deadline import deadline
 from mrimage.image import encode
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, running
-from mrimage.reducers.context import open_image
+from mrimage.reducers.context import Context, open_image, running
 from mrimage.sink.files import FileSink
 from mrimage.sink.shards import output_uri
-from mrimage.storage import open_store
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.types import Attempt, Edits, TaskReport
 
@@ -58,7 +57,7 @@ def cut_wishes(
 def draw_thumbnails(plan: Plan, drawing: Drawing, attempt: Attempt) -> TaskReport:
     """Make the pictures of ``drawing``. One that cannot be made is left out: whether an image is bad was decided
     before, by what the job itself needed of it."""
-    store = open_store(plan.out, plan.stores)
+    store = open_out(plan)
     writer = TaskWriter(store, FileSink(store), "thumbnails", drawing.id, attempt)
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt, plan.stores)) as context:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from mrimage.errors import ImageError, StoreError, brief, describe
 from mrimage.guard.failure import failure_of
 from mrimage.image import EXTRACTORS, Image
+from mrimage.job.columns import columns_of
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.tables.fitting import misfits
+from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
             name: getattr(metadata, name) for name in metadata.__dataclass_fields__
         }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
-        carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
+        _require_fit(row, job)
+        carried = {column: row[column] for column in columns_of(job.carries)}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
@@ -65,6 +69,18 @@ def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mappe
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
     return Mapped(
         entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+    )
+
+
+def _require_fit(row: dict[str, object], job: Job) -> None:
+    """Raise ImageError ``corrupt`` for a row that the catalogue cannot hold, and empty the columns at fault."""
+    reasons = misfits(row, catalogue_schema(job.extract))
+    if not reasons:
+        return
+    row |= dict.fromkeys(reasons)
+    found = ", and ".join(f"{name} {reason}" for name, reason in reasons.items())
+    raise ImageError(
+        "corrupt", f"Expected facts that the catalogue can hold, but the file's {found}."
     )
 
 

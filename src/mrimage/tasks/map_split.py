@@ -10,17 +10,17 @@ from functools import partial
 
 import pyarrow as pa
 
+from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, fair
 from mrimage.guard.failure import failure_of
 from mrimage.guard.guard import Guard
 from mrimage.job.job import Plan
-from mrimage.reducers import Context, running
+from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
-from mrimage.storage import open_store
 from mrimage.tables.schemas import RECORDS, catalogue_schema
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.types import Attempt, Entry, Split, TaskReport
@@ -32,13 +32,12 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
     bytes cannot be had or written, and JobError for a job that is at fault.
     """
-    job, store = plan.job, open_store(plan.out, plan.stores)
+    job, store = plan.job, open_out(plan)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
-    with running(
-        Context(job.limits, attempt, plan.stores)
-    ):  # a mapper may open other images of the same stores
+    # A mapper may open other images of the same stores.
+    with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
         for mapped in _map_images(plan, split, attempt):
             rows.append(mapped.row)
             spill.add(mapped.records)
@@ -89,7 +88,7 @@ def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
 def map_entry(plan: Plan, entry: Entry) -> Mapped:
     """One image on its own, as a guarded child maps it."""
     job = plan.job
-    with running(Context(job.limits, stores=plan.stores)):
+    with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
             source = open_entry(entry, plan.stores)
         return map_image(job, mapper_of(job), entry, fair(source))

@@ -1,8 +1,8 @@
-"""The Spark engine: the same two task functions, delivered by a cluster.
+"""The Spark engine: the same task functions, delivered by a cluster.
 
-    run     splits, pickled and packed -> one RDD partition each -> function(split, attempt)
-    reduce  records of OUT -> (key, uri, number) sorted into the planned ranges by Spark's own shuffle
-                           -> reduce_partition
+    run      splits, pickled and packed -> one RDD partition each -> function(split, attempt)
+    shuffle  records of OUT -> (key, uri, number) sorted into the planned ranges by Spark's own shuffle
+                            -> function(partition, records, attempt)
 
 Images and tables go from the workers to the stores; records go through the shuffle; through the driver go the
 packed splits and the task reports, nothing else. A report comes back as the task's accumulator update, which
@@ -12,8 +12,8 @@ Spark applies as each task finishes and exactly once, whichever of its attempts 
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -23,13 +23,27 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 from pyspark import InheritableThread
 
-from mrimage.engine import Options, Task, TaskFunction
-from mrimage.engine.spark.session import Session, explain, open_session
-from mrimage.engine.spark.shipping import ship
-from mrimage.engine.spark.worker import Outcomes, SortKey, read_records, reduce_sorted, run_packed
+from mrimage.engine.engine import EngineOptions, Task, TaskFunction
+from mrimage.engine.shipping import ship
+from mrimage.engine.spark.session import (
+    Session,
+    SparkFailure,
+    explain,
+    given_up,
+    most_attempts,
+    open_session,
+)
+from mrimage.engine.spark.worker import (
+    Outcomes,
+    Ranges,
+    SortKey,
+    read_records,
+    reduce_sorted,
+    run_packed,
+)
 from mrimage.errors import MrimageError
-from mrimage.job.job import Plan
-from mrimage.types import Exchange, TaskReport
+from mrimage.shuffle.exchange import Exchange, GroupFunction
+from mrimage.types import TaskReport
 
 if TYPE_CHECKING:
     from pyspark import RDD, Accumulator
@@ -47,7 +61,7 @@ PARTS_PER_TASK = 64
 """Tables of records that one task of the shuffle's first stage reads, at most, while there are more than workers."""
 
 
-def open_spark(master: str, options: Options) -> SparkEngine:
+def open_spark(master: str, options: EngineOptions) -> SparkEngine:
     """The engine on ``master``; "spark" takes the running session, or what spark-submit has set up, or this machine.
 
     Raises EngineError where pyspark or Java is missing, and where the master does not answer.
@@ -60,7 +74,7 @@ class SparkEngine:
 
     name = "spark"
 
-    def __init__(self, session: Session, options: Options) -> None:
+    def __init__(self, session: Session, options: EngineOptions) -> None:
         self._session, self._options = session, options
         self._context = session.context
         self._groups = (f"mrimage-{self._context.applicationId}-{number}" for number in count())
@@ -68,34 +82,84 @@ class SparkEngine:
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
         payload = ship(function)
-        for wave, kind in _waves(tasks, 4 * self.workers):
+        for names, wave, kind in _waves(tasks, 4 * self.workers):
             title = f"mrimage: {_verb(function)} {len(wave)} {kind}s"
-            yield from self._watch(title, partial(self._send, wave, payload))
+            yield from self._insist(title, names, partial(self._send, wave, payload))
 
-    def reduce(self, plan: Plan, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         title = f"mrimage: reduce {len(exchange.partitions)} partitions"
-        yield from self._watch(title, partial(self._exchange, ship(plan), exchange))
+        names = [partition.id for partition in exchange.partitions]
+        yield from self._insist(title, names, partial(self._exchange, ship(function), exchange))
 
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, wave: list[bytes], payload: bytes, outcomes: Accumulator[Any]) -> None:
-        tasks = self._context.parallelize(wave, len(wave))
+    def _send(
+        self,
+        wave: list[bytes],
+        payload: bytes,
+        failures: dict[int, int],
+        outcomes: Accumulator[Any],
+    ) -> None:
+        tasks = self._context.parallelize(
+            [(wave[at], failed) for at, failed in failures.items()], len(failures)
+        )
         tasks.foreachPartition(partial(run_packed, payload, self._options, outcomes))
 
-    def _exchange(self, payload: bytes, exchange: Exchange, outcomes: Accumulator[Any]) -> None:
-        slices = min(
-            len(exchange.parts), max(2 * self.workers, len(exchange.parts) // PARTS_PER_TASK)
+    def _exchange(
+        self,
+        payload: bytes,
+        exchange: Exchange,
+        failures: dict[int, int],
+        outcomes: Accumulator[Any],
+    ) -> None:
+        partitions = tuple(exchange.partitions[at] for at in failures)
+        parts = [part.name for part in replace(exchange, partitions=partitions).needed()]
+        slices = min(len(parts), max(2 * self.workers, len(parts) // PARTS_PER_TASK))
+        pending = exchange.pending.name if exchange.pending else None
+        ranges = Ranges(
+            tuple(each.first for each in partitions), tuple(each.last for each in partitions)
         )
-        names = self._context.parallelize(list(exchange.parts), slices)
-        rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(
-            partial(read_records, payload, exchange.pending)
+        read = partial(read_records, exchange.out, exchange.stores, pending, ranges)
+        rows: RDD[tuple[SortKey, Any]] = self._context.parallelize(parts, slices).mapPartitions(
+            read
         )
-        firsts = [partition.first for partition in exchange.partitions]
-        ranges = rows.repartitionAndSortWithinPartitions(len(firsts), partial(find_range, firsts))
-        ranges.foreachPartition(
-            partial(reduce_sorted, payload, exchange.partitions, self._options, outcomes)
+        sorted_rows = rows.repartitionAndSortWithinPartitions(len(partitions), ranges)
+        tries = tuple(failures.values())
+        sorted_rows.foreachPartition(
+            partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
         )
+
+    def _insist(
+        self,
+        title: str,
+        names: list[str],
+        action: Callable[[dict[int, int], Accumulator[Any]], None],
+    ) -> Iterator[TaskReport]:
+        """Run the tasks called ``names`` as one Spark job, and answer their reports.
+
+        A session of the user's may give up on a task sooner than --retries says: ``local[2]`` does so at once. What is
+        not done by then goes into another job, which knows how often each task has failed.
+        """
+        numbers = {name: number for number, name in enumerate(names)}
+        failures = dict.fromkeys(numbers.values(), 0)
+        while failures:
+            sent = list(failures)
+            try:
+                for report in self._watch(title, partial(action, dict(failures))):
+                    failures.pop(numbers[report.task])
+                    yield report
+                return
+            except SparkFailure as failure:
+                lost = given_up(failure.cause)
+                if lost is None or lost.number >= len(sent):
+                    raise explain(failure.cause) from failure.cause
+                task = sent[lost.number]
+                failures[task] = failures.get(task, 0) + lost.times
+                if failures[task] >= most_attempts(self._options):
+                    raise explain(failure.cause) from failure.cause
 
     def _watch(
         self, title: str, action: Callable[[Accumulator[Any]], None]
@@ -132,29 +196,28 @@ class SparkEngine:
                 if last:
                     break
             if failed:
-                raise explain(failed[0]) from failed[0]
+                raise SparkFailure(failed[0])
         finally:
             self._session.cancel(group, thread)
 
 
-def find_range(firsts: list[str], key: SortKey) -> int:
-    """The partition of a record: the last one that begins at or before its key."""
-    return max(0, bisect_right(firsts, key[0]) - 1)
-
-
-def _waves(tasks: Iterable[Task], least: int) -> Iterator[tuple[list[bytes], str]]:
-    """Packed tasks in lists of at least ``least`` and then up to WAVE_BYTES, with what they are called."""
+def _waves(tasks: Iterable[Task], least: int) -> Iterator[tuple[list[str], list[bytes], str]]:
+    """The names of tasks, the same tasks packed, and what they are called: in lists of at least ``least`` and then up to
+    WAVE_BYTES."""
+    names: list[str] = []
     wave: list[bytes] = []
     size, kind = 0, "task"
     for task in tasks:
         packed = zlib.compress(cloudpickle.dumps(task), 1)
+        names.append(task.id)
         wave.append(packed)
-        size, kind = size + len(packed), type(task).__name__.lower()
+        size += len(packed)
+        kind = type(task).__name__.lower()
         if size >= WAVE_BYTES and len(wave) >= least:
-            yield wave, kind
-            wave, size = [], 0
+            yield names, wave, kind
+            names, wave, size = [], [], 0
     if wave:
-        yield wave, kind
+        yield names, wave, kind
 
 
 def _verb(function: TaskFunction) -> str:

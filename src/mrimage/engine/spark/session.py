@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from threading import Thread
+from typing import NamedTuple
 
 import psutil
 from pyspark import SparkConf, SparkContext
 
-from mrimage.engine import Options
+from mrimage.engine.engine import EngineOptions
 from mrimage.errors import EngineError
+from mrimage.guard.child import import_path
 
 PATIENCE = 20.0
 """Seconds in which a master has to answer, once Java has started and has nothing else to do."""
@@ -55,6 +57,10 @@ class Session:
     ours: bool = False
     java: bool = False
 
+    def __post_init__(self) -> None:
+        self._before = self.context.pythonExec, dict(self.context.environment)
+        _prepare_workers(self.context)
+
     def cancel(self, group: str, thread: Thread) -> None:
         """End what runs of ``group``, and wait for the thread that started it."""
         if thread.is_alive():
@@ -66,11 +72,13 @@ class Session:
         """Stop the application if it is ours, and the JVM if we started it."""
         if self.ours:
             self.context.stop()
+        else:
+            self.context.pythonExec, self.context.environment = self._before
         if self.java:
             _end_java()
 
 
-def open_session(master: str, options: Options) -> Session:
+def open_session(master: str, options: EngineOptions) -> Session:
     """The running application, or a new one on ``master``."""
     running = SparkContext._active_spark_context
     if running is not None:
@@ -112,9 +120,9 @@ def open_session(master: str, options: Options) -> Session:
     return Session(context, ours=True, java=java)
 
 
-def defaults(options: Options, local: bool) -> dict[str, str]:
+def defaults(options: EngineOptions, local: bool) -> dict[str, str]:
     """Settings for tasks of seconds; what the user has set stays."""
-    failures = max(2, options.retries + 1)
+    failures = most_attempts(options)
     chosen = {
         "spark.task.maxFailures": str(failures),
         "spark.executor.defaultJavaOptions": SHORT_LIVED,
@@ -156,6 +164,36 @@ def defaults(options: Options, local: bool) -> dict[str, str]:
     )
 
 
+def most_attempts(options: EngineOptions) -> int:
+    """Attempts at a task; at least two, since the second one finds the image that killed the first one's process."""
+    return max(2, options.retries + 1)
+
+
+class SparkFailure(Exception):
+    """A Spark job failed with the error ``cause``."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Lost(NamedTuple):
+    """The task on which Spark gave up: its number in the job, and how many times it failed there."""
+
+    number: int
+    times: int
+
+
+def given_up(error: Exception) -> Lost | None:
+    """The task whose failures ended the Spark job; None where another attempt would fail alike."""
+    found = re.search(
+        r"Task (\d+) in stage [\d.]+ failed (\d+) times", str(error)
+    )  # Spark says it in words only
+    if found is None or "No module named" in str(error):
+        return None
+    return Lost(int(found[1]), int(found[2]))
+
+
 def explain(error: Exception) -> EngineError:
     """Spark's report of a failed job, in one line."""
     text = str(error)
@@ -177,7 +215,7 @@ def explain(error: Exception) -> EngineError:
     )
 
 
-def _within(master: str, options: Options, submitted: bool) -> SparkContext:
+def _within(master: str, options: EngineOptions, submitted: bool) -> SparkContext:
     """A new context; a thread makes it, because a master that keeps silent would hold us for a minute."""
     made: list[SparkContext] = []
     failed: list[Exception] = []
@@ -214,6 +252,17 @@ def _processor_time(process: Popen[bytes] | None) -> float:
         return 0.0
 
 
+def _prepare_workers(context: SparkContext) -> None:
+    """Have the Python workers of our jobs import what this process can import, and nothing of their working directory.
+    On this machine they run this process's Python, unless the user chose another one."""
+    context.environment["PYTHONSAFEPATH"] = "1"
+    context.environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    if str(context.master).startswith("local"):
+        context.environment["PYTHONPATH"] = os.pathsep.join(import_path())
+        if "PYSPARK_PYTHON" not in os.environ:
+            context.pythonExec = sys.executable
+
+
 def _start_java() -> None:
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         SparkContext._ensure_initialized(conf=_launch_settings(Path(folder)))
@@ -237,7 +286,7 @@ def _end_java() -> None:
         process.wait()
 
 
-def _make_context(master: str, options: Options, submitted: bool) -> SparkContext:
+def _make_context(master: str, options: EngineOptions, submitted: bool) -> SparkContext:
     conf = SparkConf()
     if not submitted:
         conf.set("spark.master", _full_master(master, options))
@@ -261,12 +310,12 @@ def _launch_settings(folder: Path) -> SparkConf:
     return SparkConf(loadDefaults=False).set("spark.driver.defaultJavaOptions", options)
 
 
-def _full_master(master: str, options: Options) -> str:
+def _full_master(master: str, options: EngineOptions) -> str:
     """``local[N]`` with the number of failures after which Spark gives up, which is 1 where it is not said."""
     if master == "spark":
         master = f"local[{options.workers or '*'}]"
     one = re.fullmatch(r"local\[([\d*]+)\]", master)
-    return f"local[{one[1]},{max(2, options.retries + 1)}]" if one else master
+    return f"local[{one[1]},{most_attempts(options)}]" if one else master
 
 
 def _require_java() -> None:

@@ -14,7 +14,9 @@ import socket
 import sys
 import time
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,16 +27,15 @@ import pyarrow.parquet as pq
 from pyspark import AccumulatorParam, TaskContext
 
 from mrimage.commit.out_folder import JOB
-from mrimage.engine import Options
 from mrimage.engine.attempts import after_failure
-from mrimage.engine.spark.shipping import plans_of
+from mrimage.engine.engine import EngineOptions
+from mrimage.engine.shipping import load, parts_of
 from mrimage.errors import MrimageError, StoreError
 from mrimage.guard.child import limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record, to_record
 from mrimage.storage import StoreSettings, open_store
 from mrimage.storage.names import local_place
-from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Attempt, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
@@ -58,35 +59,54 @@ class Outcomes(AccumulatorParam[list[Any]]):
         return value1
 
 
-def run_packed(payload: bytes, options: Options, outcomes: Any, tasks: Iterator[bytes]) -> None:
-    """Run the shipped function on the packed task that is this RDD partition."""
-    (packed,) = tasks
-    task, function = cloudpickle.loads(zlib.decompress(packed)), cloudpickle.loads(payload)
-    _attempt(task.id, partial(function, task), plans_of(function), options, outcomes)
+@dataclass(frozen=True)
+class Ranges:
+    """The ranges of keys of a shuffle's partitions, in order: number i goes from ``firsts[i]`` to ``lasts[i]``."""
+
+    firsts: tuple[str, ...]
+    lasts: tuple[str, ...]
+
+    def __call__(self, key: SortKey) -> int:
+        """The partition of a record: the last one that begins at or before its key."""
+        return max(0, bisect_right(self.firsts, key[0]) - 1)
+
+    def holds(self, key: str) -> bool:
+        """Whether any partition takes ``key``."""
+        number = self((key, "", 0))
+        return self.firsts[number] <= key <= self.lasts[number]
+
+
+def run_packed(
+    payload: bytes, options: EngineOptions, outcomes: Any, tasks: Iterator[tuple[bytes, int]]
+) -> None:
+    """Run the shipped function on the packed task that is this RDD partition, after that many failed attempts."""
+    ((packed, failures),) = tasks
+    task, function = cloudpickle.loads(zlib.decompress(packed)), load(payload)
+    _attempt(task.id, partial(function, task), _plans(function), failures, options, outcomes)
 
 
 def reduce_sorted(
     payload: bytes,
     partitions: tuple[Partition, ...],
-    options: Options,
+    failures: tuple[int, ...],
+    options: EngineOptions,
     outcomes: Any,
     rows: Iterator[tuple[SortKey, Row]],
 ) -> None:
-    """Reduce the planned partition that this RDD partition is."""
-    partition = partitions[_context().partitionId()]
-    plan = cloudpickle.loads(payload)
-    work = partial(reduce_partition, plan, partition, _whole(partition, rows))
-    _attempt(partition.id, work, [plan], options, outcomes)
+    """Run the shipped function on the planned partition that this RDD partition is, after so many failed attempts."""
+    number = _context().partitionId()
+    partition, function = partitions[number], load(payload)
+    work = partial(function, partition, _whole(partition, rows))
+    _attempt(partition.id, work, _plans(function), failures[number], options, outcomes)
 
 
 def read_records(
-    payload: bytes, pending: str | None, names: Iterable[str]
+    out: str, stores: StoreSettings, pending: str | None, ranges: Ranges, names: Iterable[str]
 ) -> Iterator[tuple[SortKey, Row]]:
-    """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
-    those whose key is in that table."""
-    plan = cloudpickle.loads(payload)
-    store = open_store(plan.out, plan.stores)
-    keys = _pending_keys(plan.out, plan.stores, pending) if pending else None
+    """The records of the tables ``names`` below OUT that any partition takes, under what they are sorted by; with
+    ``pending``, those whose key is in that table."""
+    store = open_store(out, stores)
+    keys = _pending_keys(out, stores, pending) if pending else None
     for name in names:
         for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(
             ROWS, columns=list(COLUMNS)
@@ -96,20 +116,26 @@ def read_records(
             for key, uri, seq, *rest in zip(
                 *(batch[column].to_pylist() for column in COLUMNS), strict=True
             ):
-                yield (key, uri, seq), tuple(rest)
+                if ranges.holds(key):
+                    yield (key, uri, seq), tuple(rest)
+
+
+def _plans(function: Callable[..., Any]) -> list[Plan]:
+    return [part for part in parts_of(function) if isinstance(part, Plan)]
 
 
 def _attempt(
     task: str,
     work: Callable[[Attempt], TaskReport],
     plans: list[Plan],
-    options: Options,
+    failures: int,
+    options: EngineOptions,
     outcomes: Any,
 ) -> None:
-    """One attempt, as Spark numbers them. Its outcome is a report, or the error that ends the run; any other
-    error is Spark's to retry."""
+    """One attempt, as Spark numbers them, after ``failures`` in earlier Spark jobs. Its outcome is a report, or the
+    error that ends the run; any other error is Spark's to retry."""
     _limit(options.memory)
-    number = _context().attemptNumber() + 1
+    number = failures + _context().attemptNumber() + 1
     attempt = Attempt(
         number=number,
         careful=number > 1,

@@ -12,7 +12,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mrimage.image.color.profiles import BT_2020, DISPLAY_P3, SRGB, curve_profile, matrix_profile
+from mrimage.image.color.primaries import BT_2020, DISPLAY_P3, SRGB
+from mrimage.image.color.profiles import (
+    curve_profile,
+    gray_curve_profile,
+    gray_exponent_profile,
+    matrix_profile,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,20 +51,33 @@ def space_of(primaries: int, transfer: int) -> str:
 
 @lru_cache(maxsize=32)
 def profile_of(primaries: int, transfer: int) -> bytes | None:
-    """A profile of the color space; None when it is sRGB, or of primaries that are not known here."""
+    """An RGB profile of the color space; None when it is sRGB, or of primaries that are not known here."""
     chromaticities = _PRIMARIES.get(primaries)
     if chromaticities is None or space_of(primaries, transfer) == "srgb":
         return None
     name = f"H.273 {primaries}/{transfer}"
     if transfer not in (_PQ, _HLG):
         return matrix_profile(name, chromaticities, _EXPONENTS.get(transfer, 2.2))
+    return curve_profile(name, chromaticities, _shown(transfer), bytes((primaries, transfer, 0, 1)))
+
+
+@lru_cache(maxsize=32)
+def gray_profile_of(transfer: int) -> bytes | None:
+    """A gray profile of the transfer function; None when it is sRGB's or near enough to it."""
+    name = f"H.273 gray {transfer}"
+    if transfer in (_PQ, _HLG):
+        return gray_curve_profile(name, _shown(transfer))
+    exponent = _EXPONENTS.get(transfer)
+    return None if exponent is None else gray_exponent_profile(name, exponent)
+
+
+def _shown(transfer: int) -> Array:
+    """What a screen shows of the codes 0..1 of PQ or HLG: linear light, 1 is white."""
     import numpy as np
 
     codes = np.linspace(0, 1, _STEPS)
     light = _pq_light(codes) if transfer == _PQ else PEAK * _hlg_light(codes) ** 1.2
-    return curve_profile(
-        name, chromaticities, _bent(light) / WHITE, bytes((primaries, transfer, 0, 1))
-    )
+    return _bent(light) / WHITE
 
 
 def _bent(light: Array) -> Array:

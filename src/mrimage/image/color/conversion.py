@@ -1,12 +1,15 @@
-"""Colour spaces: which profile an image's numbers mean, and conversion between them by LittleCMS in libvips."""
+"""Color spaces: which profile an image's numbers mean, and conversion between them by LittleCMS in libvips."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
-from mrimage.image.color.cicp import profile_of
-from mrimage.image.color.profiles import ADOBE_RGB, matrix_profile, profile_named
-from mrimage.image.decode.decode import Picture
+from mrimage.image.color.cicp import gray_profile_of, profile_of
+from mrimage.image.color.curves import ADOBE_EXPONENT
+from mrimage.image.color.primaries import ADOBE_RGB
+from mrimage.image.color.profile_names import profile_named
+from mrimage.image.color.profiles import gray_exponent_profile, matrix_profile
+from mrimage.image.decode.arrays import COLORS, Picture, interpretation_of
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 from mrimage.image.tags.exif import Shot
@@ -25,26 +28,56 @@ _PROFILE = "icc-profile-data"
 def source_profile(header: Header, shot: Shot) -> bytes | None:
     """The profile that gives the pixels their meaning, or None when they are sRGB, plain gray or Lab.
 
-    The embedded one if it is of the image's kind; else the one that EXIF or PNG chunks name; untagged CMYK means
-    libvips' built-in CMYK profile (a free SWOP-like coated one).
+    The embedded one if it is of the image's kind and LittleCMS can use it; else the one that EXIF or PNG chunks
+    name. Untagged CMYK means libvips' built-in CMYK profile (a free SWOP-like coated one).
     """
     if header.model == "lab":
         return None  # Lab means the same everywhere; a profile of it adds nothing
     icc = header.icc or header.decoded_icc if header.cicp is None else None
-    if icc is not None and profile_named(icc).model == _SIGNATURES[header.model]:
+    if (
+        icc is not None
+        and profile_named(icc).model == _SIGNATURES[header.model]
+        and _links(icc, COLORS[header.model])
+    ):
         return icc
     if header.model == "cmyk":
         return built_in("cmyk")
+    if header.cicp is not None and header.space != "display-p3":
+        return (
+            gray_profile_of(header.cicp[1]) if header.model == "gray" else profile_of(*header.cicp)
+        )
+    if header.colorants is not None and shot.color_space is None:
+        return _profile_of_chunks(header.model, header.colorants)
     if header.model == "gray":
         return None
-    if header.cicp is not None and header.space != "display-p3":
-        return profile_of(*header.cicp)
-    if header.colorants is not None and shot.color_space is None:
-        return matrix_profile("PNG gAMA and cHRM", header.colorants[:8], 1 / header.colorants[8])
     space = header.space if header.colorants is None and header.space else shot.color_space
-    return {"adobe-rgb": adobe_rgb, "display-p3": lambda: built_in("p3")}.get(
-        space or "", lambda: None
-    )()
+    if space == "adobe-rgb":
+        return adobe_rgb()
+    return built_in("p3") if space == "display-p3" else None
+
+
+def _profile_of_chunks(model: str, colorants: tuple[float, ...]) -> bytes:
+    """A profile of a PNG's own primaries and gamma, the ninth number. A gray picture has no use for primaries."""
+    exponent = 1 / colorants[8]
+    if model == "gray":
+        return gray_exponent_profile("PNG gAMA", exponent)
+    return matrix_profile("PNG gAMA and cHRM", colorants[:8], exponent)
+
+
+@lru_cache(maxsize=64)
+def _links(profile: bytes, bands: int) -> bool:
+    """Can LittleCMS convert from ``profile``? Tried on one black pixel, since only it knows what it refuses."""
+    if is_srgb(profile):
+        return True
+    try:
+        black = vips().Image.black(1, 1, bands=bands)
+        through(black.copy(interpretation=_INTERPRETATIONS[bands]), profile, built_in("srgb")).avg()
+    except vips().Error:
+        return False
+    return True
+
+
+_INTERPRETATIONS = {1: "b-w", 3: "srgb", 4: "cmyk"}
 
 
 @cache
@@ -54,16 +87,17 @@ def built_in(name: str) -> bytes:
 
 
 def adobe_rgb() -> bytes:
-    """A profile with Adobe RGB (1998)'s colorants and exponent 563/256."""
-    return matrix_profile("Compatible with Adobe RGB (1998)", ADOBE_RGB, 563 / 256)
+    """A profile with Adobe RGB (1998)'s colorants and exponent."""
+    return matrix_profile("Compatible with Adobe RGB (1998)", ADOBE_RGB, ADOBE_EXPONENT)
 
 
 def is_srgb(profile: bytes | None) -> bool:
+    """Does ``profile`` mean sRGB? No profile does."""
     return profile is None or profile_named(profile).space == "srgb"
 
 
 def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, bytes | None]:
-    """``image`` in the colour space ``to``, and the profile to tag it with. Alpha passes through, depth stays."""
+    """``image`` in the color space ``to``, and the profile to tag it with. Alpha passes through, depth stays."""
     image = standard(image)
     if to == "gray":
         return _gray(image, profile), None
@@ -72,41 +106,37 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
         "display-p3": lambda: built_in("p3"),
         "adobe-rgb": adobe_rgb,
     }[to]()
-    if colours(image) == 3 and is_srgb(profile) and to == "srgb":
+    if colors_of(image) == 3 and is_srgb(profile) and to == "srgb":
         return image, target
-    if colours(image) == 1 and profile is None:
+    if colors_of(image) == 1 and profile is None:
         image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         if to == "srgb":
             return image, target
     return through(image, profile or built_in("srgb"), target), target
 
 
-def colours(image: Picture) -> int:
+def colors_of(image: Picture) -> int:
     """Bands without alpha."""
     return int(image.bands) - (1 if image.hasalpha() else 0)
 
 
 def standard(image: Picture) -> Picture:
-    """Floating-point and Lab pixels as RGB or gray of 16 bits (Lab that was one of bytes: of 8), everything else as it is."""
+    """Floating-point and Lab pixels as RGB or gray of 16 bits (Lab of bytes: of 8), everything else as it is."""
     if image.interpretation == "lab":
         return image.colourspace("srgb")
     if image.interpretation in ("labs", "scrgb", "xyz"):
         return image.colourspace("rgb16")
     if image.format in ("float", "double"):
-        return (
-            (image * 65_535)
-            .rint()
-            .cast("ushort")
-            .copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-        )
+        whole = (image * 65_535).rint().cast("ushort")
+        return whole.copy(interpretation=interpretation_of(image.bands, deep=True))
     return image
 
 
 def _gray(image: Picture, profile: bytes | None) -> Picture:
     deep = image.format == "ushort"
-    if colours(image) == 1 and profile is None:
+    if colors_of(image) == 1 and profile is None:
         return image
-    if not is_srgb(profile) or colours(image) == 4:
+    if not is_srgb(profile) or colors_of(image) == 4:
         image = through(image, profile or built_in("srgb"), built_in("srgb"))
     return image.colourspace("grey16" if deep else "b-w")
 

@@ -1,5 +1,7 @@
-"""Pixels of more than 8 bits where Pillow would cut them to 8 (color of JPEG 2000, JPEG XL), JPEG of 12 bits and lossless,
-and TIFF files that neither libvips nor Pillow reads whole: by imagecodecs and tifffile, an extra of the package."""
+"""More than 8 bits where the other libraries would cut them to 8: by imagecodecs and tifffile, an extra of the package.
+
+Color of JPEG 2000, JPEG XL, JPEG of 12 bits and lossless, and the TIFF files that neither libvips nor Pillow reads.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +9,23 @@ import io
 import logging
 
 from mrimage.errors import ImageError
-from mrimage.image.decode.decode import Array, check_size
+from mrimage.image.decode.arrays import Array
+from mrimage.image.decode.complaints import check_size, complaints
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.image.kinds import KINDS
 
 
-def is_deep(header: Header) -> bool:
+def is_high_depth(header: Header) -> bool:
     """Would Pillow give less than the file has? Of JPEG 2000 it reads gray of 16 bits whole."""
     if header.format == "tiff":
         return header.variant == BY_TIFFFILE
     deep = (header.bit_depth or 8) > 8
-    return (header.format == "jxl" and deep) or (
-        header.format == "jp2" and deep and header.bands > 1
-    )
+    return deep and (header.format == "jxl" or (header.format == "jp2" and header.bands > 1))
 
 
-def decode_deep(data: bytes, header: Header) -> Array:
-    """uint8, uint16 over the whole range, or float32 (1.0 is white), H x W [x bands]. Raises ImageError, or what a
-    decoder raises."""
+def decode_high_depth(data: bytes, header: Header) -> Array:
+    """uint8, uint16 over the whole range, or float32 (1.0 is white), H x W [x bands], as stored. Raises ImageError."""
     import numpy as np
 
     if header.format == "tiff" and header.model in ("ycbcr", "palette"):
@@ -36,38 +36,22 @@ def decode_deep(data: bytes, header: Header) -> Array:
         raise ImageError(
             "unsupported", f"Expected a decoder for this {header.format}, but {reason}"
         )
-    import imagecodecs
-
-    if header.format == "jpeg":
-        array = imagecodecs.jpeg_decode(data)
-    elif header.format == "jp2":
-        array = imagecodecs.jpeg2k_decode(data, numthreads=1)
-    elif header.format == "jxl":
-        array = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
-    else:
-        array = _tiff(data)
+    with complaints(data, header):
+        array = _decoded(data, header.format)
     check_size((array.shape[1], array.shape[0]), header)
     return np.ascontiguousarray(_spread(array, header))
 
 
-def _spread(array: Array, header: Header) -> Array:
-    """Samples over the whole range of their type, whatever the range in the file."""
-    import numpy as np
+def _decoded(data: bytes, format: str) -> Array:
+    import imagecodecs
 
-    if array.dtype.kind == "f":
-        return array.astype(np.float32)
-    if array.dtype.kind == "i":  # the middle of the range is zero
-        array = (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(
-            f"u{array.dtype.itemsize}"
-        )
-    top = (1 << (header.bit_depth or 16)) - 1
-    if (
-        array.dtype.itemsize == 1 or top == 65_535 or header.format == "jxl"
-    ):  # whose decoder has done it
-        return array
-    if top < 65_535:
-        return ((array.astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
-    return np.rint(array.astype(np.float64) * (65_535 / top)).astype(np.uint16)
+    if format == "jpeg":
+        return imagecodecs.jpeg_decode(data)
+    if format == "jp2":
+        return imagecodecs.jpeg2k_decode(data, numthreads=1)
+    if format == "jxl":
+        return imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
+    return _tiff(data)
 
 
 def _tiff(data: bytes) -> Array:
@@ -75,9 +59,8 @@ def _tiff(data: bytes) -> Array:
     import numpy as np
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(
-        logging.NullHandler()
-    )  # what it warns of is not for the user's terminal
+    # What it warns of is not for the user's terminal.
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
@@ -91,3 +74,29 @@ def _tiff(data: bytes) -> Array:
             )
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from error
+
+
+def _spread(array: Array, header: Header) -> Array:
+    """Samples over the whole range of their type, whatever the range in the file."""
+    import numpy as np
+
+    if array.dtype.kind == "f":
+        return array.astype(np.float32)
+    if array.dtype.kind == "i":
+        array = _unsigned(array, header.format)
+    top = (1 << (header.bit_depth or 16)) - 1
+    if array.dtype.itemsize == 1 or top == 65_535:
+        return array
+    if top < 65_535:
+        return ((array.astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
+    return np.rint(array.astype(np.float64) * (65_535 / top)).astype(np.uint16)
+
+
+def _unsigned(array: Array, format: str) -> Array:
+    """Signed samples of TIFF as libvips and Pillow show them, black below zero; in JPEG 2000 zero is the middle."""
+    import numpy as np
+
+    unsigned = np.dtype(f"u{array.dtype.itemsize}")
+    if format == "tiff":
+        return np.maximum(array, 0).astype(unsigned)
+    return (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(unsigned)

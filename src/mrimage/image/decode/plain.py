@@ -1,4 +1,4 @@
-"""Pixels of formats that are plain numbers: SGI, FITS, PAM and QOI, where Pillow would lose depth or take minutes."""
+"""SGI, FITS and QOI, where Pillow would lose depth or take minutes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,10 @@ from importlib.util import find_spec
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.decode.decode import Array
+from mrimage.image.decode.arrays import Array
+from mrimage.image.decode.padding import filled
 from mrimage.image.header import fits, qoi, sgi
 from mrimage.types import Limits
-
-
-def filled(data: bytes, length: int, limits: Limits) -> bytes:
-    """The first ``length`` bytes. Where fewer are there: ImageError ``truncated``, or zeros if that is allowed."""
-    if len(data) < length and not limits.allow_truncated:
-        raise ImageError(
-            "truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}."
-        )
-    return data[:length].ljust(length, b"\x00")
-
-
-def spread(values: Array, top: int) -> Array:
-    """uint8 or uint16 over the whole range of its type, of numbers from 0 to ``top``."""
-    import numpy as np
-
-    full = 255 if top < 256 else 65_535
-    kind = np.uint8 if top < 256 else np.uint16
-    return ((np.minimum(values, top).astype(np.uint32) * full + top // 2) // top).astype(kind)
 
 
 def decode_qoi(data: bytes) -> Array | None:

@@ -36,6 +36,7 @@ class _Picture:
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     tiles: dict[int, int] = field(default_factory=dict)
     alpha: bool = False
+    premultiplied: set[int] = field(default_factory=set)
     primary: int = 0
     packet: int | None = None
 
@@ -76,7 +77,10 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
             f"Expected the size of the primary picture in the {format}, but there is none.",
         )
     header = _header(format, sizes[-1], mine, picture.alpha)
-    header.exif, header.xmp, header.frames = _exif(picture, blocks), _xmp(picture, blocks), frames
+    header.exif = _exif(picture, blocks)
+    header.xmp = _xmp(picture, blocks)
+    header.frames = frames
+    header.associated = header.has_alpha and picture.primary in picture.premultiplied
     return header
 
 
@@ -192,13 +196,15 @@ def _meta(picture: _Picture, body: bytes) -> None:
         elif name == b"iloc":
             _locations(picture, content)
         elif name == b"iref":
-            _first_tiles(picture, content)
+            _references(picture, content)
 
 
-def _first_tiles(picture: _Picture, content: bytes) -> None:
-    """Of each item that is derived from others the first of these."""
+def _references(picture: _Picture, content: bytes) -> None:
+    """The first of the items that each item is derived from, and the items whose colors are multiplied by alpha."""
     wide = 4 if content[:1] == b"\x01" else 2
     for name, body in boxes(content[4:]):
+        if name == b"prem" and len(body) >= wide:
+            picture.premultiplied.add(int.from_bytes(body[:wide], "big"))
         if name == b"dimg" and len(body) >= 2 * wide + 2:
             item, first = body[:wide], body[wide + 2 : 2 * wide + 2]
             picture.tiles[int.from_bytes(item, "big")] = int.from_bytes(first, "big")

@@ -79,6 +79,7 @@ def _describe(header: Header, description: bytes) -> None:
                 struct.unpack(">H", body[at + 2 : at + 4])[0] for at in range(2, len(body) - 5, 6)
             ]
             header.has_alpha = any(kind in (1, 2) for kind in kinds)
+            header.associated = 2 in kinds  # ISO/IEC 15444-1, table I.16: premultiplied opacity
         elif name == b"res ":
             header.dpi = _resolution(dict(boxes(body)))
 

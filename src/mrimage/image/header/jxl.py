@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
-from mrimage.image.color.profiles import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
+from mrimage.image.color.primaries import ADOBE_RGB, BT_2020, DISPLAY_P3, SRGB
 from mrimage.image.header.boxes import top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
@@ -151,7 +151,8 @@ def _metadata(bits: _Bits, header: Header) -> None:
     header.bit_depth = _depth(bits)
     bits.flag()
     extra = [_channel(bits) for _ in range(bits.one_of((0, 0), (0, 1), (4, 2), (12, 1)))]
-    header.has_alpha = _ALPHA in extra
+    header.has_alpha = any(kind == _ALPHA for kind, _ in extra)
+    header.associated = (_ALPHA, True) in extra
     bits.flag()
     _color(bits, header)
     header.bands = (1 if header.model == "gray" else 3) + header.has_alpha
@@ -175,21 +176,22 @@ def _depth(bits: _Bits) -> int:
     return depth
 
 
-def _channel(bits: _Bits) -> int:
-    """The kind of an extra channel."""
+def _channel(bits: _Bits) -> tuple[int, bool]:
+    """The kind of an extra channel, and whether it is alpha that is multiplied into the colors."""
     if bits.flag():
-        return _ALPHA
+        return _ALPHA, False
+    associated = False
     kind = bits.enumerated()
     _depth(bits)
     bits.one_of((0, 0), (0, 3), (0, 4), (3, 1))
     bits.take(8 * bits.one_of((0, 0), (4, 0), (5, 16), (10, 48)))
     if kind == _ALPHA:
-        bits.flag()
+        associated = bits.flag()
     elif kind == _SPOT:
         bits.take(64)
     elif kind == _CFA:
         bits.one_of((0, 1), (2, 0), (4, 3), (8, 19))
-    return kind
+    return kind, associated
 
 
 def _color(bits: _Bits, header: Header) -> None:

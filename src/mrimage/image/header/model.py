@@ -26,8 +26,8 @@ class Header:
     """Facts of one file as stored: sizes in pixels before orientation, ``bands`` with alpha, depths in bits;
     None for what the header does not tell.
 
-    ``exif`` is a TIFF block, ``xmp`` an XMP packet, ``iptc`` an IPTC block, bare or within Photoshop's resources,
-    ``icc`` a profile; ``space`` is the colour space that the container itself names
+    ``associated`` says that the colors are multiplied by alpha. ``exif`` is a TIFF block, ``xmp`` an XMP packet, ``iptc``
+    an IPTC block, bare or within Photoshop's resources, ``icc`` a profile; ``space`` is the color space that the container itself names
     (PNG chunks, an nclx box), and ``cicp`` its primaries and transfer function by their
     numbers in H.273 where those decide; ``colorants`` are the PNG's own primaries and gamma. ``upright`` says that the
     decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
@@ -57,6 +57,7 @@ class Header:
     variant: str = ""
     body: int = 0
     decoded_icc: bytes | None = None
+    associated: bool = False
     xmp: bytes | None = None
     iptc: bytes | None = None
     exif_behind: bool = False

@@ -7,6 +7,7 @@ import struct
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
+from mrimage.image.color.primaries import EXPONENTS, SRGB, Chromaticities, is_possible
 from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import clean_text
 from mrimage.image.tags.texts import LONGEST_KEYWORD, TEXT_CHUNKS, keyword_of, raw_profile, text_of
@@ -22,7 +23,6 @@ _MOST_CHUNKS = 100_000
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _RAW_PROFILE = b"Raw profile type "
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
-_SRGB_COLORANTS = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 
 
 def read_png(blocks: Blocks) -> Header:
@@ -51,17 +51,15 @@ def read_png(blocks: Blocks) -> Header:
         if name in (b"IDAT", b"IEND"):
             break
         if name == b"cHRM" and length == 32:
-            chromaticities = tuple(
-                value / 100_000 for value in struct.unpack(">8I", blocks.need(start, 32))
-            )
+            chromaticities = _chromaticities(blocks.need(start, 32))
         elif name == b"gAMA" and length == 4:
-            gamma = struct.unpack(">I", blocks.need(start, 4))[0] / 100_000
+            gamma = _gamma(blocks.need(start, 4))
         else:
             _ancillary(header, name, blocks, start, length)
     else:
         raise ImageError("corrupt", f"Expected pixels in the PNG within {_MOST_CHUNKS} chunks.")
     if header.space is None and header.icc is None and (gamma or chromaticities):
-        _own_colorants(header, chromaticities or _SRGB_COLORANTS, gamma or 1 / 2.2)
+        _own_colorants(header, chromaticities or SRGB, gamma or 1 / 2.2)
     return header
 
 
@@ -137,10 +135,22 @@ def _inflate_after_name(chunk: bytes) -> bytes | None:
     return text_of(b"zTXt", chunk, LONGEST_BLOCK) or None
 
 
-def _own_colorants(header: Header, chromaticities: tuple[float, ...], gamma: float) -> None:
-    near_srgb = all(
-        abs(a - b) < 0.005 for a, b in zip(chromaticities, _SRGB_COLORANTS, strict=True)
-    )
+def _chromaticities(body: bytes) -> Chromaticities | None:
+    """White, red, green and blue of a cHRM chunk; None where no device has such colors, as libpng leaves it out then."""
+    numbers = tuple(value / 100_000 for value in struct.unpack(">8I", body))
+    return numbers if is_possible(numbers) else None
+
+
+def _gamma(body: bytes) -> float | None:
+    """The number of a gAMA chunk, 1/2.2 for most; None where it is none that a device has."""
+    number: int = struct.unpack(">I", body)[0]
+    gamma = number / 100_000
+    least, greatest = EXPONENTS
+    return gamma if least <= gamma <= greatest else None
+
+
+def _own_colorants(header: Header, chromaticities: Chromaticities, gamma: float) -> None:
+    near_srgb = all(abs(a - b) < 0.005 for a, b in zip(chromaticities, SRGB, strict=True))
     if near_srgb and abs(gamma - 1 / 2.2) < 0.01:
         header.space = "srgb"
     else:

@@ -28,7 +28,10 @@ _MODELS: dict[int, Model] = {
     8: "lab",
     9: "lab",
 }
-_COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
+_COLORS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
+_ASSOCIATED, _STRAIGHT = 1, 2
+"""Values of ExtraSamples (TIFF 6.0, section 18): alpha that is multiplied into the colors, and alpha that is not."""
+
 _CFA, _LINEAR_RAW = 32803, 34892
 _MOST_SAMPLES = 1024
 _OLD_JPEG, _JPEG, _LZMA, _ZSTD = 6, 7, 34925, 50000
@@ -73,7 +76,7 @@ def read_tiff(blocks: Blocks) -> Header:
             "corrupt",
             f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.",
         )
-    has_alpha = _alpha(first, bands - _COLOURS[model])
+    alpha = _alpha(first, model, bands - _COLORS[model])
     return Header(
         "tiff",
         width,
@@ -81,24 +84,29 @@ def read_tiff(blocks: Blocks) -> Header:
         bands,
         bits,
         model,
-        has_alpha,
+        alpha is not None,
         icc=_bytes(first, ICC_PROFILE),
         frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
         dpi=resolution(first),
-        variant=_variant(first, model, bits, has_alpha),
+        variant=_variant(first, model, bits, alpha),
+        associated=alpha == _ASSOCIATED,
         xmp=_packet(first),
         iptc=_iptc(first),
     )
 
 
-def _variant(first: Directory, model: Model, bits: int, has_alpha: bool) -> str:
+def _variant(first: Directory, model: Model, bits: int, alpha: int | None) -> str:
     if _by_libvips(first, model, bits):
         return ""
     if first.integer(COMPRESSION) not in _BY_PILLOW:
         return BY_TIFFFILE
     if bits == 12 and model == "gray":
         return BY_PILLOW
-    return BY_TIFFFILE if bits > 8 or (model == "lab" and has_alpha) else BY_PILLOW
+    if bits > 8 or (model == "lab" and alpha is not None):
+        return BY_TIFFFILE
+    # Pillow has no name for associated alpha that lies on a plane of its own.
+    planes = first.integer(PLANAR) == 2 and TILE_OFFSETS in first
+    return BY_TIFFFILE if planes and alpha == _ASSOCIATED else BY_PILLOW
 
 
 def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
@@ -163,11 +171,15 @@ def check_strips(data: bytes, header: Header) -> None:
         )
 
 
-def _alpha(first: Directory, extra: int) -> bool:
+def _alpha(first: Directory, model: Model, extra: int) -> int | None:
+    """_ASSOCIATED or _STRAIGHT if the first of the ``extra`` samples is alpha, else None.
+
+    A single fourth sample of RGB that no ExtraSamples describe is alpha to libvips, Pillow and ImageMagick alike.
+    """
     kinds = first.get(EXTRA_SAMPLES)
     if kinds is None or isinstance(kinds, bytes):
-        return False
-    return extra > 0 and kinds[0] in (1, 2)
+        return _STRAIGHT if model == "rgb" and extra == 1 else None
+    return int(kinds[0]) if extra > 0 and kinds[0] in (_ASSOCIATED, _STRAIGHT) else None
 
 
 def _packet(first: Directory) -> bytes | None:

@@ -21,6 +21,8 @@ ADVICE = {
     "corrupt": "Fetch them again and run the same command.",
     "too-large": "To accept them, pass a larger --max-pixels and run with --fresh.",
     "unsupported": "mrimage doctor names the package that reads this format. Install it, then:",
+    "color-failed": "Their profiles are damaged. To keep their colors as they are, run without --to and with --fresh.",
+    "encode-failed": "Another --format may be able to hold them. Pass it and run with --fresh.",
     "empty": "These files have no bytes: a copy was probably interrupted. Fetch them again and run the same command.",
     "vanished": "Run the same command: files that are back are mapped, files that are gone are dropped.",
     "changed": "Something wrote to the source during the run. Run the same command when nothing does.",

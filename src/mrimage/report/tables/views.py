@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 
+from mrimage.report.tables.files import parquet_files
+
 MEMORY_LIMIT = "1GB"
 """What DuckDB may hold in memory; beyond it, it spills to a temporary folder."""
 
@@ -112,20 +114,10 @@ def _files(results: Path, name: str) -> list[str]:
 
 def _make_view(connection: Connection, name: str, files: list[str], columns: str) -> None:
     if files:
-        listed = ", ".join(_literal(_unglob(file)) for file in files)
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {parquet_files(files)}")
         return
     fields = ", ".join(
         f"NULL::{kind} AS {column}"
         for column, kind in (field.split() for field in columns.split(", "))
     )
     connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {fields} WHERE false")
-
-
-def _unglob(path: str) -> str:
-    """A path as DuckDB's pattern for itself: a folder may be called ``run [2]``."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in path)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mrimage.image.color.conversion import built_in, colours, is_srgb, standard, through
-from mrimage.image.decode.decode import Picture, from_array
+from mrimage.image.color.conversion import built_in, colors_of, is_srgb, standard, through
+from mrimage.image.decode.arrays import Picture, from_array
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 """sRGB, 0..255."""
 
 
 def padded(
-    image: Picture, canvas: tuple[int, int], background: Colour, profile: bytes | None
+    image: Picture, canvas: tuple[int, int], background: Color, profile: bytes | None
 ) -> Picture:
     """``image`` in the middle of ``canvas`` (width, height), which is opaque ``background``."""
     if canvas == (image.width, image.height):
@@ -20,7 +20,7 @@ def padded(
     return image.gravity("centre", *canvas, extend="background", background=fill)
 
 
-def flattened(image: Picture, background: Colour, profile: bytes | None) -> Picture:
+def flattened(image: Picture, background: Color, profile: bytes | None) -> Picture:
     """``image`` composited on ``background``, without alpha."""
     return image.flatten(background=_in_bands(image, background, profile), max_alpha=_white(image))
 
@@ -38,12 +38,12 @@ def _white(image: Picture) -> float:
     return 65_535.0 if image.format == "ushort" else 255.0
 
 
-def _in_bands(image: Picture, background: Colour, profile: bytes | None) -> list[float]:
+def _in_bands(image: Picture, background: Color, profile: bytes | None) -> list[float]:
     """``background`` in the bands of ``image``: gray is its luma, other spaces go through ``profile``."""
     import numpy as np
 
     factor = _white(image) / 255
-    if colours(image) == 1:
+    if colors_of(image) == 1:
         red, green, blue = background
         return [(0.299 * red + 0.587 * green + 0.114 * blue) * factor]
     if profile is None or is_srgb(profile):

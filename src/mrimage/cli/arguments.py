@@ -1,0 +1,216 @@
+"""The arguments of every command. Those of a job and of a run come from the table in
+``job.fields``."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import NoReturn, TypeAlias
+
+from mrimage import __version__
+from mrimage.errors import UsageError
+from mrimage.job.defaults import describe_default
+from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES, Field, Section
+from mrimage.job.kinds import FLAG
+from mrimage.mappers.keys import KEYS
+from mrimage.reducers import GROUPS
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and with the status of bad usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}. See mrimage --help.")
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options on a command line. Raises UsageError, with the nearest right one for an option
+    that does not exist."""
+    parser = make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    wrong = [argument for argument in rest if argument.startswith("-")]
+    if wrong:
+        raise UsageError(_unknown_option(options, wrong[0].partition("=")[0]))
+    if rest:
+        raise UsageError(
+            f"Unrecognized arguments: {' '.join(rest)}. See mrimage {options.name} --help."
+        )
+    return options
+
+
+def _unknown_option(options: argparse.Namespace, wrong: str) -> str:
+    near = difflib.get_close_matches(wrong, options.known, n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f"mrimage {options.name} has no option {wrong}.{hint} See mrimage {options.name} --help."
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    parser = Parser(prog="mrimage", description="MapReduce for images.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"mrimage {__version__}")
+    commands = parser.add_subparsers(
+        dest="name", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    _add_run(commands)
+    _add_retry(commands)
+    _add_commands_on_results(commands)
+
+    inspect = _command(
+        commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files"
+    )
+    inspect.add_argument("files", nargs="+", metavar="FILE")
+    inspect.add_argument("--json", action="store_true", help="one line of JSON for each file")
+
+    _command(
+        commands,
+        "doctor",
+        "show which formats, engines and stores are available here",
+        "show_doctor",
+    )
+
+    demo = _command(
+        commands, "demo", "make a folder of real photographs to try things on", "make_demo"
+    )
+    demo.add_argument("folder", metavar="DIR")
+    for command in commands.choices.values():
+        command.set_defaults(known=sorted(command._option_string_actions))
+    return parser
+
+
+def _command(commands: Commands, name: str, help: str, handler: str) -> argparse.ArgumentParser:
+    def handle(options: argparse.Namespace) -> int:
+        from mrimage.cli import commands as handlers  # --help and bad usage need none of it
+
+        status: int = getattr(handlers, handler)(options)
+        return status
+
+    parser = commands.add_parser(
+        name, help=help, description=help[:1].upper() + help[1:] + ".", allow_abbrev=False
+    )
+    parser.set_defaults(handler=handle)
+    return parser
+
+
+def _add_run(commands: Commands) -> None:
+    parser = _command(
+        commands, "run", "group the images of SOURCE and process each group into OUT", "run_job"
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder, an archive or a list of images, here or in a store",
+    )
+    parser.add_argument("out", metavar="OUT", help="a folder for the results, here or in a store")
+    parser.add_argument(
+        "--job", metavar="FILE.toml|module:name", help="the job; other options override it"
+    )
+    for section in JOB_SECTIONS:
+        _add_section(parser, section)
+    how = _add_section(parser, RUN)
+    how.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
+    _add_answers(how)
+    _add_section(parser, STORES)
+
+
+def _add_retry(commands: Commands) -> None:
+    parser = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
+    parser.add_argument("out", metavar="OUT")
+    parser.add_argument(
+        "--reason", action="append", help="only those quarantined for this reason; repeatable"
+    )
+    _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
+    how = parser.add_argument_group(RUN.title)
+    _add_fields(how, (field for field in RUN.fields if field.name != "fresh"))
+    _add_answers(how)
+    _add_section(parser, STORES)
+
+
+def _add_commands_on_results(commands: Commands) -> None:
+    report = _command(commands, "report", "make OUT's report again", "make_report")
+    report.add_argument("out", metavar="OUT")
+    _add_places(report)
+    report.add_argument(
+        "--against", metavar="OTHER", help="also show what changed since the run in OTHER"
+    )
+    report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
+    report.add_argument(
+        "--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)"
+    )
+    report.add_argument("--png", metavar="DIR", help="also write every chart as a picture into DIR")
+
+    query = _command(
+        commands,
+        "query",
+        "run SQL on OUT's tables: catalogue, groups, outputs, quarantine",
+        "run_query",
+    )
+    query.add_argument("out", metavar="OUT")
+    query.add_argument("sql", metavar="SQL")
+    _add_places(query)
+    query.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    verify = _command(
+        commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
+    )
+    verify.add_argument("out", metavar="OUT")
+    _add_places(verify)
+
+
+def _add_answers(parser: argparse._ActionsContainer) -> None:
+    """What a run prints, beside RunOptions."""
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
+    parser.add_argument("--debug", action="store_true", help="print a traceback with an error")
+
+
+def _add_places(parser: argparse._ActionsContainer) -> None:
+    _add_fields(parser, (RUN_FIELDS[name] for name in ("endpoint", "addressing")))
+
+
+def _add_section(parser: argparse.ArgumentParser, section: Section) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group(section.title, section.note or None)
+    _add_fields(group, section.fields)
+    return group
+
+
+def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> None:
+    """An argument for each field that has an option. Values stay text: ``Kind.read`` makes more
+    of them."""
+    for field in fields:
+        if not field.flag:
+            continue
+        text = describe(field).replace("%", "%%")
+        if field.kind is FLAG:
+            given = not field.flag.startswith("--no-")
+            parser.add_argument(
+                field.flag, dest=field.name, action="store_const", const=given, help=text
+            )
+        else:
+            action = "append" if field.repeatable else "store"
+            metavar = field.metavar or field.kind.metavar
+            parser.add_argument(
+                field.flag, dest=field.name, action=action, metavar=metavar, help=text
+            )
+
+
+def describe(field: Field) -> str:
+    """What the option means, which values there are, and what happens without it."""
+    text = field.help
+    values = _values(field)
+    if values:
+        text += f": {', '.join(values)}"
+    if field.repeatable:
+        text += "; repeatable"
+    default = describe_default(field)
+    return f"{text} (default: {default})" if default else text
+
+
+def _values(field: Field) -> list[str]:
+    if field.name == "key":
+        return list(KEYS)
+    if field.name == "group":
+        return [f"{reducer.name} ({reducer.help})" for reducer in GROUPS.values()]
+    return list(field.kind.names)

@@ -1,0 +1,23 @@
+"""HEIC, by libheif in pillow-heif."""
+
+from __future__ import annotations
+
+import io
+
+from mrimage.image.decode.arrays import Array
+from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.header.model import Header
+from mrimage.image.header.pillow import require
+
+
+def decode_heic(data: bytes, header: Header) -> Array:
+    """uint8, or uint16 where the picture has more than 8 bits, H x W x bands, upright. Raises ImageError."""
+    require("heic")
+    import numpy as np
+    import pillow_heif
+
+    with complaints(data, header):
+        pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        picture = pictures[pictures.primary_index]
+        check_size(picture.size, header)
+        return np.ascontiguousarray(picture)

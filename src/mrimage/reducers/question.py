@@ -1,0 +1,58 @@
+"""One question to one image, as plain data, so that a guarded child can answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from mrimage.guard.deadline import clock_stopped, fair
+from mrimage.image import Image
+from mrimage.source import open_entry
+from mrimage.storage.settings import StoreSettings
+from mrimage.types import ByteSource, Entry, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call of the method ``name`` of the image behind ``entry``, or its attribute where ``called`` is false."""
+
+    entry: Entry
+    limits: Limits
+    stores: StoreSettings
+    name: str
+    arguments: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] | None = None
+    called: bool = True
+
+
+def ask(
+    entry: Entry, limits: Limits, stores: StoreSettings, name: str, *arguments: Any, **keywords: Any
+) -> Question:
+    """The question for what the method ``name`` returns."""
+    return Question(entry, limits, stores, name, arguments, keywords)
+
+
+def answer(question: Question, source: ByteSource | None = None) -> Any:
+    """What the image answers; ``source`` has its bytes where they have been read ahead.
+
+    Raises ImageError and StoreError, as the methods of an Image do.
+    """
+    if source is None:
+        return answer_of(_opened(question.entry, question.limits, question.stores), question)
+    return answer_of(Image(fair(source), question.limits), question)
+
+
+def answer_of(image: Image, question: Question) -> Any:
+    """What this very image answers."""
+    found = getattr(image, question.name)
+    return found(*question.arguments, **(question.keywords or {})) if question.called else found
+
+
+@lru_cache(maxsize=1)
+def _opened(entry: Entry, limits: Limits, stores: StoreSettings) -> Image:
+    """The image asked last stays open: a reducer asks the same one for its size, and then for its pixels."""
+    with clock_stopped():
+        source = open_entry(entry, stores)
+    return Image(fair(source), limits)
