@@ -271,9 +271,7 @@ def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, c
         )
         == 2
     )
-    assert (
-        "--include needs a pattern, or a list of them, in valid Unicode" in capsys.readouterr().err
-    )
+    assert "--include needs a pattern, or several, in valid Unicode" in capsys.readouterr().err
 
 
 def test_doctor_lists_formats_engines_and_stores(capsys) -> None:

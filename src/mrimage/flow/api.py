@@ -39,7 +39,8 @@ def run(
     ``source`` and ``out`` are paths or urls; ``~`` is the home folder. What an earlier run of
     the same job did in ``out`` is kept.
 
-    - ``engine``: ``local``, ``spark``, or a Spark master such as ``spark://HOST:PORT``.
+    - ``engine``: ``local``, ``spark``, ``ray``, a Spark master such as ``spark://HOST:PORT``, or
+      ``ray://HOST:PORT``.
     - ``workers``: processes, from 1 to 4096, by default one per core; 1 stays in this process.
     - ``retries``: how often a failed task is tried again, from 0 to 100.
     - ``speculate``: race a second attempt against a slow task.

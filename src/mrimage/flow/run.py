@@ -52,6 +52,7 @@ from mrimage.flow.results import (
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
+from mrimage.job.portable import dumps
 from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
@@ -81,6 +82,8 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
     job = checked(job)
+    if how.workers != 1 or how.engine != "local":
+        dumps(job)  # a job that cannot be sent is refused before anything is written
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)

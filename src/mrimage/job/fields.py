@@ -202,8 +202,9 @@ RUN = Section(
         Field(
             "engine",
             TEXT,
-            "local: processes of this machine; spark: the session that spark-submit provides, or Spark on this "
-            "machine; or a Spark master: spark://HOST:PORT, local[N], yarn, k8s://URL",
+            "where it runs; local: processes of this machine; spark: the session that spark-submit "
+            "provides, or Spark on this machine; a Spark master: spark://HOST:PORT, local[N], yarn, "
+            "k8s://URL; ray: the cluster that is running, or Ray on this machine; ray://HOST:PORT",
             "RunOptions",
             metavar="ENGINE",
         ),

@@ -46,31 +46,29 @@ class GroupReducer:
         return cast(ReduceRecords, getattr(importlib.import_module(module), name))
 
 
-GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
-    {
-        reducer.name: reducer
-        for reducer in (
-            GroupReducer(
-                "contact-sheet",
-                "mrimage.reducers.sheet:reduce_to_sheet",
-                "captioned thumbnails",
-                pixels=True,
-            ),
-            GroupReducer(
-                "duplicates",
-                "mrimage.reducers.duplicates:reduce_to_duplicates",
-                "clusters of equal and of similar images; decodes each image",
-                needs=("hash",),
-            ),
-            GroupReducer(
-                "mean",
-                "mrimage.reducers.mean:reduce_to_mean",
-                "the mean image",
-                pixels=True,
-            ),
-        )
-    }
+_REDUCERS = (
+    GroupReducer(
+        "contact-sheet",
+        "mrimage.reducers.sheet:reduce_to_sheet",
+        "captioned thumbnails",
+        pixels=True,
+    ),
+    GroupReducer(
+        "duplicates",
+        "mrimage.reducers.duplicates:reduce_to_duplicates",
+        "clusters of equal and of similar images; decodes each image",
+        needs=("hash",),
+    ),
+    GroupReducer(
+        "mean",
+        "mrimage.reducers.mean:reduce_to_mean",
+        "the mean image",
+        pixels=True,
+    ),
 )
+
+GROUPS: Mapping[str, GroupReducer] = MappingProxyType({one.name: one for one in _REDUCERS})
+"""What ``--group`` takes."""
 
 
 def with_needs(job: Job) -> Job:
