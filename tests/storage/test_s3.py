@@ -240,7 +240,7 @@ def test_a_listing_of_200_000_keys_is_a_stream(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     with Listing(200_000) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        entries = list_entries("s3://bucket/photos", Selection(), lambda path: None)
+        entries = list_entries("s3://bucket/photos", Selection(), lambda path, why: None)
         next(entries)
         assert server.pages < 5, "the first image is known after the first page"
         tracemalloc.start()

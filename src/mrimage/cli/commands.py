@@ -179,6 +179,7 @@ def _how(options: argparse.Namespace, fresh: bool) -> How:
         max_failures=options.max_failures,
         quiet=options.quiet or options.json,
         thumbnails=not options.no_thumbnails,
+        strict=options.strict,
         command=options.command,
         stores=_settings(options),
     )

@@ -11,7 +11,7 @@ from mrimage.commit.out_folder import check_apart, require_place
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
-from mrimage.flow.run import How, entries_of, require_images, require_sense, split_limits
+from mrimage.flow.run import How, Leftovers, entries_of, require_images, require_sense, split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
@@ -33,19 +33,19 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
     Budget.parse(how.max_failures)
-    require_images(plan)
+    require_images(plan, how.strict)
     require_place(open_store(out, how.stores), plan, how.fresh)
-    ignored: list[str] = []
+    leftovers = Leftovers()
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])
-        inventory.write(entries_of(plan, ignored.append))
+        inventory.write(entries_of(plan, leftovers, how.strict))
         images, size = inventory.totals()
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", describe_ignored(len(ignored))),
+        ("ignored", describe_ignored(leftovers.ignored)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),

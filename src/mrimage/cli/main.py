@@ -220,6 +220,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--max-failures", metavar="N|P%", help="quarantined images to tolerate (default: any)")
     how.add_argument("--quiet", action="store_true", help="no progress and no summary")
     how.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
+    how.add_argument("--strict", action="store_true", help="stop where a folder of SOURCE cannot be listed")
     how.add_argument("--no-thumbnails", action="store_true", help="decode nothing for the report")
     how.add_argument("--replication", metavar="N", help="DataNodes that keep each file written to HDFS")
     how.add_argument("--allow-private", action="store_true", help="let urls of lists lead to private addresses")

@@ -16,7 +16,7 @@ def run(job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], *
     """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
 
     Keywords are those of ``flow.How``: ``engine`` ("local" or "spark"), ``workers``, ``retries``, ``speculate``,
-    ``fresh``, ``max_failures`` ("10" or "5%"), ``quiet`` (True here), ``thumbnails``, and for
+    ``fresh``, ``max_failures`` ("10" or "5%"), ``quiet`` (True here), ``thumbnails``, ``strict``, and for
     stores ``replication``, ``allow_private``, ``endpoint``, ``addressing``. What an earlier run of the
     same job did in ``out`` is kept. Raises UsageError or JobError (see ``errors``).
     """

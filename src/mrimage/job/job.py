@@ -132,7 +132,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How a job runs, as opposed to what it does: nothing here changes a result."""
+    """How a job runs, as opposed to what it does: nothing here changes a result. ``strict`` ends the run where a folder
+    of the source cannot be listed."""
 
     engine: str = "local"
     workers: int | None = None
@@ -142,6 +143,7 @@ class How:
     max_failures: str | None = None
     quiet: bool = True
     thumbnails: bool = True
+    strict: bool = False
     command: str = ""
     stores: StoreSettings = field(default_factory=StoreSettings)
 

@@ -21,7 +21,7 @@ from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
 from mrimage.storage.settings import DEFAULT, StoreSettings
-from mrimage.storage.store import Item
+from mrimage.storage.store import Item, OnUnlisted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +100,7 @@ class ObjectStore:
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         folder = prefix.strip("/") or None
         last: str | None = None
         pages = obstore.list(self._asked, folder, chunk_size=1000)
