@@ -52,8 +52,8 @@ LISTING = _schema(
     is_link=pa.bool_(),
 )
 
-KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
-"""What of a catalogue row says whether an entry is the one that was mapped."""
+KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
+"""What of a catalogue row says whether an entry is the one that was mapped, and which names are one file."""
 
 RECORDS = _schema(
     key=pa.string(),
@@ -125,7 +125,7 @@ THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
     """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {"uri": pa.string(), "size": pa.int64(), "version": pa.string()}
+    columns: dict[str, pa.DataType] = {name: KNOWN.field(name).type for name in KNOWN.names}
     columns |= {"status": pa.string(), "reason": pa.string()}
     columns |= {field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)}
     for name in extract:

@@ -43,13 +43,15 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 
     Raises StoreError when its bytes cannot be had for a reason that may pass.
     """
-    row: dict[str, object] = {"uri": entry.uri, "size": entry.size, "version": entry.version}
+    row: dict[str, object] = _row(entry)
     image = Image(source, job.limits, entry.path)
     try:
         metadata = image.metadata
         row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
+        if carried:
+            carried |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
@@ -60,8 +62,12 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
-    facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+    return Mapped(entry, _row(entry) | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    """What the catalogue says of ``entry`` before it is opened."""
+    return {"uri": entry.uri, "size": entry.size, "version": entry.version, "file": entry.file or None}
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
