@@ -198,3 +198,13 @@ def test_files_of_a_zip_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> Non
     data = data[:start] + index + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 500, 500, len(index), start, 0)
     (tmp_path / "a.zip").write_bytes(data)
     assert outcome(tmp_path / "a.zip") == ([], ["too-large"])
+
+
+def test_a_member_of_less_than_no_bytes_is_damage(tmp_path: Path) -> None:
+    data = bytearray(tar("w"))
+    second = 512 + 1024  # the first header, and what it tells of
+    data[second + 124 : second + 136] = (-700).to_bytes(12, "big", signed=True)  # GNU's binary numbers
+    header = bytes(data[second : second + 148]) + b" " * 8 + bytes(data[second + 156 : second + 512])
+    data[second + 148 : second + 156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(data)
+    assert outcome(tmp_path / "a.tar") == ([FILES["d/0.jpg"]], ["corrupt"])

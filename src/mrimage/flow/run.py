@@ -116,7 +116,7 @@ def require_images(plan: Plan, strict: bool) -> None:
     leftovers = Leftovers()
     if next(entries_of(plan, leftovers, strict), None) is None:
         raise SourceError(
-            f"Expected images in {plan.source}, but found none (ignored: {describe_ignored(leftovers.ignored)}). "
+            f"Expected images in {plan.source}, but found none (ignored {describe_ignored(leftovers.ignored)}). "
             "Check the place, --include and --exclude, or add --all-files."
         )
 

@@ -97,6 +97,8 @@ class TarArchive:
             with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
                 while info := tar.next():
                     vars(tar)["members"].clear()  # or the index of a shard of a million files stays in memory
+                    if info.size < 0:
+                        raise ImageError("corrupt", f"{self._uri} is damaged: {info.name} claims {info.size} bytes.")
                     if info.isreg() and not info.issparse():
                         if not self._has(reader, info.offset_data + info.size):
                             raise ImageError("truncated", self._cut(count))
