@@ -17,11 +17,18 @@ JOB = mr.Job(key=("format",), group=("mean",), edits=Edits(resize=(8, 8), format
 
 
 def files(out: Path) -> dict[str, bytes]:
-    tops = [path for path in (out / "images", out / "groups") for path in path.rglob("*") if path.is_file()]
+    tops = [
+        path
+        for path in (out / "images", out / "groups")
+        for path in path.rglob("*")
+        if path.is_file()
+    ]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in tops}
 
 
-@pytest.mark.parametrize(("table", "column"), [("records-00000", "place"), ("catalogue", "software")])
+@pytest.mark.parametrize(
+    ("table", "column"), [("records-00000", "place"), ("catalogue", "software")]
+)
 @pytest.mark.parametrize("unfinished", [False, True])
 def test_tables_that_lack_a_column_are_made_again(
     photos: Path, tmp_path: Path, table: str, column: str, unfinished: bool

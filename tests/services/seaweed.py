@@ -144,11 +144,15 @@ class Seaweed:
         headers = f"host:{host}\nx-amz-content-sha256:{nothing}\nx-amz-date:{moment}\n"
         request = f"PUT\n/{key}/\n\n{headers}\n{signed}\n{nothing}"
         scope = f"{moment[:8]}/us-east-1/s3/aws4_request"
-        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        text = (
+            f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        )
         mac = f"AWS4{SECRET_KEY}".encode()
         for part in (*scope.split("/"), text):
             mac = hmac.new(mac, part.encode(), hashlib.sha256).digest()
-        credential = f"Credential={ACCESS_KEY}/{scope}, SignedHeaders={signed}, Signature={mac.hex()}"
+        credential = (
+            f"Credential={ACCESS_KEY}/{scope}, SignedHeaders={signed}, Signature={mac.hex()}"
+        )
         connection = http.client.HTTPConnection(host, timeout=10)
         try:
             asked = {

@@ -54,7 +54,9 @@ def counts(summary: Summary) -> tuple[int, int, dict[str, int]]:
     return summary.images, summary.facts.repeated, dict(summary.facts.ignored_reasons)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("kind", ["l.txt", "l.csv", "l.jsonl"])
 def test_a_list_in_any_unicode_is_read(folder: Path, encoding: str, end: str, kind: str) -> None:
@@ -70,7 +72,10 @@ LISTS: dict[str, tuple[str, tuple[int, int, dict[str, int]]]] = {
     "a.txt": ("0.png\n\n# c\n./0.png\n1.png\n \n0.png", (2, 2, {"empty row": 2, "comment": 1})),
     "b.csv": ("url\n0.png\n0.png\n\n./0.png\n#x.png\n", (1, 2, {"empty row": 1, "comment": 1})),
     "c.csv": ("\nid,url\n1,0.png\n2,\n3\n4,1.png,more\n", (2, 0, {"empty row": 2})),
-    "d.jsonl": ('{"url": "0.png"}\n\n{"url": null}\n[1]\nno\n{"url": 7}\n{"url": "0.png"}\n', (4, 1, {"empty row": 2})),
+    "d.jsonl": (
+        '{"url": "0.png"}\n\n{"url": null}\n[1]\nno\n{"url": 7}\n{"url": "0.png"}\n',
+        (4, 1, {"empty row": 2}),
+    ),
     "e.tsv": ("image\tx\n0.png\t1\ngone.png\t2\n", (2, 0, {})),
 }
 
@@ -91,7 +96,9 @@ def test_every_row_of_a_list_is_accounted_for(folder: Path, tmp_path: Path, name
 
 
 def test_rows_that_cannot_be_names_cost_themselves_alone(folder: Path, tmp_path: Path) -> None:
-    (folder / "l.txt").write_bytes(b"0.png\na\0b.png\nphotos.tar.xz\n\xff\xfe.png\n" + b"x" * 5000 + b"\n")
+    (folder / "l.txt").write_bytes(
+        b"0.png\na\0b.png\nphotos.tar.xz\n\xff\xfe.png\n" + b"x" * 5000 + b"\n"
+    )
     summary = outcome(folder / "l.txt", tmp_path)
     assert (summary.images, summary.processed) == (5, 1)
     assert summary.failures == {"unreadable": 2, "unsupported": 1, "vanished": 1}
@@ -100,9 +107,12 @@ def test_rows_that_cannot_be_names_cost_themselves_alone(folder: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],
 )
-def test_a_column_of_any_kind_of_text_is_a_list(folder: Path, tmp_path: Path, kind: pa.DataType) -> None:
+def test_a_column_of_any_kind_of_text_is_a_list(
+    folder: Path, tmp_path: Path, kind: pa.DataType
+) -> None:
     column = pa.array(["0.png", "1.png", None, "0.png"]).cast(kind)
     pq.write_table(pa.table({"url": column}), folder / "l.parquet")
     assert counts(outcome(f"{folder}/l.parquet#url", tmp_path)) == (2, 1, {"empty row": 1})
@@ -114,7 +124,12 @@ def test_rows_that_hold_a_path_alone_are_read_there(folder: Path, tmp_path: Path
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     pq.write_table(pa.table({"image": pa.array(cells, kind)}), folder / "t.parquet")
     entries = list(list_entries(str(folder / "t.parquet"), Selection(), lambda path, why: None))
-    assert [open_entry(entry).read() for entry in entries] == [picture(0), picture(5), b"", picture(1)]
+    assert [open_entry(entry).read() for entry in entries] == [
+        picture(0),
+        picture(5),
+        b"",
+        picture(1),
+    ]
     assert entries[0].uri == str(folder / "0.png")
     summary = outcome(folder / "t.parquet", tmp_path)
     assert (summary.processed, summary.failures) == (3, {"empty": 1})
@@ -122,7 +137,9 @@ def test_rows_that_hold_a_path_alone_are_read_there(folder: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["c.tar.xz", "c.tar.bz2", "c.7z", "c.json", "c.arrow", "c.TXZ"])
-def test_a_file_of_a_kind_that_is_not_read_is_bad_usage(folder: Path, tmp_path: Path, name: str) -> None:
+def test_a_file_of_a_kind_that_is_not_read_is_bad_usage(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
     with tarfile.open(folder / name, "w:xz") as tar:
         tar.add(folder / "0.png", "0.png")
     with pytest.raises(UsageError, match=r"\.tar\.gz.*whose kind is not read"):
@@ -146,7 +163,10 @@ def test_members_with_made_up_names_never_meet_real_ones(tmp_path: Path) -> None
         "./b",
         "a~2.png",
     ]
-    with tarfile.open(tmp_path / "t.tar", "w") as tar, zipfile.ZipFile(tmp_path / "z.zip", "w") as packed:
+    with (
+        tarfile.open(tmp_path / "t.tar", "w") as tar,
+        zipfile.ZipFile(tmp_path / "z.zip", "w") as packed,
+    ):
         for number, name in enumerate(names):
             info = tarfile.TarInfo(name)
             info.size = len(picture(number))
@@ -158,11 +178,19 @@ def test_members_with_made_up_names_never_meet_real_ones(tmp_path: Path) -> None
     for source in ("t.tar", "z.zip"):
         entries = list(list_entries(str(tmp_path / source), Selection(), lambda path, why: None))
         assert len({entry.uri for entry in entries}) == len(names), source
-        assert [open_entry(entry).read() for entry in entries] == [picture(n) for n in range(len(names))]
-        assert [open_uri(entry.uri).read() for entry in entries] == [picture(n) for n in range(len(names))]
+        assert [open_entry(entry).read() for entry in entries] == [
+            picture(n) for n in range(len(names))
+        ]
+        assert [open_uri(entry.uri).read() for entry in entries] == [
+            picture(n) for n in range(len(names))
+        ]
         job = mr.Job(edits=Edits(format="png"))
         summary = run(job, str(tmp_path / source), str(tmp_path / f"out-{source}"), HOW)
-        assert (summary.processed, summary.outputs, summary.facts.repeated) == (len(names), len(names), 0)
+        assert (summary.processed, summary.outputs, summary.facts.repeated) == (
+            len(names),
+            len(names),
+            0,
+        )
 
 
 def test_columns_of_a_table_do_not_meet_in_their_names(tmp_path: Path) -> None:
@@ -215,7 +243,10 @@ def test_links_of_a_tar_are_their_members(tmp_path: Path, name: str) -> None:
     }
     assert all(open_uri(entry.uri).read() == open_entry(entry).read() for entry in entries)
     assert ignored == {"link": 4, "special file": 1}
-    assert {path for path, entry in found.items() if entry.is_link} == expected.keys() - {"d/a.png", "top.png"}
+    assert {path for path, entry in found.items() if entry.is_link} == expected.keys() - {
+        "d/a.png",
+        "top.png",
+    }
     assert len({entry.file for entry in entries}) == 2
 
 
@@ -232,14 +263,18 @@ def test_links_of_a_zip_are_their_members(tmp_path: Path) -> None:
             link.external_attr = 0o120777 << 16
             packed.writestr(link, target)
     ignored: list[str] = []
-    entries = list(list_entries(str(tmp_path / "z.zip"), Selection(), lambda path, why: ignored.append(why)))
+    entries = list(
+        list_entries(str(tmp_path / "z.zip"), Selection(), lambda path, why: ignored.append(why))
+    )
     assert [entry.path for entry in entries] == ["d/a.png", "l.png", "d/m.png"]
     assert {open_entry(entry).read() for entry in entries} == {picture(1)}
     assert ignored == ["link", "link"]
 
 
 def test_links_of_a_tar_that_is_cut_off_are_told_as_well(tmp_path: Path) -> None:
-    shard = tar_with(tmp_path / "t.tar", ("a.png", FILE, "1"), ("l.png", HARD, "a.png"), ("b.png", FILE, "2"))
+    shard = tar_with(
+        tmp_path / "t.tar", ("a.png", FILE, "1"), ("l.png", HARD, "a.png"), ("b.png", FILE, "2")
+    )
     whole = shard.read_bytes()
     shard.write_bytes(whole[: whole.index(picture(2)) + 20])
     entries = list(list_entries(str(shard), Selection(), lambda path, why: None))
@@ -267,7 +302,9 @@ def test_a_small_table_that_unpacks_to_much_is_refused(
     assert sum(entry.size for entry in entries) <= 8_000_000
 
 
-def locked_away(monkeypatch: pytest.MonkeyPatch, folder: Path, error: OSError) -> Callable[[], None]:
+def locked_away(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, error: OSError
+) -> Callable[[], None]:
     """Make the system refuse ``folder``; root, who may run the tests, is refused by no permission."""
     real = os.scandir
 
@@ -295,7 +332,12 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_is_done(
     assert "closed" in dict(summary.rows())["not listed"]
     assert "1 folder that could not be listed" in dict(summary.rows())["ignored"]
     with pytest.raises(SourceError, match="closed"):
-        run(mr.Job(), str(folder), str(tmp_path / "out"), How(workers=1, thumbnails=False, strict=True))
+        run(
+            mr.Job(),
+            str(folder),
+            str(tmp_path / "out"),
+            How(workers=1, thumbnails=False, strict=True),
+        )
     with pytest.raises(SourceError):
         run(mr.Job(), str(folder / "closed"), str(tmp_path / "2"), HOW)
 

@@ -20,7 +20,14 @@ import mrimage as mr
 from mrimage.errors import ImageError, StoreError
 from mrimage.storage import StoreSettings, open_container, open_store, open_uri
 from mrimage.storage.credentials import s3_config
-from mrimage.storage.settings import ADDRESSING, ENDPOINT, PRIVATE, REPLICATION, allows_private, replication_of
+from mrimage.storage.settings import (
+    ADDRESSING,
+    ENDPOINT,
+    PRIVATE,
+    REPLICATION,
+    allows_private,
+    replication_of,
+)
 
 SOURCE = Path(mr.__file__).parent
 ROUNDS = 3
@@ -99,7 +106,9 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-def test_two_runs_in_two_threads_keep_to_their_own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_runs_in_two_threads_keep_to_their_own_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One may read from private addresses, the other may not, over and over and at the same time; the environment is
     touched by neither."""
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0")
@@ -108,12 +117,16 @@ def test_two_runs_in_two_threads_keep_to_their_own_settings(tmp_path: Path, monk
     meet = threading.Barrier(2)
     opened: dict[bool, list[bytes | str]] = {True: [], False: []}
     with Web(picture()) as web:
-        (tmp_path / "urls.txt").write_text("\n".join(f"{web.url}/good/{number}.png" for number in range(6)))
+        (tmp_path / "urls.txt").write_text(
+            "\n".join(f"{web.url}/good/{number}.png" for number in range(6))
+        )
 
         def mapper(private: bool) -> mr.job.job.Mapper:  # type: ignore[name-defined]
             def by_format(image: mr.Image) -> Iterator[tuple[str, None]]:
                 try:
-                    opened[private].append(mr.open_image(f"{web.url}/good/other.png").metadata.format)
+                    opened[private].append(
+                        mr.open_image(f"{web.url}/good/other.png").metadata.format
+                    )
                 except (ImageError, StoreError) as error:
                     opened[private].append(type(error).__name__)
                 yield image.metadata.format, None
@@ -125,7 +138,14 @@ def test_two_runs_in_two_threads_keep_to_their_own_settings(tmp_path: Path, monk
             for number in range(ROUNDS):
                 meet.wait(60)
                 job, out = mr.Job(map=mapper(private)), tmp_path / f"{private}-{number}"
-                summary = mr.run(job, tmp_path / "urls.txt", out, workers=1, thumbnails=False, allow_private=private)
+                summary = mr.run(
+                    job,
+                    tmp_path / "urls.txt",
+                    out,
+                    workers=1,
+                    thumbnails=False,
+                    allow_private=private,
+                )
                 found.append((summary.processed, summary.failures))
             return found
 
@@ -137,12 +157,26 @@ def test_two_runs_in_two_threads_keep_to_their_own_settings(tmp_path: Path, monk
     assert dict(os.environ) == before
 
 
-def test_what_a_user_sets_in_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_user_sets_in_the_environment_is_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     nothing = StoreSettings()
-    for name in (ENDPOINT, ADDRESSING, PRIVATE, REPLICATION, "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+    for name in (
+        ENDPOINT,
+        ADDRESSING,
+        PRIVATE,
+        REPLICATION,
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_S3",
+    ):
         monkeypatch.delenv(name, raising=False)
     assert (allows_private(nothing), replication_of(nothing)) == (False, None)
-    for name, value in {ENDPOINT: "http://env:1", ADDRESSING: "virtual", PRIVATE: "1", REPLICATION: "2"}.items():
+    for name, value in {
+        ENDPOINT: "http://env:1",
+        ADDRESSING: "virtual",
+        PRIVATE: "1",
+        REPLICATION: "2",
+    }.items():
         monkeypatch.setenv(name, value)
     assert (allows_private(nothing), replication_of(nothing)) == (True, 2)
     assert s3_config("b", nothing)["endpoint"] == "http://b.env:1"

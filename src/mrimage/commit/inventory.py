@@ -83,7 +83,9 @@ class Inventory:
         if not self._known:
             return []
         with connect(self._scratch) as connection:
-            known = read_parquet(self._known, KNOWN).replace("hive_partitioning", "filename = true, hive_partitioning")
+            known = read_parquet(self._known, KNOWN).replace(
+                "hive_partitioning", "filename = true, hive_partitioning"
+            )
             query = f"""
                 SELECT filename, list(uri ORDER BY uri) FROM
                 (SELECT filename, uri, size, version FROM {known}) k
@@ -98,7 +100,9 @@ class Inventory:
     def _grouped(paths: list[Path]) -> str:
         listing = read_parquet([str(path) for path in paths], LISTING)
         # A list may name an image twice; the rest of both rows is the same, but for what changed in between.
-        rest = ", ".join(f"max({name}) AS {name}" for name in LISTING.names if name not in ("uri", "path"))
+        rest = ", ".join(
+            f"max({name}) AS {name}" for name in LISTING.names if name not in ("uri", "path")
+        )
         return f"(SELECT uri, min(path) AS path, {rest} FROM {listing} GROUP BY uri)"
 
     @property
@@ -110,6 +114,8 @@ class Inventory:
 
     def _sum(self, table: str) -> tuple[int, int]:
         with connect(self._scratch) as connection:
-            row = connection.execute(f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}").fetchone()
+            row = connection.execute(
+                f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
+            ).fetchone()
         assert row
         return int(row[0]), int(row[1])

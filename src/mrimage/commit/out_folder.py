@@ -14,7 +14,15 @@ from pathlib import Path
 import msgspec
 
 from mrimage.commit.earlier import forget_earlier
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    list_names,
+)
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute
@@ -39,7 +47,9 @@ def check_apart(source: str, out: str) -> None:
     source_path = local_place(source)
     out_path = local_place(out)
     if out_path is not None and printable(out_path) != out_path:
-        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
+        raise UsageError(
+            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
     if source_path is None or out_path is None:
         return
     inside = Path(os.path.realpath(source_path))  # resolve() fails on loops
@@ -63,7 +73,9 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
                 "Choose another OUT."
             )
     elif not fresh and not earlier:
-        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
+        raise SinkError(
+            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+        )
     elif not fresh and (difference := _difference(earlier, _description(plan))):
         raise SinkError(
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
@@ -108,7 +120,9 @@ def clear(store: Store) -> None:
     counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in list_names(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    commits = sorted(
+        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
+    )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     if store.local:
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
@@ -201,7 +215,9 @@ def _show(value: object) -> str:
 def _top(store: Store) -> Iterator[str]:
     """Names directly below OUT, at least one of them if there are any."""
     if store.local:
-        yield from sorted(path.name for path in store.local.iterdir()) if store.local.is_dir() else ()
+        yield from (
+            sorted(path.name for path in store.local.iterdir()) if store.local.is_dir() else ()
+        )
         return
     for item in store.list():
         yield item.path.partition("/")[0]

@@ -48,7 +48,10 @@ def tell_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
     lineage = read_parquet(localize(store, ["outputs.parquet"], scratch), OUTPUTS)
     query = f"SELECT DISTINCT output FROM {noted} n ANTI JOIN {lineage} o USING (output) ORDER BY output"
     path, count, named = scratch / "removed.parquet", 0, list[str]()
-    with connect(scratch) as connection, pq.ParquetWriter(path, REMOVED, compression="zstd") as writer:
+    with (
+        connect(scratch) as connection,
+        pq.ParquetWriter(path, REMOVED, compression="zstd") as writer,
+    ):
         for batch in batches(connection, query):
             writer.write_batch(batch.cast(REMOVED))
             named += map(str, batch.column("output").slice(0, NAMED - len(named)).to_pylist())

@@ -12,7 +12,9 @@ from mrimage.job.job import Job
 from mrimage.storage.settings import SETTINGS, StoreSettings
 
 
-def run(job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> Summary:
+def run(
+    job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any
+) -> Summary:
     """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
 
     Keywords are those of ``flow.How``: ``engine`` ("local" or "spark"), ``workers``, ``retries``, ``speculate``,
@@ -21,4 +23,6 @@ def run(job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], *
     same job did in ``out`` is kept. Raises UsageError or JobError (see ``errors``).
     """
     given = {name: how.pop(name) for name in SETTINGS if name in how}
-    return run_job(job, os.fspath(source), os.fspath(out), How(**how, stores=StoreSettings(**given)))
+    return run_job(
+        job, os.fspath(source), os.fspath(out), How(**how, stores=StoreSettings(**given))
+    )

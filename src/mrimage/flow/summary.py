@@ -97,7 +97,10 @@ class Summary:
         facts = self.facts
         reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
         rows = [
-            ("images", f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined"),
+            (
+                "images",
+                f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined",
+            ),
             ("quarantined", reasons or "none"),
             ("groups", str(facts.groups)),
             ("outputs", str(facts.outputs)),
@@ -105,7 +108,9 @@ class Summary:
         if facts.ignored:
             rows.append(("ignored", describe_ignored(facts.ignored_reasons)))
         if facts.repeated:
-            rows.append(("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already"))
+            rows.append(
+                ("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already")
+            )
         if facts.unlisted:
             more = f" and {len(facts.unlisted) - SOME} more" if len(facts.unlisted) > SOME else ""
             rows.append(("not listed", " ".join(facts.unlisted[:SOME]) + more))
@@ -115,7 +120,12 @@ class Summary:
             rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
             rows.append(("retried", _count(len(retried), "task")))
-        rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
+        rows.append(
+            (
+                "seconds",
+                ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items()),
+            )
+        )
         rows.append(("report", self.report))
         return rows
 
@@ -125,7 +135,9 @@ class Summary:
     def _repr_html_(self) -> str:
         """Totals, findings and charts, from the run's ``summary.json``; the counts alone where that is gone."""
         try:
-            figures = report.decode(open_store(self.facts.out, self.stores).read(report.SUMMARY), self.facts.out)
+            figures = report.decode(
+                open_store(self.facts.out, self.stores).read(report.SUMMARY), self.facts.out
+            )
         except MrimageError:
             cells = "".join(
                 f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"

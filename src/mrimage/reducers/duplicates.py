@@ -109,7 +109,9 @@ def _first_of_each(contents: Hashes) -> Indices:
     return firsts[which]
 
 
-def _kinds(keep: NDArray[np.bool_], same_file: NDArray[np.bool_], exact: NDArray[np.bool_]) -> list[str | None]:
+def _kinds(
+    keep: NDArray[np.bool_], same_file: NDArray[np.bool_], exact: NDArray[np.bool_]
+) -> list[str | None]:
     kinds: NDArray[np.object_] = np.full(len(keep), "near", object)
     kinds[exact] = "exact"
     kinds[same_file] = "same-file"

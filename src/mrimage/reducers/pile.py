@@ -18,7 +18,17 @@ from mrimage.storage.local import system_errors
 
 FACTS = np.dtype(
     {
-        "names": ["phash", "sha256", "content", "pixels", "bytes", "place", "length", "file", "is_link"],
+        "names": [
+            "phash",
+            "sha256",
+            "content",
+            "pixels",
+            "bytes",
+            "place",
+            "length",
+            "file",
+            "is_link",
+        ],
         "formats": ["<u8", "S32", "<u8", "<i8", "<i8", "<i8", "<i8", "<u8", "?"],
         "offsets": [0, 8, 8, 40, 48, 56, 64, 72, 80],
     }
@@ -44,7 +54,12 @@ class Pile:
     def __enter__(self) -> Pile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._files.close()
 
     def column(self, name: str) -> NDArray[Any]:
@@ -52,13 +67,17 @@ class Pile:
         column = np.empty(self.count, FACTS[name])
         self._facts.seek(0)
         for start in range(0, self.count, PART):
-            column[start : start + PART] = np.frombuffer(self._facts.read(PART * FACTS.itemsize), FACTS)[name]
+            column[start : start + PART] = np.frombuffer(
+                self._facts.read(PART * FACTS.itemsize), FACTS
+            )[name]
         return column
 
     def rows(self, images: NDArray[np.intp]) -> NDArray[Any]:
         """All facts of some images."""
         file, size = self._facts.fileno(), FACTS.itemsize
-        return np.frombuffer(b"".join(os.pread(file, size, size * image) for image in images.tolist()), FACTS)
+        return np.frombuffer(
+            b"".join(os.pread(file, size, size * image) for image in images.tolist()), FACTS
+        )
 
     def uris(self, rows: NDArray[Any]) -> list[str]:
         """The uris of images, by their facts."""
@@ -80,7 +99,19 @@ class Pile:
             file = _hash(carried.get("file") or uri)
             phash = int(carried["phash"], 16)
             is_link = bool(carried.get("is_link"))
-            part.append((phash, sha256, content, record.pixels, record.entry.size, place, length, file, is_link))
+            part.append(
+                (
+                    phash,
+                    sha256,
+                    content,
+                    record.pixels,
+                    record.entry.size,
+                    place,
+                    length,
+                    file,
+                    is_link,
+                )
+            )
             place += length
             if len(part) == PART:
                 count += self._write(part)

@@ -22,7 +22,19 @@ SPILL_RECORDS = 50_000
 SPILL_BYTES = 32 << 20
 """A map task holds at most this many records, or this many bytes of their values, before it writes a part."""
 
-COLUMNS = ("key", "uri", "seq", "value", "path", "size", "version", "place", "images", "pixels", "digest")
+COLUMNS = (
+    "key",
+    "uri",
+    "seq",
+    "value",
+    "path",
+    "size",
+    "version",
+    "place",
+    "images",
+    "pixels",
+    "digest",
+)
 """What ``from_batch`` reads of a part."""
 
 NOTHING: Mapping[str, Value] = {}
@@ -71,19 +83,25 @@ def make_records(
     for seq, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield (text key, value), but received {brief(pair)}."
+                "mapper-failed",
+                f"Expected {maker} to yield (text key, value), but received {brief(pair)}.",
             )
         key, value = pair
         if not _is_unicode(key):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}."
+                "mapper-failed",
+                f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}.",
             )
         first = key not in seen
         try:
             along = carried if first else NOTHING
-            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first), along))
+            records.append(
+                make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
+            )
         except ValueError as error:
-            raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
+            raise ImageError(
+                "mapper-failed", f"Expected {maker} to yield plain data, but {error}."
+            ) from None
         seen.add(key)
     return records
 
@@ -97,7 +115,13 @@ def _is_unicode(key: str) -> bool:
 
 
 def make_record(
-    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+    key: str,
+    entry: Entry,
+    seq: int,
+    value: Value,
+    pixels: int,
+    images: int,
+    carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data."""
@@ -111,13 +135,17 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
         return msgspec.msgpack.encode((value, carried), order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
+        raise ValueError(
+            f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
+        ) from None
 
 
 class Spill:
     """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time."""
 
-    def __init__(self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]) -> None:
+    def __init__(
+        self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]
+    ) -> None:
         self._combine, self._schema, self._write = combine, schema, write
         self._records: list[Record] = []
         self._bytes = self._parts = 0
@@ -163,7 +191,9 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         total = replace(first.entry, size=sum(record.entry.size for record in firsts))
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
-            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
+            raise JobError(
+                f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}."
+            )
         for seq, value in enumerate(values):
             yield make_record(
                 key,
@@ -206,4 +236,6 @@ def from_batch(batch: pa.RecordBatch) -> Iterator[Record]:
 def to_record(key: str, uri: str, seq: int, rest: Sequence[Any]) -> Record:
     """A record from the values of COLUMNS, of which ``rest`` are those from ``value`` on."""
     data, path, size, version, place, images, pixels, digest = rest
-    return Record(key, Entry(uri, path, size, version, place_of(place)), seq, data, pixels, images, digest)
+    return Record(
+        key, Entry(uri, path, size, version, place_of(place)), seq, data, pixels, images, digest
+    )

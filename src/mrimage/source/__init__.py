@@ -6,4 +6,12 @@ from mrimage.source.scan import IGNORED
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.splits import cut_splits
 
-__all__ = ["EXTENSIONS", "IGNORED", "Selection", "cut_splits", "list_entries", "open_entry", "read_ahead"]
+__all__ = [
+    "EXTENSIONS",
+    "IGNORED",
+    "Selection",
+    "cut_splits",
+    "list_entries",
+    "open_entry",
+    "read_ahead",
+]

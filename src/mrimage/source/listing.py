@@ -6,7 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.rows import list_rows
 from mrimage.source.scan import OnIgnored, Scan
 from mrimage.source.selection import EXTENSIONS, Selection
@@ -49,7 +56,11 @@ def list_entries(
     try:
         yield from _list(source, Scan(selection, on_ignored, settings, on_unlisted))
     except (StoreError, ImageError) as error:
-        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        advice = (
+            " Leave it out with --exclude, or make it readable."
+            if isinstance(error, DeniedError)
+            else ""
+        )
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
@@ -68,7 +79,9 @@ def _require_no_credentials(source: str) -> None:
 
 def _list(source: str, scan: Scan) -> Iterator[Entry]:
     path = local_place(source)
-    if path is not None and (Path(path).is_dir() or not is_list(source)):  # a folder may be called photos.txt
+    if path is not None and (
+        Path(path).is_dir() or not is_list(source)
+    ):  # a folder may be called photos.txt
         yield from _list_local(path, scan)
     elif is_list(source):
         yield from list_rows(source, scan)
@@ -103,7 +116,9 @@ def _list_folder(place: str, scan: Scan) -> Iterator[Entry]:
     def skipped(path: str) -> None:
         scan.on_ignored(path, "special file")
 
-    found = LocalStore(place).walk(enter=scan.selection.enters, skipped=skipped, unlisted=scan.on_unlisted)
+    found = LocalStore(place).walk(
+        enter=scan.selection.enters, skipped=skipped, unlisted=scan.on_unlisted
+    )
     for item in found:
         entry = _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):

@@ -8,7 +8,15 @@ from urllib.parse import urljoin
 
 from mrimage.storage import BACKENDS, redact
 from mrimage.storage.local import fault_of, file_identity, file_version
-from mrimage.storage.names import is_unread_container, local_path, local_place, local_uri, plain_path, printable, scheme
+from mrimage.storage.names import (
+    is_unread_container,
+    local_path,
+    local_place,
+    local_uri,
+    plain_path,
+    printable,
+    scheme,
+)
 from mrimage.types import Entry, Fault
 
 _WEB = ("http", "https")
@@ -21,14 +29,20 @@ def named_entry(place: str, column: str | None, number: int, text: str) -> Entry
     A name that cannot be an image's is an entry with a fault.
     """
     if "\0" in text:
-        return _refused(f"{place}!/{number}", "a name has no NUL character", text.replace("\0", "\\0"))
+        return _refused(
+            f"{place}!/{number}", "a name has no NUL character", text.replace("\0", "\\0")
+        )
     if is_unread_container(text):
-        return _refused(f"{place}!/{number}", "archives of this kind are not read", text, "unsupported")
+        return _refused(
+            f"{place}!/{number}", "archives of this kind are not read", text, "unsupported"
+        )
     if local_place(text) is None:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
-            return _refused(f"{place}!/{number}", "a list from the web may not name files of this machine", text)
+            return _refused(
+                f"{place}!/{number}", "a list from the web may not name files of this machine", text
+            )
         return _remote(place, column, number, urljoin(place, text))
     list_path = local_place(place)
     if list_path is not None:
@@ -73,8 +87,12 @@ def _local(text: str, folder: str) -> Entry:
         is_link = Path(path).is_symlink()
     except OSError as error:
         return broken(uri, name, "", fault_of(error, uri))
-    return Entry(uri, name, status.st_size, file_version(status), file=file_identity(status), is_link=is_link)
+    return Entry(
+        uri, name, status.st_size, file_version(status), file=file_identity(status), is_link=is_link
+    )
 
 
 def _refused(uri: str, why: str, text: str, reason: str = "unreadable") -> Entry:
-    return broken(uri, uri.rpartition("/")[2], "", Fault(reason, f"{printable(redact(text))}: {why}."))
+    return broken(
+        uri, uri.rpartition("/")[2], "", Fault(reason, f"{printable(redact(text))}: {why}.")
+    )

@@ -36,7 +36,9 @@ UNKNOWN = 1 << 20
 def open_entry(entry: Entry, settings: StoreSettings = DEFAULT) -> ByteSource:
     """The bytes of ``entry``; where the store tells for free, a read of another version than the listed one raises
     ImageError("changed"), and of a missing one ImageError("vanished")."""
-    return open_member(entry, settings) or open_listed(entry.uri, settings, entry.size, entry.version)
+    return open_member(entry, settings) or open_listed(
+        entry.uri, settings, entry.size, entry.version
+    )
 
 
 def read_ahead(
@@ -51,7 +53,9 @@ def read_ahead(
     try:
         while True:
             burst = len(waiting) <= AHEAD - REQUESTS
-            while burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting):
+            while (
+                burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting)
+            ):
                 entry = next(stream, None)
                 if entry is None:
                     ended = True
@@ -77,7 +81,9 @@ class Fetched:
 
     __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_wanted")
 
-    def __init__(self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False) -> None:
+    def __init__(
+        self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False
+    ) -> None:
         self.uri = inner.uri
         self.was_wanted = False
         self._inner = inner

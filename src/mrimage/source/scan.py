@@ -18,7 +18,10 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "extension": ("by its extension", "by their extensions"),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),
-        "link": ("link that leads to no file of its archive", "links that lead to no file of their archive"),
+        "link": (
+            "link that leads to no file of its archive",
+            "links that lead to no file of their archive",
+        ),
         "special file": ("pipe, socket or device", "pipes, sockets or devices"),
         "no images": ("archive without images", "archives without images"),
         "empty row": ("empty row", "empty rows"),

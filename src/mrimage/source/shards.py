@@ -53,7 +53,9 @@ def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
     archive = open_container(place.archive, settings, place.size, place.version)
     name = entry.uri.removeprefix(f"{place.archive}!/")
     return archive.open(
-        Member(name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column)
+        Member(
+            name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column
+        )
     )
 
 

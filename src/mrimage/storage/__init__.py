@@ -70,7 +70,9 @@ def _store_at(url: str, settings: StoreSettings) -> Store:
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", settings, _environment())
+    return _open_remote(
+        os.getpid(), url if url.endswith("/") else f"{url}/", settings, _environment()
+    )
 
 
 def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
@@ -92,7 +94,9 @@ def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
     return open_object(uri, None, settings)
 
 
-def open_container(uri: str, settings: StoreSettings = DEFAULT, size: int = -1, version: str = "") -> Archive:
+def open_container(
+    uri: str, settings: StoreSettings = DEFAULT, size: int = -1, version: str = ""
+) -> Archive:
     """The archive at ``uri``, as listed with ``size`` and ``version`` where they are given. The last few stay open in
     this process: a gzipped one would be inflated from its beginning for each member otherwise."""
     return _open_container(os.getpid(), uri, settings, size, version)
@@ -134,7 +138,9 @@ def _by_one_thread(function: Callable[P, T]) -> Callable[P, T]:
 
 @_by_one_thread
 @lru_cache(maxsize=8)
-def _open_container(process: int, uri: str, settings: StoreSettings, size: int, version: str) -> Archive:
+def _open_container(
+    process: int, uri: str, settings: StoreSettings, size: int, version: str
+) -> Archive:
     from mrimage.storage.archives import open_archive
 
     return open_archive(open_listed(uri, settings, size, version))
@@ -179,7 +185,9 @@ _VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULA
 
 @_by_one_thread
 @lru_cache(maxsize=64)
-def _open_remote(process: int, url: str, settings: StoreSettings, environment: tuple[tuple[str, str], ...]) -> Store:
+def _open_remote(
+    process: int, url: str, settings: StoreSettings, environment: tuple[tuple[str, str], ...]
+) -> Store:
     # One store for each place, settings and process: connections are reused, but never shared with a forked child,
     # another run's settings, or other credentials.
     module, name, library, extra = BACKENDS[scheme(url)]

@@ -154,13 +154,23 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
     try:
         file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(source)), mode="r"))
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}") from error
+        raise SourceError(
+            f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}"
+        ) from error
     chosen = _choose(file.schema_arrow.names, source.uri, column)
     kind = file.schema_arrow.field(chosen).type
-    values = kind.value_type if pa.types.is_dictionary(kind) else kind  # a Categorical of pandas is a dictionary
-    if not (pa.types.is_string(values) or pa.types.is_large_string(values) or pa.types.is_string_view(values)):
+    values = (
+        kind.value_type if pa.types.is_dictionary(kind) else kind
+    )  # a Categorical of pandas is a dictionary
+    if not (
+        pa.types.is_string(values)
+        or pa.types.is_large_string(values)
+        or pa.types.is_string_view(values)
+    ):
         place = source.uri
-        raise SourceError(f"Expected text in column {chosen} of the list {place}, but it holds {kind}.")
+        raise SourceError(
+            f"Expected text in column {chosen} of the list {place}, but it holds {kind}."
+        )
     for batch in file.iter_batches(columns=[chosen]):
         yield from (str(value or "") for value in batch.column(0).to_pylist())
 
@@ -178,4 +188,6 @@ def _choose(names: list[str], uri: str, column: str | None) -> str:
 
 def secret_rows(source: ByteSource, column: str | None) -> dict[int, str]:
     """The rows whose text has credentials, by their numbers: results name only those rows, not their text."""
-    return {row.number: row.text for row in read_rows(source, column) if redact(row.text) != row.text}
+    return {
+        row.number: row.text for row in read_rows(source, column) if redact(row.text) != row.text
+    }

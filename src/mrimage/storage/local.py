@@ -41,9 +41,13 @@ _TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.EAGAIN)
 def store_error(error: OSError, action: str, uri: str) -> StoreError:
     """The StoreError for a failed system call on ``uri``; ``action`` is "read", "write", "list" or "delete"."""
     code = error.errno or 0
-    message = f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    message = (
+        f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    )
     if code in _MISSING:
-        missing = "its folder does not exist" if action == "write" else "there is nothing of this name"
+        missing = (
+            "its folder does not exist" if action == "write" else "there is nothing of this name"
+        )
         return NotFoundError(f"Cannot {action} {uri}: {_ADVICE.get(code, missing)}.")
     if code in _DENIED:
         return DeniedError(message)
@@ -80,7 +84,9 @@ def file_identity(status: os.stat_result) -> str:
 def fault_of(error: OSError, uri: str) -> Fault:
     """What is wrong with a listed name whose file the system does not give."""
     if error.errno in _MISSING:
-        return Fault("vanished", f"{uri} is a name without a file: {_ADVICE.get(error.errno, 'it is gone')}.")
+        return Fault(
+            "vanished", f"{uri} is a name without a file: {_ADVICE.get(error.errno, 'it is gone')}."
+        )
     return Fault("unreadable", str(store_error(error, "read", uri)))
 
 
@@ -117,7 +123,9 @@ class LocalSource:
             status = os.fstat(descriptor)
             if self._expected and (status.st_size, file_version(status)) != self._expected:
                 raise ImageError("changed", f"{self.uri} is not the file that was listed.")
-            wanted = status.st_size - start if length is None else min(length, status.st_size - start)
+            wanted = (
+                status.st_size - start if length is None else min(length, status.st_size - start)
+            )
             return _pread(descriptor, start, max(wanted, 0))
         except OSError as error:
             raise store_error(error, "read", self.uri) from error
@@ -179,11 +187,15 @@ class LocalStore:
                 return
             raise NotFoundError(f"Cannot list {local_uri(top)}: there is nothing of this name.")
         if not os.path.isdir(top):  # noqa: PTH112 - top is text
-            raise StoreError(f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither.")
+            raise StoreError(
+                f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither."
+            )
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
         while linked:
-            yield from self._walk_tree(heapq.heappop(linked), seen, linked, enter, skipped, unlisted)
+            yield from self._walk_tree(
+                heapq.heappop(linked), seen, linked, enter, skipped, unlisted
+            )
 
     def _walk_tree(
         self,
@@ -209,7 +221,11 @@ class LocalStore:
                     children = list(found)
             except OSError as error:
                 problem = store_error(error, "list", local_uri(place))
-                if unlisted is None or not folder or not isinstance(problem, (NotFoundError, DeniedError)):
+                if (
+                    unlisted is None
+                    or not folder
+                    or not isinstance(problem, (NotFoundError, DeniedError))
+                ):
                     raise problem from error
                 unlisted(local_uri(place), problem)
                 continue
@@ -234,7 +250,9 @@ class LocalStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.st_size, file_version(status))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         listed = (expected.size, expected.version) if expected else None
         return LocalSource(self.uri(path), self._join(path), listed).read(start, length)
 
@@ -315,4 +333,6 @@ def _item(child: os.DirEntry[str], path: str, behind_link: bool) -> Item | None:
     if not modes.S_ISREG(status.st_mode):
         return None
     is_link = behind_link or child.is_symlink()
-    return Item(path, status.st_size, file_version(status), file=file_identity(status), is_link=is_link)
+    return Item(
+        path, status.st_size, file_version(status), file=file_identity(status), is_link=is_link
+    )

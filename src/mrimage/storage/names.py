@@ -12,7 +12,8 @@ SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip", ".parquet")
 """Endings of the containers whose members are entries."""
 
 _UNREAD = re.compile(
-    r"\.(xz|bz2|zst|lz4|lzma|gz|txz|tbz2?|tzst|7z|rar|json|arrow|feather|avro|orc|tfrecord|hdf5|h5|mdb)$", re.IGNORECASE
+    r"\.(xz|bz2|zst|lz4|lzma|gz|txz|tbz2?|tzst|7z|rar|json|arrow|feather|avro|orc|tfrecord|hdf5|h5|mdb)$",
+    re.IGNORECASE,
 )
 
 _MEMBER = re.compile(r"^(.*?\.(?:tar|tar\.gz|tgz|zip|parquet))!/(.*)$", re.IGNORECASE | re.DOTALL)

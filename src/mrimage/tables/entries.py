@@ -32,7 +32,16 @@ def from_listing(row: Mapping[str, Any]) -> Entry:
     """The entry of a row of LISTING."""
     fault = Fault(**row["fault"]) if row["fault"] else None
     place = place_of(row["place"])
-    return Entry(row["uri"], row["path"], row["size"], row["version"], place, fault, row["file"], row["is_link"])
+    return Entry(
+        row["uri"],
+        row["path"],
+        row["size"],
+        row["version"],
+        place,
+        fault,
+        row["file"],
+        row["is_link"],
+    )
 
 
 def places_of(entries: Iterable[Entry]) -> pa.Array[Any]:

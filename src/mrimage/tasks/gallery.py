@@ -40,7 +40,9 @@ class Drawing:
     weighed: tuple[str, ...] = ()
 
 
-def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int) -> list[Drawing]:
+def cut_wishes(
+    wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
+) -> list[Drawing]:
     """Tasks that draw the ``(name, is an output)`` pairs; and before them a task for each image to weigh, since it is
     decoded whole."""
     per_task = max(1, min(16, len(wishes) // (2 * workers)))
@@ -61,7 +63,10 @@ def draw_thumbnails(plan: Plan, drawing: Drawing, attempt: Attempt) -> TaskRepor
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt, plan.stores)) as context:
         rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in drawing.weighed]
-        shown = [(name, output_uri(store, name) if is_output else name) for name, is_output in drawing.pictures]
+        shown = [
+            (name, output_uri(store, name) if is_output else name)
+            for name, is_output in drawing.pictures
+        ]
         for name, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:

@@ -36,7 +36,9 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
-    with running(Context(job.limits, attempt, plan.stores)):  # a mapper may open other images of the same stores
+    with running(
+        Context(job.limits, attempt, plan.stores)
+    ):  # a mapper may open other images of the same stores
         for mapped in _map_images(plan, split, attempt):
             rows.append(mapped.row)
             spill.add(mapped.records)

@@ -24,7 +24,9 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
     """How many images are copies of another, and how many more look the same."""
     if not tables.has("sha256"):
         return
-    files = _FILES if tables.has("file") else _FILES.replace("coalesce(file, uri)", "uri")  # of an earlier version
+    files = (
+        _FILES if tables.has("file") else _FILES.replace("coalesce(file, uri)", "uri")
+    )  # of an earlier version
     # What the queries list is counted from sums per digest, without a window over every image.
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
@@ -37,7 +39,9 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
         )
         rule = "Files with the same SHA-256; the first of each set is not counted."
         advice = "The list names what each is a copy of: keep one, and split data by content, not by name."
-        yield Insight("copies", "notice", words, advice, rule, _COPIES.format(files=files), copies, "images")
+        yield Insight(
+            "copies", "notice", words, advice, rule, _COPIES.format(files=files), copies, "images"
+        )
     if tables.has("phash"):
         yield from _lookalikes(tables)
 

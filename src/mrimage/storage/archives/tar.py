@@ -78,7 +78,9 @@ class TarArchive:
             for info in self._headers():
                 name = _plain(info.name)
                 if info.isreg() and name in wanted:
-                    found[name] = self._member(info)  # of several, the last one is what unpacking leaves
+                    found[name] = self._member(
+                        info
+                    )  # of several, the last one is what unpacking leaves
         except ImageError:
             pass  # the caller has been told
         for link, end in zip(links, ends, strict=True):
@@ -86,19 +88,30 @@ class TarArchive:
             if target is None:
                 yield Member(link.name, 0, ignored="link")
             else:
-                yield Member(link.name, target.size, target.offset, fault=target.fault, is_link=True)
+                yield Member(
+                    link.name, target.size, target.offset, fault=target.fault, is_link=True
+                )
 
     def _headers(self) -> Iterator[tarfile.TarInfo]:
         """Every header. Raises ImageError where the archive cannot be read any further."""
-        reader = _Headers(self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK)
+        reader = _Headers(
+            self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK
+        )
         count = 0
         try:
             # tarfile asks for no more than read, seek and tell.
-            with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
+            with tarfile.open(
+                fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape"
+            ) as tar:
                 while info := tar.next():
-                    vars(tar)["members"].clear()  # or the index of a shard of a million files stays in memory
+                    vars(tar)[
+                        "members"
+                    ].clear()  # or the index of a shard of a million files stays in memory
                     if info.size < 0:
-                        raise ImageError("corrupt", f"{self._uri} is damaged: {info.name} claims {info.size} bytes.")
+                        raise ImageError(
+                            "corrupt",
+                            f"{self._uri} is damaged: {info.name} claims {info.size} bytes.",
+                        )
                     if info.isreg() and not info.issparse():
                         if not self._has(reader, info.offset_data + info.size):
                             raise ImageError("truncated", self._cut(count))

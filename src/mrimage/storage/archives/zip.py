@@ -11,7 +11,14 @@ from dataclasses import replace
 from typing import IO, cast
 
 from mrimage.errors import ImageError
-from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, Window, end_of_chain, too_large
+from mrimage.storage.archives.member import (
+    MAX_MEMBER,
+    BlockReader,
+    Member,
+    Window,
+    end_of_chain,
+    too_large,
+)
 from mrimage.storage.archives.salvage import ENCRYPTED, encrypted, whole_members
 from mrimage.types import ByteSource
 
@@ -124,7 +131,9 @@ class _ZipMember:
                 data += self._source.read(data_start + len(data), packed - len(data))
             data = self._inflate(data[:packed], end)[start:]
         else:
-            raise ImageError("unsupported", f"{self.uri} is compressed by method {method}; only deflate is read.")
+            raise ImageError(
+                "unsupported", f"{self.uri} is compressed by method {method}; only deflate is read."
+            )
         if start == 0 and end == self.size and zlib.crc32(data) != self._member.checksum:
             raise ImageError("corrupt", f"{self.uri}: the checksum does not fit.")
         return data
@@ -134,7 +143,9 @@ class _ZipMember:
         ahead = 30 + len(self.uri) + packed + _SLACK if packed else 30
         head = self._source.read(offset, ahead)
         if len(head) < 30 or not head.startswith(b"PK\3\4"):
-            raise ImageError("corrupt", f"{self.uri}: its place in the archive holds something else.")
+            raise ImageError(
+                "corrupt", f"{self.uri}: its place in the archive holds something else."
+            )
         _, name, extra = _LOCAL_HEADER.unpack_from(head)
         return offset + 30 + name + extra, head[30 + name + extra :]
 
