@@ -200,7 +200,9 @@ class RunFacts:
 
     ``command`` is the exact command line without credentials, ``plan_hash`` names the job and its source,
     ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
-    ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
+    ``started`` is in seconds since the epoch. ``ignored`` counts the files, members and rows that are no entries,
+    ``ignored_reasons`` why, and ``repeated`` those that name an image once more: with ``listed`` they are all that the
+    source holds. ``unlisted`` says what of it could not be listed. ``reused`` counts the
     images that an earlier run had done, ``removed`` the outputs that went with their images, and
     ``removed_outputs`` names the first of those. ``gain_maps_dropped`` counts images whose edited self has lost
     the HDR gain map of its source.
@@ -229,6 +231,9 @@ class RunFacts:
     tasks: tuple[TaskReport, ...]
     removed_outputs: tuple[str, ...] = ()
     gain_maps_dropped: int = 0
+    ignored_reasons: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    unlisted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

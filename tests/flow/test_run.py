@@ -426,6 +426,7 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "uri",
         "size",
         "version",
+        "file",
         "status",
         "reason",
         "format",

@@ -121,7 +121,13 @@ class Publisher:
 
     def summarise(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
-        status = f"SELECT uri FROM {read_parquet(self._map['catalogue'], KNOWN)}"
+        known = read_parquet(self._map["catalogue"], KNOWN)
+        status = f"SELECT uri FROM {known}"
+        # The names of one file are images of their own, but its bytes are there once.
+        files = (
+            f"SELECT size FROM {known} WHERE file IS NULL "
+            f"UNION ALL SELECT max(size) AS size FROM {known} WHERE file IS NOT NULL GROUP BY file"
+        )
         with connect(self._scratch) as connection:
 
             def one(query: str) -> int:
@@ -137,9 +143,7 @@ class Publisher:
             return Published(
                 processed=images - sum(reasons.values()),
                 quarantined=sum(reasons.values()),
-                bytes=one(
-                    f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"
-                ),
+                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({files})"),
                 groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,

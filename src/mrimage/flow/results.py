@@ -77,7 +77,19 @@ def is_reported(store: Store, facts: RunFacts) -> bool:
 
 _OUTCOME = (
     *("source", "out", "plan_hash", "versions"),
-    *("listed", "processed", "quarantined", "ignored", "bytes", "groups", "outputs", "reasons"),
+    *(
+        "listed",
+        "processed",
+        "quarantined",
+        "ignored",
+        "ignored_reasons",
+        "repeated",
+        "unlisted",
+        "bytes",
+        "groups",
+        "outputs",
+        "reasons",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,7 @@ from mrimage.commit.publish import (
 )
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, EngineOptions, open_engine
-from mrimage.errors import SourceError
+from mrimage.errors import DeniedError, SourceError, StoreError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
@@ -100,7 +101,7 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
-        require_images(plan)
+        require_images(plan, how.strict)
         opened = open_store(out, plan.stores, create=True)
         held = stack.enter_context(locked(opened, _sayer(how.quiet)))
         store = held.store
@@ -130,18 +131,36 @@ def _sayer(quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
-    """The plan's source, listed by the job's selection."""
+@dataclass
+class Leftovers:
+    """What a listing came by that is no entry: how many files, members and rows, by reason; and the folders that it
+    could not look into."""
+
+    ignored: Counter[str] = field(default_factory=Counter)
+    unlisted: list[tuple[str, StoreError]] = field(default_factory=list)
+
+    def ignore(self, path: str, reason: str) -> None:
+        self.ignored[reason] += 1
+
+    def miss(self, uri: str, error: StoreError) -> None:
+        self.ignored["folder"] += 1
+        self.unlisted.append((uri, error))
+
+
+def entries_of(plan: Plan, leftovers: Leftovers, strict: bool) -> Iterator[Entry]:
+    """The plan's source, listed by the job's selection. A folder that cannot be listed is among the ``leftovers``, or
+    raises SourceError where ``strict``."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored, plan.stores)
+    unlisted = None if strict else leftovers.miss
+    return list_entries(plan.source, selection, leftovers.ignore, plan.stores, unlisted)
 
 
-def require_images(plan: Plan) -> None:
+def require_images(plan: Plan, strict: bool) -> None:
     """Raise SourceError for a source that is missing or holds no image, before anything is written."""
-    ignored: list[str] = []
-    if next(entries_of(plan, ignored.append), None) is None:
+    leftovers = Leftovers()
+    if next(entries_of(plan, leftovers, strict), None) is None:
         raise SourceError(
-            f"Expected images in {plan.source}, but found none (ignored: {describe_ignored(len(ignored))}). "
+            f"Expected images in {plan.source}, but found none (ignored {describe_ignored(leftovers.ignored)}). "
             "Check the place, --include and --exclude, or add --all-files."
         )
 
@@ -172,8 +191,9 @@ class Run:
     started: float = field(default_factory=time.time)
     phases: list[PhaseFacts] = field(default_factory=list)
     tasks: list[TaskReport] = field(default_factory=list)
-    ignored: int = 0
+    leftovers: Leftovers = field(default_factory=Leftovers)
     listed: int = 0
+    repeated: int = 0
     bytes: int = 0
     reused: int = 0
     quarantined: int = 0
@@ -185,8 +205,14 @@ class Run:
         parts = localize(self.store, committed.tables("catalogue"), self.scratch)
         inventory = Inventory(self.scratch, parts)
         with self._phase("list", None):
-            inventory.write(self._counted(entries_of(self.plan, self._ignore)))
+            inventory.write(self._counted(entries_of(self.plan, self.leftovers, self.how.strict)))
+            rows = inventory.rows()
+            locked = [
+                uri for uri, error in self.leftovers.unlisted if isinstance(error, DeniedError)
+            ]
+            inventory.keep_below(locked)
             self.listed, self.bytes = inventory.totals()
+            self.repeated = rows - inventory.listed_now()
         return inventory
 
     def forget_gone(self, inventory: Inventory) -> None:
@@ -328,7 +354,10 @@ class Run:
             listed=self.listed,
             processed=published.processed,
             quarantined=published.quarantined,
-            ignored=self.ignored,
+            ignored=self.leftovers.ignored.total(),
+            ignored_reasons=dict(sorted(self.leftovers.ignored.items())),
+            repeated=self.repeated,
+            unlisted=tuple(str(error) for _, error in self.leftovers.unlisted),
             reused=self.reused,
             bytes=published.bytes,
             groups=published.groups,
@@ -388,9 +417,6 @@ class Run:
             yield entry
             if number % 1_000 == 0:
                 self.progress.advance(1_000)
-
-    def _ignore(self, path: str) -> None:
-        self.ignored += 1
 
     def _touch(self) -> None:
         """From here on the published tables and the report are out of date."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
+from mrimage.source import IGNORED
 from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
@@ -17,15 +18,20 @@ SOME = 5
 """Removed outputs that are named where people read."""
 
 
-def describe_ignored(files: int) -> str:
-    """How many files of the source are no entries, and why.
+def describe_ignored(reasons: Mapping[str, int]) -> str:
+    """How many files, members and rows of the source are no entries, and why.
 
-    >>> describe_ignored(1), describe_ignored(2)
-    ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
+    >>> describe_ignored({}), describe_ignored({"extension": 1}), describe_ignored({"hidden": 1, "empty row": 2})
+    ('0', '1: by its extension', '3: 2 empty rows, 1 hidden')
     """
-    return (
-        f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
-    )
+    total = sum(reasons.values())
+    if not total:
+        return "0"
+    told = []
+    for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+        words = IGNORED[reason][0 if count == 1 else 1]
+        told.append(words if len(reasons) == 1 and words.startswith("by ") else f"{count} {words}")
+    return f"{total}: {', '.join(told)}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -100,7 +106,14 @@ class Summary:
             ("outputs", str(facts.outputs)),
         ]
         if facts.ignored:
-            rows.append(("ignored", describe_ignored(facts.ignored)))
+            rows.append(("ignored", describe_ignored(facts.ignored_reasons)))
+        if facts.repeated:
+            rows.append(
+                ("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already")
+            )
+        if facts.unlisted:
+            more = f" and {len(facts.unlisted) - SOME} more" if len(facts.unlisted) > SOME else ""
+            rows.append(("not listed", " ".join(facts.unlisted[:SOME]) + more))
         if facts.gain_maps_dropped:
             rows.append(
                 ("gain maps", f"{_count(facts.gain_maps_dropped, 'image')} lost the HDR gain map")

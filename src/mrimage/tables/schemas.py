@@ -56,8 +56,8 @@ LISTING = _schema(
 GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
 """What of a catalogue row says whether the edited image still has the gain map of its source."""
 
-KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
-"""What of a catalogue row says whether an entry is the one that was mapped."""
+KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
+"""What of a catalogue row says whether an entry is the one that was mapped, and which names are one file."""
 
 RECORDS = _schema(
     key=pa.string(),
@@ -137,11 +137,7 @@ def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
 @lru_cache(maxsize=8)
 def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {
-        "uri": pa.string(),
-        "size": pa.int64(),
-        "version": pa.string(),
-    }
+    columns: dict[str, pa.DataType] = {name: KNOWN.field(name).type for name in KNOWN.names}
     columns |= {"status": pa.string(), "reason": pa.string()}
     columns |= {
         field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)

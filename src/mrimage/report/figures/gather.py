@@ -76,6 +76,8 @@ def count_totals(tables: Tables, facts: RunFacts) -> Totals:
         processed=facts.processed,
         quarantined=facts.quarantined,
         ignored=facts.ignored,
+        ignored_reasons=facts.ignored_reasons,
+        repeated=facts.repeated,
         reused=facts.reused,
         removed=facts.removed,
         source_bytes=facts.bytes,
