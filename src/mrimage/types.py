@@ -168,7 +168,8 @@ class RunFacts:
     ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
     ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
     images that an earlier run had done, ``removed`` the outputs that went with their images, and
-    ``removed_outputs`` names the first of those.
+    ``removed_outputs`` names the first of those. ``earlier`` maps a folder below the source that is the OUT of an
+    earlier run to its files, which are among the ``ignored``.
     """
 
     source: str
@@ -193,6 +194,7 @@ class RunFacts:
     phases: tuple[PhaseFacts, ...]
     tasks: tuple[TaskReport, ...]
     removed_outputs: tuple[str, ...] = ()
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
@@ -37,16 +38,17 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     require_images(plan)
     require_place(open_store(out), plan, how.fresh)
     ignored: list[str] = []
+    earlier: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])
-        inventory.write(entries_of(plan, ignored.append))
+        inventory.write(entries_of(plan, ignored.append, lambda folder: earlier.update([folder])))
         images, size = inventory.totals()
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", describe_ignored(len(ignored))),
+        ("ignored", describe_ignored(len(ignored) + earlier.total(), earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),

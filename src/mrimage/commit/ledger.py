@@ -24,11 +24,10 @@ import pyarrow.parquet as pq
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
 from mrimage.storage.disk import is_behind_link, own_files
+from mrimage.storage.layout import ROOT as ROOT
 from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
-
-ROOT = "_run"
 
 UNCLEAN = f"{ROOT}/unclean"
 """There while OUT may hold outputs that no lineage names, because an attempt that had written some did not come to its

@@ -20,13 +20,12 @@ from mrimage.job.job import Plan, absolute
 from mrimage.report.tables.files import is_nameable
 from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
+from mrimage.storage.layout import FILES as FILES
+from mrimage.storage.layout import FOLDERS as FOLDERS
+from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, printable, scheme
-
-JOB = f"{ROOT}/job.json"
-FOLDERS = ("images", "groups", "catalogue", ROOT)
-FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")
-"""Everything that a run writes below OUT."""
+from mrimage.storage.places import holds
 
 PREFIX = "mrimage-scratch-"
 YOUNG = 60.0
@@ -34,17 +33,14 @@ YOUNG = 60.0
 
 
 def check_apart(source: str, out: str) -> None:
-    """Raise SourceError where one of two local folders contains the other: outputs would become input. Raises UsageError
+    """Raise SourceError where one of the two contains the other, on any store: outputs would become input. Raises UsageError
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
     if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
         raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
     if scheme(out) == "file" and not is_nameable(local_path(out)):
         raise UsageError(f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT.")
-    if scheme(source) != "file" or scheme(out) != "file":
-        return
-    inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
-    if inside == outside or inside in outside.parents or outside in inside.parents:
+    if holds(source, out) or holds(out, source):
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
             "the other. Choose an OUT outside the source."

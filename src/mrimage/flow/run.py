@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from mrimage.job.job import Job, Plan
 from mrimage.reducers import reducers_of
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
+from mrimage.source.earlier import OnEarlier
 from mrimage.storage import Store, open_store, redact
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
@@ -97,16 +99,16 @@ def require_sense(job: Job) -> None:
     reducers_of(job)
 
 
-def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def entries_of(plan: Plan, on_ignored: Callable[[str], None], on_earlier: OnEarlier) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored)
+    return list_entries(plan.source, selection, on_ignored, on_earlier)
 
 
 def require_images(plan: Plan) -> None:
     """Raise SourceError for a source that is missing or holds no image, before anything is written."""
     ignored: list[str] = []
-    if next(entries_of(plan, ignored.append), None) is None:
+    if next(entries_of(plan, ignored.append, ignored.append), None) is None:
         raise SourceError(
             f"Expected images in {plan.source}, but found none (ignored: {describe_ignored(len(ignored))}). "
             "Check the place, --include and --exclude, or add --all-files."
@@ -140,6 +142,7 @@ class Run:
     phases: list[PhaseFacts] = field(default_factory=list)
     tasks: list[TaskReport] = field(default_factory=list)
     ignored: int = 0
+    earlier: Counter[str] = field(default_factory=Counter)
     listed: int = 0
     bytes: int = 0
     reused: int = 0
@@ -152,7 +155,7 @@ class Run:
         parts = localize(self.store, committed.tables("catalogue"), self.scratch)
         inventory = Inventory(self.scratch, parts)
         with self._phase("list", None):
-            inventory.write(self._counted(entries_of(self.plan, self._ignore)))
+            inventory.write(self._counted(entries_of(self.plan, self._ignore, self._leave_out)))
             self.listed, self.bytes = inventory.totals()
         return inventory
 
@@ -279,6 +282,7 @@ class Run:
             processed=published.processed,
             quarantined=published.quarantined,
             ignored=self.ignored,
+            earlier=dict(sorted(self.earlier.items())),
             reused=self.reused,
             bytes=published.bytes,
             groups=published.groups,
@@ -338,6 +342,10 @@ class Run:
 
     def _ignore(self, path: str) -> None:
         self.ignored += 1
+
+    def _leave_out(self, folder: str) -> None:
+        self.ignored += 1
+        self.earlier[folder] += 1
 
     def _touch(self) -> None:
         """From here on the published tables and the report are out of date."""

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
+from mrimage.source.earlier import describe_earlier
 from mrimage.storage import open_store
 from mrimage.types import RunFacts
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 SOME = 5
 """Removed outputs that are named where people read."""
 
 
-def describe_ignored(files: int) -> str:
-    """How many files of the source are no entries, and why.
+def describe_ignored(files: int, earlier: Mapping[str, int] = NOTHING) -> str:
+    """How many files of the source are no entries, and why; ``earlier`` counts those among them that earlier runs wrote, by
+    folder.
 
     >>> describe_ignored(1), describe_ignored(2)
     ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
+    >>> describe_ignored(5, {"old": 3})
+    '2 files, by their names or by --exclude; 3 files in old/, which an earlier run wrote'
     """
-    return f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+    by_name = files - sum(earlier.values())
+    told = []
+    if by_name or not earlier:
+        told.append(f"{_count(by_name, 'file')}, by {'its name' if by_name == 1 else 'their names'} or by --exclude")
+    if earlier:
+        told.append(describe_earlier(earlier))
+    return "; ".join(told)
 
 
 def _count(number: int, noun: str) -> str:
@@ -93,7 +106,7 @@ class Summary:
             ("outputs", str(facts.outputs)),
         ]
         if facts.ignored:
-            rows.append(("ignored", describe_ignored(facts.ignored)))
+            rows.append(("ignored", describe_ignored(facts.ignored, facts.earlier)))
         if facts.reused:
             rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
         if facts.removed:

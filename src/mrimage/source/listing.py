@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.source.earlier import EarlierRuns, OnEarlier, nobody
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
@@ -19,8 +20,11 @@ from mrimage.types import Entry
 OnIgnored = Callable[[str], None]
 
 
-def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
-    """Every image of ``source``, streamed in no promised order; ``on_ignored`` hears each file that is no entry.
+def list_entries(
+    source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier = nobody
+) -> Iterator[Entry]:
+    """Every image of ``source``, streamed in no promised order; ``on_ignored`` hears each file that is no entry, and
+    ``on_earlier`` the folder of each file that an earlier run wrote there.
 
     A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a single image. An
     archive that lies in a folder is like a folder itself: its members are entries.
@@ -38,39 +42,43 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
             f"Expected SOURCE without credentials, but received {redact(source)}: it would be kept in OUT. {advice}."
         )
     try:
-        yield from _list(source, selection, on_ignored)
+        yield from _list(source, selection, on_ignored, on_earlier)
     except (StoreError, ImageError) as error:
         advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
-def _list(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
     kind = scheme(source)
     if kind == "file" and not is_list(source):
-        yield from _list_local(local_path(source), selection, on_ignored)
+        yield from _list_local(local_path(source), selection, on_ignored, on_earlier)
     elif kind == "file" and Path(local_path(source)).is_dir():  # a folder may be called photos.txt
-        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored)  # noqa: PTH100
+        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored, on_earlier)  # noqa: PTH100
     elif is_list(source):
         yield from list_rows(source, selection, on_ignored)
     elif kind in ("http", "https"):
         yield from _single(Entry(source, _last(source), 0, ""), selection, on_ignored)
     else:
-        yield from _list_remote(source, selection, on_ignored)
+        yield from _list_remote(source, selection, on_ignored, on_earlier)
 
 
-def _list_local(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_local(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
         status = Path(place).stat()
         entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
         yield from _single(entry, selection, on_ignored)
     else:
-        yield from _list_folder(place, selection, on_ignored)
+        yield from _list_folder(place, selection, on_ignored, on_earlier)
 
 
-def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
-    for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
+    store = LocalStore(place)
+    earlier = EarlierRuns(store, on_earlier)
+    for item in store.walk(enter=selection.enters, skipped=on_ignored):
+        if earlier.wrote(item.path):
+            continue
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
             entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
             yield from _enter(entry, selection, on_ignored)
@@ -80,7 +88,7 @@ def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored) -> Ite
             on_ignored(item.path)
 
 
-def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
+def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
     """A prefix or a directory; or a single object, which is looked for first where the name is like one's."""
     if suffix(source) in EXTENSIONS or is_shard(source):
         try:
@@ -91,7 +99,10 @@ def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored) -> It
             yield from _single(entry, selection, on_ignored)
             return
     store = open_store(source)
+    earlier = EarlierRuns(store, on_earlier)
     for item in store.list():
+        if selection.reaches(item.path) and earlier.wrote(item.path):
+            continue
         entry = Entry(store.uri(item.path), item.path, item.size, item.version)
         if is_shard(item.path) and selection.reaches(item.path):
             yield from _enter(entry, selection, on_ignored)
