@@ -130,7 +130,8 @@ class TaskReport:
     """What one finished task did; progress, resume and the report all read it, whatever the engine.
 
     ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
-    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed.
+    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``tables`` names what it
+    committed besides this.
     """
 
     task: str
@@ -147,6 +148,7 @@ class TaskReport:
     speculative: bool = False
     errors: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

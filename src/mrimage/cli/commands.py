@@ -15,6 +15,7 @@ import msgspec
 
 from mrimage.cli.dryrun import describe_plan
 from mrimage.cli.options import JOB_OPTIONS, build_job, load_job, whole
+from mrimage.commit.damage import damage_named
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.results import read_facts, results_folder, write_report
@@ -200,8 +201,9 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
     Settings(endpoint=options.endpoint, addressing=options.addressing).apply()
-    with temporary_folder() as folder, system_errors(out):
-        yield open_store(out), folder
+    store = open_store(out)
+    with temporary_folder() as folder, system_errors(out), damage_named(store):
+        yield store, folder
 
 
 @contextmanager

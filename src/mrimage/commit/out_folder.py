@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, owned
+from mrimage.commit.damage import require_whole
+from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, is_description, owned
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
-from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
+from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.job import Plan, absolute
 from mrimage.report.tables.files import is_nameable
 from mrimage.storage import Store
@@ -55,8 +56,8 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
         foreign = next((name for name in _top(store) if name not in (ROOT,)), None)
         if foreign is not None:
             raise SinkError(
-                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
-                "Choose another OUT."
+                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r} and "
+                f"no {JOB}. Choose another OUT, or remove what is there."
             )
     elif not fresh and not earlier:
         raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
@@ -76,7 +77,9 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
     is_ours = require_place(store, plan, fresh)
     if is_ours and fresh:
         clear(store)
-    elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
+    elif is_ours:
+        require_whole(store)
+    if is_ours and not fresh and not exists(store, PUBLISHED):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
@@ -92,9 +95,13 @@ def read_job(store: Store) -> dict[str, object] | None:
         job: dict[str, object] = msgspec.json.decode(store.read(JOB))
     except NotFoundError:
         return None
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
-    return job
+    except StoreError as error:
+        if isinstance(error.__cause__, IsADirectoryError):
+            return {}
+        raise
+    return job if is_description(job) else {}
 
 
 def clear(store: Store) -> None:

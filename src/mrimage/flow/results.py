@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.damage import FACTS as FACTS
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
@@ -19,7 +20,6 @@ from mrimage.storage.names import local_path, scheme
 from mrimage.storage.parallel import each
 from mrimage.types import RunFacts
 
-FACTS = f"{ROOT}/facts.json"
 TABLES = (
     "groups.parquet",
     "outputs.parquet",
@@ -45,12 +45,16 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
 def read_facts(store: Store) -> RunFacts:
     """What the last finished run said of itself. Raises SinkError where there was none, or where what it wrote is cut off,
     as a power failure can leave it."""
+    why = f"there is no {FACTS}"
     try:
         return msgspec.json.decode(store.read(FACTS), type=RunFacts)
-    except (NotFoundError, msgspec.DecodeError):
-        raise SinkError(
-            f"Expected {store.root} as the OUT of a finished run, but it holds none. Check the place, or run the job."
-        ) from None
+    except NotFoundError:
+        pass
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        why = f"{FACTS} is damaged"
+    raise SinkError(
+        f"Expected {store.root} as the OUT of a finished run, but {why}. Check the place, or run the job again."
+    )
 
 
 def write_facts(store: Store, facts: RunFacts) -> None:

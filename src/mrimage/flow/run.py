@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.damage import damage_named, fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
 from mrimage.commit.lock import locked
@@ -68,6 +69,7 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         require_images(plan)
         held = stack.enter_context(locked(open_store(out, create=True), _sayer(how.quiet)))
         store, plan = held.store, replace(plan, lease=held.lease)
+        stack.enter_context(damage_named(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
@@ -231,6 +233,7 @@ class Run:
                 published = publisher.summarise()
                 delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
                 published.account_for(self.listed)
+                published = replace(published, state=fingerprint((mapped, reduced)))
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
                 published.account_for(self.listed)
