@@ -164,7 +164,8 @@ class TaskReport:
     """What one finished task did; progress, resume and the report all read it, whatever the engine.
 
     ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
-    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed.
+    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``tables`` names what it
+    committed besides this.
     """
 
     task: str
@@ -181,6 +182,7 @@ class TaskReport:
     speculative: bool = False
     errors: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,8 @@ class RunFacts:
     source holds. ``unlisted`` says what of it could not be listed. ``reused`` counts the
     images that an earlier run had done, ``removed`` the outputs that went with their images, and
     ``removed_outputs`` names the first of those. ``gain_maps_dropped`` counts images whose edited self has lost
-    the HDR gain map of its source.
+    the HDR gain map of its source. ``earlier`` maps a folder below the source that is the OUT of an earlier run to the
+    number of its files, which are among the ``ignored``.
     """
 
     source: str
@@ -234,6 +237,7 @@ class RunFacts:
     ignored_reasons: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
     unlisted: tuple[str, ...] = ()
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", describe_ignored(leftovers.ignored)),
+        ("ignored", describe_ignored(leftovers.ignored, leftovers.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),

@@ -60,7 +60,8 @@ CHUNKS_PER_FILE = 5
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT."""
+    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT, and ``state`` is a hash of
+    what was committed then."""
 
     processed: int
     quarantined: int
@@ -70,6 +71,7 @@ class Published:
     reasons: dict[str, int]
     gain_maps_dropped: int = 0
     tables: dict[str, str] = field(default_factory=dict)
+    state: str = ""
 
     def account_for(self, listed: int) -> None:
         """``listed = processed + quarantined``, or the run has lost an image and says so."""
@@ -81,10 +83,10 @@ class Published:
 
 
 def read_published(store: Store) -> Published | None:
-    """What the last run published, if nothing has been done since."""
+    """What the last run published, if nothing has been done since. Where that is damaged, it is made anew."""
     try:
         return msgspec.json.decode(store.read(PUBLISHED), type=Published)
-    except NotFoundError:
+    except (NotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.damage import damage_named, fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
     ROOT,
@@ -106,6 +107,7 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         held = stack.enter_context(locked(opened, _sayer(how.quiet)))
         store = held.store
         plan = replace(plan, lease=held.lease)
+        stack.enter_context(damage_named(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
@@ -138,9 +140,15 @@ class Leftovers:
 
     ignored: Counter[str] = field(default_factory=Counter)
     unlisted: list[tuple[str, StoreError]] = field(default_factory=list)
+    earlier: Counter[str] = field(default_factory=Counter)
 
     def ignore(self, path: str, reason: str) -> None:
         self.ignored[reason] += 1
+
+    def leave_out(self, folder: str) -> None:
+        """Count a file that an earlier run wrote below ``folder``."""
+        self.ignored["earlier run"] += 1
+        self.earlier[folder] += 1
 
     def miss(self, uri: str, error: StoreError) -> None:
         self.ignored["folder"] += 1
@@ -152,7 +160,9 @@ def entries_of(plan: Plan, leftovers: Leftovers, strict: bool) -> Iterator[Entry
     raises SourceError where ``strict``."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
     unlisted = None if strict else leftovers.miss
-    return list_entries(plan.source, selection, leftovers.ignore, plan.stores, unlisted)
+    return list_entries(
+        plan.source, selection, leftovers.ignore, plan.stores, unlisted, leftovers.leave_out
+    )
 
 
 def require_images(plan: Plan, strict: bool) -> None:
@@ -302,6 +312,7 @@ class Run:
                 published = publisher.summarise()
                 delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
                 published.account_for(self.listed)
+                published = replace(published, state=fingerprint((mapped, reduced)))
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
                 published.account_for(self.listed)
@@ -358,6 +369,7 @@ class Run:
             ignored_reasons=dict(sorted(self.leftovers.ignored.items())),
             repeated=self.repeated,
             unlisted=tuple(str(error) for _, error in self.leftovers.unlisted),
+            earlier=dict(sorted(self.leftovers.earlier.items())),
             reused=self.reused,
             bytes=published.bytes,
             groups=published.groups,

@@ -5,33 +5,45 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
 from mrimage.source import IGNORED
+from mrimage.source.earlier import describe_earlier
 from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 SOME = 5
 """Removed outputs that are named where people read."""
 
 
-def describe_ignored(reasons: Mapping[str, int]) -> str:
-    """How many files, members and rows of the source are no entries, and why.
+def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NOTHING) -> str:
+    """How many files, members and rows of the source are not entries, and why. ``earlier`` counts those that earlier runs
+    wrote, by folder.
 
     >>> describe_ignored({}), describe_ignored({"extension": 1}), describe_ignored({"hidden": 1, "empty row": 2})
     ('0', '1: by its extension', '3: 2 empty rows, 1 hidden')
+    >>> describe_ignored({"earlier run": 3, "hidden": 1}, {"old": 3})
+    '4: 3 files in old/, which an earlier run wrote, 1 hidden'
     """
     total = sum(reasons.values())
     if not total:
         return "0"
-    told = []
+    parts = []
     for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
         words = IGNORED[reason][0 if count == 1 else 1]
-        told.append(words if len(reasons) == 1 and words.startswith("by ") else f"{count} {words}")
-    return f"{total}: {', '.join(told)}"
+        if reason == "earlier run" and earlier:
+            parts.append(describe_earlier(earlier))
+        elif len(reasons) == 1 and words.startswith("by "):
+            parts.append(words)
+        else:
+            parts.append(f"{count} {words}")
+    return f"{total}: {', '.join(parts)}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -106,7 +118,7 @@ class Summary:
             ("outputs", str(facts.outputs)),
         ]
         if facts.ignored:
-            rows.append(("ignored", describe_ignored(facts.ignored_reasons)))
+            rows.append(("ignored", describe_ignored(facts.ignored_reasons, facts.earlier)))
         if facts.repeated:
             rows.append(
                 ("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already")

@@ -14,6 +14,7 @@ from mrimage.errors import (
     StoreError,
     UsageError,
 )
+from mrimage.source.earlier import EarlierRuns, OnEarlier, ignore_earlier
 from mrimage.source.rows import list_rows
 from mrimage.source.scan import OnIgnored, Scan
 from mrimage.source.selection import EXTENSIONS, Selection
@@ -42,8 +43,10 @@ def list_entries(
     on_ignored: OnIgnored,
     settings: StoreSettings = DEFAULT,
     on_unlisted: OnUnlisted | None = None,
+    on_earlier: OnEarlier = ignore_earlier,
 ) -> Iterator[Entry]:
-    """Every image of ``source``, streamed in no promised order; ``on_ignored`` hears each file that is no entry.
+    """Every image of ``source``, streamed in no promised order. ``on_ignored`` gets each file that is not an entry, and
+    ``on_earlier`` the folder of each file that an earlier run wrote there.
 
     A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a single image. An
     archive that lies in a folder is like a folder itself: its members are entries.
@@ -54,7 +57,7 @@ def list_entries(
     """
     _require_no_credentials(source)
     try:
-        yield from _list(source, Scan(selection, on_ignored, settings, on_unlisted))
+        yield from _list(source, Scan(selection, on_ignored, settings, on_unlisted, on_earlier))
     except (StoreError, ImageError) as error:
         advice = (
             " Leave it out with --exclude, or make it readable."
@@ -112,14 +115,16 @@ def _list_local(source: str, scan: Scan) -> Iterator[Entry]:
 
 def _list_folder(place: str, scan: Scan) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
+    store = LocalStore(place)
+    earlier = EarlierRuns(store, scan.on_earlier)
 
     def skipped(path: str) -> None:
         scan.on_ignored(path, "special file")
 
-    found = LocalStore(place).walk(
-        enter=scan.selection.enters, skipped=skipped, unlisted=scan.on_unlisted
-    )
+    found = store.walk(enter=scan.selection.enters, skipped=skipped, unlisted=scan.on_unlisted)
     for item in found:
+        if earlier.wrote(item.path):
+            continue
         entry = _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
             yield from _enter(entry, scan)
@@ -141,7 +146,10 @@ def _list_remote(source: str, scan: Scan) -> Iterator[Entry]:
             return
     store = open_store(source, scan.settings)
     selection = scan.selection
+    earlier = EarlierRuns(store, scan.on_earlier)
     for item in store.list(unlisted=scan.on_unlisted):
+        if selection.reaches(item.path) and earlier.wrote(item.path):
+            continue
         entry = _entry(item, store.uri(item.path), item.path)
         if is_shard(item.path) and selection.reaches(item.path):
             yield from _enter(entry, scan)

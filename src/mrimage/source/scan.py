@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mrimage.source.earlier import OnEarlier, ignore_earlier
 from mrimage.source.selection import Selection
 from mrimage.storage.settings import StoreSettings
 from mrimage.storage.store import OnUnlisted
@@ -26,6 +27,7 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "no images": ("archive without images", "archives without images"),
         "empty row": ("empty row", "empty rows"),
         "comment": ("comment", "comments"),
+        "earlier run": ("written by an earlier run", "written by an earlier run"),
         "folder": ("folder that could not be listed", "folders that could not be listed"),
     }
 )
@@ -41,3 +43,4 @@ class Scan:
     on_ignored: OnIgnored
     settings: StoreSettings
     on_unlisted: OnUnlisted | None = None
+    on_earlier: OnEarlier = ignore_earlier
