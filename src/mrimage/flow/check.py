@@ -25,8 +25,3 @@ def check_job(job: Job) -> None:
         raise UsageError(
             "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."
         )
-    if job.combine and job.group:
-        raise UsageError(
-            f"Expected either combine or a group reducer, but received combine and {', '.join(job.group)}: combined "
-            "values no longer tell which images they come from. Leave out one of them."
-        )

@@ -13,7 +13,7 @@ from mrimage.reducers.context import Context, running
 from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.reducers.mean import reduce_to_mean
 from mrimage.reducers.sheet import contact_sheet, reduce_to_sheet
-from mrimage.shuffle.records import Record
+from mrimage.shuffle.records import REFERENCE, Record
 from mrimage.sink.output import Output
 
 __all__ = ["GROUPS", "Context", "GroupReducer", "contact_sheet", "reducers_of", "running"]
@@ -32,12 +32,23 @@ def reducers_of(job: Job) -> list[GroupReducer]:
         if name not in GROUPS:
             raise unknown("--group", name, GROUPS)
     own = [_of_values(job.reduce)] if job.reduce else []
-    return own + [GROUPS[name] for name in dict.fromkeys(job.group)]
+    named = [GROUPS[name] for name in dict.fromkeys(job.group)]
+    return own + (named if job.combine is None else list(map(_of_references, named)))
 
 
 def _of_values(reduce: Reducer) -> GroupReducer:
     @wraps(reduce)
     def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
-        return reduce(key, (record.value for record in records))
+        return reduce(key, (record.value for record in records if record.seq != REFERENCE))
+
+    return reducer
+
+
+def _of_references(reduce: GroupReducer) -> GroupReducer:
+    """``reduce`` on the records that stand for images, where a combiner has merged the values of the others."""
+
+    @wraps(reduce)
+    def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
+        return reduce(key, (record for record in records if record.seq == REFERENCE))
 
     return reducer

@@ -20,7 +20,7 @@ from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_store
-from mrimage.tables.schemas import RECORDS, catalogue_schema
+from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
@@ -34,7 +34,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     plan.stores.apply()
     job, store = plan.job, open_store(plan.out)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
-    spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
+    spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
     for mapped in _map_images(job, split, attempt):
         rows.append(mapped.row)
@@ -45,14 +45,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
             for key in mapped.keys:
                 writer.image(mapped.entry, key, edited)
     tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
-    if rest := spill.rest():
-        part, records = rest
-        tables[_records_of(part)] = records
-    return writer.commit(len(rows), split.size, tables)
-
-
-def _records_of(part: int) -> str:
-    return f"records-{part:05}"
+    return writer.commit(len(rows), split.size, tables | spill.rest())
 
 
 def _map_images(job: Job, split: Split, attempt: Attempt) -> Iterator[Mapped]:
