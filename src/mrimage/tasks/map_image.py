@@ -56,7 +56,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
-    except (ImageError, StoreError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
     return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
 

@@ -21,6 +21,7 @@ from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_store
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
@@ -36,11 +37,13 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
+    faults = Faults()
     for mapped in _map_images(job, split, attempt):
         rows.append(mapped.row)
         spill.add(mapped.records)
         if mapped.failure:
             writer.fail(mapped.failure)
+            faults.note(mapped.failure)
         if edited := mapped.edited:
             for key in mapped.keys:
                 writer.image(mapped.entry, key, edited)

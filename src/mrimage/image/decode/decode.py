@@ -101,9 +101,7 @@ def _without_extras(image: Picture, header: Header) -> Picture:
 
 @contextmanager
 def complaints(data: bytes, header: Header) -> Iterator[None]:
-    """Turn what decoders raise while pixels are computed into ImageError."""
-    from mrimage.image.header.pillow import DAMAGE, damaged
-
+    """Turn what libvips raises while pixels are computed into ImageError."""
     try:
         yield
     except ImageError:
@@ -113,6 +111,18 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
         if "out of memory" in detail and "out of memory reading of" not in detail:  # libtiff's word for a bad count
             raise MemoryError(str(error)) from error
         raise _vips_damage(error, data, header) from error
+
+
+@contextmanager
+def decoder_call(data: bytes, header: Header) -> Iterator[None]:
+    """Turn what a decoder written in Python raises into ImageError. It may raise anything on damaged bytes, so nothing
+    but the call itself belongs in the block: an error of our own there would be taken for damage."""
+    from mrimage.image.header.pillow import DAMAGE, damaged
+
+    try:
+        yield
+    except ImageError:
+        raise
     except DAMAGE as error:
         if header.format == "jp2" and data[-2:] != b"\xff\xd9":
             raise ImageError("truncated", "Expected the end marker of the JPEG 2000 codestream at its end.") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.decode.decode import Array, Picture, check_size, from_array, load_png
+from mrimage.image.decode.decode import Array, Picture, check_size, decoder_call, from_array, load_png
 from mrimage.image.decode.high_depth import decode_deep, is_deep
 from mrimage.image.header import ico, ppm, psd
 from mrimage.image.header.model import Header
@@ -57,7 +57,8 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
         try:
             picture = _jpeg_xl(data, header) if header.format == "jxl" else open_picture(Blocks.of(data), header.format)
             check_size(picture.size, header)
-            picture.load()
+            with decoder_call(data, header):
+                picture.load()
             if picture.mode in ("P", "PA"):
                 picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
             elif picture.mode in ("1", "YCbCr", "RGBX"):
@@ -78,7 +79,8 @@ def _jpeg_xl(data: bytes, header: Header) -> Any:
     import pillow_jxl  # noqa: F401 - importing it registers the plugin with Pillow
     from PIL import Image, ImageOps
 
-    picture = Image.open(io.BytesIO(data), formats=("JXL",))
+    with decoder_call(data, header):
+        picture = Image.open(io.BytesIO(data), formats=("JXL",))
     header.decoded_icc = picture.info.get("icc_profile") or None
     return ImageOps.exif_transpose(picture) if getattr(picture, "jpeg", False) else picture
 
@@ -89,10 +91,12 @@ def _heic(data: bytes, header: Header) -> Array:
     import numpy as np
     import pillow_heif
 
-    pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    picture = pictures[pictures.primary_index]
+    with decoder_call(data, header):
+        pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        picture = pictures[pictures.primary_index]
     check_size(picture.size, header)
-    return np.ascontiguousarray(picture)
+    with decoder_call(data, header):  # it decodes when it is asked for its pixels
+        return np.ascontiguousarray(picture)
 
 
 def _pnm(data: bytes, limits: Limits) -> Array | None:
@@ -125,7 +129,7 @@ def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
 
     layout = psd.layout_of(Blocks.of(data))
     count = layout.colors + layout.transparent
-    planes = _planes(data[layout.start :], layout, count, limits)
+    planes = _planes(data[layout.start :], header, layout, count, limits)
     kind = {8: "u1", 16: ">u2", 32: ">f4"}[layout.depth]
     pixels = np.stack([np.frombuffer(plane, kind) for plane in planes], axis=-1)
     pixels = pixels.reshape(layout.height, layout.width, count).astype(kind.lstrip(">"))
@@ -139,7 +143,7 @@ def _photoshop(data: bytes, header: Header, limits: Limits) -> Picture:
     return image.copy(interpretation="scrgb") if linear else image
 
 
-def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list[bytes]:
+def _planes(body: bytes, header: Header, layout: psd.Layout, count: int, limits: Limits) -> list[bytes]:
     from PIL import Image
 
     row, size = layout.width * layout.depth // 8, layout.width * layout.height * layout.depth // 8
@@ -157,7 +161,8 @@ def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list
         packed = _filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero
-        planes.append(Image.frombytes("L", (row, layout.height), packed, "packbits", "L").tobytes())
+        with decoder_call(body, header):
+            planes.append(Image.frombytes("L", (row, layout.height), packed, "packbits", "L").tobytes())
         position += length
     return planes
 

@@ -7,7 +7,7 @@ import io
 import logging
 
 from mrimage.errors import ImageError
-from mrimage.image.decode.decode import Array, check_size
+from mrimage.image.decode.decode import Array, check_size, decoder_call
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.image.kinds import KINDS
@@ -32,14 +32,15 @@ def decode_deep(data: bytes, header: Header) -> Array:
         raise ImageError("unsupported", f"Expected a decoder for this {header.format}, but {reason}")
     import imagecodecs
 
-    if header.format == "jpeg":
-        array = imagecodecs.jpeg_decode(data)
-    elif header.format == "jp2":
-        array = imagecodecs.jpeg2k_decode(data, numthreads=1)
-    elif header.format == "jxl":
-        array = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
-    else:
-        array = _tiff(data)
+    with decoder_call(data, header):
+        if header.format == "jpeg":
+            array = imagecodecs.jpeg_decode(data)
+        elif header.format == "jp2":
+            array = imagecodecs.jpeg2k_decode(data, numthreads=1)
+        elif header.format == "jxl":
+            array = imagecodecs.jpegxl_decode(data, index=0, numthreads=1)
+        else:
+            array = _tiff(data)
     check_size((array.shape[1], array.shape[0]), header)
     return np.ascontiguousarray(_spread(array, header))
 

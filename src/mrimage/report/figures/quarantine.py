@@ -28,6 +28,8 @@ ADVICE = {
     "timed-out": "Give each image more time than its 60 seconds or your --deadline:",
     "out-of-memory": "Give the workers more memory than their 4 GB or your --memory:",
     "mapper-failed": "Corrected code is another job: give it a new OUT, or add --fresh. If the cause lay elsewhere:",
+    "internal": "Please report it, with the message below. Every run tries these again, so after an update of mrimage run "
+    "the same command.",
 }
 """What to do about each reason; what ends in a colon is followed by the command that tries again."""
 
