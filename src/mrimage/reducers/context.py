@@ -159,7 +159,11 @@ def _task_context() -> Context | None:
     """The running task's context. Threads that the user's reducer has started do not inherit it, and take the only one
     there is."""
     found = _current.get(None)
-    if found is None and len(_running) == 1 and threading.current_thread() is not threading.main_thread():
+    if (
+        found is None
+        and len(_running) == 1
+        and threading.current_thread() is not threading.main_thread()
+    ):
         return _running[0]
     return found
 
