@@ -5,7 +5,8 @@ leftovers of an attempt that was killed: nobody reads them, and the next attempt
 
     _run/job.json                     the description of the job, to tell another one
     _run/listing.parquet              the source as it was listed
-    _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, outputs, quarantine
+    _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, members, outputs,
+                                      quarantine
     _run/map/<split>.json             its TaskReport: the commit
     _run/reduce/<partition>...        likewise: groups, outputs, quarantine
 """

@@ -29,6 +29,7 @@ from mrimage.commit.ledger import (
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
+from mrimage.shuffle.records import MOST
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
@@ -38,10 +39,10 @@ from mrimage.tables.schemas import (
     GAIN_MAPS,
     GROUPS,
     KNOWN,
+    MAPPED_MEMBERS,
     MEMBERS,
     OUTPUTS,
     QUARANTINE,
-    RECORDS,
     WEIGHED,
     catalogue_schema,
 )
@@ -112,10 +113,9 @@ class Publisher:
         """Write catalogue, groups, outputs, quarantine and the members of each group."""
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
         self._write_catalogue(catalogue_schema(job.extract))
-        self._write("groups.parquet", read_parquet([str(self._weighed)], WEIGHED), GROUPS, "key")
+        self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
-        records = f"(SELECT DISTINCT key, uri FROM {read_parquet(self._map['records'], RECORDS)})"
-        self._write("_run/members.parquet", records, MEMBERS, "key, uri")
+        self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
             self._sweep(everything=unclean)
@@ -146,7 +146,7 @@ class Publisher:
                 processed=images - sum(reasons.values()),
                 quarantined=sum(reasons.values()),
                 bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({files})"),
-                groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
+                groups=one(f"SELECT count(*) FROM {self._groups}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
                 gain_maps_dropped=one(
@@ -183,6 +183,19 @@ class Publisher:
     def _outputs(self) -> str:
         rows = read_parquet(self._map["outputs"] + self._reduce["outputs"], OUTPUTS)
         return f"(SELECT {_names(OUTPUTS)} FROM {rows})"
+
+    @property
+    def _members(self) -> str:
+        return read_parquet(self._map["members"], MAPPED_MEMBERS)
+
+    @property
+    def _groups(self) -> str:
+        """A row per key, counted by its members: records that a combiner has merged no longer tell their images."""
+        weighed = read_parquet([str(self._weighed)], WEIGHED)
+        return f"""(
+            SELECT key, count(*)::BIGINT AS images, least(sum(m.bytes), {MOST})::BIGINT AS bytes,
+                   least(sum(m.pixels), {MOST})::BIGINT AS pixels, coalesce(any_value(w.records), 0) AS records
+            FROM {self._members} m LEFT JOIN {weighed} w USING (key) GROUP BY key)"""
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
         """Map's rows, with the images that failed in reduce marked, in files of bounded size."""
@@ -255,7 +268,7 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
         yield pa.concat_tables(held or [schema.empty_table()]).combine_chunks()
 
 
-_MAP_TABLES = ("catalogue", "records", "outputs", "quarantine")
+_MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
 _REDUCE_TABLES = ("outputs", "quarantine")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.again import quarantined_for, try_again
 from mrimage.commit.damage import damage_named, fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
@@ -62,6 +63,7 @@ from mrimage.storage import Store, open_store, redact
 from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
+from mrimage.tasks.faults import MOST_FAULTS, fault_of_ours
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
 from mrimage.tasks.map_split import map_split
@@ -113,6 +115,7 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         stack.callback(engine.close)  # workers write there: they end before it goes
         warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
         this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
+        this.forget_faults()
         inventory = this.list_source()
         this.forget_gone(inventory)
         this.map(inventory)
@@ -120,7 +123,9 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         this.reduce(exchange)
         published = this.publish(weighed)
         this.draw_thumbnails()
-        return this.report(published)
+        summary = this.report(published)
+        this.require_no_faults()
+        return summary
 
 
 def _sayer(quiet: bool) -> Callable[[str], None]:
@@ -207,7 +212,22 @@ class Run:
     bytes: int = 0
     reused: int = 0
     quarantined: int = 0
+    faults: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
+
+    def forget_faults(self) -> None:
+        """Have images on which mrimage itself failed tried again: another version may do better."""
+        if try_again(self.store, self.scratch, {"internal"}):
+            self._touch()
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
+
+    def require_no_faults(self) -> None:
+        """Raise InternalError where mrimage itself failed on an image."""
+        found = quarantined_for(self.store, self.scratch, "internal")
+        if found:
+            raise fault_of_ours(found, len(found))
 
     def list_source(self) -> Inventory:
         """List the source once, to disk."""
@@ -390,6 +410,7 @@ class Run:
                 task_done(self.progress, report)
                 if name != "thumbnails":
                     self._charge(report.quarantined)
+                    self._bear(report.reasons.get("internal", 0))
 
     def _charge(self, quarantined: int) -> None:
         """Count images in quarantine against the failure budget. Tasks of reduce may have failed on the same one, or on one
@@ -398,6 +419,12 @@ class Run:
         if not self.budget.allows(self.quarantined, self.listed):
             self.quarantined = count_quarantined(self.store, self.scratch)
             self.budget.check(self.quarantined, self.listed)
+
+    def _bear(self, faults: int) -> None:
+        """Count images on which mrimage itself failed. Raises InternalError when there are too many."""
+        self.faults += faults
+        if faults and self.faults >= MOST_FAULTS:
+            self.require_no_faults()
 
     @contextmanager
     def _phase(self, name: str, images: int | None) -> Iterator[None]:

@@ -111,6 +111,9 @@ DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
 
 MEMBERS = _schema(key=pa.string(), uri=pa.string())
 
+MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pixels=pa.int64())
+"""The images under each key, as a map task knows them before a combiner merges their values."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),

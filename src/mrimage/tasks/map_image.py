@@ -62,7 +62,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
         row["gain_map_kept"] = edited.gain_map_kept if edited else None
-    except (ImageError, StoreError, MemoryError) as error:
+    except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
     return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
 
