@@ -109,6 +109,7 @@ def _share(exchange: Exchange, partition: Partition, scratch: Path) -> Iterator[
         pending = str(root / exchange.pending.name) if exchange.pending else None
         yield [str(root / part.name) for part in parts], pending
         return
+    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="share-", dir=scratch) as folder:
         records = _pull(store, parts, partition, RECORDS, Path(folder, "records.parquet"))
         pending = None
