@@ -33,7 +33,8 @@ GROUP_HELP = (
 
 ENGINE_HELP = (
     "local (default): processes of this machine; spark: the session that spark-submit provides, or Spark on this "
-    "machine; or a Spark master: spark://HOST:PORT, local[N], yarn, k8s://URL"
+    "machine; or a Spark master: spark://HOST:PORT, local[N], yarn, k8s://URL; ray: the running Ray cluster, or Ray on "
+    "this machine; or a Ray cluster: ray://HOST:PORT"
 )
 
 INTERRUPTED = "interrupted. What is done is kept; run the same command again to continue."
