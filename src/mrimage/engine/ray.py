@@ -132,7 +132,7 @@ class _Crew:
         self._tasks: dict[Running, Any] = {}
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         self._remote = ray.remote(max_retries=0, num_cpus=1, runtime_env=WORKERS)(_enter)
-        self._place = socket.gethostname(), sys.executable
+        self._place = os.uname().nodename, os.path.realpath(sys.prefix)  # the machine, and its Python
         self._path = import_path()
 
     def start(self, task: Task, attempt: Attempt) -> Running:
@@ -181,7 +181,7 @@ def _enter(place: tuple[str, str], path: list[str], current: str, shipped: bytes
     import os
     import sys
 
-    if place == (os.uname().nodename, sys.executable):
+    if place == (os.uname().nodename, os.path.realpath(sys.prefix)):
         sys.path[:] = path  # this is the driver's own Python
     else:
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in (current, os.getcwd())]  # noqa: PTH100, PTH109
