@@ -45,7 +45,9 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             patch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
             from ray._private import ray_constants
 
-            patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)  # another test may have imported it before
+            patch.setattr(
+                ray_constants, "ENABLE_RAY_CLUSTER", False
+            )  # another test may have imported it before
             yield f"ray://127.0.0.1:{clients}"
     finally:
         server.stop()

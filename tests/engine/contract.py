@@ -50,7 +50,19 @@ def load_in_vain(loads: Path) -> None:
 
 def report(task: str, attempt: Attempt, images: int = 0) -> TaskReport:
     return TaskReport(
-        task, "map", images, 0, 0, 0, 0.0, 0.0, 0, attempt.worker, attempt.number, attempt.speculative, attempt.errors
+        task,
+        "map",
+        images,
+        0,
+        0,
+        0,
+        0.0,
+        0.0,
+        0,
+        attempt.worker,
+        attempt.number,
+        attempt.speculative,
+        attempt.errors,
     )
 
 
@@ -104,7 +116,9 @@ def ignore(_: object, task: Split, attempt: Attempt) -> TaskReport:
     return report(task.id, attempt)
 
 
-def write_keys(folder: Path, partition: Partition, records: Iterator[Record], attempt: Attempt) -> TaskReport:
+def write_keys(
+    folder: Path, partition: Partition, records: Iterator[Record], attempt: Attempt
+) -> TaskReport:
     """Writes what the partition received, in the order in which it came."""
     received = [(record.key, record.entry.uri, record.seq, record.value) for record in records]
     (folder / partition.id).write_text(repr(received))
@@ -123,7 +137,9 @@ class EngineContract:
     speculates = True
     """Whether a straggler is raced. Spark does so on another machine only."""
 
-    def test_each_task_is_reported_exactly_once_and_the_engine_can_be_used_again(self, engine: Engine) -> None:
+    def test_each_task_is_reported_exactly_once_and_the_engine_can_be_used_again(
+        self, engine: Engine
+    ) -> None:
         for number in (12, 1, 0):
             reports = list(engine.run(count, iter(SPLITS[:number])))
             assert sorted(each.task for each in reports) == [split.id for split in SPLITS[:number]]
@@ -136,12 +152,18 @@ class EngineContract:
         workers = {each.worker for each in engine.run(count, SPLITS)}
         assert all(str(os.getpid()) not in worker.split() and "pid" in worker for worker in workers)
 
-    def test_a_storage_error_that_may_pass_is_tried_again(self, engine: Engine, tmp_path: Path) -> None:
+    def test_a_storage_error_that_may_pass_is_tried_again(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
         reports = list(engine.run(partial(busy_store, tmp_path / "first"), SPLITS[:6]))
         assert len(reports) == 6
-        assert {each.task: each.attempts for each in reports if each.attempts > 1} == {"split-03": 2}
+        assert {each.task: each.attempts for each in reports if each.attempts > 1} == {
+            "split-03": 2
+        }
 
-    def test_an_error_of_the_job_ends_the_run_and_is_not_tried_again(self, engine: Engine, tmp_path: Path) -> None:
+    def test_an_error_of_the_job_ends_the_run_and_is_not_tried_again(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
         with pytest.raises(JobError, match="this reducer is broken"):
             list(engine.run(partial(wrong_job, tmp_path / "calls"), SPLITS[:1]))
         assert (tmp_path / "calls").read_text() == "split-00\n"
@@ -155,15 +177,22 @@ class EngineContract:
         assert reports["split-05"].attempts > 1
         assert reports["split-05"].errors
 
-    def test_a_task_that_ends_every_process_ends_the_run_with_a_clear_error(self, engine: Engine) -> None:
+    def test_a_task_that_ends_every_process_ends_the_run_with_a_clear_error(
+        self, engine: Engine
+    ) -> None:
         if not self.has_processes:
             pytest.skip("a task that ends its process ends the test")
-        with pytest.raises(EngineError, match=r"failed \d times.* run the same command again to continue"):
+        with pytest.raises(
+            EngineError, match=r"failed \d times.* run the same command again to continue"
+        ):
             list(engine.run(deadly, [Split("split-99", ())]))
 
     def test_a_straggler_is_raced(self, engine: Engine, tmp_path: Path) -> None:
         seconds = 1000.0 if self.speculates else 1.0
-        reports = {each.task: each for each in engine.run(partial(straggling, tmp_path / "slow", seconds), SPLITS)}
+        reports = {
+            each.task: each
+            for each in engine.run(partial(straggling, tmp_path / "slow", seconds), SPLITS)
+        }
         assert len(reports) == len(SPLITS)
         assert reports["split-04"].speculative == self.speculates
 
@@ -199,7 +228,9 @@ class EngineContract:
     ) -> None:
         if not self.has_processes:
             pytest.skip("nothing is loaded")
-        with pytest.raises(EngineError, match="cannot be loaded in a worker: ValueError: this model needs") as caught:
+        with pytest.raises(
+            EngineError, match="cannot be loaded in a worker: ValueError: this model needs"
+        ) as caught:
             list(engine.run(partial(ignore, Unloadable(tmp_path / "loads")), SPLITS))
         assert "contract.py, line" in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -208,23 +239,39 @@ class EngineContract:
         assert len(loads) == len(set(loads)) <= 2
 
     @pytest.mark.parametrize("pending", [False, True])
-    def test_every_record_reaches_its_partition_sorted(self, engine: Engine, tmp_path: Path, pending: bool) -> None:
+    def test_every_record_reaches_its_partition_sorted(
+        self, engine: Engine, tmp_path: Path, pending: bool
+    ) -> None:
         exchange, expected = planned(tmp_path, pending)
         (tmp_path / "received").mkdir()
-        reports = list(engine.shuffle(partial(write_keys, tmp_path / "received"), exchange, tmp_path / "scratch"))
-        assert sorted(each.task for each in reports) == sorted(each.id for each in exchange.partitions)
+        reports = list(
+            engine.shuffle(
+                partial(write_keys, tmp_path / "received"), exchange, tmp_path / "scratch"
+            )
+        )
+        assert sorted(each.task for each in reports) == sorted(
+            each.id for each in exchange.partitions
+        )
         assert len(exchange.partitions) > 2
         received = [(tmp_path / "received" / each.id).read_text() for each in exchange.partitions]
-        assert [record for text in received for record in eval(text)] == expected  # what we wrote ourselves
+        assert [
+            record for text in received for record in eval(text)
+        ] == expected  # what we wrote ourselves
 
     def test_a_job_makes_the_same_bytes_on_every_engine(
-        self, engine: Engine, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+        self,
+        engine: Engine,
+        tmp_path: Path,
+        tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(flow, "PIXEL_SPLIT", (300, 300))
         source = photos(tmp_path_factory)
         job = job_with(deadly="4.png" if self.has_processes else "none")
         how = How(engine=self.name, workers=engine.workers, thumbnails=False)
-        assert run(job, str(source), str(tmp_path / "out"), how).quarantined == int(self.has_processes)
+        assert run(job, str(source), str(tmp_path / "out"), how).quarantined == int(
+            self.has_processes
+        )
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
         assert made == EXPECTED.setdefault(self.has_processes, made)
@@ -241,7 +288,9 @@ def photos(factory: pytest.TempPathFactory) -> Path:
     if not SOURCES:
         SOURCES.append(factory.mktemp("photos"))
         for number in range(9):
-            Image.new("RGB", (40, 30), (20 * number, 255 - 20 * number, 60)).save(SOURCES[0] / f"{number}.png")
+            Image.new("RGB", (40, 30), (20 * number, 255 - 20 * number, 60)).save(
+                SOURCES[0] / f"{number}.png"
+            )
     return SOURCES[0]
 
 
@@ -254,7 +303,9 @@ def job_with(deadly: str) -> mr.Job:
         yield f"of {int(image.path[0]) % 3}", {"width": image.metadata.width}
 
     def total(key: str, values: Iterator[dict[str, int]]) -> Iterator[mr.Output]:
-        yield mr.Output("width.json", {"key": key, "width": sum(value["width"] for value in values)})
+        yield mr.Output(
+            "width.json", {"key": key, "width": sum(value["width"] for value in values)}
+        )
 
     edits = mr.Edits(resize=(16, 16), format="png")
     return mr.Job(map=mapper, reduce=total, edits=edits, group=("contact-sheet", "mean"))
@@ -270,7 +321,9 @@ def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str,
         records = []
         for number in range(30):
             image = Entry(f"/photos/{part}-{number:02}.jpg", f"{part}-{number:02}.jpg", 10, "v")
-            pairs = [(keys[(number * 7 + part + step) % len(keys)], {"n": number}) for step in range(2)]
+            pairs = [
+                (keys[(number * 7 + part + step) % len(keys)], {"n": number}) for step in range(2)
+            ]
             records += make_records(image, 100, iter(pairs))
         records.sort(key=lambda record: (record.key, record.entry.uri, record.seq))
         names.append(f"records-{part}.parquet")

@@ -48,10 +48,14 @@ def folder(tmp_path: Path) -> Path:
     """A working directory with photographs and modules that leave a mark when they are imported."""
     (tmp_path / "photos").mkdir()
     for number in range(6):
-        Image.new("RGB", (30, 20), (20 * number, 90, 60)).save(tmp_path / "photos" / f"{number}.png")
+        Image.new("RGB", (30, 20), (20 * number, 90, 60)).save(
+            tmp_path / "photos" / f"{number}.png"
+        )
     mark = tmp_path / "MARK"
     for name in NAMES:
-        (tmp_path / f"{name}.py").write_text(f"open({str(mark)!r}, 'a').write({name!r})\nraise SystemExit({name!r})\n")
+        (tmp_path / f"{name}.py").write_text(
+            f"open({str(mark)!r}, 'a').write({name!r})\nraise SystemExit({name!r})\n"
+        )
     (tmp_path / "beside.py").write_text(
         "import mrimage as mr\n"
         "def by_number(image):\n    yield image.path[0], 1\n"
@@ -80,7 +84,16 @@ def python(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 def test_local_workers_import_nothing_of_the_working_directory(folder: Path) -> None:
     program = "import sys; from mrimage.cli.main import main; sys.exit(main())"
-    options = ("--key", "format", "--group", "contact-sheet", "--workers", "2", "--no-thumbnails", "--quiet")
+    options = (
+        "--key",
+        "format",
+        "--group",
+        "contact-sheet",
+        "--workers",
+        "2",
+        "--no-thumbnails",
+        "--quiet",
+    )
     done = python(folder, "-c", program, "run", "photos", "out", *options)
     assert (done.returncode, (folder / "MARK").exists()) == (0, False), done.stderr
 
@@ -103,7 +116,13 @@ def test_ray_s_workers_import_nothing_of_the_working_directory(
 def test_a_session_of_the_user_s_finds_the_image_that_kills_its_process(folder: Path) -> None:
     """``local[2]`` allows one failure, and without PYSPARK_PYTHON it looks for some python3."""
     require("pyspark", "java")
-    done = python(folder, "-c", OWN_SESSION, SPARK_LOCAL_IP="127.0.0.1", PATH=without_python(os.environ["PATH"]))
+    done = python(
+        folder,
+        "-c",
+        OWN_SESSION,
+        SPARK_LOCAL_IP="127.0.0.1",
+        PATH=without_python(os.environ["PATH"]),
+    )
     assert done.returncode == 0, done.stderr
     assert "6 listed = 5 processed + 1 quarantined" in done.stdout
     assert "1 crashed" in done.stdout
@@ -134,12 +153,16 @@ def test_the_environment_of_the_user_s_own_child_processes_is_left_alone(tmp_pat
         yield os.environ.get("PYTHONPATH", "none"), None
 
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
-    mr.run(mr.Job(map=ask, group=("mean",)), tmp_path, f"{tmp_path}-out", workers=2, thumbnails=False)
+    mr.run(
+        mr.Job(map=ask, group=("mean",)), tmp_path, f"{tmp_path}-out", workers=2, thumbnails=False
+    )
     [group] = Path(f"{tmp_path}-out", "groups").iterdir()
     assert ("none" in group.name) == ("PYTHONPATH" not in os.environ)
 
 
-def test_a_worker_that_cannot_start_is_not_tried_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_cannot_start_is_not_tried_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     started: list[str] = []
 
     def start(module: str):
@@ -156,7 +179,9 @@ def test_a_worker_that_cannot_start_is_not_tried_again_and_again(monkeypatch: py
     assert len(started) == 2
 
 
-@pytest.mark.parametrize(("name", "package"), [("ray", "ray"), ("ray://127.0.0.1:10001", "ray"), ("spark", "pyspark")])
+@pytest.mark.parametrize(
+    ("name", "package"), [("ray", "ray"), ("ray://127.0.0.1:10001", "ray"), ("spark", "pyspark")]
+)
 def test_an_engine_that_is_not_installed_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, name: str, package: str
 ) -> None:

@@ -26,7 +26,9 @@ class Memory:
         self.reads: list[tuple[str, int]] = []
 
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
-        data = self.files[path][start:] if length is None else self.files[path][start : start + length]
+        data = (
+            self.files[path][start:] if length is None else self.files[path][start : start + length]
+        )
         self.reads.append((path, len(data)))
         return data
 
@@ -42,7 +44,9 @@ def records(keys: list[str], ballast: int = 0) -> list[Record]:
     made = []
     for number, key in enumerate(keys):
         entry = Entry(f"/photos/{number:05}.jpg", f"{number:05}.jpg", 10, "v")
-        made += make_records(entry, 100, iter([(key, {"n": number, "noise": str(hash((key, number))) * ballast})]))
+        made += make_records(
+            entry, 100, iter([(key, {"n": number, "noise": str(hash((key, number))) * ballast})])
+        )
     return sorted(made, key=lambda record: (record.key, record.entry.uri))
 
 
@@ -73,12 +77,17 @@ def test_only_parts_that_overlap_the_range_are_fetched(store: Memory, tmp_path: 
     made = {name: records([f"{name}-{n}" for n in range(10)]) for name in ("a", "b", "c", "d")}
     parts = tuple(part(store, tmp_path, name, rows) for name, rows in made.items())
     exchange = Exchange(OUT, parts)
-    assert pulled(exchange, partition("b-5", "c-2"), tmp_path / "scratch") == made["b"][5:] + made["c"][:3]
+    assert (
+        pulled(exchange, partition("b-5", "c-2"), tmp_path / "scratch")
+        == made["b"][5:] + made["c"][:3]
+    )
     assert {name for name, _ in store.reads} == {"b", "c"}
     assert len(store.reads) == 2
 
 
-def test_of_a_large_part_only_the_row_groups_of_the_range_are_read(store: Memory, tmp_path: Path) -> None:
+def test_of_a_large_part_only_the_row_groups_of_the_range_are_read(
+    store: Memory, tmp_path: Path
+) -> None:
     made = records([f"{n:05}" for n in range(4000)], ballast=30)
     exchange = Exchange(OUT, (part(store, tmp_path, "large", made, rows=100),))
     assert exchange.parts[0].size > 2 << 20
@@ -87,7 +96,9 @@ def test_of_a_large_part_only_the_row_groups_of_the_range_are_read(store: Memory
     assert list((tmp_path / "scratch").glob("share-*")) == []
 
 
-def test_a_key_that_is_too_long_for_parquet_s_statistics_is_found(store: Memory, tmp_path: Path) -> None:
+def test_a_key_that_is_too_long_for_parquet_s_statistics_is_found(
+    store: Memory, tmp_path: Path
+) -> None:
     made = records(["a", "k" * 10_000])
     exchange = Exchange(OUT, (part(store, tmp_path, "long", made),), (partition("k", "l"),))
     assert exchange.parts[0].ranges == (None,)
@@ -96,7 +107,9 @@ def test_a_key_that_is_too_long_for_parquet_s_statistics_is_found(store: Memory,
 
 
 def test_parts_that_no_partition_needs_are_known() -> None:
-    parts = tuple(Part(f"{first}{last}", 1, ((first, last),)) for first, last in ("ab", "ce", "ff", "hz"))
+    parts = tuple(
+        Part(f"{first}{last}", 1, ((first, last),)) for first, last in ("ab", "ce", "ff", "hz")
+    )
     exchange = Exchange(OUT, parts, (partition("b", "b"), partition("d", "d"), partition("g", "g")))
     assert [each.name for each in exchange.needed()] == ["ab", "ce"]
     assert [each.name for each in Exchange(OUT, parts).needed()] == []
@@ -105,7 +118,9 @@ def test_parts_that_no_partition_needs_are_known() -> None:
 def test_keys_are_compared_as_their_utf_8_bytes(store: Memory, tmp_path: Path) -> None:
     made = records(["z", "é", "\uffff", "𝄞"])
     exchange = Exchange(OUT, (part(store, tmp_path, "odd", made, rows=1),))
-    assert [record.key for record in pulled(exchange, partition("é", "\uffff"), tmp_path / "scratch")] == [
+    assert [
+        record.key for record in pulled(exchange, partition("é", "\uffff"), tmp_path / "scratch")
+    ] == [
         "é",
         "\uffff",
     ]

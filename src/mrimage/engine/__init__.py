@@ -51,7 +51,9 @@ def require_engine(name: str) -> None:
     elif _SPARK.fullmatch(name):
         _require_package("pyspark", name)
     elif name.startswith("ray://"):
-        raise UsageError(f'--engine needs the address of a Ray cluster such as ray://HOST:10001, but got "{name}".')
+        raise UsageError(
+            f'--engine needs the address of a Ray cluster such as ray://HOST:10001, but got "{name}".'
+        )
     elif name.startswith(("spark://", "k8s://", "local[")):
         raise UsageError(f'--engine needs a Spark master such as {_MASTERS}, but got "{name}".')
     else:
@@ -61,4 +63,6 @@ def require_engine(name: str) -> None:
 def _require_package(package: str, name: str) -> None:
     if find_spec(package) is None:
         extra = package.removeprefix("py")
-        raise EngineError(f'--engine {name} needs {package}, but it is not installed: pip install "mrimage[{extra}]"')
+        raise EngineError(
+            f'--engine {name} needs {package}, but it is not installed: pip install "mrimage[{extra}]"'
+        )

@@ -59,7 +59,9 @@ class Engine(Protocol):
         """
         ...
 
-    def shuffle(self, function: GroupFunction, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         """Bring each record of ``exchange`` to its partition, and run ``function`` on every partition.
 
         ``scratch`` is a folder on this machine for what need not be kept. Raises the errors of ``run``.

@@ -76,7 +76,9 @@ class Inline:
                     yield report
                     break
 
-    def shuffle(self, function: GroupFunction, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         return self.run(_reduce_here(function, exchange, scratch), exchange.partitions)
 
     def close(self) -> None:
@@ -117,7 +119,9 @@ class Pool:
             self._load(worker)
         return Schedule(self, self._options).run(self._filled(tasks))
 
-    def shuffle(self, function: GroupFunction, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         return self.run(_reduce_here(function, exchange, scratch), exchange.partitions)
 
     def close(self) -> None:
@@ -128,7 +132,9 @@ class Pool:
             end_child(worker.process)
 
     def start(self, task: Task, attempt: Attempt) -> Running:
-        worker = next((worker for worker in self._pool if worker.running is None), None) or self._add()
+        worker = (
+            next((worker for worker in self._pool if worker.running is None), None) or self._add()
+        )
         worker.running = Running(task, replace(attempt, worker=worker.name))
         with suppress(OSError):  # it died while it was idle; ``ended`` finds out
             worker.connection.send(("run", task, worker.running.attempt))
@@ -179,7 +185,9 @@ class Pool:
         except (EOFError, OSError):
             code = self._remove(worker, PATIENCE)
             if code > 0 and not worker.is_loaded:
-                told = f"A worker could not start: it {describe_exit(code)}. Its own words are above."
+                told = (
+                    f"A worker could not start: it {describe_exit(code)}. Its own words are above."
+                )
                 return Failed(EngineError(told))
             return Died(describe_exit(code))
         if kind == "loaded":

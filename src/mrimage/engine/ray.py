@@ -84,7 +84,9 @@ def _connect(name: str, options: EngineOptions, stack: ExitStack) -> None:
         with suppress(ConnectionError):  # no cluster runs on this machine
             ray.init("auto", **common)
             return
-        folder = stack.enter_context(temporary_folder()) / "ray"  # a later run removes it, should this one be killed
+        folder = (
+            stack.enter_context(temporary_folder()) / "ray"
+        )  # a later run removes it, should this one be killed
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.callback(_disconnect)  # before its folder goes
         with _private():
@@ -116,7 +118,9 @@ class RayEngine:
         crew = _Crew(ray.put(ship(function)), self.workers, self._options.memory)
         return Schedule(crew, self._options).run(tasks)
 
-    def shuffle(self, function: GroupFunction, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         return self.run(partial(_reduce_anywhere, function, exchange), exchange.partitions)
 
     def close(self) -> None:
@@ -132,13 +136,18 @@ class _Crew:
         self._tasks: dict[Running, Any] = {}
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         self._remote = ray.remote(max_retries=0, num_cpus=1, runtime_env=WORKERS)(_enter)
-        self._place = os.uname().nodename, os.path.realpath(sys.prefix)  # the machine, and its Python
+        self._place = (
+            os.uname().nodename,
+            os.path.realpath(sys.prefix),
+        )  # the machine, and its Python
         self._path = import_path()
 
     def start(self, task: Task, attempt: Attempt) -> Running:
         running = Running(task, attempt)
         packed = cloudpickle.dumps((task, attempt, self._memory))
-        self._tasks[running] = self._remote.remote(self._place, self._path, os.getcwd(), self._function, packed)  # noqa: PTH109
+        self._tasks[running] = self._remote.remote(
+            self._place, self._path, os.getcwd(), self._function, packed
+        )  # noqa: PTH109
         return running
 
     def ended(self, running: Sequence[Running], seconds: float) -> list[tuple[Running, Outcome]]:
@@ -171,11 +180,15 @@ def _explain(error: RayTaskError) -> EngineError:
     """The error of an attempt that did not get as far as our own code."""
     cause = error.cause
     if isinstance(cause, ModuleNotFoundError):
-        return EngineError(f"The Python of Ray's workers needs {cause.name}, but it is not installed there.")
+        return EngineError(
+            f"The Python of Ray's workers needs {cause.name}, but it is not installed there."
+        )
     return EngineError(f"A Ray worker could not start: {type(cause).__name__}: {cause}")
 
 
-def _enter(place: tuple[str, str], path: list[str], current: str, shipped: bytes, packed: bytes) -> bytes:
+def _enter(
+    place: tuple[str, str], path: list[str], current: str, shipped: bytes, packed: bytes
+) -> bytes:
     """An attempt, as it begins on a worker. Ray sends this function by value, and its arguments are plain data: nothing
     may be imported before the path is right, since Ray has put the driver's working directory at its top."""
     import os
@@ -184,7 +197,9 @@ def _enter(place: tuple[str, str], path: list[str], current: str, shipped: bytes
     if place == (os.uname().nodename, os.path.realpath(sys.prefix)):
         sys.path[:] = path  # this is the driver's own Python
     else:
-        sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in (current, os.getcwd())]  # noqa: PTH100, PTH109
+        sys.path[:] = [
+            entry for entry in sys.path if os.path.abspath(entry) not in (current, os.getcwd())
+        ]  # noqa: PTH100, PTH109
     from mrimage.engine.ray import attempt_shipped
 
     return attempt_shipped(shipped, packed)
@@ -194,11 +209,17 @@ def attempt_shipped(shipped: bytes, packed: bytes) -> bytes:
     """One attempt on a worker: ("done", report) or ("failed", error), pickled."""
     task, attempt, memory = cloudpickle.loads(packed)
     function = _function(shipped)
-    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if (
+        sys.platform == "linux"
+        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    ):
         limit_memory(memory)  # once: the process is used again
     answer: tuple[str, object]
     try:
-        answer = "done", function(task, replace(attempt, worker=f"{socket.gethostname()} pid {os.getpid()}"))
+        answer = (
+            "done",
+            function(task, replace(attempt, worker=f"{socket.gethostname()} pid {os.getpid()}")),
+        )
     except Exception as error:  # noqa: BLE001  # the driver decides what an error means
         answer = "failed", portable(error)
     pickled: bytes = cloudpickle.dumps(answer)
@@ -210,7 +231,9 @@ def _function(shipped: bytes) -> Any:
     return load(shipped)
 
 
-def _reduce_anywhere(function: GroupFunction, exchange: Exchange, partition: Partition, attempt: Attempt) -> TaskReport:
+def _reduce_anywhere(
+    function: GroupFunction, exchange: Exchange, partition: Partition, attempt: Attempt
+) -> TaskReport:
     """A reduce task on any machine, which sorts its share in a temporary folder there."""
     with temporary_folder() as scratch:
         return reduce_share(function, exchange, scratch, partition, attempt)
@@ -247,7 +270,9 @@ def _private() -> Iterator[None]:
     before = {name: os.environ.get(name) for name in chosen}
     cluster = ray_constants.ENABLE_RAY_CLUSTER
     os.environ.update(chosen)
-    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray has read the variable already; the processes it starts have not
+    ray_constants.ENABLE_RAY_CLUSTER = (
+        False  # Ray has read the variable already; the processes it starts have not
+    )
     try:
         yield
     finally:

@@ -142,7 +142,11 @@ class Schedule:
             return None
         now = time.monotonic()
         limit = max(1.0, STRAGGLER * statistics.median(self._seconds))
-        slow = [each for each in self._running if now - each.started > limit and _name(each) not in self._raced]
+        slow = [
+            each
+            for each in self._running
+            if now - each.started > limit and _name(each) not in self._raced
+        ]
         if not slow:
             return None
         straggler = min(slow, key=lambda each: each.started)

@@ -66,7 +66,9 @@ def _explain(error: BaseException) -> tuple[str, str]:
     """An error of loading, in one line with the place in the user's code, and its whole traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [
-        frame for frame in frames if not frame.filename.startswith((OURS, "<", str(Path(cloudpickle.__file__).parent)))
+        frame
+        for frame in frames
+        if not frame.filename.startswith((OURS, "<", str(Path(cloudpickle.__file__).parent)))
     ]
     place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
     told = f"The job cannot be loaded in a worker: {describe(error)}{place}. "
@@ -74,7 +76,9 @@ def _explain(error: BaseException) -> tuple[str, str]:
 
 
 def _refuse(told: str, whole: str, *_: object) -> NoReturn:
-    failure = EngineError(told + "Workers import what the driver can import; nothing else is on their path.")
+    failure = EngineError(
+        told + "Workers import what the driver can import; nothing else is on their path."
+    )
     failure.add_note(whole)
     raise failure
 
@@ -83,7 +87,11 @@ def _own_modules(what: object) -> list[ModuleType]:
     """The modules of the functions in ``what``, and every loaded module in the folders where those lie."""
     functions = [part for part in parts_of(what) if callable(part)]
     found = [inspect.getmodule(inspect.unwrap(function)) for function in functions]
-    folders = {Path(module.__file__).parent for module in found if module and _is_own(module) and module.__file__}
+    folders = {
+        Path(module.__file__).parent
+        for module in found
+        if module and _is_own(module) and module.__file__
+    }
     return [
         module
         for module in list(sys.modules.values())
@@ -94,7 +102,13 @@ def _own_modules(what: object) -> list[ModuleType]:
 def _is_own(module: ModuleType) -> bool:
     """Whether no installation on a worker would have ``module``."""
     path = getattr(module, "__file__", None)
-    if path is None or module.__name__ == "__main__" or module.__name__.partition(".")[0] == "mrimage":
+    if (
+        path is None
+        or module.__name__ == "__main__"
+        or module.__name__.partition(".")[0] == "mrimage"
+    ):
         return False
-    installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    installed = {
+        Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
     return not installed & set(Path(path).parents)

@@ -46,7 +46,9 @@ def main(descriptor: int) -> None:
 
 
 def _preload(names: tuple[str, ...]) -> None:
-    with suppress(ImportError):  # the function needs the same module, and reports what is wrong with it
+    with suppress(
+        ImportError
+    ):  # the function needs the same module, and reports what is wrong with it
         for name in names:
             import_module(name)
 

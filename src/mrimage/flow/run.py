@@ -14,18 +14,41 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    deliver,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, EngineOptions, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
@@ -65,7 +88,13 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
         options = EngineOptions(
-            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm, preload=TASKS
+            how.workers,
+            how.retries,
+            how.speculate,
+            job.limits.memory,
+            how.quiet,
+            warm,
+            preload=TASKS,
         )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
@@ -161,7 +190,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -173,7 +204,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -192,7 +225,9 @@ class Run:
                 return Exchange(self.plan.out), weighed
             partitions, pending = self._plan_partitions(weighed)
             described = tuple(map(describe_part, names, parts)) if partitions else ()
-            return Exchange(self.plan.out, described, partitions, pending, self.plan.stores), weighed
+            return Exchange(
+                self.plan.out, described, partitions, pending, self.plan.stores
+            ), weighed
 
     def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
         """The partitions of what is not reduced yet; and where that is not everything, the table of its keys."""
@@ -250,7 +285,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -320,7 +357,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

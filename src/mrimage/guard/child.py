@@ -14,9 +14,7 @@ from multiprocessing.connection import Connection
 
 from mrimage.errors import JobError, describe
 
-BOOT = (
-    "import sys; sys.path[:] = {path}; from runpy import run_module; run_module(sys.argv.pop(1), run_name='__main__')"
-)
+BOOT = "import sys; sys.path[:] = {path}; from runpy import run_module; run_module(sys.argv.pop(1), run_name='__main__')"
 """What a child runs first: from here on it imports from the given path only."""
 
 
@@ -92,7 +90,9 @@ def portable(error: Exception) -> Exception:
 
 def describe_exit(code: int) -> str:
     """How a process ended, for people: ``was ended by SIGSEGV``, ``exited with status 3``."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    return (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    )
 
 
 def limit_memory(room: int) -> None:

@@ -100,7 +100,9 @@ def reduce_share(
 
 
 @contextmanager
-def _share(exchange: Exchange, partition: Partition, scratch: Path) -> Iterator[tuple[list[str], str | None]]:
+def _share(
+    exchange: Exchange, partition: Partition, scratch: Path
+) -> Iterator[tuple[list[str], str | None]]:
     """Files on this machine that hold all records of ``partition``, and the table of pending keys if there is one."""
     store = open_store(exchange.out)
     parts = exchange.parts_of(partition)
@@ -114,11 +116,15 @@ def _share(exchange: Exchange, partition: Partition, scratch: Path) -> Iterator[
         records = _pull(store, parts, partition, RECORDS, Path(folder, "records.parquet"))
         pending = None
         if exchange.pending:
-            pending = _pull(store, [exchange.pending], partition, WEIGHED, Path(folder, "pending.parquet"))
+            pending = _pull(
+                store, [exchange.pending], partition, WEIGHED, Path(folder, "pending.parquet")
+            )
         yield [records], pending
 
 
-def _pull(store: Store, parts: Sequence[Part], partition: Partition, schema: pa.Schema, target: Path) -> str:
+def _pull(
+    store: Store, parts: Sequence[Part], partition: Partition, schema: pa.Schema, target: Path
+) -> str:
     """Write the rows of ``parts`` whose keys are in the partition's range to the one table ``target``."""
     read = partial(_read_range, store, partition.first, partition.last)
     with pq.ParquetWriter(target, schema, compression="lz4") as writer:

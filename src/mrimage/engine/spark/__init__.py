@@ -25,8 +25,22 @@ from pyspark import InheritableThread
 
 from mrimage.engine.engine import EngineOptions, Task, TaskFunction
 from mrimage.engine.shipping import ship
-from mrimage.engine.spark.session import Session, SparkFailure, explain, given_up, most_attempts, open_session
-from mrimage.engine.spark.worker import Outcomes, Ranges, SortKey, read_records, reduce_sorted, run_packed
+from mrimage.engine.spark.session import (
+    Session,
+    SparkFailure,
+    explain,
+    given_up,
+    most_attempts,
+    open_session,
+)
+from mrimage.engine.spark.worker import (
+    Outcomes,
+    Ranges,
+    SortKey,
+    read_records,
+    reduce_sorted,
+    run_packed,
+)
 from mrimage.errors import MrimageError
 from mrimage.shuffle.exchange import Exchange, GroupFunction
 from mrimage.types import TaskReport
@@ -72,7 +86,9 @@ class SparkEngine:
             title = f"mrimage: {_verb(function)} {len(wave)} {kind}s"
             yield from self._insist(title, names, partial(self._send, wave, payload))
 
-    def shuffle(self, function: GroupFunction, exchange: Exchange, scratch: Path) -> Iterator[TaskReport]:
+    def shuffle(
+        self, function: GroupFunction, exchange: Exchange, scratch: Path
+    ) -> Iterator[TaskReport]:
         title = f"mrimage: reduce {len(exchange.partitions)} partitions"
         names = [partition.id for partition in exchange.partitions]
         yield from self._insist(title, names, partial(self._exchange, ship(function), exchange))
@@ -80,26 +96,47 @@ class SparkEngine:
     def close(self) -> None:
         self._session.close()
 
-    def _send(self, wave: list[bytes], payload: bytes, failures: dict[int, int], outcomes: Accumulator[Any]) -> None:
-        tasks = self._context.parallelize([(wave[at], failed) for at, failed in failures.items()], len(failures))
+    def _send(
+        self,
+        wave: list[bytes],
+        payload: bytes,
+        failures: dict[int, int],
+        outcomes: Accumulator[Any],
+    ) -> None:
+        tasks = self._context.parallelize(
+            [(wave[at], failed) for at, failed in failures.items()], len(failures)
+        )
         tasks.foreachPartition(partial(run_packed, payload, self._options, outcomes))
 
     def _exchange(
-        self, payload: bytes, exchange: Exchange, failures: dict[int, int], outcomes: Accumulator[Any]
+        self,
+        payload: bytes,
+        exchange: Exchange,
+        failures: dict[int, int],
+        outcomes: Accumulator[Any],
     ) -> None:
         partitions = tuple(exchange.partitions[at] for at in failures)
         parts = [part.name for part in replace(exchange, partitions=partitions).needed()]
         slices = min(len(parts), max(2 * self.workers, len(parts) // PARTS_PER_TASK))
         pending = exchange.pending.name if exchange.pending else None
-        ranges = Ranges(tuple(each.first for each in partitions), tuple(each.last for each in partitions))
+        ranges = Ranges(
+            tuple(each.first for each in partitions), tuple(each.last for each in partitions)
+        )
         read = partial(read_records, exchange.out, exchange.stores, pending, ranges)
-        rows: RDD[tuple[SortKey, Any]] = self._context.parallelize(parts, slices).mapPartitions(read)
+        rows: RDD[tuple[SortKey, Any]] = self._context.parallelize(parts, slices).mapPartitions(
+            read
+        )
         sorted_rows = rows.repartitionAndSortWithinPartitions(len(partitions), ranges)
         tries = tuple(failures.values())
-        sorted_rows.foreachPartition(partial(reduce_sorted, payload, partitions, tries, self._options, outcomes))
+        sorted_rows.foreachPartition(
+            partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
+        )
 
     def _insist(
-        self, title: str, names: list[str], action: Callable[[dict[int, int], Accumulator[Any]], None]
+        self,
+        title: str,
+        names: list[str],
+        action: Callable[[dict[int, int], Accumulator[Any]], None],
     ) -> Iterator[TaskReport]:
         """Run the tasks called ``names`` as one Spark job, and answer their reports.
 
@@ -124,10 +161,16 @@ class SparkEngine:
                 if failures[task] >= most_attempts(self._options):
                     raise explain(failure.cause) from failure.cause
 
-    def _watch(self, title: str, action: Callable[[Accumulator[Any]], None]) -> Iterator[TaskReport]:
+    def _watch(
+        self, title: str, action: Callable[[Accumulator[Any]], None]
+    ) -> Iterator[TaskReport]:
         """Start ``action``, a Spark job, and answer the reports of its tasks as they come. However this ends, the
         job ends with it."""
-        outcomes, group, ended = self._context.accumulator([], Outcomes()), next(self._groups), Event()
+        outcomes, group, ended = (
+            self._context.accumulator([], Outcomes()),
+            next(self._groups),
+            Event(),
+        )
         failed: list[Exception] = []
 
         def work() -> None:

@@ -77,7 +77,9 @@ class Ranges:
         return self.firsts[number] <= key <= self.lasts[number]
 
 
-def run_packed(payload: bytes, options: EngineOptions, outcomes: Any, tasks: Iterator[tuple[bytes, int]]) -> None:
+def run_packed(
+    payload: bytes, options: EngineOptions, outcomes: Any, tasks: Iterator[tuple[bytes, int]]
+) -> None:
     """Run the shipped function on the packed task that is this RDD partition, after that many failed attempts."""
     ((packed, failures),) = tasks
     task, function = cloudpickle.loads(zlib.decompress(packed)), load(payload)
@@ -108,10 +110,14 @@ def read_records(
     store = open_store(out)
     keys = _pending_keys(out, pending) if pending else None
     for name in names:
-        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
+        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(
+            ROWS, columns=list(COLUMNS)
+        ):
             if keys is not None:
                 batch = batch.filter(pc.is_in(batch["key"], value_set=keys))
-            for key, uri, seq, *rest in zip(*(batch[column].to_pylist() for column in COLUMNS), strict=True):
+            for key, uri, seq, *rest in zip(
+                *(batch[column].to_pylist() for column in COLUMNS), strict=True
+            ):
                 if ranges.holds(key):
                     yield (key, uri, seq), tuple(rest)
 
@@ -162,7 +168,9 @@ def _require_places(plan: Plan) -> None:
     and what it makes would be written to a folder of its own that nobody reads."""
     source, out = plan.source, plan.out
     found = {
-        source: scheme(source) != "file" or Path(source).exists() or Path(source.partition("#")[0]).exists(),
+        source: scheme(source) != "file"
+        or Path(source).exists()
+        or Path(source.partition("#")[0]).exists(),
         out: scheme(out) != "file" or Path(out, JOB).exists(),
     }
     for place in (place for place, is_there in found.items() if not is_there):
@@ -186,12 +194,17 @@ def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterato
 
 @lru_cache(maxsize=1)
 def _pending_keys(out: str, pending: str) -> Any:
-    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])["key"].combine_chunks()
+    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])[
+        "key"
+    ].combine_chunks()
 
 
 def _limit(room: int) -> None:
     """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
-    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if (
+        sys.platform == "linux"
+        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    ):
         limit_memory(room)
 
 
