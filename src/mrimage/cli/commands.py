@@ -161,6 +161,7 @@ def show_doctor(options: argparse.Namespace) -> int:
     for what, modules, remedy in (
         ("engine local", (), ""),
         ("engine spark", ("pyspark",), 'pip install "mrimage[spark]"'),
+        ("engine ray", ("ray",), 'pip install "mrimage[ray]"'),
         ("store file", (), ""),
         ("store s3, gs, az", ("obstore",), 'pip install "mrimage[objects]"'),
         ("store hdfs", ("hdfs_native",), 'pip install "mrimage[hdfs]"'),
