@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin
 from tests.image.crafted import segment
 from tests.image.samples import opened, photograph, sample, saved
-from tests.image.test_metadata import exiftool  # noqa: F401 - a fixture
 
 from mrimage.image import Image
 from mrimage.image.tags.exif_writer import LONGEST
@@ -57,10 +56,7 @@ def source(request: pytest.FixtureRequest, exiftool: str, tmp_path: Path) -> byt
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "tiff"])
 def test_what_is_kept_is_read_by_others(
-    source: bytes,
-    format: str,
-    exiftool: str,
-    tmp_path: Path,
+    source: bytes, format: str, exiftool: str, tmp_path: Path
 ) -> None:
     image, path = opened(source), tmp_path / f"output.{format}"
     path.write_bytes(
@@ -95,9 +91,7 @@ def test_a_makers_note_that_leaves_no_room_is_left_out() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_a_copyright_that_only_xmp_names_is_kept_as_exif_too(
-    format: str,
-    exiftool: str,
-    tmp_path: Path,
+    format: str, exiftool: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "source"
     path.write_bytes(saved(photograph(), format))
@@ -152,9 +146,7 @@ def with_facts(tool: str, path: Path, format: str, *facts: str) -> Image:
 
 @pytest.mark.parametrize("written", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(
-    written: str,
-    exiftool: str,
-    tmp_path: Path,
+    written: str, exiftool: str, tmp_path: Path
 ) -> None:
     facts = [
         f"-{name}={item}"
@@ -179,9 +171,7 @@ def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(
 
 @pytest.mark.parametrize("written", ["JPEG", "TIFF"])
 def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(
-    written: str,
-    exiftool: str,
-    tmp_path: Path,
+    written: str, exiftool: str, tmp_path: Path
 ) -> None:
     facts = [
         "-IPTC:CopyrightNotice=(c) Ann",
@@ -208,8 +198,7 @@ def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(
 
 
 def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(
-    exiftool: str,
-    tmp_path: Path,
+    exiftool: str, tmp_path: Path
 ) -> None:
     facts = [
         "-XMP-dc:Subject=cat",
@@ -228,9 +217,7 @@ def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(
 
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
 def test_the_author_and_the_copyright_of_a_png_stay(
-    kind: str,
-    exiftool: str,
-    tmp_path: Path,
+    kind: str, exiftool: str, tmp_path: Path
 ) -> None:
     texts = PngImagePlugin.PngInfo()
     for keyword, text in (("Author", "Ann Ämne"), ("Copyright", "(c) Ann"), ("Comment", "private")):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import struct
 import subprocess
 import zlib
@@ -36,16 +34,6 @@ from mrimage.types import Edits
 
 ORIGINAL, DIGITIZED, ISO = 0x9003, 0x9004, 0x8827
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
-
-
-@pytest.fixture(scope="module")
-def exiftool() -> str:
-    tool = shutil.which("exiftool")
-    if tool is None:
-        if os.environ.get("CI"):
-            pytest.fail("Expected exiftool: install Debian's libimage-exiftool-perl")
-        pytest.skip("exiftool is not installed (Debian: libimage-exiftool-perl)")
-    return tool
 
 
 def told_by(exiftool: str, path: Path, content: bytes) -> dict[str, object]:

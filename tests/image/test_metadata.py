@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import struct
 import subprocess
 import zlib
@@ -39,16 +37,6 @@ FACTS = {
     "ResolutionUnit": "inches",
     "Orientation#": "6",
 }
-
-
-@pytest.fixture(scope="module")
-def exiftool() -> str:
-    tool = shutil.which("exiftool")
-    if tool is None:
-        if os.environ.get("CI"):
-            pytest.fail("Expected exiftool: install Debian's libimage-exiftool-perl")
-        pytest.skip("exiftool is not installed (Debian: libimage-exiftool-perl)")
-    return tool
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ class TaskWriter:
         self._folders: dict[str, str] = {}
         """Every folder of an output so far, with one of the outputs in it."""
         self._failures: list[Failure] = []
+        self._tables: list[str] = []
 
     def image(self, entry: Entry, key: str, made: Encoded) -> None:
         """Put the image that was made of ``entry``, under ``key``."""
@@ -89,6 +90,7 @@ class TaskWriter:
 
     def table(self, name: str, table: pa.Table) -> None:
         """Write one of the task's own tables now, because it has more than memory should hold until the commit."""
+        self._tables.append(name)
         self.store.write(self._path(name), state.encode_arrow(table))
 
     def commit(self, images: int, size: int, tables: Mapping[str, pa.Table]) -> TaskReport:
@@ -98,6 +100,7 @@ class TaskWriter:
         writer = Writer(self.store)
         for name, table in {**tables, "outputs": lineage, "quarantine": failures}.items():
             if table.num_rows or name in tables:
+                self._tables.append(name)
                 writer.write(self._path(name), state.encode_arrow(table))
             elif (
                 self.attempt.number > 1
@@ -123,6 +126,7 @@ class TaskWriter:
             speculative=self.attempt.speculative,
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
+            tables=tuple(sorted(self._tables)),
         )
         if self.attempt.number > 1:
             self.store.write(state.UNCLEAN, b"")

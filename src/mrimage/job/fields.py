@@ -233,6 +233,7 @@ RUN = Section(
         Field("fresh", FLAG, "start over: remove what an earlier run left in OUT", "RunOptions"),
         Field("quiet", FLAG, "print no progress and no summary", "RunOptions"),
         Field("thumbnails", FLAG, "decode nothing for the report", "RunOptions", "--no-thumbnails"),
+        Field("strict", FLAG, "stop if a folder of SOURCE cannot be listed", "RunOptions"),
     ),
 )
 

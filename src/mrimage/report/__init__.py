@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mrimage.report.files import SUMMARY
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ __all__ = [
     "stream",
     "warm",
 ]
-
-SUMMARY = "summary.json"
-"""Where a run keeps its figures, below OUT."""
 
 
 @dataclass(frozen=True)

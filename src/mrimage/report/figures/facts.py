@@ -8,11 +8,9 @@ from typing import TypeVar
 import msgspec
 
 from mrimage.errors import SinkError
-from mrimage.report import SUMMARY
 from mrimage.report.figures.figures import Figures
+from mrimage.report.files import FACTS, SUMMARY
 from mrimage.types import RunFacts
-
-FACTS = "_run/facts.json"
 
 T = TypeVar("T")
 

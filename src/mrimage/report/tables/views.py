@@ -89,10 +89,20 @@ def open_tables(results: Path) -> Iterator[Tables]:
         }
         connection = duckdb.connect(":memory:", config=settings)
         try:
-            connection.execute("SET enable_progress_bar = false")
+            _hide_progress(connection)
             yield Tables(results, connection)
         finally:
             connection.close()
+
+
+def _hide_progress(connection: Connection) -> None:
+    """Show no progress bar, which DuckDB turns on in terminals, and in notebooks that have ipywidgets.
+
+    In those without ipywidgets any change of this setting is an error (DuckDB 2.0), even to turn it off.
+    """
+    row = connection.execute("SELECT current_setting('enable_progress_bar')").fetchone()
+    if row and row[0]:
+        connection.execute("SET enable_progress_bar = false")
 
 
 def _files(results: Path, name: str) -> list[str]:
