@@ -52,7 +52,7 @@ def guard(count: int = 400, rounds: int = 5) -> None:
     seconds = min(timeit.repeat(alone, number=10_000, repeat=rounds)) / 10_000
     photos = str(photographs(2000))
     entries = sorted(
-        list_entries(photos, Selection(), lambda path: None), key=lambda entry: entry.uri
+        list_entries(photos, Selection(), lambda path, why: None), key=lambda entry: entry.uri
     )[:count]
     (split,) = cut_splits(entries, 1 << 62, count)
     jobs = {

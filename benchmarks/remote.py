@@ -101,7 +101,7 @@ def list_many() -> None:
     """Print what a long listing costs."""
     with Listing(KEYS) as server:
         os.environ["AWS_ENDPOINT_URL"] = server.url
-        entries = list_entries("s3://bucket/photos", Selection(), lambda path: None)
+        entries = list_entries("s3://bucket/photos", Selection(), lambda path, why: None)
         begun = time.monotonic()
         next(entries)
         first = time.monotonic() - begun

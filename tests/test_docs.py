@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import mrimage
-from mrimage.cli.main import make_parser
+from mrimage.cli.arguments import make_parser
 from mrimage.engine import ENGINES
 from mrimage.errors import REASONS
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS, EXTRACTORS
@@ -207,16 +207,8 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
     (package / "reducers/largest.py").write_text(reducer)
     change(
         "reducers/__init__.py",
-        (
-            "GROUPS: Mapping",
-            "from mrimage.reducers.largest import reduce_to_largest\n\nGROUPS: Mapping",
-        ),
-        (
-            '"contact-sheet": reduce_to_sheet,',
-            '"contact-sheet": reduce_to_sheet, "largest": reduce_to_largest,',
-        ),
+        ('    GroupReducer(\n        "mean"', f'{reducer_line}    GroupReducer(\n        "mean"'),
     )
-    assert '"largest": reduce_to_largest' in reducer_line
     for number, test in enumerate((key_test, edit_test, reducer_test)):
         (tmp_path / f"test_{number}.py").write_text(test)
     said = run(
@@ -231,3 +223,5 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
         PYTHONPATH=str(tmp_path),
     )
     assert "3 passed" in said
+    told = run(tmp_path, "-m", "mrimage", "run", "--help", PYTHONPATH=str(tmp_path))
+    assert [name for name in ("hour", "negative", "largest") if name not in told] == []

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import mrimage
+import mrimage.errors
 
 
 def test_the_public_names_are_these_and_all_can_be_had() -> None:
@@ -38,13 +41,36 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         assert getattr(mrimage, name) is not None
 
 
-def test_help_loads_neither_numpy_nor_codecs() -> None:
+def test_an_error_of_a_run_can_be_caught_by_its_public_name() -> None:
+    errors = {name for name in mrimage.__all__ if name.endswith("Error")}
+    own = {
+        name
+        for name, value in vars(mrimage.errors).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert errors == own
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--help"],
+        ["run"],
+        ["rum"],
+        ["run", "a", "b", "--no-such-option"],
+        ["run", "a", "b", "--resize", "512"],
+        ["run", "a", "b", "--format", "jpg"],
+        ["retry", "a", "--workers", "0"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_bad_usage_load_neither_numpy_nor_codecs(arguments: list[str]) -> None:
     code = (
         "import sys, mrimage.cli.main as cli\n"
-        "try: cli.main(['run', '--help'])\n"
-        "except SystemExit: pass\n"
+        f"try: status = cli.main({arguments})\n"
+        "except SystemExit as end: status = end.code\n"
         "heavy = {'numpy', 'pyvips', 'pyarrow', 'duckdb', 'PIL'} & set(sys.modules)\n"
-        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+        "sys.exit(f'loaded: {heavy}' if heavy else status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == (0 if "--help" in arguments else 2), done.stderr

@@ -7,6 +7,7 @@
     │   ├── SinkError       OUT cannot be written, is not ours, or is in use
     │   ├── EngineError     the engine is missing or gave up on a task
     │   ├── BudgetError     more images were quarantined than --max-failures allows
+    │   ├── InternalError   mrimage itself is at fault, and asks for a report
     │   └── AccountingError listed is not processed + quarantined
     ├── StoreError          bytes could not be read or written; ``transient`` ones are retried
     │   ├── NotFoundError
@@ -19,8 +20,12 @@ Messages follow one formula: what was expected, for what, what was received, wha
 from __future__ import annotations
 
 import difflib
+import os
 import reprlib
+import traceback
 from collections.abc import Iterable
+
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120 - as tracebacks write it
 
 REASONS = {
     "not-an-image": "the content is of no known image format",
@@ -38,6 +43,7 @@ REASONS = {
     "timed-out": "the image took longer than --deadline",
     "out-of-memory": "the image asked for more memory than a guarded attempt has",
     "mapper-failed": "the job's own code raised an error on this image",
+    "internal": "mrimage itself failed on this image; the run ends with status 1 and asks for a report",
 }
 """Every reason for quarantine, with its meaning."""
 
@@ -68,6 +74,10 @@ class EngineError(JobError):
 
 class BudgetError(JobError):
     """More images were quarantined than the run tolerates."""
+
+
+class InternalError(JobError):
+    """A fault of mrimage's own kept it from handling images."""
 
 
 class AccountingError(JobError):
@@ -104,6 +114,16 @@ class ImageError(MrimageError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ImageError, (self.reason, str(self)))
+
+
+def internal(error: Exception) -> ImageError:
+    """The error of an image on which our own code failed with ``error``: what it was, and where in the package."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    place = (
+        f" in {ours[-1].filename.removeprefix(_PACKAGE)}, line {ours[-1].lineno}" if ours else ""
+    )
+    return ImageError("internal", f"{describe(error)}{place}")
 
 
 def brief(value: object) -> str:

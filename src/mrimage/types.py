@@ -164,7 +164,8 @@ class TaskReport:
     """What one finished task did; progress, resume and the report all read it, whatever the engine.
 
     ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
-    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed.
+    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``tables`` names what it
+    committed besides this.
     """
 
     task: str
@@ -181,6 +182,7 @@ class TaskReport:
     speculative: bool = False
     errors: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +202,13 @@ class RunFacts:
 
     ``command`` is the exact command line without credentials, ``plan_hash`` names the job and its source,
     ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
-    ``started`` is in seconds since the epoch. ``ignored`` counts files that are no entries, ``reused`` the
+    ``started`` is in seconds since the epoch. ``ignored`` counts the files, members and rows that are no entries,
+    ``ignored_reasons`` why, and ``repeated`` those that name an image once more: with ``listed`` they are all that the
+    source holds. ``unlisted`` says what of it could not be listed. ``reused`` counts the
     images that an earlier run had done, ``removed`` the outputs that went with their images, and
-    ``removed_outputs`` names the first of those.
+    ``removed_outputs`` names the first of those. ``gain_maps_dropped`` counts images whose edited self has lost
+    the HDR gain map of its source. ``earlier`` maps a folder below the source that is the OUT of an earlier run to the
+    number of its files, which are among the ``ignored``.
     """
 
     source: str
@@ -227,6 +233,11 @@ class RunFacts:
     phases: tuple[PhaseFacts, ...]
     tasks: tuple[TaskReport, ...]
     removed_outputs: tuple[str, ...] = ()
+    gain_maps_dropped: int = 0
+    ignored_reasons: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    unlisted: tuple[str, ...] = ()
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,14 +209,16 @@ def test_debug_shows_where_and_leaves_the_status_as_it_is(
 
 
 @pytest.mark.parametrize(
-    "engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"]
+    "engine",
+    ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://", "ray://", "ray://host"],
 )
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_half_a_master_is_bad_usage(
     photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]
 ) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--engine", engine, *more]) == 2
-    assert "spark://HOST:PORT" in capsys.readouterr().err
+    expected = "ray://HOST:10001" if engine.startswith("ray") else "spark://HOST:PORT"
+    assert expected in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -271,9 +273,7 @@ def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, c
         )
         == 2
     )
-    assert (
-        "--include needs a pattern, or a list of them, in valid Unicode" in capsys.readouterr().err
-    )
+    assert "--include needs a pattern, or several, in valid Unicode" in capsys.readouterr().err
 
 
 def test_doctor_lists_formats_engines_and_stores(capsys) -> None:

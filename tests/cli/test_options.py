@@ -233,7 +233,7 @@ def test_an_unknown_option_in_toml_is_told_with_the_nearest(tmp_path: Path) -> N
 def test_a_pattern_that_is_no_text_is_refused(tmp_path: Path, value: str) -> None:
     path = tmp_path / "job.toml"
     path.write_text(f"include = {value}\n")
-    with pytest.raises(UsageError, match="include needs a pattern, or a list of them"):
+    with pytest.raises(UsageError, match="include needs a pattern, or several"):
         load_job(str(path))
 
 

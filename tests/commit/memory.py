@@ -5,31 +5,39 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import BACKENDS, Item
 
 _kept: dict[str, dict[str, bytes]] = {}
+_turns: dict[str, threading.Lock] = {}
 
 
 class MemoryStore:
-    """The Store of ``mem://name/folder``. ``before`` is called with ("write" | "create" | "replace" | "delete", path)
+    """The Store of ``mem://bucket/folder``; tests use a bucket each, since stores are kept open. ``before`` is called with ("write" | "create" | "replace" | "delete", path)
     before a change is made, by the thread that asked for it, and may wait or raise."""
 
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
-        self._files = _kept.setdefault(self.root, {})
-        self._turn = threading.Lock()
-        self.before: Callable[[str, str], Any] = lambda action, path: nullcontext()
+        bucket, _, folder = self.root.removeprefix("mem://").partition("/")
+        self._prefix = f"{folder}/" if folder else ""
+        self._files = _kept.setdefault(bucket, {})
+        self._turn = _turns.setdefault(bucket, threading.Lock())
+        self.before: Callable[[str, str], Any] = lambda action, path: None
+
+    def plant(self, path: str, data: bytes) -> None:
+        """Have ``data`` there, whatever ``before`` would say."""
+        self._files[self._prefix + path] = data
 
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
     def list(self, prefix: str = "") -> Iterator[Item]:
-        folder = f"{prefix.rstrip('/')}/" if prefix else ""
-        yield from [self.stat(path) for path in sorted(self._files) if path.startswith(folder)]
+        below = self._prefix + (f"{prefix.rstrip('/')}/" if prefix else "")
+        keys = sorted(key for key in list(self._files) if key.startswith(below))
+        yield from [self.stat(key.removeprefix(self._prefix)) for key in keys]
 
     def stat(self, path: str) -> Item:
         data = self.read(path)
@@ -38,30 +46,36 @@ class MemoryStore:
     def read(
         self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
     ) -> bytes:
-        if path not in self._files:
+        data = self._files.get(self._prefix + path)
+        if data is None:
             raise NotFoundError(f"Cannot read {self.uri(path)}: there is nothing of this name.")
-        return self._files[path][start : None if length is None else start + length]
+        return data[start : None if length is None else start + length]
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
         self.before("write", path)
-        self._files[path] = data
+        self.plant(path, data)
 
     def create(self, path: str, data: bytes) -> bool:
         self.before("create", path)
         with self._turn:
-            return self._files.setdefault(path, data) is data
+            return self._files.setdefault(self._prefix + path, data) is data
 
     def replace(self, path: str, data: bytes, expected: bytes) -> bool:
         self.before("replace", path)
         with self._turn:
-            if self._files.get(path) != expected:
+            if self._files.get(self._prefix + path) != expected:
                 return False
-            self._files[path] = data
+            self.plant(path, data)
             return True
 
     def delete(self, path: str) -> None:
         self.before("delete", path)
-        self._files.pop(path, None)
+        self._files.pop(self._prefix + path, None)
+
+
+def same_bucket(name: str, other: str) -> None:
+    """Let two buckets be one, as a folder may be mounted twice."""
+    _kept[name] = _kept.setdefault(other, {})
 
 
 @contextmanager
@@ -72,4 +86,3 @@ def memory_backend() -> Iterator[None]:
         yield
     finally:
         del BACKENDS["mem"]
-        _kept.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.errors import StoreError
+from mrimage.errors import JobError, StoreError
 from mrimage.types import Attempt, OutputRow
 
 TABLES = {"groups": pa.table({"key": ["a"]})}
@@ -81,3 +82,19 @@ def test_no_table_of_a_commit_that_failed_is_still_under_way() -> None:
         task(store, Sink(store, StoreError("The disk is full."))).commit(1, 1, TABLES)
     table = "_run/reduce/task.groups.parquet"
     assert store.events == [("begun", table), ("ended", table)]
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b/c", "a"), ("a/b", "a/b/c/d")])
+def test_an_output_that_would_be_a_file_and_a_folder_is_refused_on_every_store(
+    names: tuple[str, str],
+) -> None:
+    store = Slow()
+    writer = TaskWriter(store, Sink(store), "reduce", "t", Attempt())  # type: ignore[arg-type]
+    first, second = (f"groups/k/{name}" for name in names)
+    writer.output(None, "k", first, b"1", None, None)
+    writer.output(None, "k", "groups/k/other", b"2", None, None)
+    writer.output(None, "k2", "groups/k2/a", b"3", None, None)
+    file, member = sorted((first, second))
+    told = f"cannot be named both '{file}' and '{member}'"
+    with pytest.raises(JobError, match=re.escape(told)):
+        writer.output(None, "k", second, b"4", None, None)

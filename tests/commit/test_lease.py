@@ -40,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    return MemoryStore(f"mem://bucket/{uuid.uuid4().hex}")
+    return MemoryStore(f"mem://{uuid.uuid4().hex}/out")
 
 
 def other_view(store: MemoryStore) -> MemoryStore:
@@ -130,8 +130,6 @@ def test_of_runs_that_take_a_stale_lock_over_at_once_one_has_it(
     store.write(NAME, ELSEWHERE.encode())
     views = [other_view(store) for _ in range(3)]
     views[0].before = lambda action, path: time.sleep(slow if action == "replace" else 0)
-    for view in views:
-        view._turn, view._files = store._turn, store._files
     finish = threading.Event()
     held: list[str] = []
     refused: list[str] = []
@@ -223,9 +221,9 @@ def test_a_renewal_whose_answer_was_lost_is_still_ours(store: MemoryStore) -> No
     with locked(store) as held:
         store.before = away
         now = holder_of(store)
-        store._files[NAME] = msgspec.structs.replace(
-            now, renewals=now.renewals + 1
-        ).encode()  # it had come through
+        store.plant(
+            NAME, msgspec.structs.replace(now, renewals=now.renewals + 1).encode()
+        )  # it had come through
         store.before = lambda action, path: None
         wait_for(lambda: holder_of(store).renewals > now.renewals + 2)
         held.store.write("x", b"")

@@ -46,7 +46,7 @@ def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> Non
         ({"retries": None}, "retries needs a whole number from 0 to 100, but got None."),
         (
             {"max_failures": 0.05},
-            'max_failures needs a number of images such as 10, or a share such as "5%"',
+            "max_failures needs a number of images such as 10, or a share such as 5%, but got 0.05.",
         ),
         ({"max_failures": -1}, "max_failures needs a number of images"),
         ({"max_failures": "many"}, "max_failures needs a number of images"),
@@ -197,3 +197,17 @@ def test_two_runs_at_once_give_standard_output_back_once(
     second.__exit__(None, None, None)
     assert sys.stdout is before
     assert capsys.readouterr() == ("", "still running\n")
+
+
+def test_outputs_that_would_be_a_file_and_a_folder_end_the_job_in_plain_words(
+    photos: Path, tmp_path: Path
+) -> None:
+    def reducer(key: str, values: Iterator[Any]) -> Iterator[mr.Output]:
+        yield mr.Output("a", "one")
+        yield mr.Output("a/b", "two")
+
+    job = mr.Job(key="all", reduce=reducer)  # type: ignore[arg-type]  # a convenience at run time
+    with pytest.raises(
+        mr.JobError, match="cannot be named both 'groups/all/a' and 'groups/all/a/b'"
+    ):
+        mr.run(job, photos, tmp_path / "out", workers=1, thumbnails=False)

@@ -122,7 +122,9 @@ def test_wide_spaces_are_named_by_their_curves_too() -> None:
         )
 
 
-@pytest.mark.parametrize("damage", ["connection space", "class", "short curve", "no curve"])
+@pytest.mark.parametrize(
+    "damage", ["connection space", "class", "short curve", "no curve", "no colorants"]
+)
 def test_a_profile_that_cannot_be_linked_is_as_none(damage: str) -> None:
     icc = OTHER["gamma 2.4"]
     damaged = {
@@ -130,6 +132,9 @@ def test_a_profile_that_cannot_be_linked_is_as_none(damage: str) -> None:
         "class": icc[:12] + b"link" + icc[16:],
         "short curve": icc.replace(para(0, 2.4), b"para" + b"\x00" * 4 + b"\x00\x09" + b"\x00" * 6),
         "no curve": icc.replace(b"gTRC", b"xTRC"),
+        "no colorants": profile(para(0, 2.4)).replace(
+            _xyz(adapted_colorants(SRGB)[:, 1]), _xyz([0, 0, 0])
+        ),
     }[damage]
     for format in ("PNG", "JPEG"):
         image = opened(saved(Pillow.fromarray(RAMP), format, icc_profile=damaged))

@@ -22,9 +22,7 @@ def total(key: str, values: Iterator[int]) -> Iterator[int]:
     yield sum(values)
 
 
-@pytest.mark.parametrize(
-    "job", [mr.Job(combine=total), mr.Job(combine=total, reduce=total, group=("mean",))]
-)
+@pytest.mark.parametrize("job", [mr.Job(combine=total), mr.Job(combine=total, group=("mean",))])
 def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     with pytest.raises(UsageError, match="combine"):
         checked(job)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import re
 import shutil
+import tarfile
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from tests.faults.states import everything
@@ -33,8 +37,18 @@ FULL = 0x5555_5555_5555_5555
 """A hash of 32 set bits, as that of any picture with structure."""
 
 
-def record(name: str, phash: int, content: str, pixels: int, size: int, images: int = 1) -> Record:
+def record(
+    name: str,
+    phash: int,
+    content: str,
+    pixels: int,
+    size: int,
+    images: int = 1,
+    file: str = "",
+    is_link: bool = False,
+) -> Record:
     carried = {"phash": f"{phash:016x}", "sha256": hashlib.sha256(content.encode()).hexdigest()}
+    carried |= {"file": file, "is_link": is_link}
     return make_record(
         "k", Entry(f"/{name}.jpg", f"{name}.jpg", size, "v"), 0, None, pixels, images, carried
     )
@@ -81,6 +95,94 @@ def test_a_worked_example() -> None:
         (1, "light", False, "near", 6),
     ]
     assert [(row["pixels"], row["bytes"]) for row in rows][:3] == [(400, 50), (400, 50), (100, 10)]
+
+
+def test_names_of_one_file_are_no_copies_and_a_link_is_never_kept_over_its_file() -> None:
+    rows = clusters(
+        [
+            record("a link", FULL, "x", 100, 10, file="1:7", is_link=True),
+            record("real", FULL, "x", 100, 10, file="1:7"),
+            record("copy", FULL, "x", 100, 10, file="1:8"),
+            record("link to copy", FULL, "x", 100, 10, file="1:8", is_link=True),
+            record("elsewhere", FULL, "x", 100, 10),
+            record("z hard", FULL, "x", 100, 10, file="1:7"),
+        ]
+    )
+    assert told(rows) == [
+        (0, "copy", True, None, 0),
+        (0, "elsewhere", False, "exact", 0),
+        (0, "real", False, "exact", 0),
+        (0, "z hard", False, "same-file", 0),
+        (0, "a link", False, "same-file", 0),
+        (0, "link to copy", False, "same-file", 0),
+    ]
+    only_links = [record(name, FULL, "x", 1, 1, file="1:9", is_link=True) for name in ("l1", "l2")]
+    assert [row["kind"] for row in clusters(only_links)] == [None, "same-file"]
+
+
+def test_deleting_what_the_guide_says_loses_no_picture(tmp_path: Path, photos: Path) -> None:
+    """Links to files and to folders, hard links and copies: after the recipe every content is still there, and bytes are
+    counted once for each file."""
+    source = tmp_path / "in"
+    source.mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    names = ("wide 0.jpg", "wide 1.jpg", "wide 2.jpg", "wide 3.jpg")
+    for number, name in enumerate(names):
+        shutil.copy(photos / name, source / f"z{number}.jpg")
+    (source / "a0.jpg").symlink_to("z0.jpg")
+    os.link(source / "z1.jpg", source / "a1.jpg")
+    shutil.copy(photos / names[2], outside / "2.jpg")
+    (source / "album").symlink_to(outside)
+    (source / "b2.jpg").symlink_to(outside / "2.jpg")
+    shutil.copy(photos / names[3], source / "y3.jpg")
+    (source / "a3.jpg").symlink_to("y3.jpg")
+    contents = {path.read_bytes() for path in source.rglob("*.jpg")}
+    real = {
+        path.stat().st_ino: path.stat().st_size
+        for path in [*source.glob("*.jpg"), *outside.glob("*.jpg")]
+    }
+    summary = run(JOB, str(source), str(tmp_path / "out"), HERE)
+    assert (summary.images, summary.facts.bytes) == (10, sum(real.values()))
+    rows = pq.read_table(tmp_path / "out/groups/all/duplicates.parquet").to_pylist()
+    kinds = {Path(row["uri"]).relative_to(source).as_posix(): row["kind"] for row in rows}
+    assert kinds == {
+        "z0.jpg": None, "a0.jpg": "same-file", "a1.jpg": None, "z1.jpg": "same-file", "z2.jpg": None,
+        "album/2.jpg": "exact", "b2.jpg": "same-file", "y3.jpg": None, "z3.jpg": "exact", "a3.jpg": "same-file",
+    }  # fmt: skip
+    figures = json.loads((tmp_path / "out/summary.json").read_text())
+    (copies,) = [insight for insight in figures["insights"] if insight["name"] == "copies"]
+    assert copies["count"] == 2
+    listed = (
+        duckdb.connect()
+        .execute(
+            "SELECT count(*) FROM ("
+            + copies["sql"].replace("FROM image", f"FROM '{tmp_path}/out/catalogue/*.parquet'")
+            + ")"
+        )
+        .fetchall()
+    )
+    assert listed == [(2,)]
+    for row in rows:
+        if row["kind"] == "exact":
+            Path(row["uri"]).unlink()
+    left = [path for path in [*source.rglob("*.jpg"), *outside.glob("*.jpg")] if path.exists()]
+    assert {path.read_bytes() for path in left} == contents
+
+
+def test_links_of_an_archive_are_the_same_file(tmp_path: Path, photos: Path) -> None:
+    with tarfile.open(tmp_path / "in.tar", "w") as tar:
+        tar.add(photos / "wide 0.jpg", "z.jpg")
+        tar.add(photos / "wide 0.jpg", "copy.jpg")
+        link = tarfile.TarInfo("a.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "z.jpg"
+        tar.addfile(link)
+    summary = run(JOB, str(tmp_path / "in.tar"), str(tmp_path / "out"), HERE)
+    assert summary.facts.bytes == 2 * (photos / "wide 0.jpg").stat().st_size
+    rows = pq.read_table(tmp_path / "out/groups/all/duplicates.parquet").to_pylist()
+    assert [(row["uri"].rpartition("/")[2], row["kind"]) for row in rows] == [
+        ("copy.jpg", None), ("z.jpg", "exact"), ("a.jpg", "same-file"),
+    ]  # fmt: skip
 
 
 def test_images_that_others_connect_are_one_cluster() -> None:

@@ -72,7 +72,9 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
 
 def listed(source: Path) -> tuple[list[Entry], list[str]]:
     ignored: list[str] = []
-    return list(list_entries(str(source), Selection(), ignored.append)), ignored
+    return list(
+        list_entries(str(source), Selection(), lambda path, why: ignored.append(path))
+    ), ignored
 
 
 @pytest.mark.parametrize("name", WRITERS)

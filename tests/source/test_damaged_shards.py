@@ -74,7 +74,7 @@ SHARDS: dict[str, Callable[[], bytes]] = {
 def outcome(shard: Path) -> tuple[list[bytes], list[str]]:
     """The bytes that can be read, and the reasons why the rest cannot."""
     read, reasons = [], []
-    for entry in list_entries(str(shard), Selection(), lambda path: None):
+    for entry in list_entries(str(shard), Selection(), lambda path, why: None):
         try:
             read.append(open_entry(entry).read())
         except ImageError as error:
@@ -139,7 +139,9 @@ def test_a_cell_without_bytes_is_an_empty_image(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": pa.array(cells, kind)}), tmp_path / "in.parquet")
     job = mr.Job(edits=Edits(resize=(4, 4), format="png"))
     summary = run(job, str(tmp_path / "in.parquet"), str(tmp_path / "out"), HOW)
-    assert (summary.processed, summary.failures) == (1, {"empty": 3})
+    assert (summary.processed, summary.failures) == (1, {"empty": 2, "vanished": 1}), (
+        "a path alone names a file beside it"
+    )
     assert {path.name for path in tmp_path.iterdir()} == {"in.parquet", "out"}
 
 
@@ -211,3 +213,17 @@ def test_files_of_a_zip_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> Non
     )
     (tmp_path / "a.zip").write_bytes(data)
     assert outcome(tmp_path / "a.zip") == ([], ["too-large"])
+
+
+def test_a_member_of_less_than_no_bytes_is_damage(tmp_path: Path) -> None:
+    data = bytearray(tar("w"))
+    second = 512 + 1024  # the first header, and what it tells of
+    data[second + 124 : second + 136] = (-700).to_bytes(
+        12, "big", signed=True
+    )  # GNU's binary numbers
+    header = (
+        bytes(data[second : second + 148]) + b" " * 8 + bytes(data[second + 156 : second + 512])
+    )
+    data[second + 148 : second + 156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(data)
+    assert outcome(tmp_path / "a.tar") == ([FILES["d/0.jpg"]], ["corrupt"])

@@ -24,7 +24,7 @@ HOW = RunOptions(workers=1, thumbnails=False)
 
 def listed(source: Path | str, selection: Selection = Selection()) -> Listed:  # noqa: B008 - frozen
     ignored: list[str] = []
-    entries = list(list_entries(str(source), selection, ignored.append))
+    entries = list(list_entries(str(source), selection, lambda path, why: ignored.append(path)))
     assert len({entry.path for entry in entries}) == len(entries), "two entries of one name"
     return {entry.path: entry for entry in entries}, sorted(ignored)
 

@@ -22,7 +22,7 @@ READ_THREE = """
 import json, sys, pyarrow
 from mrimage.source import Selection, list_entries, open_entry
 
-entries = list(list_entries(sys.argv[1], Selection(all_files=True), lambda path: None))
+entries = list(list_entries(sys.argv[1], Selection(all_files=True), lambda path, why: None))
 found = {open_entry(entries[row]).read().hex()[:64] for row in (0, len(entries) // 2, -1)}
 sizes = {entry.size for entry in entries}
 print(json.dumps([list(sizes), list(found), pyarrow.default_memory_pool().max_memory()]))
@@ -43,7 +43,7 @@ def test_in_whatever_order_rows_are_read_each_is_its_own(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet, "_KEPT", kept)
         patch.setattr(parquet, "_ROWS", 3)
-        entries = list(list_entries(str(path), Selection(all_files=True), lambda path: None))
+        entries = list(list_entries(str(path), Selection(all_files=True), lambda path, why: None))
         assert [open_entry(entries[row]).read() for row in order] == [ROWS[row] for row in order]
 
 
@@ -85,7 +85,7 @@ def test_rows_of_a_long_group_are_decoded_fewer_at_a_time(
         return real(file, batch_size, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
-    entries = list(list_entries(str(path), Selection(all_files=True), lambda path: None))
+    entries = list(list_entries(str(path), Selection(all_files=True), lambda path, why: None))
     assert [open_entry(entry).read() for entry in entries] == ROWS
     assert set(asked) == {5}
 

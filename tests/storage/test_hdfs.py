@@ -104,7 +104,7 @@ def test_a_tar_on_hdfs_to_parquet_holds_the_images_of_a_local_run(
     packed = [
         open_entry(entry).read()
         for shard in shards
-        for entry in list_entries(f"{hdfs_folder}/out/{shard}", source, lambda path: None)
+        for entry in list_entries(f"{hdfs_folder}/out/{shard}", source, lambda path, why: None)
     ]
     assert set(packed) == images
     assert len(packed) == 12

@@ -96,7 +96,7 @@ def store(s3_folder: str) -> Store:
 
 def split_of(plan: Plan) -> Split:
     entries = sorted(
-        list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path
+        list_entries(plan.source, Selection(), lambda path, why: None), key=lambda entry: entry.path
     )
     (split,) = cut_splits(iter(entries), 1 << 40, 1 << 20)
     return split

@@ -262,12 +262,33 @@ def test_a_server_that_is_killed_and_comes_back_costs_time_only(
     assert made(f"{s3_folder}/out") == made(str(tmp_path / "here"))
 
 
+def test_what_stands_for_a_folder_is_no_image_and_an_empty_object_is_one(
+    seaweed: Seaweed, s3_folder: str, tmp_path: Path
+) -> None:
+    """Consoles make folders as objects ``folder/`` without bytes; of a folder with an image's name, too."""
+    store = open_store(s3_folder)
+    image = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(image)
+    for path in ("full/a.png", "folder.jpg/a.png"):
+        store.write(path, image.read_bytes())
+    store.write("nothing", b"")
+    store.write("nothing.png", b"")
+    for name in ("full", "bare", "folder.jpg", "full/inner"):
+        seaweed.make_folder(f"{s3_folder.removeprefix('s3://')}/{name}")
+    expected = ["folder.jpg/a.png", "full/a.png", "nothing", "nothing.png"]
+    assert sorted(item.path for item in store.list()) == expected
+    summary = run(
+        mr.Job(), s3_folder, str(tmp_path / "out"), RunOptions(workers=1, thumbnails=False)
+    )
+    assert (summary.images, summary.failures) == (4, {"empty": 2})
+
+
 def test_a_listing_of_200_000_keys_is_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     with Listing(200_000) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        entries = list_entries("s3://bucket/photos", Selection(), lambda path: None)
+        entries = list_entries("s3://bucket/photos", Selection(), lambda path, why: None)
         next(entries)
         assert server.pages < 5, "the first image is known after the first page"
         tracemalloc.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, TypeAlias
 
 from mrimage import __version__
@@ -39,7 +39,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(
             f"Unrecognized arguments: {' '.join(rest)}. See mrimage {options.name} --help."
         )
+    if options.name in ("run", "retry"):
+        _check_values(options)
     return options
+
+
+def _check_values(options: argparse.Namespace) -> None:
+    """Raise UsageError for a wrong value now, before what a run needs is loaded."""
+    for field in (*JOB_FIELDS.values(), *RUN_FIELDS.values()):
+        value = getattr(options, field.name, None)
+        if value is not None:
+            field.kind.read(field.flag, value)
 
 
 def _unknown_option(options: argparse.Namespace, wrong: str) -> str:
@@ -215,7 +225,7 @@ def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> 
 def describe(field: Field) -> str:
     """What the option means, which values there are, and what happens without it."""
     text = field.help
-    values = _values(field)
+    values = list(describe_values(field).values())
     if values:
         text += f": {', '.join(values)}"
     if field.repeatable:
@@ -224,9 +234,10 @@ def describe(field: Field) -> str:
     return f"{text} (default: {default})" if default else text
 
 
-def _values(field: Field) -> list[str]:
+def describe_values(field: Field) -> Mapping[str, str]:
+    """The values that the option knows, where they can be listed, each with a few words."""
     if field.name == "key":
-        return list(KEYS)
+        return {name: name for name in KEYS}
     if field.name == "group":
-        return [f"{reducer.name} ({reducer.help})" for reducer in GROUPS.values()]
-    return list(field.kind.names)
+        return {name: f"{name} ({reducer.help})" for name, reducer in GROUPS.items()}
+    return {name: name for name in field.kind.names}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.cli.dryrun import describe_plan
+from mrimage.commit.damage import damage_named
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import output_on_stderr
@@ -161,6 +162,7 @@ def show_doctor(options: argparse.Namespace) -> int:
     for what, modules, remedy in (
         ("engine local", (), ""),
         ("engine spark", ("pyspark",), 'pip install "mrimage[spark]"'),
+        ("engine ray", ("ray",), 'pip install "mrimage[ray]"'),
         ("store file", (), ""),
         ("store s3, gs, az", ("obstore",), 'pip install "mrimage[objects]"'),
         ("store hdfs", ("hdfs_native",), 'pip install "mrimage[hdfs]"'),
@@ -215,8 +217,9 @@ def _tell(summary: Summary, options: argparse.Namespace) -> None:
 @contextmanager
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """OUT, and a scratch folder outside it: these commands need not be alone there."""
-    with temporary_folder() as folder, system_errors(out):
-        yield open_store(out, _store_settings(options)), folder
+    store = open_store(out, _store_settings(options))
+    with temporary_folder() as folder, system_errors(out), damage_named(store):
+        yield store, folder
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
-from mrimage.flow.run import RunOptions, entries_of, require_images, split_limits
+from mrimage.flow.run import Leftovers, RunOptions, entries_of, require_images, split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
@@ -35,12 +35,12 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
     Budget.parse(how.max_failures)
-    require_images(plan)
+    require_images(plan, how.strict)
     require_place(open_store(out, how.stores), plan, how.fresh)
-    ignored: list[str] = []
+    leftovers = Leftovers()
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])
-        inventory.write(entries_of(plan, ignored.append))
+        inventory.write(entries_of(plan, leftovers, how.strict))
         images, size = inventory.totals()
         splits = sum(
             1
@@ -52,7 +52,7 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", describe_ignored(len(ignored))),
+        ("ignored", describe_ignored(leftovers.ignored, leftovers.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),

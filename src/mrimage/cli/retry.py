@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import Committed, localize, task_of
+from mrimage.commit.again import try_again
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
-from mrimage.commit.prune import outdate
-from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
 from mrimage.job.functions import describe_function
 from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
 from mrimage.storage import Store
-from mrimage.tables.duck import connect, read_parquet
-from mrimage.tables.schemas import QUARANTINE
 from mrimage.types import Edits, Limits
 
 
@@ -89,26 +84,4 @@ def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -
         if reason not in REASONS:
             raise unknown("--reason", reason, REASONS)
     with locked(store) as held:
-        store = held.store
-        mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
-        again = _chosen(localize(store, mapped.tables("quarantine"), scratch), reasons, scratch)
-        late = _chosen(localize(store, reduced.tables("quarantine"), scratch), reasons, scratch)
-        for task, uris in again.items():
-            outdate(store, mapped, task, uris)
-        reduced.forget(late)
-        store.delete(PUBLISHED)
-    return sum(map(len, again.values())) + sum(map(len, late.values()))
-
-
-def _chosen(parts: list[str], reasons: list[str] | None, scratch: Path) -> dict[str, list[str]]:
-    """Quarantined uris by the task that has them."""
-    chosen: dict[str, list[str]] = defaultdict(list)
-    with connect(scratch) as connection:
-        for part in parts:
-            rows = connection.execute(
-                f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}"
-            ).fetchall()
-            uris = [uri for uri, reason in rows if not reasons or reason in reasons]
-            if uris:
-                chosen[task_of(part)] += uris
-    return chosen
+        return try_again(held.store, scratch, reasons)

@@ -24,6 +24,8 @@ class Inventory:
     def __init__(self, scratch: Path, catalogue_parts: list[str]) -> None:
         self._scratch, self._known = scratch, catalogue_parts
         self._path = scratch / "listing.parquet"
+        self._kept = scratch / "kept.parquet"
+        self._kept.unlink(missing_ok=True)
 
     def learn(self, catalogue_parts: list[str]) -> None:
         """What is committed has changed: these are its parts now."""
@@ -39,6 +41,27 @@ class Inventory:
                     writer.write_table(to_listing(batch))
                     batch = []
             writer.write_table(to_listing(batch))
+
+    def rows(self) -> int:
+        """Entries that were listed, each time that they were."""
+        return pq.read_metadata(self._path).num_rows
+
+    def listed_now(self) -> int:
+        """Images that were listed, each uri once, without those kept from an earlier run."""
+        return self._sum(self._grouped([self._path]))[0]
+
+    def keep_below(self, folders: list[str]) -> None:
+        """Take for listed what is committed of the images below ``folders``, uris of folders that could not be looked
+        into: nobody knows that they are gone, and their outputs must not go."""
+        if not folders or not self._known:
+            return
+        known = read_parquet(self._known, KNOWN)
+        below = " OR ".join("starts_with(uri, ?)" for _ in folders)
+        query = f"SELECT uri, '' AS path, size, version FROM {known} WHERE {below}"
+        values = tuple(f"{folder.rstrip('/')}/" for folder in folders)
+        with connect(self._scratch) as connection, pq.ParquetWriter(self._kept, LISTING) as writer:
+            for batch in batches(connection, query, values):
+                writer.write_table(to_listing([Entry(**row) for row in batch.to_pylist()]))
 
     def totals(self) -> tuple[int, int]:
         """Images listed, each uri once, and their bytes."""
@@ -69,7 +92,11 @@ class Inventory:
 
     @property
     def _listing(self) -> str:
-        listing = read_parquet([str(self._path)], LISTING)
+        return self._grouped([self._path, self._kept] if self._kept.exists() else [self._path])
+
+    @staticmethod
+    def _grouped(paths: list[Path]) -> str:
+        listing = read_parquet([str(path) for path in paths], LISTING)
         # A list may name an image twice; the rest of both rows is the same, but for what changed in between.
         rest = ", ".join(
             f"max({name}) AS {name}" for name in LISTING.names if name not in ("uri", "path")

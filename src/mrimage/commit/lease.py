@@ -22,6 +22,7 @@ from mrimage.commit.ledger import ROOT
 from mrimage.errors import NotFoundError, SinkError, StoreError
 from mrimage.job.job import Plan
 from mrimage.storage import Item, Store, open_store
+from mrimage.storage.store import OnUnlisted
 
 NAME = f"{ROOT}/lock"
 
@@ -122,8 +123,8 @@ class LeasedStore:
     def uri(self, path: str) -> str:
         return self._store.uri(path)
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
-        return self._store.list(prefix)
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
+        return self._store.list(prefix, unlisted=unlisted)
 
     def stat(self, path: str) -> Item:
         return self._store.stat(path)

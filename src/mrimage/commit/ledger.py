@@ -5,7 +5,8 @@ leftovers of an attempt that was killed: nobody reads them, and the next attempt
 
     _run/job.json                     the description of the job, to tell another one
     _run/listing.parquet              the source as it was listed
-    _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, outputs, quarantine
+    _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, members, outputs,
+                                      quarantine
     _run/map/<split>.json             its TaskReport: the commit
     _run/reduce/<partition>...        likewise: groups, outputs, quarantine
 """
@@ -24,10 +25,9 @@ import pyarrow.parquet as pq
 from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
 from mrimage.storage.disk import is_behind_link, own_files
+from mrimage.storage.layout import ROOT as ROOT
 from mrimage.storage.parallel import each
 from mrimage.types import TaskReport
-
-ROOT = "_run"
 
 ROW_GROUP = 5_000
 """Rows of a row group, the least that a reduce task reads of a part of records: some 100 KB."""
@@ -66,7 +66,8 @@ class Committed:
 
     def __init__(self, store: Store, phase: str) -> None:
         self.store, self.phase = store, phase
-        self._names = list_names(store, f"{ROOT}/{phase}")
+        self._items = list(listed(store, f"{ROOT}/{phase}"))
+        self._names = [item.path for item in self._items]
         self.tasks = {task_of(name) for name in self._names if name.endswith(".json")}
 
     def tables(self, table: str) -> list[str]:
@@ -76,6 +77,10 @@ class Committed:
             for name in self._names
             if name.endswith(".parquet") and task_of(name) in self.tasks and _table(name) == table
         )
+
+    def items(self) -> list[Item]:
+        """Everything that the tasks committed: tables and reports."""
+        return [item for item in self._items if task_of(item.path) in self.tasks]
 
     def rows(self, table: str) -> Iterator[int]:
         """Rows of each committed part of ``table``, a file at a time."""
@@ -163,6 +168,14 @@ def owned(store: Store, folder: str) -> Iterator[str]:
     else:
         names = (item.path for item in listed(store, folder))
     yield from (name for name in names if "/." not in name)
+
+
+def is_description(job: object) -> bool:
+    """Whether ``job`` is what a run writes down of its job."""
+    return (
+        isinstance(job, dict)
+        and {"source", "key", "edits", "map", "reduce", "combine"} <= job.keys()
+    )
 
 
 def exists(store: Store, name: str) -> bool:

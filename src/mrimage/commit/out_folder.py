@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from mrimage.commit.damage import require_whole
 from mrimage.commit.earlier import forget_earlier
 from mrimage.commit.ledger import (
     ROOT,
@@ -21,21 +22,21 @@ from mrimage.commit.ledger import (
     delete_all,
     delete_outputs,
     exists,
+    is_description,
     owned,
 )
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
-from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
+from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.job import Plan, absolute
 from mrimage.report.tables.files import is_nameable
 from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
+from mrimage.storage.layout import FILES as FILES
+from mrimage.storage.layout import FOLDERS as FOLDERS
+from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_place, printable
-
-JOB = f"{ROOT}/job.json"
-FOLDERS = ("images", "groups", "catalogue", ROOT)
-FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")
-"""Everything that a run writes below OUT."""
+from mrimage.storage.places import holds
 
 PREFIX = "mrimage-scratch-"
 YOUNG = 60.0
@@ -43,10 +44,9 @@ YOUNG = 60.0
 
 
 def check_apart(source: str, out: str) -> None:
-    """Raise SourceError where one of two local folders contains the other: outputs would become input. Raises UsageError
+    """Raise SourceError where one of the two contains the other, on any store: outputs would become input. Raises UsageError
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
-    source_path = local_place(source)
     out_path = local_place(out)
     if out_path is not None and printable(out_path) != out_path:
         raise UsageError(
@@ -56,11 +56,7 @@ def check_apart(source: str, out: str) -> None:
         raise UsageError(
             f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
         )
-    if source_path is None or out_path is None:
-        return
-    inside = Path(os.path.realpath(source_path))  # resolve() fails on loops
-    outside = Path(os.path.realpath(out_path))
-    if inside == outside or inside in outside.parents or outside in inside.parents:
+    if holds(source, out) or holds(out, source):
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
             "the other. Choose an OUT outside the source."
@@ -75,8 +71,8 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
         foreign = next((name for name in _top(store) if name not in (ROOT,)), None)
         if foreign is not None:
             raise SinkError(
-                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
-                "Choose another OUT."
+                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r} and "
+                f"no {JOB}. Choose another OUT, or remove what is there."
             )
     elif not fresh and not earlier:
         raise SinkError(
@@ -98,7 +94,11 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
     is_ours = require_place(store, plan, fresh)
     if is_ours and fresh:
         clear(store)
-    elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
+    elif is_ours:
+        require_whole(store)
+    if (
+        is_ours and not fresh and not exists(store, PUBLISHED)
+    ):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
     if is_ours and not fresh:
         forget_earlier(store, plan.job)
@@ -116,9 +116,13 @@ def read_job(store: Store) -> dict[str, object] | None:
         job: dict[str, object] = msgspec.json.decode(store.read(JOB))
     except NotFoundError:
         return None
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return {}
-    return job
+    except StoreError as error:
+        if isinstance(error.__cause__, IsADirectoryError):
+            return {}
+        raise
+    return job if is_description(job) else {}
 
 
 def clear(store: Store) -> None:

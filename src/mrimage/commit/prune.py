@@ -27,7 +27,7 @@ from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
 from mrimage.types import OutputRow
 
-TABLES = ("catalogue", "records", "outputs", "quarantine")
+TABLES = ("catalogue", "records", "members", "outputs", "quarantine")
 
 OUTDATED = "outdated"
 """A version that no entry has."""

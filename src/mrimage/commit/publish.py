@@ -29,18 +29,20 @@ from mrimage.commit.ledger import (
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
+from mrimage.shuffle.records import MOST
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
+    GAIN_MAPS,
     GROUPS,
     KNOWN,
+    MAPPED_MEMBERS,
     MEMBERS,
     OUTPUTS,
     QUARANTINE,
-    RECORDS,
     WEIGHED,
     catalogue_schema,
 )
@@ -59,7 +61,8 @@ CHUNKS_PER_FILE = 5
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT."""
+    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT, and ``state`` is a hash of
+    what was committed then."""
 
     processed: int
     quarantined: int
@@ -67,7 +70,9 @@ class Published:
     groups: int
     outputs: int
     reasons: dict[str, int]
+    gain_maps_dropped: int = 0
     tables: dict[str, str] = field(default_factory=dict)
+    state: str = ""
 
     def account_for(self, listed: int) -> None:
         """``listed = processed + quarantined``, or the run has lost an image and says so."""
@@ -79,10 +84,10 @@ class Published:
 
 
 def read_published(store: Store) -> Published | None:
-    """What the last run published, if nothing has been done since."""
+    """What the last run published, if nothing has been done since. Where that is damaged, it is made anew."""
     try:
         return msgspec.json.decode(store.read(PUBLISHED), type=Published)
-    except NotFoundError:
+    except (NotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
@@ -108,10 +113,9 @@ class Publisher:
         """Write catalogue, groups, outputs, quarantine and the members of each group."""
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
         self._write_catalogue(catalogue_schema(job.extract))
-        self._write("groups.parquet", read_parquet([str(self._weighed)], WEIGHED), GROUPS, "key")
+        self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
-        records = f"(SELECT DISTINCT key, uri FROM {read_parquet(self._map['records'], RECORDS)})"
-        self._write("_run/members.parquet", records, MEMBERS, "key, uri")
+        self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
             self._sweep(everything=unclean)
@@ -119,7 +123,13 @@ class Publisher:
 
     def summarise(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
-        status = f"SELECT uri FROM {read_parquet(self._map['catalogue'], KNOWN)}"
+        known = read_parquet(self._map["catalogue"], KNOWN)
+        status = f"SELECT uri FROM {known}"
+        # The names of one file are images of their own, but its bytes are there once.
+        files = (
+            f"SELECT size FROM {known} WHERE file IS NULL "
+            f"UNION ALL SELECT max(size) AS size FROM {known} WHERE file IS NOT NULL GROUP BY file"
+        )
         with connect(self._scratch) as connection:
 
             def one(query: str) -> int:
@@ -135,12 +145,13 @@ class Publisher:
             return Published(
                 processed=images - sum(reasons.values()),
                 quarantined=sum(reasons.values()),
-                bytes=one(
-                    f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"
-                ),
-                groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
+                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({files})"),
+                groups=one(f"SELECT count(*) FROM {self._groups}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
+                gain_maps_dropped=one(
+                    f"SELECT count(*) FROM {read_parquet(self._map['catalogue'], GAIN_MAPS)} WHERE NOT gain_map_kept"
+                ),
                 tables=self._hashes,
             )
 
@@ -172,6 +183,19 @@ class Publisher:
     def _outputs(self) -> str:
         rows = read_parquet(self._map["outputs"] + self._reduce["outputs"], OUTPUTS)
         return f"(SELECT {_names(OUTPUTS)} FROM {rows})"
+
+    @property
+    def _members(self) -> str:
+        return read_parquet(self._map["members"], MAPPED_MEMBERS)
+
+    @property
+    def _groups(self) -> str:
+        """A row per key, counted by its members: records that a combiner has merged no longer tell their images."""
+        weighed = read_parquet([str(self._weighed)], WEIGHED)
+        return f"""(
+            SELECT key, count(*)::BIGINT AS images, least(sum(m.bytes), {MOST})::BIGINT AS bytes,
+                   least(sum(m.pixels), {MOST})::BIGINT AS pixels, coalesce(any_value(w.records), 0) AS records
+            FROM {self._members} m LEFT JOIN {weighed} w USING (key) GROUP BY key)"""
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
         """Map's rows, with the images that failed in reduce marked, in files of bounded size."""
@@ -244,7 +268,7 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
         yield pa.concat_tables(held or [schema.empty_table()]).combine_chunks()
 
 
-_MAP_TABLES = ("catalogue", "records", "outputs", "quarantine")
+_MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
 _REDUCE_TABLES = ("outputs", "quarantine")
 
 

@@ -37,7 +37,10 @@ class TaskWriter:
         self._sink = sink
         self._started, self._clock = time.time(), time.monotonic()
         self._outputs: dict[str, OutputRow] = {}
+        self._folders: dict[str, str] = {}
+        """Every folder of an output so far, with one of the outputs in it."""
         self._failures: list[Failure] = []
+        self._tables: list[str] = []
 
     def image(self, entry: Entry, key: str, made: Encoded) -> None:
         """Put the image that was made of ``entry``, under ``key``."""
@@ -62,8 +65,24 @@ class TaskWriter:
             raise JobError(
                 f"Expected different names for the outputs of key {key!r}, but two are named {path!r}."
             )
+        self._require_no_folder(key, path)
         row = OutputRow(uri, key, path, width, height, len(data), sha256)
         self._outputs[path] = replace(row, output=self._sink.put(row, data))
+
+    def _require_no_folder(self, key: str, path: str) -> None:
+        """Raise JobError when ``path`` would be a file and a folder: an object store could hold both,
+        a file system cannot."""
+        parts = path.split("/")
+        folders = ["/".join(parts[:count]) for count in range(1, len(parts))]
+        inside = self._folders.get(path)
+        outside = next((folder for folder in folders if folder in self._outputs), None)
+        if inside or outside:
+            file, member = (path, inside) if inside else (outside, path)
+            raise JobError(
+                f"The outputs of key {key!r} cannot be named both {file!r} and {member!r}: the first "
+                "would be a file and a folder. Rename one of them."
+            )
+        self._folders.update(dict.fromkeys(folders, path))
 
     def fail(self, failure: Failure) -> None:
         """Put one image into quarantine."""
@@ -71,6 +90,7 @@ class TaskWriter:
 
     def table(self, name: str, table: pa.Table) -> None:
         """Write one of the task's own tables now, because it has more than memory should hold until the commit."""
+        self._tables.append(name)
         self.store.write(self._path(name), state.encode_arrow(table))
 
     def commit(self, images: int, size: int, tables: Mapping[str, pa.Table]) -> TaskReport:
@@ -80,6 +100,7 @@ class TaskWriter:
         writer = Writer(self.store)
         for name, table in {**tables, "outputs": lineage, "quarantine": failures}.items():
             if table.num_rows or name in tables:
+                self._tables.append(name)
                 writer.write(self._path(name), state.encode_arrow(table))
             elif (
                 self.attempt.number > 1
@@ -105,6 +126,7 @@ class TaskWriter:
             speculative=self.attempt.speculative,
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
+            tables=tuple(sorted(self._tables)),
         )
         if self.attempt.number > 1:
             self.store.write(state.UNCLEAN, b"")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from mrimage.commit.damage import find_state_damage
 from mrimage.commit.ledger import exists
 from mrimage.commit.out_folder import FILES, FOLDERS
-from mrimage.commit.publish import CATALOGUE_PART, read_published
+from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED, read_published
 from mrimage.errors import ImageError, NotFoundError, StoreError
 from mrimage.sink.sample import facts_of
 from mrimage.sink.shards import read_shard, split_output
@@ -30,6 +31,7 @@ def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Itera
     ``results`` is a local folder with the published tables.
     """
     bad = yield from _check_tables(store, results)
+    yield from (f"damaged: {damage}" for damage in find_state_damage(store))
     if not any(name == QUARANTINED or name.startswith("catalogue/") for name in bad):
         yield from _check_accounting(results, facts, scratch)
     lineage = LINEAGE not in bad  # without it there is nothing to hold outputs against
@@ -52,6 +54,8 @@ def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Itera
 def _check_tables(store: Store, results: Path) -> Generator[str, None, set[str]]:
     """Hold the published tables against the hashes kept when they were made; answers those not to be relied on."""
     published = read_published(store)
+    if published is None and exists(store, PUBLISHED):
+        yield f"damaged: {PUBLISHED}; run the job again to make it anew"
     tables = published.tables if published else {}
     bad: set[str] = set()
     for name in sorted({*FILES, *tables}):

@@ -16,14 +16,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
-import cloudpickle
-
 from mrimage.commit.ledger import localize
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.engine import Engine, EngineOptions, Task, TaskFunction
 from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
 from mrimage.errors import EngineError
 from mrimage.guard.child import describe_exit, end_child, start_child
+from mrimage.job.portable import dumps
 from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.storage import open_store
 from mrimage.types import Attempt, TaskReport
@@ -114,7 +113,7 @@ class Pool:
             self._fill()
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
-        self._function = cloudpickle.dumps(function)
+        self._function = dumps(function)
         for worker in self._pool:
             self._load(worker)
         return Schedule(self, self._options).run(self._filled(tasks))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import resource
+import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -38,7 +38,7 @@ from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.types import Attempt, Partition, TaskReport
 
 CONNECT = 4.0
-"""Seconds in which a connection to a cluster has to come about; Ray itself would try for minutes."""
+"""Seconds in which a connection to a cluster has to come about."""
 
 OBJECTS = 100 << 20
 """Bytes of shared memory for Ray's objects: packed tasks and reports. Ray would reserve a third of the machine."""
@@ -61,11 +61,10 @@ def open_ray(name: str, options: EngineOptions) -> RayEngine:
                 "Use --engine ray, or call ray.shutdown() first."
             )
         return RayEngine(options, ExitStack())
-    _require_listener(name)
     with ExitStack() as stack:
         try:
             _connect(name, options, stack)
-        except (RuntimeError, ConnectionError, ValueError, RayError) as error:
+        except (RuntimeError, OSError, ValueError, RayError) as error:
             told = " ".join(str(error).split())[:300]
             raise EngineError(f"Ray cannot be used for --engine {name}: {told}") from error
         return RayEngine(options, stack.pop_all())
@@ -73,29 +72,32 @@ def open_ray(name: str, options: EngineOptions) -> RayEngine:
 
 def _connect(name: str, options: EngineOptions, stack: ExitStack) -> None:
     """Connect to the cluster, or start one; ``stack`` takes what undoes it."""
+    address = os.environ.get("RAY_ADDRESS", "local") if name == "ray" else name
     stack.enter_context(_quiet())
-    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     stack.callback(_disconnect)
+    common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with _signals_kept():
-        if name != "ray":
-            ray.init(name, **common)
+        if address != "local":
+            _require_listener(address)
+            ray.init(address, **common)
             return
-        with suppress(ConnectionError):  # there is no cluster to find
+        with suppress(ConnectionError):  # no cluster runs on this machine
             ray.init("auto", **common)
             return
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="mrimage-ray-", ignore_cleanup_errors=True)
-        )
+        folder = (
+            stack.enter_context(temporary_folder()) / "ray"
+        )  # a later run removes it, should this one be killed
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         stack.callback(_disconnect)  # before its folder goes
-        cores = options.workers or usable_cores()
-        own: dict[str, Any] = {
-            "num_cpus": cores,
-            "include_dashboard": False,
-            "object_store_memory": OBJECTS,
-            "_temp_dir": folder,
-        }
         with _private():
-            ray.init("local", **own, **common)
+            ray.init(
+                "local",
+                num_cpus=options.workers or usable_cores(),
+                include_dashboard=False,
+                object_store_memory=OBJECTS,
+                _temp_dir=str(folder),
+                **common,
+            )
 
 
 def _disconnect() -> None:
@@ -134,7 +136,10 @@ class _Crew:
         self._tasks: dict[Running, Any] = {}
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         self._remote = ray.remote(max_retries=0, num_cpus=1, runtime_env=WORKERS)(_enter)
-        self._place = socket.gethostname(), sys.executable
+        self._place = (
+            os.uname().nodename,
+            os.path.realpath(sys.prefix),
+        )  # the machine, and its Python
         self._path = import_path()
 
     def start(self, task: Task, attempt: Attempt) -> Running:
@@ -190,7 +195,7 @@ def _enter(
     import os
     import sys
 
-    if place == (os.uname().nodename, sys.executable):
+    if place == (os.uname().nodename, os.path.realpath(sys.prefix)):
         sys.path[:] = path  # this is the driver's own Python
     else:
         here = (current, os.getcwd())  # noqa: PTH109  # nothing may be imported yet
@@ -238,17 +243,15 @@ def _reduce_anywhere(
         return reduce_share(function, exchange, scratch, partition, attempt)
 
 
-def _require_listener(name: str) -> None:
-    """Raise EngineError where nobody listens at the address of a cluster."""
-    if name == "ray":
-        return
-    host, _, port = name.removeprefix("ray://").rpartition(":")
+def _require_listener(address: str) -> None:
+    """Raise EngineError where nobody listens at the address of a cluster: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise EngineError(
-            f"No Ray cluster answers at {name}. Check the address, and that the cluster is running; "
-            "its port for clients is 10001 unless it was chosen."
+            f"No Ray cluster answers at {address}. Check the address, and that the cluster is running. "
+            "For ray://HOST:PORT, the port is 10001 unless it was chosen."
         ) from error
 
 

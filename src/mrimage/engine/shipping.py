@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import cloudpickle
 
 from mrimage.errors import EngineError, describe
+from mrimage.job.portable import dumps
 
 OURS = str(Path(__file__).parents[1])
 """The folder of the package: its frames in a traceback say nothing to a user."""
@@ -34,7 +35,7 @@ def ship(what: object) -> bytes:
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
-        pickled: bytes = cloudpickle.dumps(what)
+        pickled = dumps(what)
     finally:
         for module in modules:
             cloudpickle.unregister_pickle_by_value(module)

@@ -29,6 +29,7 @@ def run(
     fresh: bool = False,
     quiet: bool = True,
     thumbnails: bool = True,
+    strict: bool = False,
     endpoint: str | None = None,
     addressing: str | None = None,
     replication: int | None = None,
@@ -39,7 +40,8 @@ def run(
     ``source`` and ``out`` are paths or urls; ``~`` is the home folder. What an earlier run of
     the same job did in ``out`` is kept.
 
-    - ``engine``: ``local``, ``spark``, or a Spark master such as ``spark://HOST:PORT``.
+    - ``engine``: ``local``, ``spark``, ``ray``, a Spark master such as ``spark://HOST:PORT``, or
+      ``ray://HOST:PORT``.
     - ``workers``: processes, from 1 to 4096, by default one per core; 1 stays in this process.
     - ``retries``: how often a failed task is tried again, from 0 to 100.
     - ``speculate``: race a second attempt against a slow task.
@@ -48,6 +50,7 @@ def run(
     - ``fresh``: start over, and remove what an earlier run left in ``out``.
     - ``quiet``: print no progress.
     - ``thumbnails``: draw pictures for the report.
+    - ``strict``: stop if a folder of ``source`` cannot be listed.
     - ``endpoint``: url of an S3 server, by default AWS_ENDPOINT_URL or Amazon's.
     - ``addressing``: how S3 buckets are addressed, ``path`` (the default) or ``virtual``.
     - ``replication``: DataNodes that keep each file written to HDFS, from 1 to 512.
@@ -73,6 +76,7 @@ def run(
         fresh=fresh,
         quiet=quiet,
         thumbnails=thumbnails,
+        strict=strict,
         stores=StoreSettings(**stores),
     )
     places = _place("source", source), _place("out", out)

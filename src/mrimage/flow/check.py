@@ -48,10 +48,8 @@ def _check_combine(job: Job) -> None:
         raise UsageError(
             "combine needs a reduce for the values that it shrinks, but there is none. Add reduce."
         )
-    without = "Combined values no longer say which images they come from. Leave out one of the two."
-    if job.group:
-        raise UsageError(
-            f"combine cannot go with the group reducer {', '.join(job.group)}. {without}"
-        )
     if job.needs:
-        raise UsageError(f"combine cannot go with needs. {without}")
+        raise UsageError(
+            "combine cannot go with needs: combined values no longer say which images they come from. "
+            "Leave out one of the two."
+        )

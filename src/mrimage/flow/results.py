@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.damage import FACTS as FACTS
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
 from mrimage.storage.parallel import each
 from mrimage.types import RunFacts
 
-FACTS = f"{ROOT}/facts.json"
 TABLES = (
     "groups.parquet",
     "outputs.parquet",
@@ -48,12 +48,16 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
 def read_facts(store: Store) -> RunFacts:
     """What the last finished run said of itself. Raises SinkError where there was none, or where what it wrote is cut off,
     as a power failure can leave it."""
+    why = f"there is no {FACTS}"
     try:
         return msgspec.json.decode(store.read(FACTS), type=RunFacts)
-    except (NotFoundError, msgspec.DecodeError):
-        raise SinkError(
-            f"Expected {store.root} as the OUT of a finished run, but it holds none. Check the place, or run the job."
-        ) from None
+    except NotFoundError:
+        pass
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        why = f"{FACTS} is damaged"
+    raise SinkError(
+        f"Expected {store.root} as the OUT of a finished run, but {why}. Check the place, or run the job again."
+    )
 
 
 def write_facts(store: Store, facts: RunFacts) -> None:
@@ -77,7 +81,19 @@ def is_reported(store: Store, facts: RunFacts) -> bool:
 
 _OUTCOME = (
     *("source", "out", "plan_hash", "versions"),
-    *("listed", "processed", "quarantined", "ignored", "bytes", "groups", "outputs", "reasons"),
+    *(
+        "listed",
+        "processed",
+        "quarantined",
+        "ignored",
+        "ignored_reasons",
+        "repeated",
+        "unlisted",
+        "bytes",
+        "groups",
+        "outputs",
+        "reasons",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
+from mrimage.commit.again import quarantined_for, try_again
+from mrimage.commit.damage import damage_named, fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
     ROOT,
@@ -37,7 +40,7 @@ from mrimage.commit.publish import (
 )
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, EngineOptions, open_engine
-from mrimage.errors import SourceError
+from mrimage.errors import DeniedError, SourceError, StoreError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
@@ -52,6 +55,7 @@ from mrimage.flow.results import (
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
+from mrimage.job.portable import dumps
 from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
@@ -59,6 +63,7 @@ from mrimage.storage import Store, open_store, redact
 from mrimage.storage.deliver import deliver
 from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
+from mrimage.tasks.faults import MOST_FAULTS, fault_of_ours
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
 from mrimage.tasks.map_split import map_split
@@ -81,6 +86,8 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
     job = checked(job)
+    if how.workers != 1 or how.engine != "local":
+        dumps(job)  # a job that cannot be sent is refused before anything is written
     check_apart(source, out)
     budget = Budget.parse(how.max_failures)
     plan = Plan(job, source, out, how.stores)
@@ -97,16 +104,18 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
-        require_images(plan)
+        require_images(plan, how.strict)
         opened = open_store(out, plan.stores, create=True)
         held = stack.enter_context(locked(opened, _sayer(how.quiet)))
         store = held.store
         plan = replace(plan, lease=held.lease)
+        stack.enter_context(damage_named(store))
         claim(store, plan, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
         warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
         this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
+        this.forget_faults()
         inventory = this.list_source()
         this.forget_gone(inventory)
         this.map(inventory)
@@ -114,7 +123,9 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         this.reduce(exchange)
         published = this.publish(weighed)
         this.draw_thumbnails()
-        return this.report(published)
+        summary = this.report(published)
+        this.require_no_faults()
+        return summary
 
 
 def _sayer(quiet: bool) -> Callable[[str], None]:
@@ -127,18 +138,44 @@ def _sayer(quiet: bool) -> Callable[[str], None]:
     return say
 
 
-def entries_of(plan: Plan, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
-    """The plan's source, listed by the job's selection."""
+@dataclass
+class Leftovers:
+    """What a listing came by that is no entry: how many files, members and rows, by reason; and the folders that it
+    could not look into."""
+
+    ignored: Counter[str] = field(default_factory=Counter)
+    unlisted: list[tuple[str, StoreError]] = field(default_factory=list)
+    earlier: Counter[str] = field(default_factory=Counter)
+
+    def ignore(self, path: str, reason: str) -> None:
+        self.ignored[reason] += 1
+
+    def leave_out(self, folder: str) -> None:
+        """Count a file that an earlier run wrote below ``folder``."""
+        self.ignored["earlier run"] += 1
+        self.earlier[folder] += 1
+
+    def miss(self, uri: str, error: StoreError) -> None:
+        self.ignored["folder"] += 1
+        self.unlisted.append((uri, error))
+
+
+def entries_of(plan: Plan, leftovers: Leftovers, strict: bool) -> Iterator[Entry]:
+    """The plan's source, listed by the job's selection. A folder that cannot be listed is among the ``leftovers``, or
+    raises SourceError where ``strict``."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
-    return list_entries(plan.source, selection, on_ignored, plan.stores)
+    unlisted = None if strict else leftovers.miss
+    return list_entries(
+        plan.source, selection, leftovers.ignore, plan.stores, unlisted, leftovers.leave_out
+    )
 
 
-def require_images(plan: Plan) -> None:
+def require_images(plan: Plan, strict: bool) -> None:
     """Raise SourceError for a source that is missing or holds no image, before anything is written."""
-    ignored: list[str] = []
-    if next(entries_of(plan, ignored.append), None) is None:
+    leftovers = Leftovers()
+    if next(entries_of(plan, leftovers, strict), None) is None:
         raise SourceError(
-            f"Expected images in {plan.source}, but found none (ignored: {describe_ignored(len(ignored))}). "
+            f"Expected images in {plan.source}, but found none (ignored {describe_ignored(leftovers.ignored)}). "
             "Check the place, --include and --exclude, or add --all-files."
         )
 
@@ -169,12 +206,28 @@ class Run:
     started: float = field(default_factory=time.time)
     phases: list[PhaseFacts] = field(default_factory=list)
     tasks: list[TaskReport] = field(default_factory=list)
-    ignored: int = 0
+    leftovers: Leftovers = field(default_factory=Leftovers)
     listed: int = 0
+    repeated: int = 0
     bytes: int = 0
     reused: int = 0
     quarantined: int = 0
+    faults: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
+
+    def forget_faults(self) -> None:
+        """Have images on which mrimage itself failed tried again: another version may do better."""
+        if try_again(self.store, self.scratch, {"internal"}):
+            self._touch()
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
+
+    def require_no_faults(self) -> None:
+        """Raise InternalError where mrimage itself failed on an image."""
+        found = quarantined_for(self.store, self.scratch, "internal")
+        if found:
+            raise fault_of_ours(found, len(found))
 
     def list_source(self) -> Inventory:
         """List the source once, to disk."""
@@ -182,8 +235,14 @@ class Run:
         parts = localize(self.store, committed.tables("catalogue"), self.scratch)
         inventory = Inventory(self.scratch, parts)
         with self._phase("list", None):
-            inventory.write(self._counted(entries_of(self.plan, self._ignore)))
+            inventory.write(self._counted(entries_of(self.plan, self.leftovers, self.how.strict)))
+            rows = inventory.rows()
+            locked = [
+                uri for uri, error in self.leftovers.unlisted if isinstance(error, DeniedError)
+            ]
+            inventory.keep_below(locked)
             self.listed, self.bytes = inventory.totals()
+            self.repeated = rows - inventory.listed_now()
         return inventory
 
     def forget_gone(self, inventory: Inventory) -> None:
@@ -273,6 +332,7 @@ class Run:
                 published = publisher.summarise()
                 delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
                 published.account_for(self.listed)
+                published = replace(published, state=fingerprint((mapped, reduced)))
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
                 published.account_for(self.listed)
@@ -325,7 +385,11 @@ class Run:
             listed=self.listed,
             processed=published.processed,
             quarantined=published.quarantined,
-            ignored=self.ignored,
+            ignored=self.leftovers.ignored.total(),
+            ignored_reasons=dict(sorted(self.leftovers.ignored.items())),
+            repeated=self.repeated,
+            unlisted=tuple(str(error) for _, error in self.leftovers.unlisted),
+            earlier=dict(sorted(self.leftovers.earlier.items())),
             reused=self.reused,
             bytes=published.bytes,
             groups=published.groups,
@@ -333,6 +397,7 @@ class Run:
             removed=self.removed[0],
             removed_outputs=self.removed[1],
             reasons=published.reasons,
+            gain_maps_dropped=published.gain_maps_dropped,
             phases=tuple(self.phases),
             tasks=tuple(self.tasks),
         )
@@ -345,6 +410,7 @@ class Run:
                 task_done(self.progress, report)
                 if name != "thumbnails":
                     self._charge(report.quarantined)
+                    self._bear(report.reasons.get("internal", 0))
 
     def _charge(self, quarantined: int) -> None:
         """Count images in quarantine against the failure budget. Tasks of reduce may have failed on the same one, or on one
@@ -353,6 +419,12 @@ class Run:
         if not self.budget.allows(self.quarantined, self.listed):
             self.quarantined = count_quarantined(self.store, self.scratch)
             self.budget.check(self.quarantined, self.listed)
+
+    def _bear(self, faults: int) -> None:
+        """Count images on which mrimage itself failed. Raises InternalError when there are too many."""
+        self.faults += faults
+        if faults and self.faults >= MOST_FAULTS:
+            self.require_no_faults()
 
     @contextmanager
     def _phase(self, name: str, images: int | None) -> Iterator[None]:
@@ -384,9 +456,6 @@ class Run:
             yield entry
             if number % 1_000 == 0:
                 self.progress.advance(1_000)
-
-    def _ignore(self, path: str) -> None:
-        self.ignored += 1
 
     def _touch(self) -> None:
         """From here on the published tables and the report are out of date."""

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
+from mrimage.source import IGNORED
+from mrimage.source.earlier import describe_earlier
 from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 SOME = 5
 """Removed outputs that are named where people read."""
 
 
-def describe_ignored(files: int) -> str:
-    """How many files of the source are no entries, and why.
+def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NOTHING) -> str:
+    """How many files, members and rows of the source are not entries, and why. ``earlier`` counts those that earlier runs
+    wrote, by folder.
 
-    >>> describe_ignored(1), describe_ignored(2)
-    ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
+    >>> describe_ignored({}), describe_ignored({"extension": 1}), describe_ignored({"hidden": 1, "empty row": 2})
+    ('0', '1: by its extension', '3: 2 empty rows, 1 hidden')
+    >>> describe_ignored({"earlier run": 3, "hidden": 1}, {"old": 3})
+    '4: 3 files in old/, which an earlier run wrote, 1 hidden'
     """
-    return (
-        f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
-    )
+    total = sum(reasons.values())
+    if not total:
+        return "0"
+    parts = []
+    for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
+        words = IGNORED[reason][0 if count == 1 else 1]
+        if reason == "earlier run" and earlier:
+            parts.append(describe_earlier(earlier))
+        elif len(reasons) == 1 and words.startswith("by "):
+            parts.append(words)
+        else:
+            parts.append(f"{count} {words}")
+    return f"{total}: {', '.join(parts)}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -100,7 +118,18 @@ class Summary:
             ("outputs", str(facts.outputs)),
         ]
         if facts.ignored:
-            rows.append(("ignored", describe_ignored(facts.ignored)))
+            rows.append(("ignored", describe_ignored(facts.ignored_reasons, facts.earlier)))
+        if facts.repeated:
+            rows.append(
+                ("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already")
+            )
+        if facts.unlisted:
+            more = f" and {len(facts.unlisted) - SOME} more" if len(facts.unlisted) > SOME else ""
+            rows.append(("not listed", " ".join(facts.unlisted[:SOME]) + more))
+        if facts.gain_maps_dropped:
+            rows.append(
+                ("gain maps", f"{_count(facts.gain_maps_dropped, 'image')} lost the HDR gain map")
+            )
         if facts.reused:
             rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
         if facts.removed:

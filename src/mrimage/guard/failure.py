@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    MrimageError,
+    NotFoundError,
+    StoreError,
+    internal,
+)
 from mrimage.types import Failure, Stage
 
 OUT_OF_MEMORY = "It was refused the memory that it asked for."
 
 
 def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
-    """The quarantine row for ``error``. A StoreError that may pass is raised again: the task is to be retried,
-    not the image to be blamed."""
+    """The quarantine row for ``error``; one that nobody raised on purpose is ``internal``, a fault of our own.
+
+    A StoreError that may pass is raised again: the task is to be retried, not the image to be blamed. So is what
+    the job is at fault for.
+    """
     # Text of a user's error may hold lone surrogates, which no table takes.
     message = str(error).encode("utf-8", "replace").decode()
     match error:
@@ -24,4 +34,6 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
             return Failure(uri, stage, "unreadable", message)
         case MemoryError():
             return Failure(uri, stage, "out-of-memory", OUT_OF_MEMORY)
-    raise error
+        case MrimageError():
+            raise error
+    return Failure(uri, stage, "internal", str(internal(error)).encode("utf-8", "replace").decode())

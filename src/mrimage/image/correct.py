@@ -1,4 +1,4 @@
-"""Colour corrections: the formulas behind ``--correct``, on numpy arrays H x W x 3 or H x W of uint8 or uint16.
+"""Color corrections: the formulas behind ``--correct``, on numpy arrays H x W x 3 or H x W of uint8 or uint16.
 
 Each works on the encoded (gamma) values, as its source does, and leaves alpha alone.
 """
@@ -60,7 +60,7 @@ def auto_levels(pixels: Array) -> Array:
 def equalize(pixels: Array) -> Array:
     """Equalize the histogram of luma, and scale the channels of each pixel alike, so that its hue stays.
 
-    Histogram equalization after R. C. Gonzalez and R. E. Woods, Digital Image Processing, 3.3.1; carried to colour
+    Histogram equalization after R. C. Gonzalez and R. E. Woods, Digital Image Processing, 3.3.1; carried to color
     by S. K. Naik and C. A. Murthy, Hue-preserving color image enhancement without gamut problem, IEEE Trans. Image
     Processing 12 (2003): a pixel that would leave the range is scaled in its complement towards white.
     """

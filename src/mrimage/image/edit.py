@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mrimage.errors import ImageError
 from mrimage.image.color.canvas import eight_bits, flattened, padded
@@ -18,6 +18,7 @@ from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.decode import decode
 from mrimage.image.decode.libvips import streams
 from mrimage.image.encoding import ENCODERS, Companions, check_result, encode_picture, encoder_for
+from mrimage.image.gain_map import GainMap, gain_map_of, resized_map
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
 from mrimage.image.header.model import Header
 from mrimage.image.resample import resampled
@@ -25,6 +26,7 @@ from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
 from mrimage.image.tags.exif import Shot
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
+from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
 from mrimage.types import Edits, Limits
 
@@ -34,12 +36,16 @@ LINES = 64
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A finished file: its bytes, its size in pixels, and its extension in lower case without dot."""
+    """A finished file: its bytes, its size in pixels, and its extension in lower case without dot.
+
+    ``gain_map_kept`` says what became of the HDR gain map of the source; None where it had none.
+    """
 
     data: bytes
     width: int
     height: int
     extension: str
+    gain_map_kept: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,32 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
 
     with stages(opened.data, opened.header, decoded, lambda: prepared()[0]):
         image, profile = prepared()
-        data = encode_picture(image, format, edits.quality, _companions(opened, profile, edits))
-    return Encoded(data, image.width, image.height, ENCODERS[format].extension)
+        gain_map = _kept_gain_map(opened, geometry, edits, format, limits)
+        beside = replace(_companions(opened, profile, edits), gain_map=gain_map)
+        data = encode_picture(image, format, edits.quality, beside)
+    kept = gain_map is not None if opened.header.gain_map else None
+    return Encoded(data, image.width, image.height, ENCODERS[format].extension, kept)
+
+
+def _kept_gain_map(
+    opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
+) -> GainMap | None:
+    """The gain map of the source, edited as the picture is; None where there is none, or it cannot be kept.
+
+    It says how much brighter each pixel of the source gets, so it is true only of colors that stay as they are.
+    """
+    margin = geometry.canvas is not None and geometry.canvas != (geometry.width, geometry.height)
+    if format != "jpeg" or edits.correct is not None or margin:
+        return None
+    in_srgb = is_srgb(source_profile(opened.header, opened.shot))
+    if edits.to is not None and not (edits.to == "srgb" and in_srgb):
+        return None
+    found = gain_map_of(opened.data, opened.header, limits)
+    if found is None:
+        return None
+    upright = to_array(turned(from_array(found.pixels), opened.orientation))
+    upright = upright.reshape(*upright.shape[:2], -1)
+    return replace(found, pixels=resized_map(upright, opened.displayed, geometry))
 
 
 def _prepared(
@@ -89,13 +119,12 @@ def _prepared(
     image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
     if edits.correct is not None:
         image = _corrected(image, edits.correct)
-    if (
-        geometry.canvas is not None
-    ):  # After the correction, because the padding must not count in its statistics.
+    # After the correction, because the padding must not count in its statistics.
+    if geometry.canvas is not None:
         image = padded(image, geometry.canvas, edits.background, profile)
     if not encoder.alpha and image.hasalpha():
         image = flattened(image, edits.background, profile)
-    return (image if encoder.deep else eight_bits(image)), profile
+    return (image if encoder.sixteen_bits else eight_bits(image)), profile
 
 
 def cut_out(image: Picture, geometry: Geometry) -> Picture:
@@ -218,7 +247,8 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
     if edits.metadata == "copyright":
         return Companions(profile, copyright_block(rights), packet_of(rights))
     places = list(places_of(opened.data, header.format, header.body))
-    packet = whole_packet(places) or packet_of(rights)
+    found = whole_packet(places)
+    packet = without_claims(found) if found is not None else packet_of(rights)
     return Companions(profile, _whole_exif(opened, rights), packet, whole_iptc(places))
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.vips import field_names, vips
+from mrimage.image.gain_map import GainMap, encoded_map, joined, packet_with
 from mrimage.image.header.model import LONGEST_SIDE
 from mrimage.image.tags.exif_writer import into_tiff
 from mrimage.image.tags.iptc import resource_of
+from mrimage.image.tags.segments import segment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One output format. ``quality`` is its default (None: lossless); ``deep`` says that it holds 16 bits,
+    """One output format. ``quality`` is its default (None: lossless); ``sixteen_bits`` says that it holds 16 bits,
     ``alpha``, ``gray`` and ``cmyk`` that it holds those; ``longest`` is the greatest width and height, in pixels,
     that the format or its encoder here takes."""
 
     extension: str
     quality: int | None
-    deep: bool
+    sixteen_bits: bool
     alpha: bool
     gray: bool
     cmyk: bool
@@ -34,11 +36,17 @@ class Encoder:
 
 
 ENCODERS: Mapping[str, Encoder] = {
-    "jpeg": Encoder("jpg", 85, deep=False, alpha=False, gray=True, cmyk=True, longest=65_500),
-    "png": Encoder("png", None, deep=True, alpha=True, gray=True, cmyk=False),
-    "webp": Encoder("webp", 80, deep=False, alpha=True, gray=False, cmyk=False, longest=16_383),
-    "avif": Encoder("avif", 60, deep=False, alpha=True, gray=False, cmyk=False, longest=16_384),
-    "tiff": Encoder("tiff", None, deep=True, alpha=True, gray=True, cmyk=True),
+    "jpeg": Encoder(
+        "jpg", 85, sixteen_bits=False, alpha=False, gray=True, cmyk=True, longest=65_500
+    ),
+    "png": Encoder("png", None, sixteen_bits=True, alpha=True, gray=True, cmyk=False),
+    "webp": Encoder(
+        "webp", 80, sixteen_bits=False, alpha=True, gray=False, cmyk=False, longest=16_383
+    ),
+    "avif": Encoder(
+        "avif", 60, sixteen_bits=False, alpha=True, gray=False, cmyk=False, longest=16_384
+    ),
+    "tiff": Encoder("tiff", None, sixteen_bits=True, alpha=True, gray=True, cmyk=True),
 }
 """The output formats by name."""
 
@@ -85,12 +93,14 @@ def check_result(size: tuple[int, int], format: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """What goes into the file beside the pixels; each None for nothing. Only JPEG and TIFF hold IPTC."""
+    """What goes into the file beside the pixels; each None for nothing. Only JPEG and TIFF hold IPTC, and only JPEG that
+    is not CMYK holds a gain map."""
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
+    gain_map: GainMap | None = None
 
 
 def encode_picture(image: Picture, format: str, quality: int | None, beside: Companions) -> bytes:
@@ -110,9 +120,8 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
         return bytes(
             image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
         )
-    if (
-        image.interpretation == "lab"
-    ):  # what came of bytes; libvips would write floating-point numbers
+    # Lab of 8 bits, of which libvips would write floating-point numbers.
+    if image.interpretation == "lab":
         image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
     return into_tiff(data, beside.exif, beside.iptc)
@@ -144,21 +153,22 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
         raise ImageError(
             "encode-failed", f"Expected a result that JPEG holds, but {error}."
         ) from error
+    second = encoded_map(beside.gain_map) if beside.gain_map else b""
+    xmp = packet_with(beside.xmp, beside.gain_map, len(second)) if beside.gain_map else beside.xmp
     extra = b""
     if beside.exif:
-        extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)
-    if beside.xmp and len(beside.xmp) < _SEGMENT - 14:
-        extra += _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + beside.xmp)
+        extra += segment(0xE1, b"Exif\x00\x00" + beside.exif)
+    if xmp and len(xmp) < _SEGMENT - 14:
+        extra += segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + xmp)
     if beside.iptc:
-        extra += _segment(0xED, b"Photoshop 3.0\x00" + resource_of(beside.iptc))
+        extra += segment(0xED, b"Photoshop 3.0\x00" + resource_of(beside.iptc))
     if beside.icc:
         parts = [beside.icc[at : at + _SEGMENT] for at in range(0, len(beside.icc), _SEGMENT)]
         for number, part in enumerate(parts, 1):
-            extra += _segment(0xE2, b"ICC_PROFILE\x00" + bytes((number, len(parts))) + part)
-    if not extra:
-        return data
+            extra += segment(0xE2, b"ICC_PROFILE\x00" + bytes((number, len(parts))) + part)
     cut = 4 + struct.unpack(">H", data[4:6])[0] if data[2:4] == b"\xff\xe0" else 2
-    return data[:cut] + extra + data[cut:]
+    data = data[:cut] + extra + data[cut:]
+    return joined(data, beside.gain_map, second, cut + len(extra)) if beside.gain_map else data
 
 
 def _bare_exif(webp: bytes) -> bytes:
@@ -174,10 +184,6 @@ def _bare_exif(webp: bytes) -> bytes:
             )
         position = end
     return webp
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
 def _dressed(image: Picture, beside: Companions) -> Picture:

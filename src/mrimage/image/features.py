@@ -23,7 +23,7 @@ ANALYSIS_SIDE = 128
 """Pixels that the longer side of the picture has at least, where the image has them."""
 
 ENOUGH = 12_000
-"""Pixels that are enough for statistics of colour; of a larger picture only every second (third ...) row and column
+"""Pixels that are enough for statistics of color; of a larger picture only every second (third ...) row and column
 counts."""
 
 
@@ -91,7 +91,7 @@ def content(planes: Array, luma: Array, small: Array) -> dict[str, object]:
     - ``sharpness``: see ``sharpness``.
     - ``entropy``: Shannon's entropy of the 256-bin luma histogram, 0..8 bits.
     - ``colorfulness``: M3 of D. Hasler and S. Süsstrunk, Measuring colourfulness in natural images, SPIE 5007 (2003),
-      0 and up; above 80 is highly colourful.
+      0 and up; above 80 is highly colorful.
     - ``mean_color``: the mean of each channel, ``#rrggbb``.
     - ``dominant_colors``: see ``dominant``.
     """
@@ -163,9 +163,9 @@ def _colorfulness(planes: Array) -> float:
 
 
 def dominant(planes: Array, most: int = 5) -> list[str]:
-    """Up to ``most`` colours, the most frequent first, as ``#rrggbb``. ``planes`` is uint8 3 x N.
+    """Up to ``most`` colors, the most frequent first, as ``#rrggbb``. ``planes`` is uint8 3 x N.
 
-    Pixels are counted in 512 cells of 3 bits a channel; a cell's colour is the mean of its pixels, and cells with under
+    Pixels are counted in 512 cells of 3 bits a channel; a cell's color is the mean of its pixels, and cells with under
     1 % of the pixels are left out (popularity algorithm: P. Heckbert, Color image quantization for frame buffer
     display, SIGGRAPH 1982). Equal counts go by cell, dark before bright.
     """
@@ -241,8 +241,8 @@ def _cosines(size: int, count: int) -> Array:
     return cosines
 
 
-def _hex(colour: Array) -> str:
-    return "#" + "".join(f"{int(value + 0.5):02x}" for value in colour)
+def _hex(color: Array) -> str:
+    return "#" + "".join(f"{int(value + 0.5):02x}" for value in color)
 
 
 def _rounded(value: float) -> float:

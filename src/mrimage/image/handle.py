@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mrimage.errors import ImageError, unknown
+from mrimage.errors import ImageError, MrimageError, internal, unknown
+from mrimage.image.arguments import check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
@@ -26,6 +28,7 @@ class Image:
 
     ``metadata`` reads a bounded prefix; ``data`` all bytes, once; ``features``, ``edited`` and ``thumbnail``
     decode. Every method raises ImageError when the image is bad, and StoreError when its bytes cannot be had.
+    An error in our own code is an ImageError ``internal``, lest it be taken for one of the caller's.
     """
 
     def __init__(
@@ -55,7 +58,8 @@ class Image:
     @cached_property
     def metadata(self) -> Metadata:
         """The catalogue's columns of this image."""
-        return describe(self._header, self._shot)
+        with own_faults():
+            return describe(self._header, self._shot)
 
     @cached_property
     def _blocks(self) -> Blocks:
@@ -92,24 +96,39 @@ class Image:
                 raise unknown("--extract", name, EXTRACTORS)
         if not any(EXTRACTORS[name].pixels for name in names):
             return {}
-        from mrimage.image.thumbnail import analysis_picture
+        with own_faults():
+            from mrimage.image.thumbnail import analysis_picture
 
-        pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
-        return measure(names, pixels, self.data)
+            pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
+            return measure(names, pixels, self.data)
 
     def edited(self, edits: Edits) -> Encoded:
-        """The image after ``edits``, as a file."""
-        from mrimage.image.edit import edited
+        """The image after ``edits``, as a file. Raises UsageError for edits that are not well-formed."""
+        check_edits(edits)
+        with own_faults():
+            from mrimage.image.edit import edited
 
-        return edited(self._opened(), edits, self._limits)
+            return edited(self._opened(), edits, self._limits)
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
     ) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white; a smaller image stays
-        as it is without ``enlarge``."""
-        from mrimage.image.thumbnail import thumbnail
+        as it is without ``enlarge``. Raises UsageError for a size or a fit that does not exist."""
+        edits = Edits(resize=(width, height), fit=fit, enlarge=enlarge)
+        check_box("the size of a thumbnail", edits)
+        with own_faults():
+            from mrimage.image.thumbnail import thumbnail
 
-        return thumbnail(
-            self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits
-        )
+            return thumbnail(self._opened(), edits, self._limits)
+
+
+@contextmanager
+def own_faults() -> Iterator[None]:
+    """Turn what nobody raised on purpose into ImageError ``internal``."""
+    try:
+        yield
+    except (MrimageError, MemoryError):
+        raise
+    except Exception as error:
+        raise internal(error) from error

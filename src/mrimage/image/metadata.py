@@ -32,7 +32,8 @@ class Metadata:
     ``icc_profile`` is the profile's description; ``dpi`` is across, rounded to 0.01; ``taken_at`` is local time
     without zone, and ``taken_at_offset`` its distance from UTC, ``+hh:mm``; ``exposure_time`` is in seconds,
     ``focal_length`` in millimetres, positions in degrees. ``facts_from`` names where the facts from ``camera_make`` to
-    ``taken_at_offset`` come from: ``exif``, ``xmp``, ``iptc`` or several of them, joined by ``+``.
+    ``taken_at_offset`` come from: ``exif``, ``xmp``, ``iptc`` or several of them, joined by ``+``. ``gain_map``
+    says that an HDR gain map comes with the picture.
     """
 
     format: str
@@ -60,6 +61,7 @@ class Metadata:
     software: str | None
     taken_at_offset: str | None
     facts_from: str | None
+    gain_map: bool
 
 
 def read_header(blocks: Blocks) -> Header:
@@ -130,15 +132,16 @@ def describe(header: Header, shot: Shot) -> Metadata:
         software=shot.software or header.software,
         taken_at_offset=shot.taken_at_offset,
         facts_from=shot.facts_from,
+        gain_map=header.gain_map,
     )
 
 
 def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
-    """The name of an image's colour space. For RGB the first that speaks decides:
+    """The name of an image's color space. For RGB the first that speaks decides:
 
     1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB chunk or an nclx box, 4. EXIF ColorSpace,
     5. the PNG gAMA and cHRM chunks, 6. nothing said is sRGB. Other samples are named by their kind: ``gray``,
-    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colours is ``palette-`` and the space of its colours.
+    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colors is ``palette-`` and the space of its colours.
     """
     if header.model not in ("rgb", "palette"):
         return header.model

@@ -202,8 +202,9 @@ RUN = Section(
         Field(
             "engine",
             TEXT,
-            "local: processes of this machine; spark: the session that spark-submit provides, or Spark on this "
-            "machine; or a Spark master: spark://HOST:PORT, local[N], yarn, k8s://URL",
+            "where it runs; local: processes of this machine; spark: the session that spark-submit "
+            "provides, or Spark on this machine; a Spark master: spark://HOST:PORT, local[N], yarn, "
+            "k8s://URL; ray: the cluster that is running, or Ray on this machine; ray://HOST:PORT",
             "RunOptions",
             metavar="ENGINE",
         ),
@@ -232,6 +233,7 @@ RUN = Section(
         Field("fresh", FLAG, "start over: remove what an earlier run left in OUT", "RunOptions"),
         Field("quiet", FLAG, "print no progress and no summary", "RunOptions"),
         Field("thumbnails", FLAG, "decode nothing for the report", "RunOptions", "--no-thumbnails"),
+        Field("strict", FLAG, "stop if a folder of SOURCE cannot be listed", "RunOptions"),
     ),
 )
 

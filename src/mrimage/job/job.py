@@ -177,6 +177,7 @@ class RunOptions:
     max_failures: int | str | None = None
     quiet: bool = True
     thumbnails: bool = True
+    strict: bool = False
     command: str = ""
     stores: StoreSettings = field(default_factory=StoreSettings)
 

@@ -83,7 +83,7 @@ def whole(low: int, high: int, metavar: str = "N") -> Kind:
     def parse(value: object) -> int:
         return accept(int(_matched("[0-9]{1,15}", value)[0]))
 
-    wanted = f"a whole number from {low} to {high}"
+    wanted = f"a whole number from {low}" + (f" to {high}" if high < MOST else "")
     return Kind(parse, accept, wanted, wanted, metavar)
 
 
@@ -298,22 +298,12 @@ SECONDS = Kind(
     "SECONDS",
     show=lambda seconds: f"{seconds:g}",
 )
-SHARE = Kind(
-    _accept_share,
-    _accept_share,
-    "a number of images such as 10, or a share such as 5%",
-    'a number of images such as 10, or a share such as "5%"',
-    "N|P%",
-)
+_SHARES = "a number of images such as 10, or a share such as 5%"
+SHARE = Kind(_accept_share, _accept_share, _SHARES, _SHARES, "N|P%")
 FLAG = Kind(
     _flag, _flag, "true or false", "True or False", show=lambda flag: "yes" if flag else "no"
 )
 TEXT = Kind(_text, _text, "text", "text", "TEXT")
-PATTERNS = Kind(
-    _accept_names,
-    _accept_names,
-    "a pattern, or a list of them, in valid Unicode (write ? for any other byte)",
-    "a pattern, or several, in valid Unicode (write ? for any other byte)",
-    "GLOB",
-)
+_UNICODE = "a pattern, or several, in valid Unicode (write ? for any other byte)"
+PATTERNS = Kind(_accept_names, _accept_names, _UNICODE, _UNICODE, "GLOB")
 FUNCTION = Kind(_parse_function, _accept_function, "a function as module:name", "a function")

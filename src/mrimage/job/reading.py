@@ -19,7 +19,7 @@ from mrimage.types import Edits
 def build_job(
     options: Mapping[str, object],
     base: Job | None = None,
-    called: Callable[[Field], str] = lambda field: field.flag or field.name or field.name,
+    called: Callable[[Field], str] = lambda field: field.flag or field.name,
 ) -> Job:
     """The Job that ``options`` describe, by the names of JOB_FIELDS; what they leave out comes
     from ``base``.

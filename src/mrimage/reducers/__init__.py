@@ -46,31 +46,29 @@ class GroupReducer:
         return cast(ReduceRecords, getattr(importlib.import_module(module), name))
 
 
-GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
-    {
-        reducer.name: reducer
-        for reducer in (
-            GroupReducer(
-                "contact-sheet",
-                "mrimage.reducers.sheet:reduce_to_sheet",
-                "captioned thumbnails",
-                pixels=True,
-            ),
-            GroupReducer(
-                "duplicates",
-                "mrimage.reducers.duplicates:reduce_to_duplicates",
-                "clusters of equal and of similar images; decodes each image",
-                needs=("hash",),
-            ),
-            GroupReducer(
-                "mean",
-                "mrimage.reducers.mean:reduce_to_mean",
-                "the mean image",
-                pixels=True,
-            ),
-        )
-    }
+_REDUCERS = (
+    GroupReducer(
+        "contact-sheet",
+        "mrimage.reducers.sheet:reduce_to_sheet",
+        "captioned thumbnails",
+        pixels=True,
+    ),
+    GroupReducer(
+        "duplicates",
+        "mrimage.reducers.duplicates:reduce_to_duplicates",
+        "clusters of equal and of similar images; decodes each image",
+        needs=("hash",),
+    ),
+    GroupReducer(
+        "mean",
+        "mrimage.reducers.mean:reduce_to_mean",
+        "the mean image",
+        pixels=True,
+    ),
 )
+
+GROUPS: Mapping[str, GroupReducer] = MappingProxyType({one.name: one for one in _REDUCERS})
+"""What ``--group`` takes."""
 
 
 def with_needs(job: Job) -> Job:
@@ -84,20 +82,37 @@ def with_needs(job: Job) -> Job:
 def reducers_of(job: Job) -> list[ReduceRecords]:
     """The job's own reducer first, then those that ``group`` names."""
     own = [_of_values(job, job.reduce)] if job.reduce else []
-    return own + [GROUPS[name].load() for name in job.group]
+    named = [GROUPS[name].load() for name in job.group]
+    if job.combine is not None:
+        named = [_of_references(reduce) for reduce in named]
+    return own + named
 
 
 def _of_values(job: Job, reduce: Reducer) -> ReduceRecords:
     """The user's reducer as one of records; it gets the values that ``Job`` promises."""
     columns = tuple(columns_of(job.needs))
 
+    from mrimage.shuffle.records import REFERENCE
+
     @wraps(reduce)
     def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
+        plain = (record for record in records if record.seq != REFERENCE)
         if job.map is None:
-            return reduce(key, _descriptions(records, columns))
+            return reduce(key, _descriptions(plain, columns))
         if columns:
-            return reduce(key, _with_columns(records, columns))
-        return reduce(key, (record.value for record in records))
+            return reduce(key, _with_columns(plain, columns))
+        return reduce(key, (record.value for record in plain))
+
+    return reducer
+
+
+def _of_references(reduce: ReduceRecords) -> ReduceRecords:
+    """``reduce`` on the records that stand for images, where a combiner has merged the values of the others."""
+    from mrimage.shuffle.records import REFERENCE
+
+    @wraps(reduce)
+    def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
+        return reduce(key, (record for record in records if record.seq == REFERENCE))
 
     return reducer
 

@@ -39,9 +39,11 @@ def reduce_to_duplicates(key: str, records: Iterable[Record]) -> Iterator[Output
     - ``cluster``: a number from 0, in the order of the uris to keep. Two images are in one cluster when their files are
       equal, when their perceptual hashes differ in at most NEAR bits, or when others connect them in this way.
     - ``keep``: true for one image of a cluster, its first row: the one with the most pixels, of these with the most bytes,
-      of these the first by uri. The other rows follow in the same order.
-    - ``kind``: ``exact`` where a row before this one has the same bytes (by SHA-256), else ``near``; null for the image to
-      keep. So without the ``exact`` rows each content is still there once.
+      of these one that is no link, of these the first by uri. The other rows follow in the same order.
+    - ``kind``: ``same-file`` where a row before this one is another name of the same file, as of a link and what it leads
+      to; else ``exact`` where one has the same bytes (by SHA-256), else ``near``; null for the image to keep. So without
+      the files of the ``exact`` rows each content is still there once. A ``same-file`` row is no copy, and deleting
+      what its name leads to may delete the only one.
     - ``distance``: the bits in which the perceptual hash differs from that of the image to keep, 0..64.
 
     A group without duplicates gets no file. What is known of the images waits in temporary files; in memory are at most
@@ -59,7 +61,8 @@ def _grouped(pile: Pile) -> tuple[Indices, Indices]:
     images = np.flatnonzero(np.bincount(labels)[labels] > 1)
     labels = labels[images]
     # Sorting is stable, and images are numbered by uri.
-    order = np.lexsort((-pile.column("bytes")[images], -pile.column("pixels")[images], labels))
+    larger = -pile.column("bytes")[images], -pile.column("pixels")[images]
+    order = np.lexsort((pile.column("is_link")[images], *larger, labels))
     images, labels = images[order], labels[order]
     starts = np.flatnonzero(np.diff(labels, prepend=-1))
     number = np.empty(len(starts), np.intp)
@@ -86,32 +89,32 @@ def _to_parquet(pile: Pile, images: Indices, clusters: Indices) -> bytes:
     distances = np.bitwise_count(hashes ^ hashes[keep][clusters])
     del hashes
     twins = images[_first_of_each(pile.column("content")[images])]
+    same_file = images != images[_first_of_each(pile.column("file")[images])]
     buffer = io.BytesIO()
     with pq.ParquetWriter(buffer, DUPLICATES, compression="zstd") as writer:
         for start in range(0, len(images), ROWS):
             part = slice(start, start + ROWS)
             rows, exact = pile.rows(images[part]), images[part] != twins[part]
             exact[exact] = rows["sha256"][exact] == pile.rows(twins[part][exact])["sha256"]
-            columns = [
-                clusters[part],
-                pile.uris(rows),
-                keep[part],
-                _kinds(keep[part], exact),
-                distances[part],
-            ]
+            kinds = _kinds(keep[part], same_file[part], exact)
+            columns = [clusters[part], pile.uris(rows), keep[part], kinds, distances[part]]
             arrays = [pa.array(column) for column in [*columns, rows["pixels"], rows["bytes"]]]
             writer.write_table(pa.Table.from_arrays(arrays, DUPLICATES.names).cast(DUPLICATES))
     return buffer.getvalue()
 
 
 def _first_of_each(contents: Hashes) -> Indices:
-    """For each row the first one that has the same content, as far as 64 bits can tell."""
+    """For each row the first one that has the same content or file, as far as 64 bits can tell."""
     _, firsts, which = np.unique(contents, return_index=True, return_inverse=True)
     return firsts[which]
 
 
-def _kinds(keep: NDArray[np.bool_], exact: NDArray[np.bool_]) -> list[str | None]:
-    return [
-        None if kept else "exact" if copy else "near"
-        for kept, copy in zip(keep, exact, strict=True)
-    ]
+def _kinds(
+    keep: NDArray[np.bool_], same_file: NDArray[np.bool_], exact: NDArray[np.bool_]
+) -> list[str | None]:
+    kinds: NDArray[np.object_] = np.full(len(keep), "near", object)
+    kinds[exact] = "exact"
+    kinds[same_file] = "same-file"
+    kinds[keep] = None
+    found: list[str | None] = kinds.tolist()
+    return found

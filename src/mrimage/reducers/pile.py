@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
@@ -17,13 +18,24 @@ from mrimage.storage.local import system_errors
 
 FACTS = np.dtype(
     {
-        "names": ["phash", "sha256", "content", "pixels", "bytes", "place", "length"],
-        "formats": ["<u8", "S32", "<u8", "<i8", "<i8", "<i8", "<i8"],
-        "offsets": [0, 8, 8, 40, 48, 56, 64],
+        "names": [
+            "phash",
+            "sha256",
+            "content",
+            "pixels",
+            "bytes",
+            "place",
+            "length",
+            "file",
+            "is_link",
+        ],
+        "formats": ["<u8", "S32", "<u8", "<i8", "<i8", "<i8", "<i8", "<u8", "?"],
+        "offsets": [0, 8, 8, 40, 48, 56, 64, 72, 80],
     }
 )
 """An image in a place of fixed size. ``content`` is the first 64 bits of ``sha256``; the image's uri is the ``length`` bytes
-from ``place`` of the other file."""
+from ``place`` of the other file. ``file`` is a hash of the file's identity, the same for two names of one file;
+``is_link`` says that the name leads to another one."""
 
 PART = 20_000
 """Images that are read or written at once."""
@@ -79,18 +91,25 @@ class Pile:
         for record in records:
             if not record.images:  # another record of the same image
                 continue
-            carried, length = record.carried, self._uris.write(record.entry.uri.encode())
+            carried = record.carried
+            uri = record.entry.uri
+            length = self._uris.write(uri.encode())
             sha256 = bytes.fromhex(carried["sha256"])
             content = int.from_bytes(sha256[:8], "little")
+            file = _hash(carried.get("file") or uri)
+            phash = int(carried["phash"], 16)
+            is_link = bool(carried.get("is_link"))
             part.append(
                 (
-                    int(carried["phash"], 16),
+                    phash,
                     sha256,
                     content,
                     record.pixels,
                     record.entry.size,
                     place,
                     length,
+                    file,
+                    is_link,
                 )
             )
             place += length
@@ -105,3 +124,7 @@ class Pile:
     def _write(self, part: list[tuple[object, ...]]) -> int:
         self._facts.write(np.array(part, FACTS).tobytes())
         return len(part)
+
+
+def _hash(identity: str) -> int:
+    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little")

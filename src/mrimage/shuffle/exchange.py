@@ -108,6 +108,7 @@ def _share(
         pending = str(store.local / exchange.pending.name) if exchange.pending else None
         yield [str(store.local / part.name) for part in parts], pending
         return
+    scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="share-", dir=scratch) as folder:
         records = _pull(store, parts, partition, RECORDS, Path(folder, "records.parquet"))
         pending = None

@@ -16,6 +16,7 @@ from mrimage.errors import ImageError, JobError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
 from mrimage.tables.entries import place_of, places_of
+from mrimage.tables.schemas import MAPPED_MEMBERS, RECORDS
 from mrimage.types import Entry
 
 SPILL_RECORDS = 50_000
@@ -27,6 +28,9 @@ LARGEST_VALUE = 1 << 30
 
 MOST = (1 << 63) - 1
 """The largest number of an int64 column. Headers may say 2^31 pixels a side, and a few such images exceed it."""
+
+REFERENCE = -1
+"""The number of a record that stands for an image beside what a combiner made of the mapper's values."""
 
 COLUMNS = (
     "key",
@@ -150,16 +154,26 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
 
 
 class Spill:
-    """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time."""
+    """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time.
+
+    Each part is two tables by name: ``records-N``, and ``members-N`` with the images under each key, which a combiner
+    takes nothing from. With ``references`` each image under a key has a record of its own beside those that the
+    combiner made, for the group reducers that look at images.
+    """
 
     def __init__(
-        self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]
+        self,
+        combine: Combiner | None,
+        write: Callable[[str, pa.Table], None],
+        *,
+        references: bool = False,
     ) -> None:
-        self._combine, self._schema, self._write = combine, schema, write
+        self._combine, self._write, self._references = combine, write, references
         self._records: list[Record] = []
         self._bytes = self._parts = 0
 
     def add(self, records: list[Record]) -> None:
+        """Take the records of one image, all at once, so that they lie in one part."""
         self._records += records
         self._bytes += sum(len(record.data) for record in records)
         if len(self._records) >= SPILL_RECORDS or self._bytes >= SPILL_BYTES:
@@ -167,31 +181,51 @@ class Spill:
 
     def flush(self) -> None:
         """Write what is held as one part; nothing held writes none."""
-        if part := self.rest():
-            self._write(*part)
+        for name, table in self.rest().items():
+            self._write(name, table)
 
-    def rest(self) -> tuple[int, pa.Table] | None:
-        """What is held as one part, its number first, for the caller to write; None where nothing is."""
+    def rest(self) -> dict[str, pa.Table]:
+        """What is held as the tables of one part, for the caller to write; empty where nothing is."""
         if not self._records:
-            return None
-        self._records.sort(key=lambda record: (record.key, record.entry.uri, record.seq))
+            return {}
+        self._records.sort(key=_order)
+        members = to_members(self._records)
         records = self._records if self._combine is None else self._combined(self._combine)
-        part = self._parts, to_table(records, self._schema)
+        tables = {
+            f"records-{self._parts:05}": to_table(records, RECORDS),
+            f"members-{self._parts:05}": members,
+        }
         self._records, self._bytes, self._parts = [], 0, self._parts + 1
-        return part
+        return tables
 
     def _combined(self, combine: Combiner) -> list[Record]:
         try:
-            return list(combined(self._records, combine))
+            made = list(combined(self._records, combine, count=not self._references))
         except Exception as error:
             name = name_function(combine)
             raise JobError(f"The combiner {name} failed: {describe(error)}") from error
+        if self._references:
+            made += map(reference_of, [record for record in self._records if record.images])
+            made.sort(key=_order)
+        return made
 
 
-def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
+def _order(record: Record) -> tuple[str, str, int]:
+    return record.key, record.entry.uri, record.seq
+
+
+def reference_of(record: Record) -> Record:
+    """A record that stands for the image of ``record`` under its key and has no value of the mapper's."""
+    return make_record(
+        record.key, record.entry, REFERENCE, None, record.pixels, record.images, record.carried
+    )
+
+
+def combined(records: list[Record], combine: Combiner, *, count: bool = True) -> Iterator[Record]:
     """Records sorted by key, each key's values shrunk by ``combine``.
 
-    What is left of a key bears the name of its first image, and its sums of images and sizes move there.
+    What is left of a key bears the name of its first image, and its sums of images and sizes move there; without
+    ``count`` they stay out, because other records count the images.
     """
     for key, group in groupby(records, attrgetter("key")):
         members = list(group)
@@ -211,9 +245,23 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
                 total if seq == 0 else first.entry,
                 seq,
                 value,
-                pixels if seq == 0 else 0,
-                sum(record.images for record in firsts) if seq == 0 else 0,
+                pixels if count and seq == 0 else 0,
+                sum(record.images for record in firsts) if count and seq == 0 else 0,
             )
+
+
+def to_members(records: Iterable[Record]) -> pa.Table:
+    """The images under each key, a row each, in the order of ``records`` (columns of MAPPED_MEMBERS)."""
+    firsts = [record for record in records if record.images]
+    return pa.Table.from_arrays(
+        [
+            pa.array([record.key for record in firsts], pa.string()),
+            pa.array([record.entry.uri for record in firsts], pa.string()),
+            pa.array([record.entry.size for record in firsts], pa.int64()),
+            pa.array([record.pixels for record in firsts], pa.int64()),
+        ],
+        schema=MAPPED_MEMBERS,
+    )
 
 
 def to_table(records: list[Record], schema: pa.Schema) -> pa.Table:

@@ -2,7 +2,16 @@
 
 from mrimage.source.listing import list_entries
 from mrimage.source.readahead import open_entry, read_ahead
+from mrimage.source.scan import IGNORED
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.splits import cut_splits
 
-__all__ = ["EXTENSIONS", "Selection", "cut_splits", "list_entries", "open_entry", "read_ahead"]
+__all__ = [
+    "EXTENSIONS",
+    "IGNORED",
+    "Selection",
+    "cut_splits",
+    "list_entries",
+    "open_entry",
+    "read_ahead",
+]

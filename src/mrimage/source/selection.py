@@ -64,6 +64,13 @@ class Selection:
         """Whether the file ``path`` is an entry, and every folder above it is entered."""
         return self.reaches(path) and self.takes(path)
 
+    def why_not(self, path: str) -> str:
+        """Why ``path``, which is no entry, is none: a key of ``scan.IGNORED``."""
+        if self._included or (self._excluded and self._hits(self._excluded, path)):
+            return "excluded"
+        parts = path.split("/")
+        return "hidden" if any(is_hidden(part) for part in parts) else "extension"
+
     def allows(self, path: str) -> bool:
         """Whether ``path``, which somebody named, is kept out by neither --exclude nor --include."""
         if self._excluded and self._hits(self._excluded, path):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
-from mrimage.source.selection import Selection
+from mrimage.source.named import broken, named_entry
+from mrimage.source.scan import Scan
 from mrimage.storage import open_container
 from mrimage.storage.archives import Broken, Member, members_of
 from mrimage.storage.names import split_member
@@ -13,36 +14,33 @@ from mrimage.storage.settings import StoreSettings
 from mrimage.types import ByteSource, Entry, Fault, MemberPlace
 
 
-def list_shard(
-    shard: Entry,
-    path: str,
-    selection: Selection,
-    on_ignored: Callable[[str], None],
-    settings: StoreSettings,
-) -> Iterator[Entry]:
+def list_shard(shard: Entry, path: str, scan: Scan) -> Iterator[Entry]:
     """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
-    the source, empty where it is the source.
+    the source, empty where it is the source. A row of a table that only names its image is an entry for that one.
 
     Where it cannot be read any further, its whole members are followed by one entry for the rest: reading that one
     raises the reason, and so the rest is accounted for by a row of the quarantine. A shard without a single column
-    or file is heard of by ``on_ignored``.
+    or file is ignored as a whole.
     """
     size = shard.size if shard.version else -1
     found = False
     try:
-        for member in members_of(open_container(shard.uri, settings, size, shard.version)):
+        for member in members_of(open_container(shard.uri, scan.settings, size, shard.version)):
             found = True
-            if not member.ignored and selection.admits(
-                f"{path}/{member.name}" if path else member.name
-            ):
-                yield _member_entry(shard, path, size, member)
+            name = f"{path}/{member.name}" if path else member.name
+            if member.ignored:
+                scan.on_ignored(f"{shard.path}!/{member.name}", member.ignored)
+            elif not scan.selection.admits(name):
+                scan.on_ignored(f"{shard.path}!/{member.name}", scan.selection.why_not(name))
+            elif member.elsewhere:
+                yield named_entry(shard.uri, member.column, member.offset, member.elsewhere)
             else:
-                on_ignored(f"{shard.path}!/{member.name}")
+                yield _member_entry(shard, path, size, member)
     except (ImageError, StoreError) as error:
         yield _rest(shard, error)
     else:
         if not found:
-            on_ignored(shard.path)
+            scan.on_ignored(shard.path, "no images")
 
 
 def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
@@ -70,11 +68,6 @@ def is_sequential(entry: Entry) -> bool:
 def is_at_hand(entry: Entry) -> bool:
     """Whether the bytes of ``entry`` are on this machine, and a read of them is a plain one."""
     return "://" not in entry.uri and not is_sequential(entry)
-
-
-def broken(uri: str, path: str, version: str, fault: Fault) -> Entry:
-    """An entry that cannot be read; its version tells it from what it is once it can be."""
-    return Entry(uri, path, 0, f"{version}!{fault.reason}", fault=fault)
 
 
 def _rest(shard: Entry, error: ImageError | StoreError) -> Entry:

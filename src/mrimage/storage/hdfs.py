@@ -20,7 +20,7 @@ from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.storage.names import require_safe, scheme
 from mrimage.storage.retry import Retry
 from mrimage.storage.settings import DEFAULT, StoreSettings, replication_of
-from mrimage.storage.store import Item
+from mrimage.storage.store import Item, OnUnlisted
 
 T = TypeVar("T")
 
@@ -69,25 +69,32 @@ class HdfsStore:
     def prepare(self) -> None:
         self._try("write", "", lambda: self._client.mkdirs(self._folder or "/", 0o755, True))
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
+        start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
         try:
-            yield from self._walk(
-                self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
-            )
+            yield from self._walk(start, unlisted)
         except NotFoundError:
             if not prefix:
                 raise
 
-    def _walk(self, start: str) -> Iterator[Item]:
+    def _walk(self, start: str, unlisted: OnUnlisted | None) -> Iterator[Item]:
         folders = [start]
         below = len(self._folder) + 1
         while folders:
-            for status in self._children(folders.pop()):
-                name = status.path.rpartition("/")[2]
-                if status.isdir:
-                    folders.append(status.path)
-                elif not name.startswith(_TEMPORARY):
-                    yield Item(status.path[below:], status.length, str(status.modification_time))
+            folder = folders.pop()
+            try:
+                for status in self._children(folder):
+                    name = status.path.rpartition("/")[2]
+                    if status.isdir:
+                        folders.append(status.path)
+                    elif not name.startswith(_TEMPORARY):
+                        yield Item(
+                            status.path[below:], status.length, str(status.modification_time)
+                        )
+            except (NotFoundError, DeniedError) as error:
+                if unlisted is None or folder == start:
+                    raise
+                unlisted(self.uri(folder[below:]), error)
 
     def _children(self, folder: str) -> Iterator[hdfs_native.FileStatus]:
         """The sorted children of ``folder``; after a failure the listing goes on behind the last one."""

@@ -21,7 +21,7 @@ from mrimage.storage.disk import (
     put,
 )
 from mrimage.storage.names import local_path, local_uri, require_safe
-from mrimage.storage.store import Item
+from mrimage.storage.store import Item, OnUnlisted
 from mrimage.types import Fault
 
 _Heap = list[str]
@@ -174,8 +174,8 @@ class LocalStore:
     def uri(self, path: str) -> str:
         return local_uri(self._join(path))
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
-        return self.walk(prefix)
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
+        return self.walk(prefix, unlisted=unlisted)
 
     def walk(
         self,
@@ -183,6 +183,7 @@ class LocalStore:
         *,
         enter: Callable[[str], bool] = lambda path: True,
         skipped: Callable[[str], None] = lambda path: None,
+        unlisted: OnUnlisted | None = None,
     ) -> Iterator[Item]:
         """Like ``list``; folders for which ``enter`` is False are left out, and ``skipped`` hears of sockets, FIFOs
         and devices. Each folder is visited once: real ones first, then those behind symbolic links in sorted order,
@@ -200,7 +201,9 @@ class LocalStore:
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
         while linked:
-            yield from self._walk_tree(heapq.heappop(linked), seen, linked, enter, skipped)
+            yield from self._walk_tree(
+                heapq.heappop(linked), seen, linked, enter, skipped, unlisted
+            )
 
     def _walk_tree(
         self,
@@ -209,6 +212,7 @@ class LocalStore:
         linked: _Heap,
         enter: Callable[[str], bool],
         skipped: Callable[[str], None],
+        unlisted: OnUnlisted | None,
     ) -> Iterator[Item]:
         stack = [start]
         behind_link = Path(self._join(start)).is_symlink() if start else False
@@ -224,7 +228,15 @@ class LocalStore:
                 with os.scandir(place) as found:
                     children = list(found)
             except OSError as error:
-                raise store_error(error, "list", local_uri(place)) from error
+                problem = store_error(error, "list", local_uri(place))
+                if (
+                    unlisted is None
+                    or not folder
+                    or not isinstance(problem, (NotFoundError, DeniedError))
+                ):
+                    raise problem from error
+                unlisted(local_uri(place), problem)
+                continue
             for child in children:
                 path = f"{folder}/{child.name}" if folder else child.name
                 if _is_folder(child):

@@ -11,6 +11,11 @@ from mrimage.errors import StoreError
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip", ".parquet")
 """Endings of the containers whose members are entries."""
 
+_UNREAD = re.compile(
+    r"\.(xz|bz2|zst|lz4|lzma|gz|txz|tbz2?|tzst|7z|rar|json|arrow|feather|avro|orc|tfrecord|hdf5|h5|mdb)$",
+    re.IGNORECASE,
+)
+
 _MEMBER = re.compile(r"^(.*?\.(?:tar|tar\.gz|tgz|zip|parquet))!/(.*)$", re.IGNORECASE | re.DOTALL)
 _LISTED = re.compile(r"^(.*?)!/(\d+)/(https?://.*)$", re.IGNORECASE | re.DOTALL)
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -56,6 +61,15 @@ def is_shard(path: str) -> bool:
     (True, False)
     """
     return path.lower().endswith(SHARD_SUFFIXES)
+
+
+def is_unread_container(path: str) -> bool:
+    """Whether ``path`` is named like an archive or a table of a kind that is not read: it is no image in any case.
+
+    >>> is_unread_container("a/photos.tar.xz"), is_unread_container("a/photos.tar.gz"), is_unread_container("a/b.jpg")
+    (True, False, False)
+    """
+    return bool(_UNREAD.search(path)) and not is_shard(path)
 
 
 def local_uri(path: str) -> str:

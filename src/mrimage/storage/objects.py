@@ -18,10 +18,11 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
 from mrimage.storage import credentials
 from mrimage.storage.names import require_safe, scheme
+from mrimage.storage.parallel import each
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
 from mrimage.storage.settings import DEFAULT, StoreSettings
-from mrimage.storage.store import Item
+from mrimage.storage.store import Item, OnUnlisted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ class ObjectStore:
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         folder = prefix.strip("/") or None
         last: str | None = None
         pages = obstore.list(self._asked, folder, chunk_size=1000)
@@ -115,9 +116,22 @@ class ObjectStore:
                 raise
 
         while page := self._try("list", prefix, next_page):
+            last = page[-1]["path"]
+            folders = self._folders_among([meta["path"] for meta in page if meta["size"] == 0])
             for meta in page:
-                last = meta["path"]
-                yield _item(meta, last)
+                if meta["path"] not in folders:
+                    yield _item(meta, meta["path"])
+
+    def _folders_among(self, empty: Sequence[str]) -> set[str]:
+        """Of the listed names of ``empty`` objects, those that stand for a folder: consoles and Hadoop put an object
+        without bytes under ``folder/``. The client leaves out the slash, and there is nothing under the name without."""
+        if not empty:
+            return set()
+        return {
+            path
+            for path, there in zip(empty, each(self, self._is_there, empty), strict=True)
+            if not there
+        }
 
     def stat(self, path: str) -> Item:
         require_safe(path)
@@ -174,6 +188,8 @@ class ObjectStore:
             self.stat(path)
         except NotFoundError:
             return False
+        except DeniedError:
+            return True
         return True
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from mrimage.errors import StoreError
 from mrimage.types import Fault
+
+OnUnlisted = Callable[[str, StoreError], None]
+"""Hears the uri of a folder that could not be listed, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,11 @@ class Store(Protocol):
         """The full name of ``path``, from which ``storage.open_uri`` finds it again."""
         ...
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         """Every file below the folder ``prefix``, recursively, streamed in no promised order.
 
-        A missing prefix holds nothing; a missing root raises NotFoundError, where the store has such a thing.
+        A missing prefix holds nothing; a missing root raises NotFoundError, where the store has such a thing. A folder
+        further down that goes away or is locked raises too, or is left out and heard of by ``unlisted``.
         """
         ...
 

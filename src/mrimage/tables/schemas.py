@@ -53,8 +53,11 @@ LISTING = _schema(
     is_link=pa.bool_(),
 )
 
-KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string())
-"""What of a catalogue row says whether an entry is the one that was mapped."""
+GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
+"""What of a catalogue row says whether the edited image still has the gain map of its source."""
+
+KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
+"""What of a catalogue row says whether an entry is the one that was mapped, and which names are one file."""
 
 RECORDS = _schema(
     key=pa.string(),
@@ -108,6 +111,9 @@ DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
 
 MEMBERS = _schema(key=pa.string(), uri=pa.string())
 
+MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pixels=pa.int64())
+"""The images under each key, as a map task knows them before a combiner merges their values."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),
@@ -126,22 +132,20 @@ THUMBNAILS = _schema(
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
-    """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
+    """The catalogue's columns: the entry's, the header's, ``gain_map_kept``, then those of the extractors
+    in the order given. ``gain_map_kept`` is null where the source has no gain map, or the job edits nothing."""
     return _catalogue_schema(tuple(extract))
 
 
 @lru_cache(maxsize=8)
 def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {
-        "uri": pa.string(),
-        "size": pa.int64(),
-        "version": pa.string(),
-    }
+    columns: dict[str, pa.DataType] = {name: KNOWN.field(name).type for name in KNOWN.names}
     columns |= {"status": pa.string(), "reason": pa.string()}
     columns |= {
         field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)
     }
+    columns["gain_map_kept"] = pa.bool_()
     for name in extract:
         columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
     return _schema(**columns)

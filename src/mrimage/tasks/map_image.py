@@ -46,7 +46,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 
     Raises StoreError when its bytes cannot be had for a reason that may pass.
     """
-    row: dict[str, object] = {"uri": entry.uri, "size": entry.size, "version": entry.version}
+    row = _row(entry)
     image = Image(source, job.limits, entry.path, whole=job.decodes)
     try:
         metadata = image.metadata
@@ -56,19 +56,25 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
         carried = {column: row[column] for column in columns_of(job.carries)}
+        if carried:
+            carried |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
-    except (ImageError, StoreError, MemoryError) as error:
+        row["gain_map_kept"] = edited.gain_map_kept if edited else None
+    except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
     return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
 
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
-    facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
     return Mapped(
-        entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+        entry,
+        _row(entry) | row | {"status": "quarantined", "reason": failure.reason},
+        [],
+        None,
+        failure,
     )
 
 
@@ -82,6 +88,16 @@ def _require_fit(row: dict[str, object], job: Job) -> None:
     raise ImageError(
         "corrupt", f"Expected facts that the catalogue can hold, but the file's {found}."
     )
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    """What the catalogue says of ``entry`` before it is opened."""
+    return {
+        "uri": entry.uri,
+        "size": entry.size,
+        "version": entry.version,
+        "file": entry.file or None,
+    }
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:

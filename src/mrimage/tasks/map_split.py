@@ -21,7 +21,8 @@ from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
-from mrimage.tables.schemas import RECORDS, catalogue_schema
+from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
@@ -34,8 +35,9 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     """
     job, store = plan.job, open_out(plan)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
-    spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
+    spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
+    faults = Faults()
     # A mapper may open other images of the same stores.
     with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
         for mapped in _map_images(plan, split, attempt):
@@ -43,18 +45,12 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
             spill.add(mapped.records)
             if mapped.failure:
                 writer.fail(mapped.failure)
+                faults.note(mapped.failure)
             if edited := mapped.edited:
                 for key in mapped.keys:
                     writer.image(mapped.entry, key, edited)
     tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
-    if rest := spill.rest():
-        part, records = rest
-        tables[_records_of(part)] = records
-    return writer.commit(len(rows), split.size, tables)
-
-
-def _records_of(part: int) -> str:
-    return f"records-{part:05}"
+    return writer.commit(len(rows), split.size, tables | spill.rest())
 
 
 def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:

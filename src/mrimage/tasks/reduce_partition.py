@@ -20,6 +20,7 @@ from mrimage.shuffle.records import Record
 from mrimage.shuffle.replay import Fingerprint, Replay
 from mrimage.sink.files import FileSink
 from mrimage.tables.schemas import DONE_GROUPS
+from mrimage.tasks.faults import Faults
 from mrimage.tasks.reduce_group import reduce_group
 from mrimage.types import Attempt, Partition, TaskReport
 
@@ -47,7 +48,9 @@ def reduce_partition(
                         writer.output(made.uri, key, made.path, made.data, made.width, made.height)
                 group.finish()
             done.append({"key": key, "fingerprint": fingerprint.text()})
+        faults = Faults()
         for failure in context.failures.values():
             writer.fail(failure)
+            faults.note(failure)
     groups = pa.Table.from_pylist(done, DONE_GROUPS)
     return writer.commit(partition.images, partition.bytes, {"groups": groups})

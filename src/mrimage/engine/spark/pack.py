@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, cast
 
-NOWHERE = frozenset({"pyspark", "scikit-image"})
-"""The cluster brings its own pyspark; the demo is made elsewhere."""
+NOWHERE = frozenset({"pyspark", "ray", "scikit-image"})
+"""The cluster brings its own pyspark; Ray is another engine; the demo is made elsewhere."""
 
 ON_THE_DRIVER = frozenset({"jinja2", "tqdm", "vl-convert-python", "weasyprint"})
 """What the report and the progress bar need."""

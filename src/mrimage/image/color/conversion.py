@@ -128,17 +128,17 @@ def standard(image: Picture) -> Picture:
         return image.colourspace("rgb16")
     if image.format in ("float", "double"):
         whole = (image * 65_535).rint().cast("ushort")
-        return whole.copy(interpretation=interpretation_of(image.bands, deep=True))
+        return whole.copy(interpretation=interpretation_of(image.bands, sixteen_bits=True))
     return image
 
 
 def _gray(image: Picture, profile: bytes | None) -> Picture:
-    deep = image.format == "ushort"
+    sixteen_bits = image.format == "ushort"
     if colors_of(image) == 1 and profile is None:
         return image
     if not is_srgb(profile) or colors_of(image) == 4:
         image = through(image, profile or built_in("srgb"), built_in("srgb"))
-    return image.colourspace("grey16" if deep else "b-w")
+    return image.colourspace("grey16" if sixteen_bits else "b-w")
 
 
 def through(image: Picture, source: bytes, target: bytes) -> Picture:

@@ -29,8 +29,10 @@ _CONNECTION_SPACES = frozenset([b"XYZ ", b"Lab "])
 """Profiles that lead from the numbers of a device to colors; others lead from one device to another, or name colors."""
 
 _TABLES = frozenset(["A2B0", "A2B1"])
-_MATRIX = frozenset(["rXYZ", "gXYZ", "bXYZ"])
 _MOST_TAGS = 200
+
+_LEAST_VOLUME = 1e-4
+"""The least determinant of the colorants. sRGB's has 0.2, and that of a space a tenth as wide 0.002."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,15 @@ def profile_named(icc: bytes) -> ProfileName:
 def _is_usable(icc: bytes, model: str, tags: dict[str, bytes]) -> bool:
     if not tags or icc[12:16] not in _CLASSES or icc[20:24] not in _CONNECTION_SPACES:
         return False
-    return model != "RGB" or not _TABLES.isdisjoint(tags) or tags.keys() >= _MATRIX
+    return model != "RGB" or not _TABLES.isdisjoint(tags) or _spans_colors(_colorants(tags))
+
+
+def _spans_colors(colorants: list[float] | None) -> bool:
+    """Do three colorants make more than the mixtures of two? Zeros, say, would make every picture black."""
+    if colorants is None:
+        return False
+    a, b, c, d, e, f, g, h, i = colorants
+    return abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)) > _LEAST_VOLUME
 
 
 def _tags(icc: bytes) -> dict[str, bytes]:

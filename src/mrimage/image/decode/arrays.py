@@ -24,7 +24,9 @@ def from_array(array: Array) -> Picture:
     image = vips().Image.new_from_memory(
         array.data, width, height, bands, formats[array.dtype.name]
     )
-    return image.copy(interpretation=interpretation_of(bands, deep=array.dtype.itemsize == 2))
+    return image.copy(
+        interpretation=interpretation_of(bands, sixteen_bits=array.dtype.itemsize == 2)
+    )
 
 
 def to_array(image: Picture) -> Array:
@@ -46,8 +48,8 @@ def straight(image: Picture) -> Picture:
     return divided.cast(image.format).copy(interpretation=image.interpretation)
 
 
-def interpretation_of(bands: int, *, deep: bool) -> str:
-    """libvips' name for gray (with alpha: 2 bands) or RGB of 8 bits, or of 16 where ``deep``."""
+def interpretation_of(bands: int, *, sixteen_bits: bool) -> str:
+    """libvips' name for gray (with alpha: 2 bands) or RGB of 8 bits, or of 16 where ``sixteen_bits``."""
     if bands < 3:
-        return "grey16" if deep else "b-w"
-    return "rgb16" if deep else "srgb"
+        return "grey16" if sixteen_bits else "b-w"
+    return "rgb16" if sixteen_bits else "srgb"

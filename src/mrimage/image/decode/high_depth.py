@@ -67,11 +67,8 @@ def _tiff(data: bytes) -> Array:
             array = page.asarray(maxworkers=1)
             if page.axes.startswith("S"):
                 array = np.moveaxis(array, 0, -1)
-            return (
-                ~array
-                if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u"
-                else array
-            )
+            white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
+            return ~array if white_is_zero and array.dtype.kind in "ub" else array
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from error
 
@@ -82,14 +79,19 @@ def _spread(array: Array, header: Header) -> Array:
 
     if array.dtype.kind == "f":
         return array.astype(np.float32)
+    if array.dtype.kind == "b":
+        return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind == "i":
         array = _unsigned(array, header.format)
-    top = (1 << (header.bit_depth or 16)) - 1
-    if array.dtype.itemsize == 1 or top == 65_535:
+    result = np.dtype(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
+    white = (1 << 8 * result.itemsize) - 1
+    # libjxl gives samples of 9 to 15 bits as they are in the file, and so do all others.
+    top = (1 << (header.bit_depth or 8 * result.itemsize)) - 1
+    if top == white:
         return array
-    if top < 65_535:
-        return ((array.astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
-    return np.rint(array.astype(np.float64) * (65_535 / top)).astype(np.uint16)
+    if top < white:
+        return ((array.astype(np.uint32) * white + top // 2) // top).astype(result)
+    return np.rint(array.astype(np.float64) * (white / top)).astype(result)
 
 
 def _unsigned(array: Array, format: str) -> Array:

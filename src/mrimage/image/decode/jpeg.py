@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
 from mrimage.image.decode.complaints import complaints, damage_of, missing_end
@@ -63,9 +65,9 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
     try:
         return _by_simplejpeg(data, header, eighths)
     except ValueError as error:
-        whole = ended(data, header)
-        if whole is not None and not _is_damaged(whole, header, eighths):
-            return _by_simplejpeg(whole, header, eighths, strict=False)
+        whole = _without_end(data, header, eighths)
+        if whole is not None:
+            return whole
         if not limits.allow_truncated and _is_damage(error):
             raise damage_of(error, data, header) from error
     # Warned of but not damaged, or damaged for good: libvips decodes the one and refuses the other.
@@ -78,13 +80,21 @@ def _is_damage(error: ValueError) -> bool:
     return any(text in str(error).lower() for text in _DAMAGE)
 
 
-def _is_damaged(data: bytes, header: Header, eighths: int) -> bool:
-    """Does a decode of ``data`` warn of pixels that are wrong or missing?"""
+def _without_end(data: bytes, header: Header, eighths: int) -> Array | None:
+    """The pixels of a JPEG that lacks its end marker and nothing else; None for any other JPEG."""
+    repaired = ended(data, header)
+    if repaired is None:
+        return None
     try:
-        _by_simplejpeg(data, header, eighths)
+        return _by_simplejpeg(repaired, header, eighths)
     except ValueError as error:
-        return _is_damage(error)
-    return False
+        if _is_damage(error):
+            return None
+    with suppress(
+        ValueError
+    ):  # Warned of for another reason, such as the trailer's bytes before the marker.
+        return _by_simplejpeg(repaired, header, eighths, strict=False)
+    return None
 
 
 def _by_simplejpeg(data: bytes, header: Header, eighths: int, *, strict: bool = True) -> Array:

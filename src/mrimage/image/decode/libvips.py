@@ -65,7 +65,7 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
         return image.colourspace("labs")
     if image.format == "uint":
         image = (image / 65_537).rint().cast("ushort")
-        return image.copy(interpretation=interpretation_of(image.bands, deep=True))
+        return image.copy(interpretation=interpretation_of(image.bands, sixteen_bits=True))
     if image.interpretation != "labs" and image.format not in _USUAL:
         return _unsigned(image)
     return image
@@ -73,9 +73,9 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
 
 def _unsigned(image: Picture) -> Picture:
     """Signed samples as Pillow takes them: what is below zero is black. Bytes stay bytes, all others become 16 bits."""
-    deep = image.format != "char"
-    return image.cast("ushort" if deep else "uchar").copy(
-        interpretation=interpretation_of(image.bands, deep=deep)
+    sixteen_bits = image.format != "char"
+    return image.cast("ushort" if sixteen_bits else "uchar").copy(
+        interpretation=interpretation_of(image.bands, sixteen_bits=sixteen_bits)
     )
 
 
@@ -98,4 +98,6 @@ def _without_extras(image: Picture, header: Header) -> Picture:
     image = image.extract_band(0, n=wanted)
     if wanted > 2:
         return image
-    return image.copy(interpretation=interpretation_of(wanted, deep=image.format == "ushort"))
+    return image.copy(
+        interpretation=interpretation_of(wanted, sixteen_bits=image.format == "ushort")
+    )

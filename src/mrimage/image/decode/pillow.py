@@ -16,6 +16,7 @@ from mrimage.image.header import ico
 from mrimage.image.header.bmp import as_windows
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import open_picture
+from mrimage.image.silence import silent
 from mrimage.types import Limits
 
 _ORIENTATION = 0x0112
@@ -45,10 +46,11 @@ def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
             b"\x00" * 4 * header.pixels
         )  # Pillow's decoders in Python do not accept truncated files.
     picture = open_picture(Blocks.of(data), header.format)
-    orientation = _orientation_applied(picture)
+    with truncation(limits), complaints(data, header):
+        orientation = _orientation_applied(picture)
     stored = picture.size if orientation < 5 else picture.size[::-1]
     check_size(stored, header)
-    with truncation(limits), complaints(data, header):
+    with silent(), truncation(limits), complaints(data, header):
         picture.load()
     return samples_of(_turned_back(picture, orientation), header)
 

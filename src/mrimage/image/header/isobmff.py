@@ -10,6 +10,7 @@ from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
 from mrimage.image.header.model import LONGEST_TEXT, Header
+from mrimage.image.tags.gain_maps import APPLE_AUXILIARY
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
 _LONGEST_META = 8 << 20
@@ -80,8 +81,15 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
     header.exif = _exif(picture, blocks)
     header.xmp = _xmp(picture, blocks)
     header.frames = frames
+    header.gain_map = _has_gain_map(picture)
     header.associated = header.has_alpha and picture.primary in picture.premultiplied
     return header
+
+
+def _has_gain_map(picture: _Picture) -> bool:
+    """Is there a tone map derived from the picture (ISO/IEC 23008-12:2024, 6.6.2.4), or Apple's auxiliary image?"""
+    apple = any(kind == b"auxC" and APPLE_AUXILIARY in body for kind, body in picture.properties)
+    return apple or b"tmap" in picture.kinds.values()
 
 
 def _format_of(picture: _Picture, boxes_seen: set[bytes], format: str) -> str:

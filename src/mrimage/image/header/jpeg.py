@@ -9,6 +9,7 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.tags.directory import tree_of
+from mrimage.image.tags.gain_maps import ISO, speaks_of_gain_map
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_LS = 0xF7
@@ -26,7 +27,7 @@ def read_jpeg(blocks: Blocks) -> Header:
     """Size, sampling and segments of a JPEG. Follows ITU-T T.81 annex B; the ICC chunks ICC.1 annex B.4."""
     frame: tuple[int, bytes] | None = None
     jfif = exif = xmp = None
-    iptc = b""
+    iptc, gain_map = b"", False
     chunks: dict[int, bytes] = {}
     frames, position = 1, 2
     for _ in range(_MOST_SEGMENTS):
@@ -68,6 +69,8 @@ def read_jpeg(blocks: Blocks) -> Header:
             name = blocks.at(start, 14)
             if name[:12] == b"ICC_PROFILE\x00" and size > 14:
                 chunks[name[12]] = blocks.at(start + 14, size - 14)
+            elif name == ISO[:14]:
+                gain_map = True
             elif name[:4] == b"MPF\x00":
                 frames = _pictures(blocks.at(start + 4, size - 4))
         position = start + size
@@ -83,6 +86,7 @@ def read_jpeg(blocks: Blocks) -> Header:
     header = _header(*frame)
     header.icc = b"".join(chunks[number] for number in sorted(chunks)) or None
     header.exif, header.xmp, header.iptc = exif, xmp, iptc or None
+    header.gain_map = gain_map or speaks_of_gain_map(xmp)
     header.dpi, header.frames, header.body = jfif, frames, start + size
     return header
 

@@ -15,6 +15,9 @@ from mrimage.image.header.boxes import top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header
 
 _SIGNATURE = b"\xff\x0a"
+_GAIN_MAP = b"jhgm"
+"""The box of an HDR gain map (ISO/IEC 18181-2:2024, 9.10)."""
+
 _HEAD = 4096
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _ALPHA, _SPOT, _CFA = 0, 2, 5
@@ -75,6 +78,8 @@ def read_jxl(blocks: Blocks) -> Header:
     )
     if not bits.flag():
         _metadata(bits, header)
+    boxed = blocks.at(0, 2) != _SIGNATURE
+    header.gain_map = boxed and any(name == _GAIN_MAP for name, _, _ in top_boxes(blocks))
     return header
 
 

@@ -34,7 +34,7 @@ class Header:
     what one format's decoders separate, such as the lossless JPEG; ``body`` is where a
     JPEG's entropy-coded data begin; ``decoded_icc`` is the profile that the decoder of a JPEG XL gives with
     its pixels, whose own may be out of the header's reach. ``exif_behind`` says that the EXIF block of a PNG stands
-    behind the pixels, where it gives facts, but viewers, which show pixels as they come, do not turn them by it.
+    behind the pixels, where it gives facts, but viewers, which show pixels as they come, do not turn them by it. ``gain_map`` says that an HDR gain map comes with the picture.
     """
 
     format: str
@@ -61,6 +61,7 @@ class Header:
     xmp: bytes | None = None
     iptc: bytes | None = None
     exif_behind: bool = False
+    gain_map: bool = False
 
     def __post_init__(self) -> None:
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):

@@ -15,6 +15,7 @@ from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import LONGEST_BLOCK, Header
 from mrimage.image.header.pillow import damaged, require
 from mrimage.image.header.tiff import HEIGHT, WIDTH, read_raw
+from mrimage.image.silence import silent
 from mrimage.image.tags.directory import tree_of
 from mrimage.image.tags.exif_writer import joined
 
@@ -100,7 +101,7 @@ def opened_by_libraw(file: BinaryIO) -> Iterator[Any]:
     import rawpy
 
     try:
-        with rawpy.imread(file) as raw:
+        with silent(), rawpy.imread(file) as raw:
             yield raw
     except (rawpy.LibRawError, OSError, ValueError, struct.error) as error:
         raise damaged(error, "raw") from error

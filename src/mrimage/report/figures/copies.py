@@ -8,7 +8,11 @@ from mrimage.report import text
 from mrimage.report.figures.figures import Insight
 from mrimage.report.tables.views import Tables
 
-_COPIES = """SELECT uri, first_value(uri) OVER same AS copy_of, size, sha256 FROM image WHERE sha256 IS NOT NULL
+_FILES = """(SELECT min(uri) AS uri, max(size) AS size, sha256 FROM image WHERE sha256 IS NOT NULL
+    GROUP BY sha256, coalesce(file, uri))"""
+"""A row for each file: several names of one, as of a link and what it leads to, are no copies."""
+
+_COPIES = """SELECT uri, first_value(uri) OVER same AS copy_of, size, sha256 FROM {files}
     WINDOW same AS (PARTITION BY sha256 ORDER BY uri) QUALIFY row_number() OVER same > 1 ORDER BY copy_of, uri"""
 
 _LOOKALIKES = """SELECT uri, first_value(uri) OVER alike AS looks_like, phash FROM (
@@ -20,19 +24,26 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
     """How many images are copies of another, and how many more look the same."""
     if not tables.has("sha256"):
         return
+    files = _FILES
+    if not tables.has("file"):  # an OUT of an earlier version
+        files = _FILES.replace("coalesce(file, uri)", "uri")
     # Sums per digest count what the query lists, without a window function over every image.
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
-        "(SELECT count(*) AS n, min(size) AS size FROM image WHERE sha256 IS NOT NULL GROUP BY sha256) WHERE n > 1"
+        f"(SELECT count(*) AS n, min(size) AS size FROM {files} GROUP BY sha256) WHERE n > 1"
     )
     if copies:
         words = (
             f"{text.plural(copies, 'image is a byte-for-byte copy', 'images are byte-for-byte copies')} of another; "
             f"deleting {'it' if copies == 1 else 'them'} would free {text.size(wasted)}."
         )
-        rule = "Images with the same SHA-256; the first of each set is not counted."
-        advice = "The list names the original of each copy. Keep one of each, and split training data by content, not by name."
-        yield Insight("copies", "notice", words, advice, rule, _COPIES, copies, "images")
+        rule = "Files with the same SHA-256; the first of each set is not counted."
+        advice = (
+            "The list names the original of each copy. Keep one of each, and split training data by "
+            "content, not by name."
+        )
+        sql = _COPIES.format(files=files)
+        yield Insight("copies", "notice", words, advice, rule, sql, copies, "images")
     if tables.has("phash"):
         yield from _lookalikes(tables)
 

@@ -7,7 +7,7 @@ Texts that come from a source (names, keys, EXIF) are cut to a bounded length an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mrimage.report.figures.data import Data
@@ -45,6 +45,9 @@ class Totals:
     bytes_per_image: float
     pixels_per_image: float
     images_per_second: float
+    gain_maps_dropped: int = 0
+    ignored_reasons: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

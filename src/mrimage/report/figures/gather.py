@@ -76,6 +76,8 @@ def count_totals(tables: Tables, facts: RunFacts) -> Totals:
         processed=facts.processed,
         quarantined=facts.quarantined,
         ignored=facts.ignored,
+        ignored_reasons=facts.ignored_reasons,
+        repeated=facts.repeated,
         reused=facts.reused,
         removed=facts.removed,
         source_bytes=facts.bytes,
@@ -88,6 +90,7 @@ def count_totals(tables: Tables, facts: RunFacts) -> Totals:
         bytes_per_image=_over(facts.bytes, facts.listed),
         pixels_per_image=_over(pixels, facts.processed),
         images_per_second=_over(facts.listed - facts.reused, seconds),
+        gain_maps_dropped=facts.gain_maps_dropped,
     )
 
 

@@ -31,6 +31,8 @@ ADVICE = {
     "timed-out": "Give each image more time than the default 60 seconds or your --deadline:",
     "out-of-memory": "Give each worker more memory than the default 4 GB or your --memory:",
     "mapper-failed": "If you correct the mapper, run with --fresh. If the cause was elsewhere:",
+    "internal": "Please report this bug with the message below. Every run tries these images again: after an update of "
+    "mrimage, run the same command.",
 }
 """What to do about each reason. The command that tries again follows those that end in a colon."""
 

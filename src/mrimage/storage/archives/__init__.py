@@ -32,17 +32,29 @@ def open_archive(source: ByteSource) -> Archive:
 
 def members_of(archive: Archive) -> Iterator[Member]:
     """The archive's members under unique names: a name that comes again gets ``~2``, ``~3``... before its extension.
-    A leading ``./``, which ``tar c .`` writes, is left out."""
+    A leading ``./``, which ``tar c .`` writes, is left out. A member without a name is called ``unnamed``."""
     seen: dict[str, int] = {}
     for member in archive.members():
-        name = printable(member.name).removeprefix("./")
-        count = seen.get(name, 0) + 1
-        seen[name] = count
-        if count == 1 or member.ignored:
-            yield member if name == member.name else replace(member, name=name)
-        else:
-            stem, extension = os.path.splitext(name)  # noqa: PTH122 - a name in an archive is no path here
-            yield replace(member, name=f"{stem}~{count}{extension}")
+        name = printable(member.name).removeprefix("./") or "unnamed"
+        if not member.ignored:
+            name = _unused(name, seen)
+        yield member if name == member.name else replace(member, name=name)
+
+
+def _unused(name: str, seen: dict[str, int]) -> str:
+    """``name``, or one made from it that nobody has: neither a member that had it in truth nor one that was given it."""
+    count = seen.get(name, 0) + 1
+    seen[name] = count
+    if count == 1:
+        return name
+    stem, extension = os.path.splitext(name)  # noqa: PTH122 - a name in an archive is no path here
+    made = f"{stem}~{count}{extension}"
+    while made in seen:
+        count += 1
+        made = f"{stem}~{count}{extension}"
+    seen[name] = count
+    seen[made] = 1
+    return made
 
 
 @lru_cache(maxsize=4)

@@ -19,8 +19,9 @@ class Member:
     """One file in a container. ``offset`` to ``column`` say where its bytes are, as in ``types.MemberPlace``, so that
     it is opened without reading the index again.
 
-    ``fault`` says why it cannot be read. ``is_link`` marks a second name of another member's bytes; ``ignored`` says
-    what it is that has no bytes at all, such as a device.
+    ``fault`` says why it cannot be read. ``is_link`` marks a second name of another member's bytes. ``elsewhere`` names
+    the file that has the bytes where the container does not (Hugging Face's rows of a path alone). ``ignored`` says
+    why something is no file: a key of ``source.IGNORED``.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Member:
     column: str = ""
     fault: Fault | None = None
     is_link: bool = False
+    elsewhere: str = ""
     ignored: str = ""
 
 
@@ -145,6 +147,24 @@ class BlockReader:
     def close(self) -> None:
         self.closed = True
         self._data = b""
+
+
+_LONGEST_CHAIN = 40
+"""Links that lead to each other in a row, as many as Linux follows."""
+
+
+def end_of_chain(name: str, following: dict[str, str]) -> str:
+    """What the link ``name`` leads to in the end, where ``following`` has what each link leads to; of a circle, any
+    name of it.
+
+    >>> end_of_chain("a", {"a": "b", "b": "c"}), end_of_chain("a", {"a": "a"})
+    ('c', 'a')
+    """
+    for _ in range(_LONGEST_CHAIN):
+        if name not in following:
+            break
+        name = following[name]
+    return name
 
 
 def too_large(uri: str) -> ImageError:

@@ -24,6 +24,10 @@ _DECODED = 1 << 30
 """Bytes that the rows decoded at once may come to, were each of them as long as its column: with a dictionary, a value
 that is written once can stand in every row."""
 
+_BOMB_RATIO = 200
+_BOMB_FLOOR = 1 << 30
+"""Images of more bytes than the floor, and of more than the ratio times the file's own, are a bomb, as in a gzip."""
+
 _KEPT = 128 << 20
 """Bytes of the rows last read that are kept, for each of the few archives that stay open."""
 
@@ -43,6 +47,7 @@ class ParquetArchive:
         columns = image_columns(file.schema_arrow)
         if not columns:
             return
+        self._require_sane(_unpacked(file, columns))
         try:
             for column in columns:
                 yield from self._column(
@@ -54,14 +59,30 @@ class ParquetArchive:
     def _column(self, file: pq.ParquetFile, column: str, prefix: str) -> Iterator[Member]:
         # Parquet does not keep the lengths of values: they are read once, a few rows at a time.
         row = 0
+        total = 0
         for group in range(file.num_row_groups):
             for values in _batches(file, group, column):
                 data, names = _parts(values)
-                for index, length in enumerate(
-                    pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
-                ):
+                lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
+                total += sum(length or 0 for length in lengths)
+                self._require_sane(total)
+                for index, length in enumerate(lengths):
+                    path = names[index] if names else None
+                    if length is None and path:
+                        yield Member(
+                            prefix + _name(row, names, index), 0, row, column=column, elsewhere=path
+                        )
+                        row += 1
+                        continue
                     yield Member(prefix + _name(row, names, index), length or 0, row, column=column)
                     row += 1
+
+    def _require_sane(self, size: int) -> None:
+        """Raise ImageError where ``size`` bytes come out of the file: a value that is written once can stand in every
+        row, and a page of zeros packs to nothing."""
+        if size > _BOMB_FLOOR and size > _BOMB_RATIO * self._source.size:
+            told = f"{self._uri} holds more than {_BOMB_RATIO} times its size in images."
+            raise ImageError("too-large", told)
 
     def open(self, member: Member) -> ByteSource:
         return _Row(self, f"{self._uri}!/{member.name}", member.column, member.offset, member.size)
@@ -153,6 +174,20 @@ class _Row:
         if self.size > MAX_MEMBER:
             raise too_large(self.uri)
         return self._archive.value(self._column, self._row)[start:][:length]
+
+
+def _unpacked(file: pq.ParquetFile, columns: list[str]) -> int:
+    """Bytes of the columns once their pages are unpacked, as the file's own index has it. Dictionaries count once."""
+    total = 0
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        chunks = (group.column(index) for index in range(group.num_columns))
+        total += sum(
+            chunk.total_uncompressed_size
+            for chunk in chunks
+            if chunk.path_in_schema.partition(".")[0] in columns
+        )
+    return total
 
 
 def image_columns(schema: pa.Schema) -> list[str]:

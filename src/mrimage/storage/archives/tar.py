@@ -9,7 +9,7 @@ from typing import cast
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
-from mrimage.storage.archives.member import BlockReader, Member, Window
+from mrimage.storage.archives.member import BlockReader, Member, Window, end_of_chain
 from mrimage.storage.names import local_place
 from mrimage.types import ByteSource, Fault
 
@@ -18,9 +18,6 @@ _LOCAL_BLOCK = 16 << 10
 _REMOTE_BLOCK = 1 << 20  # a request costs as much as a megabyte does
 _LONGEST_HEADER = 4 << 20
 """Bytes of one header: long names and their like are far below it, unless they are a bomb."""
-
-_LONGEST_CHAIN = 40
-"""Links that lead to each other in a row, as many as Linux follows."""
 
 
 class _Headers(BlockReader):
@@ -74,7 +71,7 @@ class TarArchive:
         """The links as members. A link may come before its target, and an index of all names may be too large to be
         held for the few archives that have links: so the headers are read once more, for the names that are wanted."""
         following = {_plain(link.name): _target(link) for link in links}
-        ends = [_end_of_chain(link, following) for link in links]
+        ends = [end_of_chain(_plain(link.name), following) for link in links]
         wanted = set(ends)
         found: dict[str, Member] = {}
         try:
@@ -110,6 +107,11 @@ class TarArchive:
                     vars(tar)[
                         "members"
                     ].clear()  # or the index of a shard of a million files stays in memory
+                    if info.size < 0:
+                        raise ImageError(
+                            "corrupt",
+                            f"{self._uri} is damaged: {info.name} claims {info.size} bytes.",
+                        )
                     if info.isreg() and not info.issparse():
                         if not self._has(reader, info.offset_data + info.size):
                             raise ImageError("truncated", self._cut(count))
@@ -154,13 +156,3 @@ def _target(link: tarfile.TarInfo) -> str:
     if link.islnk():
         return _plain(link.linkname)
     return _plain(posixpath.join(posixpath.dirname(link.name), link.linkname))
-
-
-def _end_of_chain(link: tarfile.TarInfo, following: dict[str, str]) -> str:
-    """What a link leads to where that may be a link itself; of a circle, any name of it: it is no file's."""
-    name = _target(link)
-    for _ in range(_LONGEST_CHAIN):
-        if name not in following:
-            break
-        name = following[name]
-    return name

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import posixpath
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, cast
 
 from mrimage.errors import ImageError
-from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, Window, too_large
+from mrimage.storage.archives.member import (
+    MAX_MEMBER,
+    BlockReader,
+    Member,
+    Window,
+    end_of_chain,
+    too_large,
+)
 from mrimage.storage.archives.salvage import ENCRYPTED, encrypted, whole_members
 from mrimage.types import ByteSource
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
+_LONGEST_TARGET = 4096
+"""Bytes of the name that a link leads to, at most: the longest path of Linux."""
+
 _SLACK = 1024
 """Bytes read beyond a member's data in the hope that its local header's extra fields fit: they are rarely longer."""
 
@@ -35,13 +47,21 @@ class ZipArchive:
             return
         if sum(info.compress_size for info in infos) > self._source.size:
             raise ImageError("too-large", f"{self._uri} is a bomb: its files share their bytes.")
+        links: list[Member] = []
+        plain: dict[str, Member] = {}
         for info in infos:
-            if not info.is_dir():
-                yield self._member(info)
+            if info.filename.endswith("/"):
+                continue
+            member = self._member(info)
+            if (info.external_attr >> 16) & 0o170000 == 0o120000:
+                links.append(member)
+            else:
+                plain[posixpath.normpath(member.name)] = member
+                yield member
+        yield from self._resolved(links, plain)
 
     def _member(self, info: zipfile.ZipInfo) -> Member:
         name = info.orig_filename.replace("\0", "%00")
-        is_link = (info.external_attr >> 16) & 0o170000 == 0o120000
         return Member(
             name,
             info.file_size,
@@ -50,8 +70,26 @@ class ZipArchive:
             info.compress_type,
             info.CRC,
             fault=encrypted(f"{self._uri}!/{name}") if info.flag_bits & ENCRYPTED else None,
-            ignored="link" if is_link else "",
         )
+
+    def _resolved(self, links: list[Member], plain: dict[str, Member]) -> Iterator[Member]:
+        """The symbolic links as members: their bytes are the name that they lead to, from their own folder."""
+        following = {posixpath.normpath(link.name): self._target(link) for link in links}
+        for link in links:
+            target = plain.get(end_of_chain(posixpath.normpath(link.name), following))
+            if target:
+                yield replace(target, name=link.name, is_link=True)
+            else:
+                yield Member(link.name, 0, ignored="link")
+
+    def _target(self, link: Member) -> str:
+        if link.fault or link.size > _LONGEST_TARGET:
+            return ""
+        try:
+            target = self.open(link).read().decode("utf-8", "replace")
+        except ImageError:
+            return ""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(link.name), target))
 
     def _without_index(self, error: Exception) -> Iterator[Member]:
         if self._source.size == 0:

@@ -1,0 +1,12 @@
+"""What a run writes at the top of OUT."""
+
+from __future__ import annotations
+
+ROOT = "_run"
+"""The state of a run, by which it continues."""
+
+JOB = f"{ROOT}/job.json"
+"""The description of the job: a folder with this file is the OUT of a run."""
+
+FOLDERS = ("images", "groups", "catalogue", ROOT)
+FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")

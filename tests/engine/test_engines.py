@@ -1,0 +1,72 @@
+"""The contract of engines on each of them: in this process, a pool, Spark on this machine, a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import psutil
+import pytest
+from tests.engine.contract import EngineContract
+from tests.engine.services import require
+
+from mrimage.engine import Engine, EngineOptions, open_engine
+
+
+def opened(name: str, workers: int) -> Iterator[Engine]:
+    """An engine that leaves nothing behind."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    engine = open_engine(name, EngineOptions(workers=workers))
+    try:
+        yield engine
+    finally:
+        engine.close()
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert alive == []
+
+
+class TestInline(EngineContract):
+    name: ClassVar[str] = "local"
+    has_processes = False
+    speculates = False
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Engine]:
+        yield from opened("local", workers=1)
+
+
+class TestPool(EngineContract):
+    name: ClassVar[str] = "local"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Engine]:
+        yield from opened("local", workers=2)
+
+
+class TestSpark(EngineContract):
+    name: ClassVar[str] = "spark"
+    speculates = False
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Engine]:
+        require("pyspark", "java")
+        from pyspark import SparkContext
+
+        if SparkContext._active_spark_context is not None:
+            pytest.skip("another test's Spark application runs in this process")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+            yield from opened("local[2]", workers=2)
+
+
+class TestRay(EngineContract):
+    name: ClassVar[str] = "ray"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, ray_cluster: str) -> Iterator[Engine]:
+        yield from opened("ray", workers=2)
