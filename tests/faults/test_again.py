@@ -105,6 +105,7 @@ def test_retry_with_more_time_processes_what_had_timed_out(photos: Path, tmp_pat
         str(out),
         "--reason",
         "timed-out",
+        "--trust",
         "--workers",
         "1",
         "--no-thumbnails",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,71 @@ def test_a_wrong_query_is_a_usage_error_in_one_line(plain: Path) -> None:
     assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="nothing to answer"):
         report.query(plain, "")
+
+
+CLOSED = {
+    "a file": "SELECT * FROM read_text('{secret}')",
+    "a file by its name": "SELECT * FROM '{secret}'",
+    "a list of files": "SELECT * FROM glob('{folder}/*')",
+    "a database": "ATTACH '{folder}/new.duckdb'",
+    "an exported database": "EXPORT DATABASE '{folder}/new'",
+    "the network": "SELECT * FROM read_csv('http://127.0.0.1:9/a.csv')",
+    "an extension": "INSTALL httpfs",
+    "an extension that is here": "LOAD httpfs",
+    "a secret": "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "the settings": "SET enable_external_access = true",
+    "the settings at once": "RESET allowed_paths; SELECT * FROM read_text('{secret}')",
+    "a log": "CALL enable_logging(storage = 'file', storage_config = {{'path': '{folder}/log'}})",
+    "a profile": "PRAGMA profiling_output = '{folder}/profile'",
+    "a variable of the program": "SELECT * FROM results",
+    "a copy": "COPY (SELECT 1) TO '{folder}/copy.csv'",
+    "a table of its own": "COPY (SELECT 1) TO '{table}' (FORMAT csv, USE_TMP_FILE false)",
+    "a copy in a question": "WITH x AS (COPY (SELECT 1) TO '{table}' (USE_TMP_FILE false)) SELECT 1",
+    "a copy that is explained": "EXPLAIN ANALYZE /* é */ copy (SELECT 1) TO '{folder}/copy.csv'",
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_a_query_reaches_nothing_but_the_tables(name: str, plain: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("nothing for a report")
+    (tmp_path / "out").mkdir()
+    table = plain / "outputs.parquet"
+    before = table.read_bytes()
+    sql = CLOSED[name].format(secret=secret, folder=tmp_path / "out", table=table)
+    with pytest.raises(UsageError) as caught:
+        report.query(plain, sql)
+    assert "nothing for a report" not in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert table.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["plain", "r[1]", "r*", "it's", "status=done", "a b", "é"])
+def test_a_query_reads_the_tables_wherever_they_are(
+    name: str, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(plain, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path / name, Path(name)):
+        for view in ("catalogue", "image", "groups", "outputs", "quarantine", "members"):
+            sql = f"SELECT count(*) AS n FROM {view}"
+            assert report.query(place, sql, "csv") == report.query(plain, sql, "csv", unsafe=True)
+
+
+def test_a_query_computes_what_it_likes_of_the_tables(plain: Path) -> None:
+    for sql in (
+        "PIVOT (SELECT format, width FROM catalogue) ON format USING count(*)",
+        "CREATE TEMP TABLE wide AS SELECT * FROM image WHERE width > 1; SELECT count(*) FROM wide",
+        "SUMMARIZE SELECT width FROM catalogue",
+        "SELECT 'copy' AS a, '{\"a\": 1}'::JSON ->> 'a' AS b -- copy",
+        "SELECT * FROM (SELECT repeat(uri, 2000) AS u FROM catalogue, range(40)) ORDER BY u LIMIT 1",
+    ):
+        assert report.query(plain, sql)
+
+
+def test_an_unsafe_query_may_write_a_file(plain: Path, tmp_path: Path) -> None:
+    sql = f"COPY (SELECT count(*) AS n FROM catalogue) TO '{tmp_path}/n.csv'"
+    assert main(["query", str(plain), sql]) == 2
+    assert not (tmp_path / "n.csv").exists()
+    assert main(["query", str(plain), sql, "--unsafe"]) == 0
+    assert (tmp_path / "n.csv").read_text().startswith("n\n")

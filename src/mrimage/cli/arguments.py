@@ -132,6 +132,17 @@ def _add_retry(commands: Commands) -> None:
     parser.add_argument(
         "--reason", action="append", help="only those quarantined for this reason; repeatable"
     )
+    functions = parser.add_mutually_exclusive_group()
+    functions.add_argument(
+        "--job",
+        metavar="FILE.toml|module:name",
+        help="the job whose functions OUT's job uses, where it uses some of your own",
+    )
+    functions.add_argument(
+        "--trust",
+        action="store_true",
+        help="import the functions that OUT names: only from an OUT you know",
+    )
     _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
     how = parser.add_argument_group(RUN.title)
     _add_fields(how, (field for field in RUN.fields if field.name != "fresh"))
@@ -162,6 +173,11 @@ def _add_commands_on_results(commands: Commands) -> None:
     query.add_argument("sql", metavar="SQL")
     _add_places(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
+    query.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="let the SQL read and write other files, use the network and load extensions",
+    )
 
     verify = _command(
         commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"

@@ -51,8 +51,9 @@ def retry_images(options: argparse.Namespace) -> int:
     """``mrimage retry``: forget the quarantined images, then run the same job again."""
     from mrimage.cli.retry import forget_quarantined, job_of
 
+    named = load_job(options.job) if options.job else None
     with _opened(options.out, options) as (store, scratch):
-        plan = job_of(store, options.out)
+        plan = job_of(store, options.out, named, options.trust)
         job = build_job(_given(options, JOB_FIELDS), plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
@@ -105,7 +106,7 @@ def run_query(options: argparse.Namespace) -> int:
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
-        for piece in report.stream(results, options.sql, options.format):
+        for piece in report.stream(results, options.sql, options.format, unsafe=options.unsafe):
             print(shown(piece), end="")
     return 0
 

@@ -137,20 +137,30 @@ def warm() -> AbstractContextManager[Callable[[], None]]:
     return bundle.warm()
 
 
-def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> str:
+def query(
+    results: Path,
+    sql: str,
+    format: Literal["table", "csv", "json"] = "table",
+    *,
+    unsafe: bool = False,
+) -> str:
     """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.query(results, sql, format)
+    return ask.query(results, sql, format, unsafe=unsafe)
 
 
 def stream(
-    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table"
+    results: Path,
+    sql: str,
+    format: Literal["table", "csv", "json"] = "table",
+    *,
+    unsafe: bool = False,
 ) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.stream(results, sql, format)
+    return ask.stream(results, sql, format, unsafe=unsafe)
 
 
 def for_terminal(answer: str) -> str:

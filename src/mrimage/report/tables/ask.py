@@ -32,14 +32,21 @@ CHUNK = 2000
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-def stream(results: Path, sql: str, format: Format = "table") -> Iterator[str]:
+def stream(
+    results: Path, sql: str, format: Format = "table", *, unsafe: bool = False
+) -> Iterator[str]:
     """The answer to ``sql`` over the views catalogue, groups, members, outputs, quarantine, removed, and image (what
     was processed, with a column ``pixels``), piece by piece: an aligned table, CSV with a header, or a JSON array with an
     object on each line.
 
-    Raises UsageError when DuckDB cannot run it.
+    ``sql`` reaches nothing but the tables, and only reads, unless it is ``unsafe``: then it may read and write files,
+    use the network and load extensions. Raises UsageError when DuckDB cannot run it.
     """
+    if not unsafe:
+        _refuse_copy(sql)
     with open_tables(results) as tables:
+        if not unsafe:
+            tables.confine()
         try:
             cursor = tables.connection.execute(sql)
             if not cursor or not cursor.description:
@@ -56,9 +63,21 @@ def stream(results: Path, sql: str, format: Format = "table") -> Iterator[str]:
             ) from error
 
 
-def query(results: Path, sql: str, format: Format = "table") -> str:
+def query(results: Path, sql: str, format: Format = "table", *, unsafe: bool = False) -> str:
     """The whole answer of ``stream``."""
-    return "".join(stream(results, sql, format))
+    return "".join(stream(results, sql, format, unsafe=unsafe))
+
+
+def _refuse_copy(sql: str) -> None:
+    """Raise UsageError for SQL with the keyword COPY, wherever it stands: in DuckDB 2.0 a SELECT may hold one too. All
+    other ways to write are closed by ``Tables.confine``; this one would still reach the files of the tables."""
+    text = sql.encode()
+    keywords = [at for at, kind in duckdb.tokenize(sql) if kind == duckdb.token_type.keyword]
+    if any(text[at : at + 4].lower() == b"copy" for at in keywords):
+        raise UsageError(
+            "Expected SQL that reads the tables of OUT, but COPY writes a file. To keep an answer, use --format and "
+            "redirect it; for SQL that you trust with your files, add --unsafe."
+        )
 
 
 def _table(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:

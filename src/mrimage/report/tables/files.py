@@ -20,6 +20,16 @@ def parquet_files(paths: Sequence[str], *, filename: bool = False) -> str:
     return f"(FROM read_parquet([{names}], {options}))"
 
 
+def allowed_paths(paths: Sequence[str]) -> str:
+    """The value of DuckDB's setting ``allowed_paths`` with which a ``parquet_files`` of ``paths`` can be read: it
+    compares the pattern that it is given, and then each file that it finds by it.
+
+    >>> allowed_paths(["/run/a.parquet"])
+    "['/run/a.parquet', '/run/a.parquet']"
+    """
+    return f"[{', '.join(_literal(name) for path in paths for name in (path, _exactly(path)))}]"
+
+
 def is_nameable(path: str) -> bool:
     """Whether DuckDB can be given the local ``path``: in a pattern, it takes a backslash for a slash.
 

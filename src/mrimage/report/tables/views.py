@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from mrimage.report.tables.files import parquet_files
+from mrimage.report.tables.files import allowed_paths, parquet_files
 
 MEMORY_LIMIT = "1GB"
 """What DuckDB may hold in memory; beyond it, it spills to a temporary folder."""
@@ -30,6 +30,14 @@ _DECADE_BIN = """CREATE TEMP MACRO decade_bin(x) AS (floor(log10(x)) * 3 + CASE
     WHEN x / power(10, floor(log10(x))) >= 4.9999999 THEN 2
     WHEN x / power(10, floor(log10(x))) >= 1.9999999 THEN 1 ELSE 0 END)::INTEGER"""
 """``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times the powers of ten; bin 0 starts at 1."""
+
+_CONFINED = (
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "python_enable_replacements = false",
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
 
 Connection = duckdb.DuckDBPyConnection
 Rows = list[tuple[Any, ...]]
@@ -64,6 +72,14 @@ class Tables:
     def has(self, *columns: str) -> bool:
         """Whether the catalogue has all of these columns (those of an extractor may be absent)."""
         return self.columns.issuperset(columns)
+
+    def confine(self) -> None:
+        """From here on SQL reaches these tables, and no other file, no network, no extension, no variable of Python's and
+        no setting, this one included. DuckDB could still write over the files of the tables: see ``ask``."""
+        files = [file for name in _COLUMNS for file in _files(self.results, name)]
+        self.connection.execute(f"SET allowed_paths = {allowed_paths(files)}")
+        for setting in _CONFINED:
+            self.connection.execute(f"SET {setting}")
 
     @property
     def membership(self) -> str:
