@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from mrimage import __version__
 from mrimage.errors import MrimageError, UsageError
+from mrimage.guard.memory import require_address_space
 
 EDITS_HELP = "applied to each image in this order: orient, crop, resize, colour, correct, encode"
 
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = make_parser().parse_args([argument for argument in arguments if argument != "--debug"])
         options.command = shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
+        require_address_space()
         with _signals_end_cleanly():
             status: int = options.handler(options)
         sys.stdout.flush()

@@ -38,7 +38,7 @@ TaskFunction = Callable[[Any, Attempt], TaskReport]
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
-    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow, ``quiet``
+    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's memory may grow, ``quiet``
     to say nothing on standard error, ``warm`` to start workers before there is a task, because there will be."""
 
     workers: int | None = None

@@ -8,10 +8,11 @@ from typing import Any
 
 import cloudpickle
 
-from mrimage.guard.child import die_with_parent, limit_memory, portable
+from mrimage.guard.child import die_with_parent, portable
+from mrimage.guard.memory import limit_memory
 
 OWN_MEMORY = 2 << 30
-"""Address space of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
+"""Memory of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
 
 
 def main(descriptor: int) -> None:
@@ -29,8 +30,7 @@ def main(descriptor: int) -> None:
             return
         if message[0] == "load":
             function, memory = cloudpickle.loads(message[1])
-            if sys.platform == "linux":
-                limit_memory(memory + OWN_MEMORY)
+            limit_memory(memory + OWN_MEMORY)
             continue
         try:
             answer = "done", function(*message[1:])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError, StoreError, brief, describe
 from mrimage.guard.failure import failure_of
+from mrimage.guard.memory import was_refused
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
@@ -57,6 +58,8 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
         edited = image.edited(job.edits) if job.edits else None
     except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
+        if was_refused(error, _pixels_of(row)):
+            error = MemoryError()
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
     return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
 
@@ -65,6 +68,12 @@ def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mappe
     """An image set aside, with as much of its catalogue ``row`` as is known."""
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
     return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+
+
+def _pixels_of(row: dict[str, object]) -> int:
+    """Pixels of the image, as far as its header was read."""
+    width, height = row.get("width"), row.get("height")
+    return width * height if isinstance(width, int) and isinstance(height, int) else 0
 
 
 def _require_fit(row: dict[str, object], job: Job) -> None:

@@ -88,7 +88,7 @@ def open_session(master: str, options: Options) -> Session:
     _require_listener(master)
     warnings.filterwarnings("ignore", "PySpark does not yet", FutureWarning)  # it asks for pandas, which we do not use
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves memory, which we limit
     java = not submitted and SparkContext._gateway is None
     try:
         _start_java()

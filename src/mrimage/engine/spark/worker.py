@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import socket
-import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +27,7 @@ from mrimage.engine import Options
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.spark.shipping import plans_of
 from mrimage.errors import MrimageError, StoreError
-from mrimage.guard.child import limit_memory
+from mrimage.guard.memory import is_limited, limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record
 from mrimage.storage import open_store
@@ -160,7 +158,7 @@ def _pending_keys(out: str, pending: str) -> Any:
 
 def _limit(room: int) -> None:
     """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
-    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if not is_limited():
         limit_memory(room)
 
 
