@@ -18,7 +18,7 @@ from mrimage.errors import ImageError
 from mrimage.guard.child import describe_exit, die_with_parent, end_child, portable, start_child
 from mrimage.guard.deadline import deadline, timed_out
 from mrimage.guard.failure import OUT_OF_MEMORY
-from mrimage.guard.memory import held_by, lift_limit
+from mrimage.guard.memory import held_by, limit_memory
 from mrimage.types import Limits
 
 Argument = TypeVar("Argument")
@@ -30,6 +30,9 @@ the user's may have taken the timer for itself."""
 
 WATCH = 0.02
 """Seconds between looks at what memory the child holds; it can take some tens of megabytes more meanwhile."""
+
+ASKED = 4
+"""How many times the memory that it may hold a child may ask for: it ends a loop that asks and does not use."""
 
 
 class Guard(Generic[Argument, Result]):
@@ -106,7 +109,7 @@ class Guard(Generic[Argument, Result]):
 def _serve(connection: Connection) -> None:
     """The child's loop: answer each argument with (True, result) or (False, exception)."""
     function, limits = cloudpickle.loads(connection.recv_bytes())
-    lift_limit()  # the process that waits for this one watches its memory
+    limit_memory(ASKED * limits.memory)  # what it holds is watched by the process that waits for it
     connection.send(None)
     while True:
         try:

@@ -4,8 +4,9 @@ What is bounded is memory, not address space: a file that is mapped, CUDA, or a 
 beyond what it uses.
 
 - A worker may not have more than so many bytes of private writable memory (RLIMIT_DATA): the kernel refuses the rest.
-- A guarded child is refused nothing. The process that waits for it looks at what it really holds, and ends it when that
-  is too much. So no library there fails in its own words for want of memory, which nobody could tell from damage.
+- A guarded child may ask for several times as much as it may hold, because much of what is asked for is never used. The
+  process that waits for it looks at what it really holds, and ends it when that is too much. So libraries there seldom
+  fail in their own words for want of memory, which is hard to tell from damage.
 
 All of this is Linux's; elsewhere nothing is bounded.
 """
@@ -42,20 +43,14 @@ def held_by(pid: int) -> int:
 
 
 def limit_memory(room: int) -> None:
-    """Let this process's private writable memory grow by at most ``room`` bytes from now on."""
+    """Let this process's private writable memory grow by at most ``room`` bytes from now on, whatever the limit that it
+    has from its parent."""
     if sys.platform == "linux":
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         wanted = _used()[1] + room
         resource.setrlimit(
             resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
         )
-
-
-def lift_limit() -> None:
-    """Let this process have the memory that a limit of its parent's would keep from it."""
-    if sys.platform == "linux":
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def is_limited() -> bool:
