@@ -43,7 +43,9 @@ def test_address_space_is_free_and_memory_is_not(corpus: Path, tmp_path: Path, r
         file.truncate(16 << 30)
 
     def mapper(image: mr.Image) -> Iterator[tuple[str, int]]:
-        reserved = mmap.mmap(-1, 1 << 40, flags=mmap.MAP_PRIVATE | 0x4000, prot=0)  # MAP_NORESERVE, PROT_NONE
+        reserved = mmap.mmap(
+            -1, 1 << 40, flags=mmap.MAP_PRIVATE | 0x4000, prot=0
+        )  # MAP_NORESERVE, PROT_NONE
         mapped = np.memmap(index, np.uint8, mode="r")
         total = int(mapped[:: 1 << 28].sum())
         if "03" in image.path:
@@ -54,7 +56,10 @@ def test_address_space_is_free_and_memory_is_not(corpus: Path, tmp_path: Path, r
         yield "all", total
 
     summary = run(
-        mr.Job(map=mapper, limits=LIMITS), str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False)
+        mr.Job(map=mapper, limits=LIMITS),
+        str(corpus),
+        str(tmp_path / "out"),
+        How(workers=2, thumbnails=False),
     )
     assert summary.processed == 4
     found = {str(row["uri"])[-6:]: row["reason"] for row in rows(tmp_path / "out", "quarantine")}
@@ -107,18 +112,26 @@ for data in files:
 
 def test_a_decoder_that_is_refused_memory_is_told_from_a_damaged_file(tmp_path: Path) -> None:
     files = []
-    for name, size, cut in (("small.jp2", 64, None), ("cut.jp2", 64, 200), ("large.jp2", 4000, None)):
+    for name, size, cut in (
+        ("small.jp2", 64, None),
+        ("cut.jp2", 64, 200),
+        ("large.jp2", 4000, None),
+    ):
         buffer = io.BytesIO()
-        Image.effect_noise((size, size), 50).resize((64, 64)).resize((size, size)).convert("RGB").save(
-            buffer, "JPEG2000"
-        )
+        Image.effect_noise((size, size), 50).resize((64, 64)).resize((size, size)).convert(
+            "RGB"
+        ).save(buffer, "JPEG2000")
         files.append(tmp_path / name)
         files[-1].write_bytes(buffer.getvalue()[:cut])
-    done = subprocess.run([sys.executable, "-c", REFUSED, *files], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, *files], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines() == ["truncated truncated", "out-of-memory MemoryError"]
 
 
-def test_too_little_address_space_is_told_before_a_library_crashes(corpus: Path, tmp_path: Path) -> None:
+def test_too_little_address_space_is_told_before_a_library_crashes(
+    corpus: Path, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mrimage", "run", corpus, tmp_path / "out"],
         capture_output=True,

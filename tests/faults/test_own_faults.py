@@ -19,7 +19,9 @@ HERE = How(workers=1, thumbnails=False)
 EDITS = mr.Edits(resize=(8, 8))
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, error: Exception, times: int = 1 << 30) -> None:
+def broken(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, error: Exception, times: int = 1 << 30
+) -> None:
     """Have our function ``name`` raise ``error``, the first ``times`` it is called."""
     real, calls = getattr(module, name), iter(range(1 << 30))
 
@@ -45,9 +47,17 @@ def broken(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, error: Excep
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-@pytest.mark.parametrize("error", [AttributeError("no such thing"), ValueError("odd"), KeyError("gone")], ids=type)
+@pytest.mark.parametrize(
+    "error", [AttributeError("no such thing"), ValueError("odd"), KeyError("gone")], ids=type
+)
 def test_a_fault_of_ours_stops_the_run_and_asks_for_a_report(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, job: mr.Job, error: Exception
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    name: str,
+    job: mr.Job,
+    error: Exception,
 ) -> None:
     broken(monkeypatch, module, name, error)
     with pytest.raises(InternalError) as caught:
@@ -66,7 +76,16 @@ def test_a_rare_fault_of_ours_is_told_when_the_rest_is_done_and_tried_again_by_t
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["run", str(photos), str(tmp_path / "out"), "--resize", "8x8", "--workers", "1", "--quiet"]
+    arguments = [
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--resize",
+        "8x8",
+        "--workers",
+        "1",
+        "--quiet",
+    ]
     with monkeypatch.context() as patch:
         broken(patch, edit, "turned", TypeError("rare"), times=1)
         assert main(arguments) == 1
@@ -75,7 +94,10 @@ def test_a_rare_fault_of_ours_is_told_when_the_rest_is_done_and_tried_again_by_t
     assert reasons == ["empty", "internal", "not-an-image"]
     assert len(list((tmp_path / "out/images").rglob("*.*"))) == 8
     assert main(arguments) == 0
-    assert sorted(str(row["reason"]) for row in rows(tmp_path / "out", "quarantine")) == ["empty", "not-an-image"]
+    assert sorted(str(row["reason"]) for row in rows(tmp_path / "out", "quarantine")) == [
+        "empty",
+        "not-an-image",
+    ]
     assert len(list((tmp_path / "out/images").rglob("*.*"))) == 9
 
 
@@ -133,6 +155,8 @@ def test_what_the_user_asks_wrongly_is_the_user_s(photos: Path, tmp_path: Path, 
         ask(mr.open_image(next(iter(values))))
         yield mr.Output("done.txt", key)
 
-    with pytest.raises(JobError, match=r"reducer failed on key .all.\. UsageError: Expected") as caught:
+    with pytest.raises(
+        JobError, match=r"reducer failed on key .all.\. UsageError: Expected"
+    ) as caught:
         run(mr.Job(map=mapper, reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
     assert not isinstance(caught.value, InternalError)

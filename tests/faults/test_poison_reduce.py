@@ -52,7 +52,9 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(12):
-        Image.fromarray(np.full((30, 40, 3), 20 * number, np.uint8)).save(folder / f"{number:02}.png")
+        Image.fromarray(np.full((30, 40, 3), 20 * number, np.uint8)).save(
+            folder / f"{number:02}.png"
+        )
     return folder
 
 
@@ -91,14 +93,20 @@ def look_in_threads(key: str, values: Iterable[dict[str, str]]) -> Iterator[mr.O
     for value in rows:
         yield mr.Output(f"{value['name']}.txt", key)
     yield mr.Output(
-        "seen.json", [f"{value['name']} {picture.shape[1]}" for value, picture in zip(rows, pictures, strict=True)]
+        "seen.json",
+        [
+            f"{value['name']} {picture.shape[1]}"
+            for value, picture in zip(rows, pictures, strict=True)
+        ],
     )
 
 
 def seen_in(out: Path, key: str) -> list[str]:
     seen: list[str] = json.loads((out / f"groups/{key}/seen.json").read_text())
     names = sorted(path.name.removesuffix(".txt") for path in (out / f"groups/{key}").glob("*.txt"))
-    assert names == [name.partition(" ")[0] for name in seen], "what the first pass made is not left behind"
+    assert names == [name.partition(" ")[0] for name in seen], (
+        "what the first pass made is not left behind"
+    )
     return seen
 
 
@@ -117,16 +125,17 @@ def test_a_damaged_image_is_quarantined_and_its_group_is_reduced_without_it(
     out = tmp_path / "out"
     summary = run(mr.Job(map=by_parity, reduce=reducer), str(corpus), str(out), how)
     assert (summary.processed, summary.quarantined) == (9, 3)
-    assert [(str(row["uri"])[-6:], row["stage"], row["reason"]) for row in rows(out, "quarantine")] == [
-        (name, "reduce", "truncated") for name in ("04.png", "05.png", "07.png")
-    ]
+    assert [
+        (str(row["uri"])[-6:], row["stage"], row["reason"]) for row in rows(out, "quarantine")
+    ] == [(name, "reduce", "truncated") for name in ("04.png", "05.png", "07.png")]
     assert seen_in(out, "0") == [f"{name}.png 8" for name in ("00", "02", "06", "08", "10")]
     assert seen_in(out, "1") == [f"{name}.png 8" for name in ("01", "03", "09", "11")]
     require_sound(out, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("kind", "reducer"), [("segfault", look), ("spin", look), ("sleep", look_and_swallow), ("memory", look)]
+    ("kind", "reducer"),
+    [("segfault", look), ("spin", look), ("sleep", look_and_swallow), ("memory", look)],
 )
 def test_an_image_that_takes_its_process_down_is_found(
     corpus: Path,
@@ -142,10 +151,16 @@ def test_an_image_that_takes_its_process_down_is_found(
     monkeypatch.syspath_prepend(tmp_path / "poisoned")
     limits = Limits(deadline=1.5 if POISONS[kind] == "timed-out" else 60.0, memory=1 << 30)
     out = tmp_path / "out"
-    summary = run(mr.Job(map=by_parity, reduce=reducer, limits=limits), str(corpus), str(out), WORKERS)
+    summary = run(
+        mr.Job(map=by_parity, reduce=reducer, limits=limits), str(corpus), str(out), WORKERS
+    )
     assert (summary.processed, summary.quarantined) == (11, 1)
     (row,) = rows(out, "quarantine")
-    assert (str(row["uri"])[-6:], row["stage"], row["reason"]) == ("05.png", "reduce", POISONS[kind])
+    assert (str(row["uri"])[-6:], row["stage"], row["reason"]) == (
+        "05.png",
+        "reduce",
+        POISONS[kind],
+    )
     assert seen_in(out, "1") == [f"{name}.png 8" for name in ("01", "03", "07", "09", "11")]
     assert len(seen_in(out, "0")) == 6
 
@@ -169,14 +184,18 @@ def test_an_image_outside_the_group_is_guarded_too(corpus: Path, tmp_path: Path,
             mr.open_image(corpus / "05.png").thumbnail(8, 8)
         yield mr.Output("count.txt", str(len(list(values))))
 
-    summary = run(mr.Job(map=by_parity, reduce=stubborn), str(corpus), str(tmp_path / "stubborn"), HERE)
+    summary = run(
+        mr.Job(map=by_parity, reduce=stubborn), str(corpus), str(tmp_path / "stubborn"), HERE
+    )
     assert (summary.processed, summary.quarantined) == (11, 1)
     (row,) = rows(tmp_path / "stubborn", "quarantine")
     assert "the group '0' lacks its outputs" in str(row["message"])
     assert [path.parent.name for path in (tmp_path / "stubborn").glob("groups/*/*")] == ["1"]
 
 
-def test_a_reducer_that_needs_a_broken_file_of_its_own_stops_the_job(corpus: Path, tmp_path: Path) -> None:
+def test_a_reducer_that_needs_a_broken_file_of_its_own_stops_the_job(
+    corpus: Path, tmp_path: Path
+) -> None:
     (tmp_path / "watermark.png").write_bytes(b"\x89PNG\r\n\x1a\n")
 
     def marked(key: str, values: Iterable[object]) -> Iterator[mr.Output]:
@@ -187,7 +206,9 @@ def test_a_reducer_that_needs_a_broken_file_of_its_own_stops_the_job(corpus: Pat
         run(mr.Job(map=by_parity, reduce=marked), str(corpus), str(tmp_path / "out"), HERE)
 
 
-def test_an_error_of_the_reducer_s_own_stops_the_job_with_its_file_and_line(corpus: Path, tmp_path: Path) -> None:
+def test_an_error_of_the_reducer_s_own_stops_the_job_with_its_file_and_line(
+    corpus: Path, tmp_path: Path
+) -> None:
     """Also where images have failed before, and after it has looked at one."""
     cut_short(corpus / "05.png")
 
@@ -200,10 +221,14 @@ def test_an_error_of_the_reducer_s_own_stops_the_job_with_its_file_and_line(corp
     line = inspect.getsourcelines(broken)[1] + 3
     with pytest.raises(JobError) as caught:
         run(mr.Job(map=by_parity, reduce=broken), str(corpus), str(tmp_path / "out"), HERE)
-    assert f"broken failed on key '0'. RuntimeError: mine ({__file__}, line {line})" in str(caught.value)
+    assert f"broken failed on key '0'. RuntimeError: mine ({__file__}, line {line})" in str(
+        caught.value
+    )
 
 
-def test_a_reducer_that_crashes_by_itself_is_not_held_against_an_image(corpus: Path, tmp_path: Path) -> None:
+def test_a_reducer_that_crashes_by_itself_is_not_held_against_an_image(
+    corpus: Path, tmp_path: Path
+) -> None:
     def crashing(key: str, values: Iterable[dict[str, str]]) -> Iterator[mr.Output]:
         for value in values:
             mr.open_image(value["uri"]).thumbnail(8, 8)
@@ -255,7 +280,9 @@ def test_what_a_combiner_made_loses_what_it_says_of_the_image(value: object, lef
     from mrimage.types import Entry
 
     record = make_record("k", Entry("bad", "bad", 1, ""), 0, value, 1, 1)
-    assert [kept.value for kept in without_images([record], {"bad"}, combined=True)] == [left] * (left is not None)
+    assert [kept.value for kept in without_images([record], {"bad"}, combined=True)] == [left] * (
+        left is not None
+    )
     assert list(without_images([record], {"bad"}, combined=False)) == []
     assert list(without_images([record], {"other"}, combined=False)) == [record]
 

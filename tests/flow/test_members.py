@@ -82,9 +82,13 @@ def require(out: Path, corpus: Path, mapper: Any, numbers: list[int]) -> None:
         assert groups[key]["pixels"] == sum(30 * (20 + int(name[:2])) for name in names)
         assert groups[key]["bytes"] == sum((corpus / name).stat().st_size for name in names)
     summary = decode_summary((out / "summary.json").read_bytes(), str(out))
-    assert {group.key: group.images for group in summary.groups.rows} == {key: len(members[key]) for key in members}
+    assert {group.key: group.images for group in summary.groups.rows} == {
+        key: len(members[key]) for key in members
+    }
     for gallery in summary.galleries.groups:
-        assert {picture.uri.rpartition("/")[2] for picture in gallery.pictures} <= set(members[gallery.name])
+        assert {picture.uri.rpartition("/")[2] for picture in gallery.pictures} <= set(
+            members[gallery.name]
+        )
 
 
 def published(out: Path) -> dict[str, bytes]:
@@ -99,10 +103,18 @@ def published(out: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("sink", ["files", "webdataset", "parquet"])
 @pytest.mark.parametrize("combine", [None, add])
 def test_members_groups_and_report_agree(
-    corpus: Path, tmp_path: Path, rows, mapper: Any, sink: str, combine: Any, capsys: pytest.CaptureFixture[str]
+    corpus: Path,
+    tmp_path: Path,
+    rows,
+    mapper: Any,
+    sink: str,
+    combine: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out, fresh = tmp_path / "out", tmp_path / "fresh"
-    job = mr.Job(map=mapper, combine=combine, reduce=write, edits=mr.Edits(resize=(8, 8)), output=sink)
+    job = mr.Job(
+        map=mapper, combine=combine, reduce=write, edits=mr.Edits(resize=(8, 8)), output=sink
+    )
     run(job, str(corpus), str(out), HERE)
     require(out, corpus, mapper, list(range(12)))
 
@@ -167,7 +179,16 @@ def test_retry_maps_the_images_of_a_combined_split_again(
         'map = "combined_job:by_parity"\ncombine = "combined_job:add"\nreduce = "combined_job:write"\n'
     )
     out = tmp_path / "out"
-    arguments = ["run", str(corpus), str(out), "--job", str(tmp_path / "job.toml"), "--quiet", "--workers", "1"]
+    arguments = [
+        "run",
+        str(corpus),
+        str(out),
+        "--job",
+        str(tmp_path / "job.toml"),
+        "--quiet",
+        "--workers",
+        "1",
+    ]
     assert main(arguments) == 0
     assert [row["reason"] for row in rows(out, "quarantine")] == ["mapper-failed"]
     require(out, corpus, by_one_key, [number for number in range(12) if number != 5])

@@ -25,7 +25,9 @@ def animated_png(frames: int) -> bytes:
     """A PNG of one gray pixel whose acTL chunk counts ``frames``."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -37,7 +39,9 @@ def animated_png(frames: int) -> bytes:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_number_that_no_column_holds_costs_its_image_only(photos: Path, tmp_path: Path, rows, workers: int) -> None:
+def test_a_number_that_no_column_holds_costs_its_image_only(
+    photos: Path, tmp_path: Path, rows, workers: int
+) -> None:
     (photos / "many frames.png").write_bytes(animated_png((1 << 31) + 1))
     job = mr.Job(key="format", group="contact-sheet")
     summary = run(job, str(photos), str(tmp_path / "out"), How(workers=workers, thumbnails=False))
@@ -62,7 +66,13 @@ def test_a_number_that_no_column_holds_costs_its_image_only(photos: Path, tmp_pa
     ],
 )
 def test_any_column_may_be_the_one_that_does_not_fit(column: str, value: object) -> None:
-    row: dict[str, object] = {"uri": "a.jpg", "width": 7, "dpi": 72.0, "has_alpha": False, column: value}
+    row: dict[str, object] = {
+        "uri": "a.jpg",
+        "width": 7,
+        "dpi": 72.0,
+        "has_alpha": False,
+        column: value,
+    }
     assert list(misfits(row, catalogue_schema(("header",)))) == [column]
 
 
@@ -81,13 +91,17 @@ def test_what_fits_is_let_through_as_arrow_would() -> None:
     assert pa.Table.from_pylist([row], schema).num_rows == 1
 
 
-def test_a_header_of_any_format_may_say_it(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_header_of_any_format_may_say_it(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever reader it comes from: here a text that is not Unicode."""
     from mrimage.image import metadata
 
     real = metadata.color_space_of
     monkeypatch.setattr(
-        metadata, "color_space_of", lambda header, *rest: "\udcff" if header.model == "gray" else real(header, *rest)
+        metadata,
+        "color_space_of",
+        lambda header, *rest: "\udcff" if header.model == "gray" else real(header, *rest),
     )
     assert "color_space" in Metadata.__dataclass_fields__
     summary = run(mr.Job(), str(photos), str(tmp_path / "out"), HERE)
@@ -105,10 +119,23 @@ def test_what_the_user_s_code_says_and_no_table_holds_is_the_mapper_s(
             raise ValueError("no \udcff text")
         if name == "wide 1.jpg":
             yield "key \ud800", 1
-        yield "all", "x" * 2_000 if name == "wide 2.jpg" else 1 << 70 if name == "tall-0.png" else "\ud800"[:0]
+        yield (
+            "all",
+            "x" * 2_000
+            if name == "wide 2.jpg"
+            else 1 << 70
+            if name == "tall-0.png"
+            else "\ud800"[:0],
+        )
 
     summary = run(mr.Job(map=odd), str(photos), str(tmp_path / "out"), HERE)
     assert summary.failures["mapper-failed"] == 4
-    messages = {str(row["message"]) for row in rows(tmp_path / "out", "quarantine") if row["reason"] == "mapper-failed"}
+    messages = {
+        str(row["message"])
+        for row in rows(tmp_path / "out", "quarantine")
+        if row["reason"] == "mapper-failed"
+    }
     assert any("no ? text" in message for message in messages)
-    assert any("2,0" in message and "bytes as a value of key 'all'" in message for message in messages)
+    assert any(
+        "2,0" in message and "bytes as a value of key 'all'" in message for message in messages
+    )

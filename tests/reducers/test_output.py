@@ -51,7 +51,9 @@ def test_width_and_height_are_known_where_the_bytes_are_an_image(
     assert output.encoded()[1:] == size
 
 
-def test_what_is_made_of_one_image_has_its_uri_in_the_lineage(photos: Path, tmp_path: Path, rows) -> None:
+def test_what_is_made_of_one_image_has_its_uri_in_the_lineage(
+    photos: Path, tmp_path: Path, rows
+) -> None:
     def crops(key: str, values: Iterable[str]) -> Iterator[mr.Output]:
         for number, uri in enumerate(values):
             made = mr.open_image(uri).edited(mr.Edits(resize=(8, 8), fit="cover", format="png"))
@@ -66,13 +68,20 @@ def test_what_is_made_of_one_image_has_its_uri_in_the_lineage(photos: Path, tmp_
     processed = {row["uri"] for row in rows(out, "catalogue") if row["status"] == "processed"}
     assert {row["uri"] for row in of_one_image} == processed
     assert {(row["width"], row["height"]) for row in of_one_image} == {(8, 8)}
-    assert [row["output"] for row in lineage if not row["uri"]] == ["groups/jpeg/count.json", "groups/png/count.json"]
+    assert [row["output"] for row in lineage if not row["uri"]] == [
+        "groups/jpeg/count.json",
+        "groups/png/count.json",
+    ]
     (photos / "wide 0.jpg").unlink()
     run(job, str(photos), str(out), HERE)
-    assert {row["uri"] for row in rows(out, "outputs") if row["uri"]} == processed - {str(photos / "wide 0.jpg")}
+    assert {row["uri"] for row in rows(out, "outputs") if row["uri"]} == processed - {
+        str(photos / "wide 0.jpg")
+    }
 
 
-def test_a_uri_is_the_same_however_it_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_uri_is_the_same_however_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert mr.Output("a", b"", uri="b/../a.png").uri == f"{tmp_path}/a.png"
     assert mr.Output("a", b"", uri=(tmp_path / "a.png").as_uri()).uri == f"{tmp_path}/a.png"

@@ -13,7 +13,14 @@ from mrimage.types import Entry
 
 
 def record(number: int) -> Record:
-    return make_record(f"key {number % 3}", Entry(f"file:///{number}.jpg", f"{number}.jpg", 5, "v"), 0, number, 9, 1)
+    return make_record(
+        f"key {number % 3}",
+        Entry(f"file:///{number}.jpg", f"{number}.jpg", 5, "v"),
+        0,
+        number,
+        9,
+        1,
+    )
 
 
 @settings(deadline=None)
@@ -29,14 +36,22 @@ def test_parts_are_numbered_sorted_and_together_all_records(batches: list[int], 
         written = len(tables) // 2
         tables |= spill.rest()
     numbers = range(len(tables) // 2)
-    assert set(tables) == {f"{kind}-{number:05}" for kind in ("records", "members") for number in numbers}
+    assert set(tables) == {
+        f"{kind}-{number:05}" for kind in ("records", "members") for number in numbers
+    }
     parts = [tables[f"records-{number:05}"] for number in numbers]
     assert all(table.num_rows >= limit for table in parts[:written])
     assert all(table.num_rows > 0 for table in parts)
     for number, table in enumerate(parts):
-        keys = list(zip(table.column("key").to_pylist(), table.column("uri").to_pylist(), strict=True))
+        keys = list(
+            zip(table.column("key").to_pylist(), table.column("uri").to_pylist(), strict=True)
+        )
         assert keys == sorted(keys)
-        assert tables[f"members-{number:05}"].select(["key", "uri"]).equals(table.select(["key", "uri"]))
+        assert (
+            tables[f"members-{number:05}"]
+            .select(["key", "uri"])
+            .equals(table.select(["key", "uri"]))
+        )
     uris = [uri for table in parts for uri in table.column("uri").to_pylist()]
     assert sorted(uris) == sorted(f"file:///{number}.jpg" for number in range(sum(batches)))
     assert spill.rest() == {}
@@ -46,7 +61,9 @@ def test_a_combiner_takes_no_image_from_the_members() -> None:
     """Nor from the records that stand for images, where a group reducer needs them."""
     for references in (False, True):
         spill = Spill(
-            lambda key, values: [sum(values)] if key != "key 0" else [], {}.__setitem__, references=references
+            lambda key, values: [sum(values)] if key != "key 0" else [],
+            {}.__setitem__,
+            references=references,
         )
         spill.add([record(number) for number in range(9)])
         tables = spill.rest()

@@ -22,7 +22,9 @@ def job_of(store: Store, out: str) -> Plan:
     of its functions cannot be imported or is no longer what it was."""
     description = read_job(store)
     if not description:
-        raise SinkError(f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}.")
+        raise SinkError(
+            f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}."
+        )
     source = str(description.pop("source"))
     functions = {name: _function(description.pop(name)) for name in ("map", "reduce", "combine")}
     limits = Limits(
@@ -30,7 +32,10 @@ def job_of(store: Store, out: str) -> Plan:
         allow_truncated=msgspec.convert(description.pop("allow_truncated"), bool),
     )
     edits = msgspec.convert(description.pop("edits"), Edits | None)
-    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
+    rest = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in description.items()
+    }
     job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
     plan = Plan(job, source, out)
     return plan
@@ -47,7 +52,9 @@ def _function(described: object) -> object:
         )
     found = load_object(name)
     if not callable(found) or describe_function(found) != described:
-        raise UsageError(f"Expected {name} as it was when the job ran, but it has changed. Run the job again instead.")
+        raise UsageError(
+            f"Expected {name} as it was when the job ran, but it has changed. Run the job again instead."
+        )
     return found
 
 

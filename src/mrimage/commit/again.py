@@ -29,12 +29,16 @@ def try_again(store: Store, scratch: Path, reasons: Collection[str] | None) -> i
     return sum(map(len, again.values())) + sum(map(len, late.values()))
 
 
-def _chosen(parts: list[str], reasons: Collection[str] | None, scratch: Path) -> dict[str, list[str]]:
+def _chosen(
+    parts: list[str], reasons: Collection[str] | None, scratch: Path
+) -> dict[str, list[str]]:
     """Quarantined uris by the task that has them."""
     chosen: dict[str, list[str]] = defaultdict(list)
     with connect(scratch) as connection:
         for part in parts:
-            rows = connection.execute(f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}").fetchall()
+            rows = connection.execute(
+                f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}"
+            ).fetchall()
             uris = [uri for uri, reason in rows if not reasons or reason in reasons]
             if uris:
                 chosen[task_of(part)] += uris
@@ -43,7 +47,9 @@ def _chosen(parts: list[str], reasons: Collection[str] | None, scratch: Path) ->
 
 def quarantined_for(store: Store, scratch: Path, reason: str) -> list[Failure]:
     """The committed images in quarantine for ``reason``, by uri; those that reduce met may be none of the source's."""
-    names = [name for phase in ("map", "reduce") for name in Committed(store, phase).tables("quarantine")]
+    names = [
+        name for phase in ("map", "reduce") for name in Committed(store, phase).tables("quarantine")
+    ]
     rows = read_parquet(localize(store, names, scratch), QUARANTINE)
     query = f"SELECT DISTINCT ON (uri) uri, stage, reason, message FROM {rows} WHERE reason = ? ORDER BY uri, stage"
     with connect(scratch) as connection:

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    list_names,
+)
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.job import Plan, absolute
@@ -36,10 +44,14 @@ def check_apart(source: str, out: str) -> None:
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
     if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
-        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
+        raise UsageError(
+            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
     if scheme(source) != "file" or scheme(out) != "file":
         return
-    inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
+    inside, outside = (
+        Path(os.path.realpath(local_path(place))) for place in (source, out)
+    )  # resolve() fails on loops
     if inside == outside or inside in outside.parents or outside in inside.parents:
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
@@ -59,7 +71,9 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
                 "Choose another OUT."
             )
     elif not fresh and not earlier:
-        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
+        raise SinkError(
+            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+        )
     elif not fresh and (difference := _difference(earlier, _description(plan))):
         raise SinkError(
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
@@ -102,7 +116,9 @@ def clear(store: Store) -> None:
     counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in list_names(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    commits = sorted(
+        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
+    )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     if scheme(store.root) == "file":
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left

@@ -15,18 +15,41 @@ import msgspec
 from mrimage import report
 from mrimage.commit.again import quarantined_for, try_again
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    deliver,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
@@ -61,7 +84,9 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        options = Options(
+            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
@@ -145,7 +170,9 @@ class Run:
         """Have images on which mrimage itself failed tried again: another version may do better."""
         if try_again(self.store, self.scratch, {"internal"}):
             self._touch()
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
 
     def require_no_faults(self) -> None:
         """Raise InternalError where mrimage itself failed on an image."""
@@ -172,7 +199,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -184,7 +213,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -205,7 +236,9 @@ class Run:
                 self._touch()
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+                return Exchange(
+                    tuple(names), plan_partitions(weighed, self.engine.workers)
+                ), weighed
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
@@ -247,7 +280,10 @@ class Run:
             return
         self.store.delete(FACTS)
         with results_folder(self.store, self.scratch) as results:
-            shown = [(thumbnail.uri, thumbnail.is_output) for thumbnail in report.choose_thumbnails(results)]
+            shown = [
+                (thumbnail.uri, thumbnail.is_output)
+                for thumbnail in report.choose_thumbnails(results)
+            ]
             weighed = report.choose_weighed(results)
         if shown:
             tasks = cut_gallery(shown, weighed, self.engine.workers)
@@ -329,7 +365,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

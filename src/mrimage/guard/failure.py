@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError, StoreError, internal
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    MrimageError,
+    NotFoundError,
+    StoreError,
+    internal,
+)
 from mrimage.types import Failure, Stage
 
 OUT_OF_MEMORY = "It was refused the memory that it asked for."

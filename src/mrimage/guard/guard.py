@@ -70,7 +70,10 @@ class Guard(Generic[Argument, Result]):
             held = held_by(process.pid) - self._own_memory
             if held > self._limits.memory:
                 self._stop()
-                raise ImageError("out-of-memory", f"It took {held // 10**6} MB of memory, more than --memory allows.")
+                raise ImageError(
+                    "out-of-memory",
+                    f"It took {held // 10**6} MB of memory, more than --memory allows.",
+                )
             if time.monotonic() > patience:
                 self._stop()
                 raise timed_out()
@@ -101,7 +104,10 @@ class Guard(Generic[Argument, Result]):
         peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
-        if process.returncode in (-signal.SIGABRT, -signal.SIGKILL) and peak > 0.6 * self._limits.memory:
+        if (
+            process.returncode in (-signal.SIGABRT, -signal.SIGKILL)
+            and peak > 0.6 * self._limits.memory
+        ):
             return ImageError("out-of-memory", f"Its process {end} for want of memory.")
         return ImageError("crashed", f"Its process {end}.")
 

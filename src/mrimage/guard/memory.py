@@ -49,13 +49,17 @@ def limit_memory(room: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         wanted = _used()[1] + room
         resource.setrlimit(
-            resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            resource.RLIMIT_DATA,
+            (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard),
         )
 
 
 def is_limited() -> bool:
     """Whether ``limit_memory`` was called in this process, or somebody else has limited it."""
-    return sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
+    return (
+        sys.platform == "linux"
+        and resource.getrlimit(resource.RLIMIT_DATA)[0] != resource.RLIM_INFINITY
+    )
 
 
 def was_refused(error: Exception, pixels: int) -> bool:
@@ -70,7 +74,8 @@ def was_refused(error: Exception, pixels: int) -> bool:
     limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
     bounds = [resource.getrlimit(limit)[0] for limit in limits]
     return any(
-        bound != resource.RLIM_INFINITY and bound - used < needed for bound, used in zip(bounds, _used(), strict=True)
+        bound != resource.RLIM_INFINITY and bound - used < needed
+        for bound, used in zip(bounds, _used(), strict=True)
     )
 
 

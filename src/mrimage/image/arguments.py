@@ -17,7 +17,9 @@ LARGEST_CROP = (1 << 31) - 1
 def check_edits(edits: object) -> None:
     """Raise UsageError, naming the field, for edits that are not well-formed."""
     if not isinstance(edits, Edits):
-        raise UsageError(f"Expected the edits of an image as mrimage.Edits, but got {brief(edits)}.")
+        raise UsageError(
+            f"Expected the edits of an image as mrimage.Edits, but got {brief(edits)}."
+        )
     for name, value, known in (
         ("to", edits.to, COLOR_SPACES),
         ("correct", edits.correct, CORRECTION_NAMES),
@@ -28,10 +30,16 @@ def check_edits(edits: object) -> None:
     if edits.resize is not None:
         check_box("resize", edits)
     crop = edits.crop
-    if crop is not None and not all(_is_size(side, LARGEST_CROP) for side in (crop.width, crop.height)):
-        raise UsageError(f"Expected crop as a width and a height in pixels from 1, but got {brief(crop)}.")
+    if crop is not None and not all(
+        _is_size(side, LARGEST_CROP) for side in (crop.width, crop.height)
+    ):
+        raise UsageError(
+            f"Expected crop as a width and a height in pixels from 1, but got {brief(crop)}."
+        )
     if edits.quality is not None and not _is_size(edits.quality, 100):
-        raise UsageError(f"Expected quality as a whole number from 1 to 100, but got {brief(edits.quality)}.")
+        raise UsageError(
+            f"Expected quality as a whole number from 1 to 100, but got {brief(edits.quality)}."
+        )
 
 
 def check_box(what: str, edits: Edits) -> None:
@@ -47,4 +55,8 @@ def check_box(what: str, edits: Edits) -> None:
 
 def _is_size(number: object, most: int = LONGEST_SIDE) -> bool:
     """Whether it is a whole number from 1 to ``most``; numpy's are numbers too."""
-    return hasattr(number, "__index__") and not isinstance(number, bool) and 1 <= number.__index__() <= most
+    return (
+        hasattr(number, "__index__")
+        and not isinstance(number, bool)
+        and 1 <= number.__index__() <= most
+    )

@@ -127,7 +127,9 @@ class Context:
                 with deadline(self.limits.deadline, self.attempt.expendable):
                     return here()
             except MemoryError as error:
-                raise CarelessError(CARELESS) from error  # the task itself may hold what the image was refused
+                raise CarelessError(
+                    CARELESS
+                ) from error  # the task itself may hold what the image was refused
         with self._starting:
             self._line = self._line or ThreadPoolExecutor(1, "mrimage-guard")
         result: T = self._line.submit(self._answer_guarded, question).result()
@@ -162,7 +164,11 @@ def _task_context() -> Context | None:
     """The running task's context. Threads that the user's reducer has started do not inherit it, and take the only one
     there is."""
     found = _current.get(None)
-    if found is None and len(_running) == 1 and threading.current_thread() is not threading.main_thread():
+    if (
+        found is None
+        and len(_running) == 1
+        and threading.current_thread() is not threading.main_thread()
+    ):
         return _running[0]
     return found
 

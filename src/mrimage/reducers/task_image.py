@@ -41,11 +41,15 @@ class TaskImage(Image):
 
     @cached_property
     def metadata(self) -> Metadata:
-        metadata: Metadata = self._ask(Question(self._entry, self._limits, "metadata", called=False))
+        metadata: Metadata = self._ask(
+            Question(self._entry, self._limits, "metadata", called=False)
+        )
         return metadata
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
-        columns: dict[str, object] = self._ask(ask(self._entry, self._limits, "features", tuple(names)))
+        columns: dict[str, object] = self._ask(
+            ask(self._entry, self._limits, "features", tuple(names))
+        )
         return columns
 
     def edited(self, edits: Edits) -> Encoded:

@@ -79,19 +79,25 @@ def make_records(
     for seq, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield (text key, value), but received {brief(pair)}."
+                "mapper-failed",
+                f"Expected {maker} to yield (text key, value), but received {brief(pair)}.",
             )
         key, value = pair
         if not _is_unicode(key):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}."
+                "mapper-failed",
+                f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}.",
             )
         first = key not in seen
         try:
             along = carried if first else NOTHING
-            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first), along))
+            records.append(
+                make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
+            )
         except ValueError as error:
-            raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
+            raise ImageError(
+                "mapper-failed", f"Expected {maker} to yield plain data, but {error}."
+            ) from None
         seen.add(key)
     return records
 
@@ -105,7 +111,13 @@ def _is_unicode(key: str) -> bool:
 
 
 def make_record(
-    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+    key: str,
+    entry: Entry,
+    seq: int,
+    value: Value,
+    pixels: int,
+    images: int,
+    carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data."""
@@ -119,7 +131,9 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
         data = msgspec.msgpack.encode((value, carried), order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
+        raise ValueError(
+            f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
+        ) from None
     if len(data) > LARGEST_VALUE:
         raise ValueError(f"received {len(data):,} bytes as a value of key {brief(key)}")
     return data
@@ -134,7 +148,11 @@ class Spill:
     """
 
     def __init__(
-        self, combine: Combiner | None, write: Callable[[str, pa.Table], None], *, references: bool = False
+        self,
+        combine: Combiner | None,
+        write: Callable[[str, pa.Table], None],
+        *,
+        references: bool = False,
     ) -> None:
         self._combine, self._write, self._references = combine, write, references
         self._records: list[Record] = []
@@ -159,7 +177,10 @@ class Spill:
         self._records.sort(key=_order)
         members = to_members(self._records)
         records = self._records if self._combine is None else self._combined(self._combine)
-        tables = {f"records-{self._parts:05}": to_table(records, RECORDS), f"members-{self._parts:05}": members}
+        tables = {
+            f"records-{self._parts:05}": to_table(records, RECORDS),
+            f"members-{self._parts:05}": members,
+        }
         self._records, self._bytes, self._parts = [], 0, self._parts + 1
         return tables
 
@@ -181,7 +202,9 @@ def _order(record: Record) -> tuple[str, str, int]:
 
 def reference_of(record: Record) -> Record:
     """A record that stands for the image of ``record`` under its key and has no value of the mapper's."""
-    return make_record(record.key, record.entry, REFERENCE, None, record.pixels, record.images, record.carried)
+    return make_record(
+        record.key, record.entry, REFERENCE, None, record.pixels, record.images, record.carried
+    )
 
 
 def combined(records: list[Record], combine: Combiner, *, count: bool = True) -> Iterator[Record]:
@@ -199,7 +222,9 @@ def combined(records: list[Record], combine: Combiner, *, count: bool = True) ->
         total = Entry(first.entry.uri, first.entry.path, size, first.entry.version)
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
-            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
+            raise JobError(
+                f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}."
+            )
         for seq, value in enumerate(values):
             yield make_record(
                 key,

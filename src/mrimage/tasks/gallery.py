@@ -44,10 +44,14 @@ class GalleryTask:
     weighed: tuple[str, ...] = ()
 
 
-def cut_gallery(shown: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int) -> list[GalleryTask]:
+def cut_gallery(
+    shown: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
+) -> list[GalleryTask]:
     """Tasks that draw the ``(name, is an output)`` pairs of ``shown``; and before them a task for each image to weigh,
     since it is decoded whole."""
-    tasks = [GalleryTask(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)]
+    tasks = [
+        GalleryTask(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)
+    ]
     per_task = max(1, min(PER_TASK, len(shown) // (2 * workers)))
     for start in range(0, len(shown), per_task):
         part = shown[start : start + per_task]
@@ -63,7 +67,9 @@ def draw_gallery(plan: Plan, task: GalleryTask, attempt: Attempt) -> TaskReport:
     plan.stores.apply()
     store = open_store(plan.out)
     writer = TaskWriter(store, FileSink(store), "thumbnails", task.id, attempt)
-    shown = [(uri, uri) for uri in task.images] + [(path, output_uri(store, path)) for path in task.outputs]
+    shown = [(uri, uri) for uri in task.images] + [
+        (path, output_uri(store, path)) for path in task.outputs
+    ]
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt)) as context:
         rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in task.weighed]

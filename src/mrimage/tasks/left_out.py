@@ -13,7 +13,9 @@ _GONE = object()
 """Stands for a value of which nothing is left."""
 
 
-def without_images(records: Iterable[Record], uris: set[str], *, combined: bool) -> Iterator[Record]:
+def without_images(
+    records: Iterable[Record], uris: set[str], *, combined: bool
+) -> Iterator[Record]:
     """``records`` without the values of the images ``uris``, and without values that name one of them.
 
     What a combiner made (``combined``) bears the name of one of several images, so that only what it says counts:
@@ -33,7 +35,9 @@ def without_images(records: Iterable[Record], uris: set[str], *, combined: bool)
 
 
 def _with_value(record: Record, value: Value) -> Record:
-    made = make_record(record.key, record.entry, record.seq, value, record.pixels, record.images, record.carried)
+    made = make_record(
+        record.key, record.entry, record.seq, value, record.pixels, record.images, record.carried
+    )
     return replace(made, digest=record.digest)
 
 

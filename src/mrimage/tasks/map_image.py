@@ -50,7 +50,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     image = Image(source, job.limits, entry.path)
     try:
         metadata = image.metadata
-        row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
+        row |= {
+            name: getattr(metadata, name) for name in metadata.__dataclass_fields__
+        }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
         carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
@@ -67,7 +69,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+    return Mapped(
+        entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+    )
 
 
 def _pixels_of(row: dict[str, object]) -> int:
@@ -83,7 +87,9 @@ def _require_fit(row: dict[str, object], job: Job) -> None:
         return
     row |= dict.fromkeys(reasons)
     found = ", and ".join(f"{name} {reason}" for name, reason in reasons.items())
-    raise ImageError("corrupt", f"Expected facts that the catalogue can hold, but the file's {found}.")
+    raise ImageError(
+        "corrupt", f"Expected facts that the catalogue can hold, but the file's {found}."
+    )
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
@@ -91,12 +97,15 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
             raise ImageError(
-                "mapper-failed", f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}."
+                "mapper-failed",
+                f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}.",
             )
         yield from pairs
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # SystemExit too, and what libraries in Rust raise when they panic
+    except (
+        BaseException
+    ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
         raise ImageError("mapper-failed", f"{_named(mapper)} raised {describe(error)}") from error
 
 

@@ -34,7 +34,9 @@ class Made:
     uri: str | None
 
 
-def reduce_group(context: Context, reducer: GroupReducer, key: str, group: Replay, plan: Plan) -> Iterator[Made]:
+def reduce_group(
+    context: Context, reducer: GroupReducer, key: str, group: Replay, plan: Plan
+) -> Iterator[Made]:
     """What the reducer makes of the group.
 
     Where images that it opens fail, they are noted in ``context``, what was made is dropped, and the reducer is
@@ -93,13 +95,19 @@ def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> 
     try:
         outputs = reducer(key, records)
         if isinstance(outputs, Output) or not isinstance(outputs, Iterable):
-            raise JobError(f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}.")
+            raise JobError(
+                f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}."
+            )
         names: set[str] = set()
         for output in outputs:
             if not isinstance(output, Output):
-                raise JobError(f"Expected it to yield mrimage.Output, but received {brief(output)}.")
+                raise JobError(
+                    f"Expected it to yield mrimage.Output, but received {brief(output)}."
+                )
             if output.name in names:
-                raise JobError(f"Expected a name of its own for each output, but received {output.name!r} twice.")
+                raise JobError(
+                    f"Expected a name of its own for each output, but received {output.name!r} twice."
+                )
             names.add(output.name)
             data, width, height = output.encoded()
             yield Made(group_path(key, output.name), data, width, height, output.uri)
@@ -107,7 +115,9 @@ def _run_reducer(reducer: GroupReducer, key: str, records: Iterable[Record]) -> 
         raise
     except BaseException as error:
         said = str(error) if isinstance(error, JobError) else f"{describe(error)}{place_of(error)}"
-        raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {said}") from error
+        raise JobError(
+            f"The reducer {name_function(reducer)} failed on key {brief(key)}. {said}"
+        ) from error
 
 
 def _give_up(context: Context, source: str, key: str, error: JobError) -> None:

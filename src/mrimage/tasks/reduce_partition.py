@@ -24,7 +24,9 @@ from mrimage.tasks.reduce_group import reduce_group
 from mrimage.types import Attempt, Partition, TaskReport
 
 
-def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:
+def reduce_partition(
+    plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt
+) -> TaskReport:
     """Reduce every key of ``partition``; ``records`` are all of theirs, sorted by key, image and number.
 
     The groups that are done are committed with a fingerprint of their records, by which a later run knows
