@@ -9,6 +9,7 @@
     │   ├── BudgetError     more images were quarantined than --max-failures allows
     │   ├── InternalError   mrimage itself is at fault, and asks for a report
     │   └── AccountingError listed is not processed + quarantined
+    ├── CarelessError       this attempt at a task cannot say which image is at fault; the next one is careful
     ├── StoreError          bytes could not be read or written; ``transient`` ones are retried
     │   ├── NotFoundError
     │   └── DeniedError
@@ -82,6 +83,10 @@ class InternalError(JobError):
 
 class AccountingError(JobError):
     """Images listed do not equal images processed plus images quarantined."""
+
+
+class CarelessError(MrimageError):
+    """An attempt ran out of memory, which may be an image's fault or not: the next one handles each in a child."""
 
 
 class StoreError(MrimageError):

@@ -127,7 +127,7 @@ class Edits:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one image may cost: ``max_pixels`` decoded at once, ``deadline`` in seconds, ``memory`` in bytes
-    of address space for a guarded attempt. ``allow_truncated`` keeps what decodes of a cut-off file."""
+    that a guarded attempt may hold. ``allow_truncated`` keeps what decodes of a cut-off file."""
 
     max_pixels: int = 200_000_000
     deadline: float = 60.0

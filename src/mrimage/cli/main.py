@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from mrimage.cli.arguments import parse
 from mrimage.errors import MrimageError, UsageError
+from mrimage.guard.memory import require_address_space
 
 INTERRUPTED = "interrupted. What is done is kept; run the same command again to continue."
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command = (
             shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
         )
+        require_address_space()
         with _signals_end_cleanly():
             status: int = options.handler(options)
         sys.stdout.flush()

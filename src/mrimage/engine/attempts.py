@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from mrimage.errors import EngineError, JobError, StoreError
+from mrimage.errors import CarelessError, EngineError, JobError, StoreError
 from mrimage.types import Attempt
 
 FIRST_DELAY = 0.5
@@ -23,6 +23,8 @@ def after_failure(
     """
     if isinstance(error, JobError) or (isinstance(error, StoreError) and not error.transient):
         raise error
+    if isinstance(error, CarelessError):
+        return _carefully(attempt, str(error), task, retries), 0.0
     told = f"{type(error).__name__}: {error}"
     delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt.number - 1)) * random.uniform(0.5, 1.5)
     return _next(attempt, told, task, retries), delay if isinstance(error, StoreError) else 0.0
@@ -31,8 +33,12 @@ def after_failure(
 def after_death(attempt: Attempt, how: str, task: str, retries: int) -> Attempt:
     """The next attempt after one that took its process down: a careful one. The first such is always allowed,
     because it finds the image that did it."""
+    return _carefully(attempt, f"its process {how}", task, retries)
+
+
+def _carefully(attempt: Attempt, told: str, task: str, retries: int) -> Attempt:
     allowed = retries if attempt.careful else max(retries, attempt.number)
-    return replace(_next(attempt, f"its process {how}", task, allowed), careful=True)
+    return replace(_next(attempt, told, task, allowed), careful=True)
 
 
 def _next(attempt: Attempt, told: str, task: str, retries: int) -> Attempt:

@@ -25,7 +25,7 @@ TaskFunction = Callable[[Any, Attempt], TaskReport]
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
-    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's address space may grow, ``quiet``
+    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's memory may grow, ``quiet``
     to print nothing on standard error. With ``warm``, workers start before there is a task, and import the modules
     ``preload``, so that the first task does not wait for them."""
 

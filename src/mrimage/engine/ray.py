@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -33,7 +32,8 @@ from mrimage.engine.local import usable_cores
 from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
 from mrimage.engine.shipping import load, ship
 from mrimage.errors import EngineError
-from mrimage.guard.child import import_path, limit_memory, portable
+from mrimage.guard.child import import_path, portable
+from mrimage.guard.memory import limit_memory
 from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.types import Attempt, Partition, TaskReport
 
@@ -213,11 +213,8 @@ def attempt_shipped(shipped: bytes, packed: bytes) -> bytes:
     """One attempt on a worker: ("done", report) or ("failed", error), pickled."""
     task, attempt, memory = cloudpickle.loads(packed)
     function = _function(shipped)
-    if (
-        sys.platform == "linux"
-        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
-    ):
-        limit_memory(memory)  # once: the process is used again
+    if not is_limited():  # Ray uses the process again
+        limit_memory(memory)
     answer: tuple[str, object]
     try:
         answer = (

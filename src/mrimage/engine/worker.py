@@ -10,10 +10,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mrimage.engine.shipping import load
-from mrimage.guard.child import die_with_parent, limit_memory, portable
+from mrimage.guard.child import die_with_parent, portable
+from mrimage.guard.memory import limit_memory
 
 OWN_MEMORY = 2 << 30
-"""Address space of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
+"""Memory of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
 
 
 def main(descriptor: int) -> None:
@@ -55,8 +56,7 @@ def _preload(names: tuple[str, ...]) -> None:
 
 def _load(shipped: bytes, memory: int) -> Callable[..., Any]:
     function = load(shipped)
-    if sys.platform == "linux":
-        limit_memory(memory + OWN_MEMORY)
+    limit_memory(memory + OWN_MEMORY)
     return function
 
 

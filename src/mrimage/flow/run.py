@@ -65,7 +65,7 @@ from mrimage.storage.local import system_errors
 from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.faults import MOST_FAULTS, fault_of_ours
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
-from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
+from mrimage.tasks.gallery import cut_gallery, draw_gallery
 from mrimage.tasks.map_split import map_split
 from mrimage.tasks.reduce_partition import reduce_partition
 from mrimage.types import Entry, Partition, PhaseFacts, RunFacts, TaskReport
@@ -345,14 +345,15 @@ class Run:
             return
         self.store.delete(FACTS)
         with results_folder(self.store, self.scratch) as results:
-            wishes = [(wish.uri, wish.is_output) for wish in report.choose_thumbnails(results)]
+            shown = [
+                (thumbnail.uri, thumbnail.is_output)
+                for thumbnail in report.choose_thumbnails(results)
+            ]
             weighed = report.choose_weighed(results)
-        if wishes:
-            splits = cut_wishes(wishes, weighed, self.engine.workers)
-            function = partial(draw_thumbnails, self.plan)
-            self._execute(
-                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
-            )
+        if shown:
+            tasks = cut_gallery(shown, weighed, self.engine.workers)
+            function = partial(draw_gallery, self.plan)
+            self._execute("thumbnails", len(shown) + len(weighed), self.engine.run(function, tasks))
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)

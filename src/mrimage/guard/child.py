@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import signal
 import socket
 import subprocess
@@ -40,7 +39,7 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         environment = dict(os.environ)
-        # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
+        # Arrow's own allocator reserves a gigabyte at once, and memory is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         # The child is killed when its work is done: what it has printed must be out by then.
         environment.setdefault("PYTHONUNBUFFERED", "1")
@@ -105,12 +104,3 @@ def describe_exit(code: int) -> str:
     return (
         f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
     )
-
-
-def limit_memory(room: int) -> None:
-    """Let this process's address space grow by at most ``room`` bytes from now on."""
-    with open("/proc/self/statm") as statm:  # noqa: PTH123  # /proc is no path of the user's
-        used = int(statm.read().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = used + room if hard == resource.RLIM_INFINITY else min(used + room, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))

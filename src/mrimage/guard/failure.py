@@ -14,6 +14,9 @@ from mrimage.types import Failure, Stage
 
 OUT_OF_MEMORY = "It was refused the memory that it asked for."
 
+CARELESS = "it ran out of memory"
+"""Why an attempt gives way to a careful one."""
+
 
 def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
     """The quarantine row for ``error``; one that nobody raised on purpose is ``internal``, a fault of our own.

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
@@ -14,16 +15,10 @@ from typing import Any, Generic, TypeVar
 import cloudpickle
 
 from mrimage.errors import ImageError
-from mrimage.guard.child import (
-    describe_exit,
-    die_with_parent,
-    end_child,
-    limit_memory,
-    portable,
-    start_child,
-)
+from mrimage.guard.child import describe_exit, die_with_parent, end_child, portable, start_child
 from mrimage.guard.deadline import deadline, timed_out
 from mrimage.guard.failure import OUT_OF_MEMORY
+from mrimage.guard.memory import held_by, limit_memory
 from mrimage.types import Limits
 
 Argument = TypeVar("Argument")
@@ -33,6 +28,12 @@ STALL = 15 * 60.0
 """Seconds beyond the deadline after which a guarded child that the kernel's timer did not end is given up: code of
 the user's may have taken the timer for itself."""
 
+WATCH = 0.02
+"""Seconds between looks at what memory the child holds; it can take some tens of megabytes more meanwhile."""
+
+ASKED = 4
+"""How many times the memory that it may hold a child may ask for: it ends a loop that asks and does not use."""
+
 
 class Guard(Generic[Argument, Result]):
     """Calls ``function`` in a child process, one call at a time, and survives whatever that does to the child."""
@@ -41,6 +42,7 @@ class Guard(Generic[Argument, Result]):
         self._start_message = cloudpickle.dumps((function, limits))
         self._limits = limits
         self._child: tuple[subprocess.Popen[bytes], Connection] | None = None
+        self._own_memory = 0
 
     def __call__(self, argument: Argument) -> Result:
         """The function's result, or its exception; ImageError ``crashed``, ``timed-out`` or ``out-of-memory``
@@ -48,9 +50,7 @@ class Guard(Generic[Argument, Result]):
         process, connection = self._child or self._start()
         try:
             connection.send(argument)
-            if not connection.poll(self._limits.deadline + STALL):
-                self._stop()
-                raise timed_out()
+            self._wait(process, connection)
             succeeded, result = connection.recv()
         except (EOFError, OSError):
             raise self._autopsy(process) from None
@@ -63,10 +63,26 @@ class Guard(Generic[Argument, Result]):
         if self._child:
             self._stop()
 
+    def _wait(self, process: subprocess.Popen[bytes], connection: Connection) -> None:
+        """Wait for an answer. Raises ImageError, and ends the child, when that holds too much memory or stalls."""
+        patience = time.monotonic() + self._limits.deadline + STALL
+        while not connection.poll(WATCH):
+            held = held_by(process.pid) - self._own_memory
+            if held > self._limits.memory:
+                self._stop()
+                raise ImageError(
+                    "out-of-memory",
+                    f"It took {held // 10**6} MB of memory, more than --memory allows.",
+                )
+            if time.monotonic() > patience:
+                self._stop()
+                raise timed_out()
+
     def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
         self._child = process, connection = start_child("mrimage.guard.guard")
         connection.send_bytes(self._start_message)
         connection.recv()  # ready: imports do not count against the first image's deadline
+        self._own_memory = held_by(process.pid)
         return process, connection
 
     def _stop(self) -> None:
@@ -99,8 +115,7 @@ class Guard(Generic[Argument, Result]):
 def _serve(connection: Connection) -> None:
     """The child's loop: answer each argument with (True, result) or (False, exception)."""
     function, limits = cloudpickle.loads(connection.recv_bytes())
-    if sys.platform == "linux":
-        limit_memory(limits.memory)
+    limit_memory(ASKED * limits.memory)  # what it holds is watched by the process that waits for it
     connection.send(None)
     while True:
         try:

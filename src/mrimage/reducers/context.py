@@ -12,9 +12,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mrimage.errors import ImageError, StoreError
+from mrimage.errors import CarelessError, ImageError, StoreError
 from mrimage.guard.deadline import deadline
-from mrimage.guard.failure import failure_of
+from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
 from mrimage.image import Image
 from mrimage.job.job import absolute
@@ -78,7 +78,7 @@ class Context:
             raise ImageError(known.reason, known.message)
         try:
             return self._answer(question, here)
-        except (ImageError, StoreError, MemoryError) as error:
+        except (CarelessError, ImageError, StoreError) as error:
             failure = self._note(uri, error)
             self.failed_in_pass[uri] = failure
             raise ImageError(failure.reason, failure.message) from error
@@ -94,7 +94,7 @@ class Context:
         read = self._ahead if self._ahead and self._ahead.uri == entry.uri else None
         try:
             picture: NDArray[np.uint8] = self._answer(question, lambda: answer(question, read))
-        except (ImageError, StoreError, MemoryError) as error:
+        except (CarelessError, ImageError, StoreError) as error:
             self._note(entry.uri, error)
             return None
         return picture
@@ -129,8 +129,13 @@ class Context:
     def _answer(self, question: Question, here: Callable[[], T]) -> T:
         # The clock works in the main thread only; elsewhere it is the child's.
         if not self.attempt.careful and threading.current_thread() is threading.main_thread():
-            with deadline(self.limits.deadline, self.attempt.expendable):
-                return here()
+            try:
+                with deadline(self.limits.deadline, self.attempt.expendable):
+                    return here()
+            except MemoryError as error:
+                raise CarelessError(
+                    CARELESS
+                ) from error  # the task itself may hold what the image was refused
         with self._starting:
             self._line = self._line or ThreadPoolExecutor(1, "mrimage-guard")
         result: T = self._line.submit(self._answer_guarded, question).result()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from mrimage.errors import ImageError, StoreError
 from mrimage.guard.deadline import clock_stopped, fair
+from mrimage.guard.memory import was_refused
 from mrimage.image import Image
 from mrimage.source import open_entry
 from mrimage.storage.settings import StoreSettings
@@ -45,9 +47,22 @@ def answer(question: Question, source: ByteSource | None = None) -> Any:
 
 
 def answer_of(image: Image, question: Question) -> Any:
-    """What this very image answers."""
-    found = getattr(image, question.name)
-    return found(*question.arguments, **(question.keywords or {})) if question.called else found
+    """What this very image answers. Raises MemoryError where what it raised may come of too little memory."""
+    try:
+        found = getattr(image, question.name)
+        return found(*question.arguments, **(question.keywords or {})) if question.called else found
+    except ImageError as error:
+        if was_refused(error, _pixels_of(image)):
+            raise MemoryError from error
+        raise
+
+
+def _pixels_of(image: Image) -> int:
+    """Pixels of the image, as far as its header can be read."""
+    try:
+        return image.metadata.width * image.metadata.height
+    except (ImageError, StoreError, MemoryError):
+        return 0
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,6 @@ import pyarrow as pa
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard.deadline import deadline
 from mrimage.image import encode
 from mrimage.job.job import Plan
 from mrimage.reducers.context import Context, open_image, running
@@ -29,42 +28,45 @@ LIGHT = Edits(format="webp", quality=80, metadata="strip")
 """What a format is weighed against."""
 
 
+PER_TASK = 16
+"""Thumbnails that a task draws at most."""
+
+
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """One task: ``pictures`` to draw small, each as (name, whether it is an output of the run), and uris of images to
-    weigh in another format."""
+class GalleryTask:
+    """One task's pictures: ``shown`` has those to draw small, each as (name, whether it is an output of the run), and
+    ``weighed`` the uris of images to convert to another format."""
 
     id: str
-    pictures: tuple[tuple[str, bool], ...] = ()
+    shown: tuple[tuple[str, bool], ...] = ()
     weighed: tuple[str, ...] = ()
 
 
-def cut_wishes(
-    wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
-) -> list[Drawing]:
-    """Tasks that draw the ``(name, is an output)`` pairs; and before them a task for each image to weigh, since it is
-    decoded whole."""
-    per_task = max(1, min(16, len(wishes) // (2 * workers)))
-    return [
-        *(Drawing(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)),
-        *(
-            Drawing(f"thumbnails-{start:05}", tuple(wishes[start : start + per_task]))
-            for start in range(0, len(wishes), per_task)
-        ),
+def cut_gallery(
+    shown: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
+) -> list[GalleryTask]:
+    """Tasks that draw the ``(name, is an output)`` pairs of ``shown``; and before them a task for each image to weigh,
+    since it is decoded whole."""
+    tasks = [
+        GalleryTask(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)
     ]
+    per_task = max(1, min(PER_TASK, len(shown) // (2 * workers)))
+    for start in range(0, len(shown), per_task):
+        part = tuple(shown[start : start + per_task])
+        tasks.append(GalleryTask(f"thumbnails-{start:05}", part))
+    return tasks
 
 
-def draw_thumbnails(plan: Plan, drawing: Drawing, attempt: Attempt) -> TaskReport:
-    """Make the pictures of ``drawing``. One that cannot be made is left out: whether an image is bad was decided
-    before, by what the job itself needed of it."""
+def draw_gallery(plan: Plan, task: GalleryTask, attempt: Attempt) -> TaskReport:
+    """Make the task's thumbnails. One that cannot be made is left out: map has already decided whether an image is bad,
+    by what the job itself needed of it."""
     store = open_out(plan)
-    writer = TaskWriter(store, FileSink(store), "thumbnails", drawing.id, attempt)
+    writer = TaskWriter(store, FileSink(store), "thumbnails", task.id, attempt)
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt, plan.stores)) as context:
-        rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in drawing.weighed]
+        rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in task.weighed]
         shown = [
-            (name, output_uri(store, name) if is_output else name)
-            for name, is_output in drawing.pictures
+            (name, output_uri(store, name) if is_output else name) for name, is_output in task.shown
         ]
         for name, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
@@ -76,11 +78,10 @@ def draw_thumbnails(plan: Plan, drawing: Drawing, attempt: Attempt) -> TaskRepor
 
 
 def _weigh(uri: str, context: Context) -> int | None:
-    """Bytes of the image as a WebP file of its size; None where that cannot be had, which decides nothing."""
+    """Bytes of the image as a WebP file of its size; None if it cannot be made, and then it does not count."""
     if context.attempt.careful:
         return None
     try:
-        with deadline(context.limits.deadline, context.attempt.expendable):
-            return len(open_image(uri).edited(LIGHT).data)
-    except (ImageError, StoreError, MemoryError):
+        return len(open_image(uri).edited(LIGHT).data)
+    except (ImageError, StoreError):
         return None

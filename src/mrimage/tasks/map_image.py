@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError, StoreError, brief, describe
 from mrimage.guard.failure import failure_of
+from mrimage.guard.memory import was_refused
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job.columns import columns_of
 from mrimage.job.functions import name_function
@@ -63,6 +64,8 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         edited = image.edited(job.edits) if job.edits else None
         row["gain_map_kept"] = edited.gain_map_kept if edited else None
     except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
+        if was_refused(error, _pixels_of(row)):
+            error = MemoryError()
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
     return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
 
@@ -76,6 +79,12 @@ def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mappe
         None,
         failure,
     )
+
+
+def _pixels_of(row: dict[str, object]) -> int:
+    """Pixels of the image, as far as its header was read."""
+    width, height = row.get("width"), row.get("height")
+    return width * height if isinstance(width, int) and isinstance(height, int) else 0
 
 
 def _require_fit(row: dict[str, object], job: Job) -> None:

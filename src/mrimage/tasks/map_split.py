@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.errors import ImageError
+from mrimage.errors import CarelessError, ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, fair
-from mrimage.guard.failure import failure_of
+from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
 from mrimage.job.job import Plan
 from mrimage.reducers.context import Context, running
@@ -66,6 +66,8 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             mapped = map_image(job, mapper, entry, fair(source))
+        if mapped.failure and mapped.failure.reason == "out-of-memory":
+            raise CarelessError(CARELESS)  # others may have taken what this image was refused
         yield mapped
 
 

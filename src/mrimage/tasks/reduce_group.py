@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from mrimage.errors import ImageError, JobError, StoreError, brief, describe
+from mrimage.errors import CarelessError, ImageError, JobError, StoreError, brief, describe
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
 from mrimage.reducers import ReduceRecords
@@ -112,7 +112,7 @@ def _run_reducer(reducer: ReduceRecords, key: str, records: Iterable[Record]) ->
             names.add(output.name)
             data, width, height = output.encoded()
             yield Made(group_path(key, output.name), data, width, height, output.uri)
-    except (StoreError, KeyboardInterrupt, GeneratorExit):
+    except (CarelessError, StoreError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
         said = str(error) if isinstance(error, JobError) else f"{describe(error)}{place_of(error)}"

@@ -102,7 +102,7 @@ def open_session(master: str, options: EngineOptions) -> Session:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault(
         "ARROW_DEFAULT_MEMORY_POOL", "system"
-    )  # its own reserves address space, which we limit
+    )  # its own reserves memory, which we limit
     java = not submitted and SparkContext._gateway is None
     try:
         _start_java()

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import socket
-import sys
 import time
 import zlib
 from bisect import bisect_right
@@ -31,7 +29,7 @@ from mrimage.engine.attempts import after_failure
 from mrimage.engine.engine import EngineOptions
 from mrimage.engine.shipping import load, parts_of
 from mrimage.errors import MrimageError, StoreError
-from mrimage.guard.child import limit_memory
+from mrimage.guard.memory import is_limited, limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record, to_record
 from mrimage.storage import StoreSettings, open_store
@@ -201,10 +199,7 @@ def _pending_keys(out: str, stores: StoreSettings, pending: str) -> Any:
 
 def _limit(room: int) -> None:
     """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
-    if (
-        sys.platform == "linux"
-        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
-    ):
+    if not is_limited():
         limit_memory(room)
 
 
