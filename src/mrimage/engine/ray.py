@@ -33,7 +33,7 @@ from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedu
 from mrimage.engine.shipping import load, ship
 from mrimage.errors import EngineError
 from mrimage.guard.child import import_path, portable
-from mrimage.guard.memory import limit_memory
+from mrimage.guard.memory import is_limited, limit_memory
 from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.types import Attempt, Partition, TaskReport
 
