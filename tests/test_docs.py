@@ -211,7 +211,7 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
     (package / "reducers/largest.py").write_text(reducer)
     change(
         "reducers/__init__.py",
-        ('    GroupReducer(\n        "mean"', f'{reducer_line}    GroupReducer(\n        "mean"'),
+        ("_REDUCERS = (\n", f"_REDUCERS = (\n{reducer_line.rstrip()},\n"),
     )
     for number, test in enumerate((key_test, edit_test, reducer_test)):
         (tmp_path / f"test_{number}.py").write_text(test)

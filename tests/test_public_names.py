@@ -21,6 +21,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "EngineError",
         "Image",
         "ImageError",
+        "InternalError",
         "Job",
         "JobError",
         "Limits",

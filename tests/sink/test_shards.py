@@ -229,7 +229,7 @@ def test_a_large_shard_is_not_held_in_memory(tmp_path: Path, output: str) -> Non
     code = f"""
 import os
 from mrimage.sink.shards import KINDS, ShardSink, read_shard
-from mrimage.sink.task import peak_memory
+from mrimage.commit.task_writer import peak_memory
 from mrimage.storage import open_store
 from mrimage.types import OutputRow
 sink = ShardSink(open_store({str(tmp_path / "out")!r}, create=True), KINDS[{output!r}], "0" * 32, 1 << 40)
