@@ -165,6 +165,12 @@ def test_the_image_kernel_knows_nothing_of_mapreduce() -> None:
     assert parts_imported_by("image") <= {"image", "types", "errors"}
 
 
+def test_tags_know_nothing_of_the_headers_that_they_stand_in() -> None:
+    tags = [file for module, file in MODULES.items() if module.startswith("mrimage.image.tags")]
+    imported = {name for file in tags for _, name in modules_imported(file)}
+    assert {name for name in imported if name.startswith("mrimage.image.header")} == set()
+
+
 def test_engines_know_nothing_of_images_or_tasks() -> None:
     assert parts_imported_by("engine").isdisjoint(
         {"image", "mappers", "reducers", "report", "tasks"}

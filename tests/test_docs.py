@@ -49,12 +49,16 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 def options_of_run() -> set[str]:
+    return options_of("run")
+
+
+def options_of(command: str) -> set[str]:
     commands = next(
         action
         for action in make_parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
-    actions = commands.choices["run"]._actions
+    actions = commands.choices[command]._actions
     return {option for action in actions for option in action.option_strings} - {"-h", "--help"}
 
 
@@ -117,7 +121,7 @@ def test_the_guide_has_no_option_that_is_none() -> None:
         for option in line
         if option.startswith("--")
     }
-    known |= options_of_run() | {"--reason", "--format"}
+    known |= {option for command in ("run", "retry", "query") for option in options_of(command)}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE.read_text())) <= known
 
 

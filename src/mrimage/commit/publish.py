@@ -36,6 +36,7 @@ from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import each
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
+    COUNTED,
     GAIN_MAPS,
     GROUPS,
     KNOWN,
@@ -61,7 +62,8 @@ CHUNKS_PER_FILE = 5
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the published tables hold; ``tables`` are the SHA-256 of each, by its path below OUT, and ``state`` is a hash of
+    """What the published tables hold, and how many files of the listing are ``ignored``, because they have no extension
+    and are no images; ``tables`` are the SHA-256 of each, by its path below OUT, and ``state`` is a hash of
     what was committed then."""
 
     processed: int
@@ -71,14 +73,17 @@ class Published:
     outputs: int
     reasons: dict[str, int]
     gain_maps_dropped: int = 0
+    ignored: int = 0
     tables: dict[str, str] = field(default_factory=dict)
     state: str = ""
 
     def account_for(self, listed: int) -> None:
-        """``listed = processed + quarantined``, or the run has lost an image and says so."""
-        if listed != self.processed + self.quarantined:
+        """``listed = processed + quarantined``, or the run has lost an image and says so. Files that are ``ignored`` are
+        none of the images listed."""
+        images = listed - self.ignored
+        if images != self.processed + self.quarantined:
             raise AccountingError(
-                f"Expected listed = processed + quarantined, but {listed} were listed, {self.processed} "
+                f"Expected listed = processed + quarantined, but {images} were listed, {self.processed} "
                 f"processed and {self.quarantined} quarantined. Run again with --fresh, and please report this."
             )
 
@@ -123,8 +128,8 @@ class Publisher:
 
     def summarise(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
-        known = read_parquet(self._map["catalogue"], KNOWN)
-        status = f"SELECT uri FROM {known}"
+        counted = read_parquet(self._map["catalogue"], COUNTED)
+        known = f"(FROM {counted} WHERE status <> 'ignored')"
         # The names of one file are images of their own, but its bytes are there once.
         files = (
             f"SELECT size FROM {known} WHERE file IS NULL "
@@ -136,7 +141,7 @@ class Publisher:
                 row = connection.execute(query).fetchone()
                 return int(row[0]) if row else 0
 
-            images = one(f"SELECT count(*) FROM ({status})")
+            images = one(f"SELECT count(*) FROM {known}")
             reasons = dict(
                 connection.execute(
                     f"SELECT reason, count(*) FROM {self._quarantine} GROUP BY reason ORDER BY count(*) DESC, reason"
@@ -149,6 +154,7 @@ class Publisher:
                 groups=one(f"SELECT count(*) FROM {self._groups}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
+                ignored=one(f"SELECT count(*) FROM {counted} WHERE status = 'ignored'"),
                 gain_maps_dropped=one(
                     f"SELECT count(*) FROM {read_parquet(self._map['catalogue'], GAIN_MAPS)} WHERE NOT gain_map_kept"
                 ),
@@ -205,7 +211,7 @@ class Publisher:
         columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
-        query = f"SELECT {_names(schema)} FROM {table} ORDER BY uri"
+        query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
         old = {name for name in owned(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)

@@ -336,7 +336,7 @@ class Run:
                 self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
             else:
                 published.account_for(self.listed)
-        self.budget.check(published.quarantined, self.listed)
+        self.budget.check(published.quarantined, self.listed - published.ignored)
         return published
 
     def draw_thumbnails(self) -> None:
@@ -373,6 +373,8 @@ class Run:
 
     def _facts(self, published: Published) -> RunFacts:
         job = self.plan.job
+        listed = self.listed - published.ignored
+        ignored = self.leftovers.ignored + Counter({"not an image": published.ignored})
         return RunFacts(
             source=self.plan.source,
             out=self.plan.out,
@@ -383,15 +385,15 @@ class Run:
             plan_hash=self.plan.hash(),
             versions=library_versions(),
             started=self.started,
-            listed=self.listed,
+            listed=listed,
             processed=published.processed,
             quarantined=published.quarantined,
-            ignored=self.leftovers.ignored.total(),
-            ignored_reasons=dict(sorted(self.leftovers.ignored.items())),
+            ignored=ignored.total(),
+            ignored_reasons=dict(sorted(ignored.items())),
             repeated=self.repeated,
             unlisted=tuple(str(error) for _, error in self.leftovers.unlisted),
             earlier=dict(sorted(self.leftovers.earlier.items())),
-            reused=self.reused,
+            reused=min(self.reused, listed),
             bytes=published.bytes,
             groups=published.groups,
             outputs=published.outputs,

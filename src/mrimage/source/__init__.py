@@ -1,6 +1,6 @@
 """Where images come from: listing, archives, lists of uris, splits and reading ahead."""
 
-from mrimage.source.listing import list_entries
+from mrimage.source.listing import list_entries, names_its_images
 from mrimage.source.readahead import open_entry, read_ahead
 from mrimage.source.scan import IGNORED
 from mrimage.source.selection import EXTENSIONS, Selection
@@ -12,6 +12,7 @@ __all__ = [
     "Selection",
     "cut_splits",
     "list_entries",
+    "names_its_images",
     "open_entry",
     "read_ahead",
 ]

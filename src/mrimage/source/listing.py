@@ -94,6 +94,17 @@ def _list(source: str, scan: Scan) -> Iterator[Entry]:
         yield from _list_remote(source, scan)
 
 
+def names_its_images(source: str) -> bool:
+    """Whether SOURCE itself says what its images are: a list, a url or a single image, and no folder or archive."""
+    path = local_place(source)
+    if path is not None and Path(path).is_dir():
+        return False
+    if is_list(source):
+        return True
+    alone = scheme(source) in ("http", "https") or (path is not None and Path(path).is_file())
+    return alone and not is_shard(source)
+
+
 def _list_local(source: str, scan: Scan) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():

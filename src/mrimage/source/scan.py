@@ -17,6 +17,10 @@ OnIgnored = Callable[[str, str], None]
 IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "extension": ("by its extension", "by their extensions"),
+        "not an image": (
+            "without an extension, and not an image",
+            "without an extension, and not images",
+        ),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),
         "link": (

@@ -64,6 +64,12 @@ class Selection:
         """Whether the file ``path`` is an entry, and every folder above it is entered."""
         return self.reaches(path) and self.takes(path)
 
+    def guesses(self, path: str) -> bool:
+        """Whether the entry ``path`` was taken only because its name has no extension."""
+        path = path.replace("!/", "/")
+        named = self._included is not None and _matches(self._included, path)
+        return not self.all_files and not named and suffix(path) == ""
+
     def why_not(self, path: str) -> str:
         """Why ``path``, which is no entry, is none: a key of ``scan.IGNORED``."""
         if self._included or (self._excluded and self._hits(self._excluded, path)):

@@ -59,6 +59,9 @@ GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
 """What of a catalogue row says whether an entry is the one that was mapped, and which names are one file."""
 
+COUNTED = KNOWN.append(pa.field("status", pa.string()))
+"""The same, and whether it is an image: map's rows also hold what it passed over, as ``ignored``."""
+
 RECORDS = _schema(
     key=pa.string(),
     uri=pa.string(),

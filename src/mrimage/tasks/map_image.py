@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Mapped:
     """What map makes of one image: its catalogue row, its records, and its edited self where the job edits.
 
-    A ``failure`` comes with a row of status ``quarantined`` and with no records.
+    A ``failure`` comes with a row of status ``quarantined`` and with no records; a row of status ``ignored`` is of a file that
+    is no image of the source (see ``strays``).
     """
 
     entry: Entry

@@ -24,6 +24,7 @@ from mrimage.source import open_entry, read_ahead
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.strays import Strays
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
 
@@ -40,7 +41,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
     faults = Faults()
     # A mapper may open other images of the same stores.
     with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
-        for mapped in _map_images(plan, split, attempt):
+        for mapped in map(Strays(plan).passed_over, _map_images(plan, split, attempt)):
             rows.append(mapped.row)
             spill.add(mapped.records)
             if mapped.failure:
