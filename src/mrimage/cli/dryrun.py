@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from itertools import islice
-from pathlib import Path
 
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.out_folder import check_apart, require_place
+from mrimage.commit.out_folder import check_apart, require_place, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
@@ -39,8 +37,8 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     require_place(open_store(out), plan, how.fresh)
     ignored: list[str] = []
     earlier: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
-        inventory = Inventory(Path(folder), [])
+    with temporary_folder() as folder:
+        inventory = Inventory(folder, [])
         inventory.write(entries_of(plan, ignored.append, lambda folder: earlier.update([folder])))
         images, size = inventory.totals()
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))

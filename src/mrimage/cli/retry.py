@@ -27,7 +27,10 @@ def job_of(store: Store, out: str) -> Plan:
     of its functions cannot be imported or is no longer what it was."""
     description = read_job(store)
     if not description:
-        raise SinkError(f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}.")
+        what = f"there is no {JOB}" if description is None else f"{JOB} is damaged"
+        raise SinkError(
+            f"Expected {store.root} as the OUT of a run, but {what}. Check the place, or run the job with --fresh."
+        )
     source = str(description.pop("source"))
     functions = {name: _function(description.pop(name)) for name in ("map", "reduce", "combine")}
     limits = Limits(
