@@ -216,3 +216,41 @@ def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
     assert process.wait(30) in (0, 1)
     assert main(["run", str(many), str(out), *OPTIONS, "--quiet"]) == 0
     assert everything(out) == everything(whole)
+
+
+def test_what_sql_spilled_before_a_kill_goes_with_the_next_command(
+    photos: Path, tmp_path: Path
+) -> None:
+    out, temporary = tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
+    assert main(["run", str(photos), str(out), "--no-thumbnails", "--quiet", "--workers", "1"]) == 0
+    program = (
+        "import os, signal, sys; from pathlib import Path; from mrimage.report.tables.views import open_tables\n"
+        f"with open_tables(Path({str(out)!r})) as tables:\n"
+        "    tables.connection.execute('SET memory_limit = \"20MB\"')\n"
+        "    tables.connection.execute('CREATE TEMP TABLE t AS SELECT range, md5(range::VARCHAR) FROM range(2000000)')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    assert (
+        subprocess.run([sys.executable, "-c", program], env=environment).returncode
+        == -signal.SIGKILL
+    )
+    (left,) = temporary.iterdir()
+    assert any(path.is_file() for path in left.rglob("*")), "something was spilled"
+    query = [*COMMAND[:-1], "query", str(out), "SELECT 1"]
+    assert subprocess.run(query, env=environment, capture_output=True).returncode == 0
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) -> None:
+    from mrimage.commit.task_writer import TaskWriter
+    from mrimage.sink.files import FileSink
+    from mrimage.storage.local import LocalStore
+    from mrimage.types import Attempt
+
+    store = LocalStore(str(tmp_path), create=True)
+    for phase in ("thumbnails", "map"):
+        assert not (tmp_path / "_run/unclean").exists()
+        TaskWriter(store, FileSink(store), phase, "1", Attempt(number=2)).commit(0, 0, {})
+    assert (tmp_path / "_run/unclean").exists()

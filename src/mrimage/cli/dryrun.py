@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import islice
-from pathlib import Path
 
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.out_folder import check_apart, require_place
+from mrimage.commit.out_folder import check_apart, require_place, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
@@ -38,8 +36,8 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     require_images(plan, how.strict)
     require_place(open_store(out, how.stores), plan, how.fresh)
     leftovers = Leftovers()
-    with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
-        inventory = Inventory(Path(folder), [])
+    with temporary_folder() as folder:
+        inventory = Inventory(folder, [])
         inventory.write(entries_of(plan, leftovers, how.strict))
         images, size = inventory.totals()
         splits = sum(

@@ -26,8 +26,9 @@ def job_of(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     """
     description = read_job(store)
     if not description:
+        what = f"there is no {JOB}" if description is None else f"{JOB} is damaged"
         raise SinkError(
-            f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}."
+            f"Expected {store.root} as the OUT of a run, but {what}. Check the place, or run the job with --fresh."
         )
     source = str(description.pop("source"))
     functions = {

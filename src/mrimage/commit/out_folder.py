@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +26,8 @@ from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.job import Plan, absolute
 from mrimage.report.tables.files import is_nameable
+from mrimage.report.tables.spill import PREFIX as PREFIX
+from mrimage.report.tables.spill import temporary_folder as temporary_folder
 from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
 from mrimage.storage.layout import FILES as FILES
@@ -37,10 +36,6 @@ from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_place, printable
 from mrimage.storage.places import holds
-
-PREFIX = "mrimage-scratch-"
-YOUNG = 60.0
-"""Seconds for which a temporary folder without a lock is left alone: its owner may be about to lock it."""
 
 
 def check_apart(source: str, out: str) -> None:
@@ -184,39 +179,6 @@ def sweep(store: Store) -> None:
     if store.local:
         shutil.rmtree(store.local / STAGING, ignore_errors=True)
     store.sweep()
-
-
-@contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """A folder outside OUT that goes with the block; those of killed processes go first.
-
-    Its owner holds a lock on it, which the kernel takes away when the owner ends.
-    """
-    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        _remove_abandoned(left)
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield Path(folder)
-        finally:
-            os.close(descriptor)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return  # gone, or another user's
-    try:
-        status = os.fstat(descriptor)
-        if status.st_uid == os.getuid() and time.time() - status.st_mtime > YOUNG:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError:
-        return  # somebody is at work there
-    finally:
-        os.close(descriptor)
 
 
 def _description(plan: Plan) -> dict[str, object]:

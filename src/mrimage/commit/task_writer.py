@@ -128,7 +128,7 @@ class TaskWriter:
             reasons=dict(Counter(failure.reason for failure in self._failures)),
             tables=tuple(sorted(self._tables)),
         )
-        if self.attempt.number > 1:
+        if self.attempt.number > 1 and self.phase != "thumbnails":  # those tasks write tables only
             self.store.write(state.UNCLEAN, b"")
         state.commit(self.store, report)
         return report

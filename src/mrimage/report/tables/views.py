@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import duckdb
 
 from mrimage.report.tables.files import allowed_paths, parquet_files
+from mrimage.report.tables.spill import temporary_folder
 
 MEMORY_LIMIT = "1GB"
 """What DuckDB may hold in memory; beyond it, it spills to a temporary folder."""
@@ -97,10 +97,10 @@ class Tables:
 @contextmanager
 def open_tables(results: Path) -> Iterator[Tables]:
     """Open the tables of ``results``; the connection and its spill folder go when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="mrimage-sql-") as spill:
+    with temporary_folder() as spill:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,
-            "temp_directory": spill,
+            "temp_directory": str(spill / "duckdb"),
             "preserve_insertion_order": False,
         }
         connection = duckdb.connect(":memory:", config=settings)
