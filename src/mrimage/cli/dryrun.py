@@ -15,6 +15,7 @@ from mrimage.flow.run import How, entries_of, require_images, require_sense, spl
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.job.description import describe
 from mrimage.job.job import NEEDS, Job, Plan
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
@@ -35,7 +36,7 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
     plan.stores.apply()
     Budget.parse(how.max_failures)
     require_images(plan)
-    require_place(open_store(out), plan, how.fresh)
+    require_place(open_store(out), describe(plan), how.fresh)
     ignored: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mrimage-") as folder:
         inventory = Inventory(Path(folder), [])

@@ -25,9 +25,13 @@ from mrimage.types import Edits, Limits
 def job_of(store: Store, out: str) -> Plan:
     """The plan that OUT keeps the description of. Raises SinkError where there is none, and UsageError when one
     of its functions cannot be imported or is no longer what it was."""
-    description = read_job(store)
-    if not description:
+    try:
+        job = read_job(store)
+    except msgspec.DecodeError:
+        job = None
+    if job is None:
         raise SinkError(f"Expected {store.root} as the OUT of a run, but it holds none, or a damaged {JOB}.")
+    description = dict(job.facts)
     source = str(description.pop("source"))
     functions = {name: _function(description.pop(name)) for name in ("map", "reduce", "combine")}
     limits = Limits(
@@ -36,9 +40,8 @@ def job_of(store: Store, out: str) -> Plan:
     )
     edits = msgspec.convert(description.pop("edits"), Edits | None)
     rest = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
-    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
-    plan = Plan(job, source, out)
-    return plan
+    same = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
+    return Plan(same, source, out)
 
 
 def _function(described: object) -> object:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,8 @@ import msgspec
 from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
-from mrimage.job.job import Plan, absolute
+from mrimage.job.description import AFTER_MAP, Description, changed_fields, decode, explain_fields
+from mrimage.job.job import absolute
 from mrimage.storage import Store
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import local_path, printable, scheme
@@ -47,54 +49,95 @@ def check_apart(source: str, out: str) -> None:
         )
 
 
-def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
-    """Raise SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``, another job. Answers whether
-    an earlier run made OUT."""
-    earlier = read_job(store)
-    if earlier is None:
-        foreign = next((name for name in _top(store) if name not in (ROOT,)), None)
-        if foreign is not None:
-            raise SinkError(
-                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
-                "Choose another OUT."
-            )
-    elif not fresh and not earlier:
-        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
-    elif not fresh and (difference := _difference(earlier, _description(plan))):
+class Standing(Enum):
+    """What OUT is to a job."""
+
+    NEW = auto()
+    """Nobody's."""
+    SAME = auto()
+    """Of an earlier run of this job."""
+    OTHER_REDUCE = auto()
+    """Of a job whose map is this one's; only its reducers are others."""
+    FREE = auto()
+    """Of a job that is to be forgotten: by --fresh, or because it has committed nothing."""
+
+
+def require_place(store: Store, description: Description, fresh: bool) -> Standing:
+    """What OUT is to the job. Raises SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``,
+    the work of another job."""
+    try:
+        earlier = read_job(store)
+    except msgspec.DecodeError:
+        if fresh:
+            return Standing.FREE
         raise SinkError(
-            f"Expected the job that {store.root} was made by, but received one with {difference}. "
-            "Choose another OUT, or add --fresh to start over."
+            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+        ) from None
+    if earlier is None:
+        _require_empty(store)
+        return Standing.NEW
+    changed = changed_fields(earlier, description)
+    if fresh or (changed and not _has_commits(store)):
+        return Standing.FREE
+    if not changed:
+        return Standing.SAME
+    if description.reduces and set(changed) <= set(AFTER_MAP):
+        return Standing.OTHER_REDUCE
+    raise SinkError(
+        f"Expected the job that {store.root} was made by, but received one with "
+        f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to start over."
+    )
+
+
+def _require_empty(store: Store) -> None:
+    foreign = next((name for name in _top(store) if name != ROOT), None)
+    if foreign is not None:
+        raise SinkError(
+            f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
+            "Choose another OUT."
         )
-    return earlier is not None
 
 
-def claim(store: Store, plan: Plan, fresh: bool) -> None:
+def _has_commits(store: Store) -> bool:
+    return any(Committed(store, phase).tasks for phase in ("map", "reduce"))
+
+
+def claim(store: Store, description: Description, fresh: bool) -> str:
     """Make OUT this job's. Raises SinkError where ``require_place`` does.
 
-    ``fresh`` removes what an earlier run wrote, and nothing else.
+    What an earlier run wrote is removed where ``fresh`` asks for it, and where nothing of it was ever committed; nothing
+    else is. Answers what has changed in the reducers, or an empty text. Where it has, OUT is this job's once
+    ``write_job`` has been called, and what the earlier reducers made is to be forgotten before.
     """
-    is_ours = require_place(store, plan, fresh)
-    if is_ours and fresh:
+    standing = require_place(store, description, fresh)
+    if standing is Standing.FREE:
         clear(store)
-    elif is_ours and not exists(store, PUBLISHED):  # the run before did not come to its end
+    elif standing is not Standing.NEW and not exists(store, PUBLISHED):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
-    if fresh or not is_ours:
-        text = msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted"))
-        store.write(JOB, text, durable=True)  # without it OUT would be somebody else's
+    if standing in (Standing.NEW, Standing.FREE):
+        write_job(store, description)
+    if standing is not Standing.OTHER_REDUCE:
+        return ""
+    earlier = read_job(store)
+    assert earlier
+    return explain_fields(earlier, description, changed_fields(earlier, description))
 
 
-def read_job(store: Store) -> dict[str, object] | None:
-    """The description of the job that made OUT, None where no run of ours did, and an empty one where it is damaged."""
+def write_job(store: Store, description: Description) -> None:
+    """Write down whose OUT is."""
+    store.write(JOB, description.encode(), durable=True)  # without it OUT would be somebody else's
+
+
+def read_job(store: Store) -> Description | None:
+    """The description of the job that made OUT, None where no run of ours did. Raises msgspec.DecodeError where it is
+    damaged."""
     try:
-        job: dict[str, object] = msgspec.json.decode(store.read(JOB))
+        return decode(store.read(JOB))
     except NotFoundError:
         return None
-    except msgspec.DecodeError:
-        return {}
-    return job
 
 
 def clear(store: Store) -> None:
@@ -170,28 +213,6 @@ def _remove_abandoned(folder: Path) -> None:
         return  # somebody is at work there
     finally:
         os.close(descriptor)
-
-
-def _description(plan: Plan) -> dict[str, object]:
-    return plan.job.describe() | {"source": plan.source}
-
-
-def _difference(earlier: dict[str, object], now: dict[str, object]) -> str:
-    """The options that differ, as text: ``key ["camera"] instead of ["format"]``."""
-    told = []
-    for name in sorted(earlier.keys() | now.keys()):
-        before, after = earlier.get(name), now.get(name)
-        if before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            told.append(_difference(before, after))
-        else:
-            told.append(f"{name} {_show(after)} instead of {_show(before)}")
-    return ", ".join(told)
-
-
-def _show(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _top(store: Store) -> Iterator[str]:

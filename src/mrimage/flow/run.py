@@ -16,8 +16,8 @@ from mrimage import report
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
 from mrimage.commit.lock import locked
-from mrimage.commit.out_folder import check_apart, claim, scratch_folder
-from mrimage.commit.prune import prune_groups, prune_split
+from mrimage.commit.out_folder import check_apart, claim, scratch_folder, write_job
+from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
 from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
@@ -27,6 +27,7 @@ from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
 from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
 from mrimage.flow.summary import Summary, describe_ignored
+from mrimage.job.description import Description, describe, identities, note_uses
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
 from mrimage.reducers import reducers_of
@@ -65,11 +66,15 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
         require_images(plan)
         store = open_store(out, create=True)
         stack.enter_context(locked(store))
-        claim(store, plan, how.fresh)
+        stack.callback(note_uses, job, identities(job))
+        description = describe(plan)
+        other_reduce = claim(store, description, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
         warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
-        this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
+        this = Run(plan, description, how, store, engine, scratch, budget, watch(how.quiet), warmed)
+        if other_reduce:
+            this.forget_reduced(other_reduce)
         inventory = this.list_source()
         this.forget_gone(inventory)
         this.map(inventory)
@@ -118,6 +123,7 @@ class Run:
     """One run in progress: its places, and what it has seen so far."""
 
     plan: Plan
+    description: Description
     how: How
     store: Store
     engine: Engine
@@ -134,6 +140,13 @@ class Run:
     reused: int = 0
     quarantined: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
+
+    def forget_reduced(self, changed: str) -> None:
+        """Take back what other reducers made; OUT is this job's from then on."""
+        self.progress.say(f"The job has {changed}. What map has done is kept; all groups are reduced again.")
+        self._touch()
+        forget_reduced(self.store)
+        write_job(self.store, self.description)
 
     def list_source(self) -> Inventory:
         """List the source once, to disk."""
@@ -253,15 +266,14 @@ class Run:
         return Summary(facts)
 
     def _facts(self, published: Published) -> RunFacts:
-        job = self.plan.job
         return RunFacts(
             source=self.plan.source,
             out=self.plan.out,
             command=redact(self.how.command),
-            job=job.describe(),
+            job=self.description.job,
             engine=self.engine.name,
             workers=self.engine.workers,
-            plan_hash=self.plan.hash(),
+            plan_hash=self.description.hash(),
             versions=library_versions(),
             started=self.started,
             listed=self.listed,
