@@ -12,6 +12,7 @@
     │   ├── NotFoundError
     │   └── DeniedError
     └── ImageError          one image is bad; it is quarantined with a reason, the job goes on
+        └── CodeError       the job's own code failed on the image
 
 Messages follow one formula: what was expected, for what, what was received, what to do.
 """
@@ -102,6 +103,17 @@ class ImageError(MrimageError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ImageError, (self.reason, str(self)))
+
+
+class CodeError(ImageError):
+    """The job's own code failed on one image. ``kind`` is the same for the same error in the same line of code."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__("mapper-failed", message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CodeError, (str(self), self.kind))
 
 
 def brief(value: object) -> str:

@@ -103,12 +103,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people."""
+    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people. ``code_error`` is
+    empty, or the same text for the same error in the same line of the job's own code."""
 
     uri: str
     stage: Stage
     reason: str
     message: str
+    code_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class TaskReport:
     """What one finished task did; progress, resume and the report all read it, whatever the engine.
 
     ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
-    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed.
+    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``code_errors`` counts the
+    images on which the job's own code failed, by error and line, and ``code_error`` is what it said of the first.
     """
 
     task: str
@@ -147,6 +150,8 @@ class TaskReport:
     speculative: bool = False
     errors: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
+    code_errors: Mapping[str, int] = field(default_factory=dict)
+    code_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ class TaskWriter:
             self._sink.close()
         finally:  # no table may arrive after those of the next attempt
             writer.flush()
+        own = [failure for failure in self._failures if failure.code_error]
         report = TaskReport(
             task=self.task,
             phase=self.phase,
@@ -93,6 +94,8 @@ class TaskWriter:
             speculative=self.attempt.speculative,
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
+            code_errors=dict(Counter(failure.code_error for failure in own)),
+            code_error=f"{own[0].uri}: {own[0].message}" if own else "",
         )
         if self.attempt.number > 1:
             self.store.write(state.UNCLEAN, b"")

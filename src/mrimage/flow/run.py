@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
 from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
-from mrimage.errors import SourceError
+from mrimage.errors import JobError, SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
@@ -31,6 +32,7 @@ from mrimage.job.description import Description, describe, identities, note_uses
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
 from mrimage.reducers import reducers_of
+from mrimage.report import text
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Store, open_store, redact
@@ -39,6 +41,7 @@ from mrimage.tables.schemas import THUMBNAILS
 from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_wishes, draw_thumbnails
 from mrimage.tasks.map_split import map_split
+from mrimage.tasks.trial import Trial
 from mrimage.types import Entry, Exchange, PhaseFacts, RunFacts, TaskReport
 
 HEADER_SPLIT = (200, 2_000)
@@ -140,6 +143,7 @@ class Run:
     reused: int = 0
     quarantined: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
+    trial: Trial = field(default_factory=Trial)
 
     def forget_reduced(self, changed: str) -> None:
         """Take back what other reducers made; OUT is this job's from then on."""
@@ -183,9 +187,34 @@ class Run:
             if images
             else iter(())
         )
-        if images:
-            self._touch()
-        self._execute("map", images, self.engine.run(partial(map_split, self.plan), splits))
+        if not images:
+            self._execute("map", 0, iter(()))
+            return
+        self._touch()
+        first = next(splits)
+        function = partial(map_split, self.plan, first=first.id if self._is_on_trial() else "")
+        with self._forgotten_on_fault():
+            self._execute("map", images, self.engine.run(function, chain([first], splits)))
+            self.trial.end()
+
+    def _is_on_trial(self) -> bool:
+        """Whether a job that fails on all of its first images is to stop: not where an earlier run got images through, nor
+        where any number of failures is wanted."""
+        self.trial.over = self.reused > self.quarantined or self.budget.allows_all(self.listed)
+        return not self.trial.over
+
+    @contextmanager
+    def _forgotten_on_fault(self) -> Iterator[None]:
+        """When the job's own code has failed on every image, nothing is kept of it: OUT is free for the mended job."""
+        try:
+            yield
+        except JobError as error:
+            is_fault = type(error) is JobError  # of the job, and not of the budget, a store or the engine
+            if is_fault and self.reused == 0 and not any(task.images > task.quarantined for task in self.tasks):
+                self.engine.close()
+                committed = Committed(self.store, "map")
+                committed.forget(list(committed.tasks))
+            raise
 
     def plan_shuffle(self) -> tuple[Exchange, Path]:
         """Weigh the keys that map emitted, and cut those that are not reduced yet into partitions."""
@@ -297,8 +326,16 @@ class Run:
             for report in reports:
                 self.tasks.append(report)
                 task_done(self.progress, report)
+                if name == "map":
+                    self._hear_of_code(report)
                 if name != "thumbnails":
                     self._charge(report.quarantined)
+
+    def _hear_of_code(self, report: TaskReport) -> None:
+        """Say at once what the job's own code said of the first image on which it failed."""
+        if report.code_error and not self.trial.message:
+            self.progress.say(f"mapper-failed: {text.cut(report.code_error, 500)}")
+        self.trial.count(report.images - report.quarantined, report.code_errors, report.code_error)
 
     def _charge(self, quarantined: int) -> None:
         """Count images in quarantine against the failure budget. Tasks of reduce may have failed on the same one, or on one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
+from mrimage.errors import CodeError, DeniedError, ImageError, NotFoundError, StoreError
 from mrimage.types import Failure, Stage
 
 OUT_OF_MEMORY = "It was refused the memory that it asked for."
@@ -12,6 +12,8 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
     """The quarantine row for ``error``. A StoreError that may pass is raised again: the task is to be retried,
     not the image to be blamed."""
     match error:
+        case CodeError():
+            return Failure(uri, stage, error.reason, str(error), error.kind)
         case ImageError():
             return Failure(uri, stage, error.reason, str(error))
         case NotFoundError():

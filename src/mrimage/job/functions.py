@@ -29,10 +29,16 @@ def format_function(function: Callable[..., object], identity: Identity) -> str:
 
 def name_function(function: Callable[..., object]) -> str:
     """``module:name``, of what is behind partials and wrappers, and of the class of an object that can be called."""
-    while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
-        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    function = innermost(function)
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}:{named.__qualname__}"
+
+
+def innermost(function: Callable[..., object]) -> Callable[..., object]:
+    """What is behind partials and wrappers."""
+    while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+    return function
 
 
 def explain_change(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -22,21 +22,25 @@ from mrimage.source import open_entry, read_ahead
 from mrimage.storage import open_store
 from mrimage.tables.schemas import RECORDS, catalogue_schema
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.trial import Trial
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
 
-def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
+def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> TaskReport:
     """Map every image of ``split``; commit its catalogue rows, its sorted records and its edited images.
 
-    An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
-    bytes cannot be had or written, and JobError for a job that is at fault.
+    An image that fails becomes a quarantined row, and the rest of the split goes on. ``first`` is the id of the split
+    whose images are the job's first. Raises StoreError when bytes cannot be had or written, and JobError for a job that
+    is at fault.
     """
     plan.stores.apply()
     job, store = plan.job, open_store(plan.out)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, RECORDS, lambda part, table: writer.table(_records_of(part), table))
     rows: list[dict[str, object]] = []
+    trial = Trial(over=split.id != first)
     for mapped in _map_images(job, split, attempt):
+        trial.see(mapped.failure)
         rows.append(mapped.row)
         spill.add(mapped.records)
         if mapped.failure:

@@ -12,7 +12,8 @@ from operator import attrgetter
 import pyarrow as pa
 
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.errors import JobError, StoreError, brief, describe
+from mrimage.errors import JobError, StoreError, brief
+from mrimage.job.faults import describe_at
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
 from mrimage.reducers import Context, GroupReducer, reducers_of, running
@@ -71,5 +72,5 @@ def _run_reducer(
     except (StoreError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        told = str(error) if isinstance(error, JobError) else describe(error)
+        told = str(error) if isinstance(error, JobError) else describe_at(error)
         raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}") from error
