@@ -97,7 +97,7 @@ def run_query(options: argparse.Namespace) -> int:
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
-        for piece in report.stream(results, options.sql, options.format):
+        for piece in report.stream(results, options.sql, options.format, options.quote_formulas):
             print(shown(piece), end="")
     return 0
 

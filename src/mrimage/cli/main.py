@@ -140,6 +140,12 @@ def make_parser() -> argparse.ArgumentParser:
     query.add_argument("sql", metavar="SQL")
     _add_places(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
+    query.add_argument(
+        "--no-quote-formulas",
+        dest="quote_formulas",
+        action="store_false",
+        help="leave texts in CSV alone that a spreadsheet takes for formulas (default: an apostrophe before them)",
+    )
 
     verify = _command(commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out")
     verify.add_argument("out", metavar="OUT")

@@ -139,18 +139,22 @@ def warm() -> AbstractContextManager[Callable[[], None]]:
     return bundle.warm()
 
 
-def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> str:
+def query(
+    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table", quote_formulas: bool = True
+) -> str:
     """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.query(results, sql, format)
+    return ask.query(results, sql, format, quote_formulas)
 
 
-def stream(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> Iterator[str]:
+def stream(
+    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table", quote_formulas: bool = True
+) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.stream(results, sql, format)
+    return ask.stream(results, sql, format, quote_formulas)
 
 
 def for_terminal(answer: str) -> str:
