@@ -102,15 +102,33 @@ CHANGES: list[tuple[object, object]] = [
         ({1}, {2}),
         ({1}, frozenset({1})),
     ),
-    *(({"a": 1}, {"a": 2}), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]})),
-    *((np.array([1]), np.array([2])), (np.array([1]), np.array([1], np.int32)), (np.zeros((2, 3)), np.zeros((3, 2)))),
-    *(({"a": np.array([1])}, {"a": np.array([2])}), (np.array([[1], "a"], object), np.array([[2], "a"], object))),
-    *((Lookup([1]), Lookup([2])), (over([1]), over([2])), (np.float32(1), np.float64(1)), (len, max)),
+    *(
+        ({"a": 1}, {"a": 2}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}),
+    ),
+    *(
+        (np.array([1]), np.array([2])),
+        (np.array([1]), np.array([1], np.int32)),
+        (np.zeros((2, 3)), np.zeros((3, 2))),
+    ),
+    *(
+        ({"a": np.array([1])}, {"a": np.array([2])}),
+        (np.array([[1], "a"], object), np.array([[2], "a"], object)),
+    ),
+    *(
+        (Lookup([1]), Lookup([2])),
+        (over([1]), over([2])),
+        (np.float32(1), np.float64(1)),
+        (len, max),
+    ),
 ]
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_another_value_is_another_function_wherever_it_is_held(make: Callable[[Any], Callable[..., Any]]) -> None:
+def test_another_value_is_another_function_wherever_it_is_held(
+    make: Callable[[Any], Callable[..., Any]],
+) -> None:
     for one, other in CHANGES:
         assert identify(make(one)).digest == identify(make(one)).digest, one
         assert identify(make(one)).digest != identify(make(other)).digest, (one, other)
@@ -157,7 +175,16 @@ if __name__ == "__main__":
 HELPERS = "SCALE = {scale}\nOTHER = {other}\ndef shrink(value):\n    return value - {shrink}\n"
 LATELY = "def late():\n    return {late}{late_comment}\n"
 FIELDS = {
-    **{"limit": 1, "table": {"a": [1]}, "size": 3, "helper": 4, "unused": 5, "scale": 6, "other": 7, "shrink": 8},
+    **{
+        "limit": 1,
+        "table": {"a": [1]},
+        "size": 3,
+        "helper": 4,
+        "unused": 5,
+        "scale": 6,
+        "other": 7,
+        "shrink": 8,
+    },
     **{"late": 9, "comment": "# a comment", "docstring": '"""What it does."""', "late_comment": ""},
 }
 
@@ -170,7 +197,9 @@ def digest_of(folder: Path, seed: str = "0", **changes: object) -> str:
         (folder / f"{name}.py").write_text(text.format_map(fields))
     environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    done = subprocess.run([sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, check=True
+    )
     return done.stdout.decode()
 
 
@@ -199,7 +228,10 @@ def test_a_cell_run_again_is_the_same_function_and_a_mended_one_is_another() -> 
     again, mended = f"\n\n# once more\n{text}", text.replace("LIMIT = 1", "LIMIT = 2")
     assert identify(cell(text, 1)).digest == identify(cell(again, 2)).digest
     assert identify(cell(text, 1)).digest != identify(cell(mended, 3)).digest
-    assert explain_change(identify(cell(text, 1)).parts, identify(cell(mended, 3)).parts) == "the global LIMIT"
+    assert (
+        explain_change(identify(cell(text, 1)).parts, identify(cell(mended, 3)).parts)
+        == "the global LIMIT"
+    )
 
 
 class Handle:
@@ -265,15 +297,20 @@ def test_a_changed_mapper_or_combiner_is_refused_and_named(photos: Path, tmp_pat
     out = tmp_path / "out"
     once(photos, out, map=over(1), combine=total, reduce=write)
     with pytest.raises(
-        SinkError, match=r"a changed mapper test_identity:over.* \(the variable value of <lambda>\)\. Choose"
+        SinkError,
+        match=r"a changed mapper test_identity:over.* \(the variable value of <lambda>\)\. Choose",
     ):
         once(photos, out, map=over(2), combine=total, reduce=write)
-    with pytest.raises(SinkError, match="the combiner test_identity:total_less instead of test_identity:total"):
+    with pytest.raises(
+        SinkError, match="the combiner test_identity:total_less instead of test_identity:total"
+    ):
         once(photos, out, map=over(1), combine=total_less, reduce=write)
     assert once(photos, out, map=over(1), combine=total, reduce=write).facts.tasks == ()
 
 
-def test_a_mended_reducer_keeps_the_map(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mended_reducer_keeps_the_map(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What the earlier reducer made goes, what the new one makes is that of a fresh run."""
     out, fresh = tmp_path / "out", tmp_path / "fresh"
     once(photos, out, map=over(1), reduce=write)
@@ -281,7 +318,9 @@ def test_a_mended_reducer_keeps_the_map(photos: Path, tmp_path: Path, capsys: py
     summary = run(mr.Job(map=over(1), reduce=write_better), str(photos), str(out), how)
     assert [task.phase for task in summary.facts.tasks] == ["reduce"]
     told = capsys.readouterr().err
-    assert "The job has the reducer test_identity:write_better instead of test_identity:write." in told
+    assert (
+        "The job has the reducer test_identity:write_better instead of test_identity:write." in told
+    )
     assert "What map has done is kept; all groups are reduced again." in told
     once(photos, fresh, map=over(1), reduce=write_better)
     files = [sorted(path.relative_to(of) for path in of.rglob("groups/*/*")) for of in (out, fresh)]
@@ -301,7 +340,9 @@ def test_another_group_reducer_keeps_the_map(photos: Path, tmp_path: Path) -> No
         once(photos, tmp_path / "out", key="format", group="duplicates")
 
 
-def test_a_reduce_that_failed_can_be_mended_without_mapping_again(photos: Path, tmp_path: Path) -> None:
+def test_a_reduce_that_failed_can_be_mended_without_mapping_again(
+    photos: Path, tmp_path: Path
+) -> None:
     def broken(key: str, values: object) -> object:
         raise KeyError("missing")
 

@@ -86,7 +86,15 @@ def test_an_error_names_the_line_of_the_user_s_code(
 def test_a_mapper_that_always_fails_stops_the_run_with_its_cause(
     jobs: Path, many: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
-    command = ["run", str(many), str(tmp_path / "out"), "--workers", workers, "--no-thumbnails", "--job"]
+    command = [
+        "run",
+        str(many),
+        str(tmp_path / "out"),
+        "--workers",
+        workers,
+        "--no-thumbnails",
+        "--job",
+    ]
     assert main([*command, "own_jobs:typo"]) == 2  # a mapper is not a job
     (tmp_path / "typo.toml").write_text('map = "own_jobs:typo"\n')
     (tmp_path / "good.toml").write_text('map = "own_jobs:sometimes"\n')
@@ -94,19 +102,37 @@ def test_a_mapper_that_always_fails_stops_the_run_with_its_cause(
     assert main([*command, str(tmp_path / "typo.toml")]) == 1
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert f"failed on each of the first {FIRST} images" in told
-    assert f"AttributeError: 'Metadata' object has no attribute 'camra' ({jobs}, line 5, in inner)" in told
+    assert (
+        f"AttributeError: 'Metadata' object has no attribute 'camra' ({jobs}, line 5, in inner)"
+        in told
+    )
     assert main([*command, str(tmp_path / "good.toml")]) == 0  # what never ran does not claim OUT
 
 
-def test_a_smaller_source_stops_when_every_image_failed(jobs: Path, photos: Path, tmp_path: Path) -> None:
+def test_a_smaller_source_stops_when_every_image_failed(
+    jobs: Path, photos: Path, tmp_path: Path
+) -> None:
     from own_jobs import each_another, through_a_library
 
     with pytest.raises(
-        JobError, match=r"on all of the 9 images that reached it.* \(.*own_jobs\.py, line 16, in each_another\)"
+        JobError,
+        match=r"on all of the 9 images that reached it.* \(.*own_jobs\.py, line 16, in each_another\)",
     ):
-        run(mr.Job(map=each_another), str(photos), str(tmp_path / "out"), How(workers=1, thumbnails=False))
-    with pytest.raises(JobError, match=r"StatisticsError: .* \(.*own_jobs\.py, line 29, in through_a_library\)"):
-        run(mr.Job(map=through_a_library), str(photos), str(tmp_path / "out"), How(workers=1, thumbnails=False))
+        run(
+            mr.Job(map=each_another),
+            str(photos),
+            str(tmp_path / "out"),
+            How(workers=1, thumbnails=False),
+        )
+    with pytest.raises(
+        JobError, match=r"StatisticsError: .* \(.*own_jobs\.py, line 29, in through_a_library\)"
+    ):
+        run(
+            mr.Job(map=through_a_library),
+            str(photos),
+            str(tmp_path / "out"),
+            How(workers=1, thumbnails=False),
+        )
 
 
 def test_whoever_tolerates_all_failures_gets_them(jobs: Path, many: Path, tmp_path: Path) -> None:
@@ -117,7 +143,9 @@ def test_whoever_tolerates_all_failures_gets_them(jobs: Path, many: Path, tmp_pa
     assert summary.failures == {"mapper-failed": 2 * FIRST}
 
 
-def test_new_images_that_fail_do_not_stop_a_job_that_has_worked(jobs: Path, many: Path, tmp_path: Path) -> None:
+def test_new_images_that_fail_do_not_stop_a_job_that_has_worked(
+    jobs: Path, many: Path, tmp_path: Path
+) -> None:
     from own_jobs import sometimes
 
     how = How(workers=1, thumbnails=False)
@@ -129,13 +157,20 @@ def test_new_images_that_fail_do_not_stop_a_job_that_has_worked(jobs: Path, many
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_reducers_and_combiners_name_their_line_too(jobs: Path, photos: Path, tmp_path: Path, workers: int) -> None:
+def test_reducers_and_combiners_name_their_line_too(
+    jobs: Path, photos: Path, tmp_path: Path, workers: int
+) -> None:
     from own_jobs import badly, halve
 
     how = How(workers=workers, thumbnails=False)
     job = mr.Job(map=lambda image: [("k", {"a": 1})], reduce=badly)
-    with pytest.raises(JobError, match=r"on key 'k'\. KeyError: 'missing' \(.*own_jobs\.py, line 21, in badly\)"):
+    with pytest.raises(
+        JobError, match=r"on key 'k'\. KeyError: 'missing' \(.*own_jobs\.py, line 21, in badly\)"
+    ):
         run(job, str(photos), str(tmp_path / "out"), how)
     job = mr.Job(map=lambda image: [("k", 1)], combine=halve, reduce=badly)
-    with pytest.raises(JobError, match=r"The combiner own_jobs:halve failed: ZeroDivisionError.*own_jobs\.py, line 25"):
+    with pytest.raises(
+        JobError,
+        match=r"The combiner own_jobs:halve failed: ZeroDivisionError.*own_jobs\.py, line 25",
+    ):
         run(job, str(photos), str(tmp_path / "other"), how)

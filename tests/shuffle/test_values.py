@@ -25,17 +25,70 @@ AT = datetime(2024, 10, 27, 2, 30, 5, 123456)
 EAST = timezone(timedelta(hours=2))
 
 VALUES = [
-    *(None, True, 7, -(1 << 63), (1 << 64) - 1, 1 << 64, -(10**40), 1.5, -0.0, float("inf"), 1 + 2j),
+    *(
+        None,
+        True,
+        7,
+        -(1 << 63),
+        (1 << 64) - 1,
+        1 << 64,
+        -(10**40),
+        1.5,
+        -0.0,
+        float("inf"),
+        1 + 2j,
+    ),
     *("", "é", "\ud800name", b"\x00", bytearray(b"x")),
-    *(AT, AT.replace(tzinfo=UTC), AT.replace(tzinfo=EAST), AT.replace(tzinfo=ZoneInfo("Europe/Berlin"), fold=1)),
-    *(AT.replace(tzinfo=timezone(timedelta(hours=-3, minutes=-30), "NST")), datetime.min, datetime.max),
-    *(date(2024, 2, 29), time(1, 2, 3, 4), time(1, 2, tzinfo=EAST), timedelta(days=-1, microseconds=5)),
-    *(Decimal("1.50"), Decimal("-0"), Decimal("1E+50"), Fraction(1, 3), uuid.UUID(int=5), Path("a/b"), range(1, 9, 2)),
+    *(
+        AT,
+        AT.replace(tzinfo=UTC),
+        AT.replace(tzinfo=EAST),
+        AT.replace(tzinfo=ZoneInfo("Europe/Berlin"), fold=1),
+    ),
+    *(
+        AT.replace(tzinfo=timezone(timedelta(hours=-3, minutes=-30), "NST")),
+        datetime.min,
+        datetime.max,
+    ),
+    *(
+        date(2024, 2, 29),
+        time(1, 2, 3, 4),
+        time(1, 2, tzinfo=EAST),
+        timedelta(days=-1, microseconds=5),
+    ),
+    *(
+        Decimal("1.50"),
+        Decimal("-0"),
+        Decimal("1E+50"),
+        Fraction(1, 3),
+        uuid.UUID(int=5),
+        Path("a/b"),
+        range(1, 9, 2),
+    ),
     *((), (1, (2, [3])), [(1,), [2]], {1, "a", (2, 3)}, frozenset({1, frozenset({2})}), set()),
     *({1: 2}, {None: 1, (1, 2): "t", True: 0}, {"b": 1, "a": [AT, {3: (4,)}]}, {"\ud800": 1}, {}),
-    *(OrderedDict(b=1, a=2), Counter("abca"), defaultdict(int, a=1), defaultdict(list, {1: [2]}), deque([1, 2], 3)),
-    *(np.float64(1.5), np.float32(0.1), np.int64(-1), np.uint8(255), np.bool_(True), np.complex64(1j)),
-    *(np.datetime64("2024-01-02T03:04"), np.timedelta64(5, "s"), np.str_("é"), np.str_(""), np.bytes_(b"x\x00y")),
+    *(
+        OrderedDict(b=1, a=2),
+        Counter("abca"),
+        defaultdict(int, a=1),
+        defaultdict(list, {1: [2]}),
+        deque([1, 2], 3),
+    ),
+    *(
+        np.float64(1.5),
+        np.float32(0.1),
+        np.int64(-1),
+        np.uint8(255),
+        np.bool_(True),
+        np.complex64(1j),
+    ),
+    *(
+        np.datetime64("2024-01-02T03:04"),
+        np.timedelta64(5, "s"),
+        np.str_("é"),
+        np.str_(""),
+        np.bytes_(b"x\x00y"),
+    ),
 ]
 
 
@@ -44,17 +97,30 @@ def same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other and repr(one) == repr(other)
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__} {str(value)[:20]!r}")
+@pytest.mark.parametrize(
+    "value", VALUES, ids=lambda value: f"{type(value).__name__} {str(value)[:20]!r}"
+)
 def test_a_value_arrives_as_it_left(value: object) -> None:
     for sent in (value, [value], {"x": value}, (value, value)):
         back = decode_value(encode_value(sent))
-        assert same(back, sent) or (isinstance(value, set | frozenset) and type(back) is type(sent) and back == sent)
+        assert same(back, sent) or (
+            isinstance(value, set | frozenset) and type(back) is type(sent) and back == sent
+        )
 
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.datetimes(),
-        lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.integers() | st.text(), inner),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text()
+        | st.datetimes(),
+        lambda inner: (
+            st.lists(inner)
+            | st.tuples(inner, inner)
+            | st.dictionaries(st.integers() | st.text(), inner)
+        ),
         max_leaves=8,
     )
 )

@@ -36,7 +36,11 @@ def encoded(name: str, data: Any) -> bytes:
 
 def flat(*color: float, kind: Any = np.uint8) -> np.ndarray:
     """24 x 40 pixels of one color."""
-    return np.full((24, 40, len(color)) if len(color) > 1 else (24, 40), color if len(color) > 1 else color[0], kind)
+    return np.full(
+        (24, 40, len(color)) if len(color) > 1 else (24, 40),
+        color if len(color) > 1 else color[0],
+        kind,
+    )
 
 
 def color_of(data: bytes) -> tuple[int, ...]:
@@ -72,17 +76,31 @@ def test_an_array_of_any_kind_has_its_color_in_any_format(
 ) -> None:
     data = encoded(f"a.{extension}", pixels)
     if extension == "jpg" and right[3] < 255:
-        right = (*(round((value * right[3] + 255 * (255 - right[3])) / 255) for value in right[:3]), 255)
-    if extension == "tif" and pixels.dtype.itemsize > 1 and pixels.ndim == 3 and pixels.shape[2] > 1:
+        right = (
+            *(round((value * right[3] + 255 * (255 - right[3])) / 255) for value in right[:3]),
+            255,
+        )
+    if (
+        extension == "tif"
+        and pixels.dtype.itemsize > 1
+        and pixels.ndim == 3
+        and pixels.shape[2] > 1
+    ):
         deep = tifffile.imread(io.BytesIO(data))[12, 20]  # Pillow does not read 16 bits of color
         found = (*(round(value / 257) for value in deep), 255)[:4]
     else:
         found = color_of(data)
-    assert max(abs(one - other) for one, other in zip(found, right, strict=True)) <= TOLERANCE[extension]
+    assert (
+        max(abs(one - other) for one, other in zip(found, right, strict=True))
+        <= TOLERANCE[extension]
+    )
 
 
 def test_sixteen_bits_are_kept_where_the_format_holds_them() -> None:
-    for pixels, right in ((flat(12345, kind=np.uint16), 12345), (flat(0.25, kind=np.float64), 16384)):
+    for pixels, right in (
+        (flat(12345, kind=np.uint16), 12345),
+        (flat(0.25, kind=np.float64), 16384),
+    ):
         assert Image.open(io.BytesIO(encoded("a.png", pixels))).getpixel((0, 0)) == right
         assert tifffile.imread(io.BytesIO(encoded("a.tif", pixels)))[0, 0] == right
 
@@ -114,7 +132,11 @@ def pillow(mode: str) -> Image.Image:
     if mode in ("1", "L", "LA", "La"):
         gray = Image.new("LA", (40, 24), (200, 128))
         return gray.convert(mode) if mode != "1" else Image.new("1", (40, 24), 1)
-    return color.convert(mode) if mode in ("RGB", "RGBA", "RGBa") else color.convert("RGB").convert(mode)
+    return (
+        color.convert(mode)
+        if mode in ("RGB", "RGBA", "RGBa")
+        else color.convert("RGB").convert(mode)
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,12 +145,17 @@ def pillow(mode: str) -> Image.Image:
         ("1", (255, 255, 255, 255)),
         *((mode, (200, 200, 200, 255)) for mode in ("L", "I", "I;16", "F")),
         *((mode, (200, 200, 200, 128)) for mode in ("LA", "La", "PA")),
-        *((mode, (200, 100, 50, 255)) for mode in ("RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "P")),
+        *(
+            (mode, (200, 100, 50, 255))
+            for mode in ("RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "P")
+        ),
         *((mode, (200, 100, 50, 128)) for mode in ("RGBA", "RGBa")),
         ("P with transparency", (200, 100, 50, 0)),
     ],
 )
-def test_an_image_of_pillow_s_has_its_color_whatever_its_mode(mode: str, right: tuple[int, ...]) -> None:
+def test_an_image_of_pillow_s_has_its_color_whatever_its_mode(
+    mode: str, right: tuple[int, ...]
+) -> None:
     found = color_of(encoded("a.png", pillow(mode)))
     assert max(abs(one - other) for one, other in zip(found, right, strict=True)) <= 3
 
@@ -151,10 +178,19 @@ def test_an_image_of_pillow_s_with_a_profile_is_converted() -> None:
     [
         (flat(300.0, kind=np.float64), "floats from 0.0 to 1.0, but received 300 to 300"),
         (flat(float("nan"), kind=np.float64), "floats from 0.0 to 1.0, but received nan"),
-        (flat(1, kind=np.int64), "H x W x 1, 2, 3 or 4, but received int64, 24 x 40; convert them, for example"),
-        (Image.new("I", (40, 24), 70_000), "whole numbers from 0 to 65535, but received 70000 to 70000"),
+        (
+            flat(1, kind=np.int64),
+            "H x W x 1, 2, 3 or 4, but received int64, 24 x 40; convert them, for example",
+        ),
+        (
+            Image.new("I", (40, 24), 70_000),
+            "whole numbers from 0 to 65535, but received 70000 to 70000",
+        ),
         ([[1, 2]], "as pixels (a numpy array or an image of Pillow's) or bytes, but received list"),
-        (pa.table({"a": [1]}), "as pixels (a numpy array or an image of Pillow's) or bytes, but received Table"),
+        (
+            pa.table({"a": [1]}),
+            "as pixels (a numpy array or an image of Pillow's) or bytes, but received Table",
+        ),
     ],
     ids=["above", "nan", "int64", "I", "list", "table"],
 )
@@ -201,11 +237,15 @@ def read(name: str, data: bytes) -> list[dict[str, Any]]:
         return [json.loads(line) for line in data.splitlines()]
     if name.endswith(".json"):
         return json.loads(data)
-    return list(csv.DictReader(io.StringIO(data.decode()), delimiter="\t" if name.endswith(".tsv") else ","))
+    return list(
+        csv.DictReader(io.StringIO(data.decode()), delimiter="\t" if name.endswith(".tsv") else ",")
+    )
 
 
 @pytest.mark.parametrize("kind", TABLES)
-@pytest.mark.parametrize("extension", ["parquet", "arrow", "feather", "json", "jsonl", "csv", "tsv"])
+@pytest.mark.parametrize(
+    "extension", ["parquet", "arrow", "feather", "json", "jsonl", "csv", "tsv"]
+)
 def test_a_table_of_any_library_becomes_any_kind_of_file(kind: str, extension: str) -> None:
     name = f"t.{extension}"
     data = mr.Output(name, TABLES[kind]).encoded()[0]
@@ -219,13 +259,21 @@ def test_a_table_of_any_library_becomes_any_kind_of_file(kind: str, extension: s
 
 
 def test_frames_by_the_interchange_protocol_and_rows_with_numpy_s_numbers() -> None:
-    assert read("t.csv", mr.Output("t.csv", Interchange()).encoded()[0])[1] == {"key": "'=1+1", "n": "-2"}
-    rows = [{"mean": np.float64(1.5), "file": Path("a")}, {"mean": np.float64(2), "more": Decimal("1.50")}]
+    assert read("t.csv", mr.Output("t.csv", Interchange()).encoded()[0])[1] == {
+        "key": "'=1+1",
+        "n": "-2",
+    }
+    rows = [
+        {"mean": np.float64(1.5), "file": Path("a")},
+        {"mean": np.float64(2), "more": Decimal("1.50")},
+    ]
     assert mr.Output("t.csv", rows).encoded()[0] == b"mean,file,more\n1.5,a,\n2.0,,1.50\n"
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_text_that_begins_like_a_formula_is_shown_by_a_spreadsheet_and_not_computed(text: str) -> None:
+def test_a_text_that_begins_like_a_formula_is_shown_by_a_spreadsheet_and_not_computed(
+    text: str,
+) -> None:
     quoted = mr.Output("t.csv", [{"a": text}]).encoded()[0].decode()
     plain = mr.Output("t.csv", [{"a": text}], quote_formulas=False).encoded()[0].decode()
     assert list(csv.reader(io.StringIO(quoted, newline="")))[1] == [f"'{text}"]
@@ -233,12 +281,22 @@ def test_a_text_that_begins_like_a_formula_is_shown_by_a_spreadsheet_and_not_com
 
 
 def test_plain_data_is_json_with_numpy_s_numbers_as_numbers() -> None:
-    data = {"b": np.float64(1.5), "a": (1, 2), "c": np.arange(2), "d": {3, 1}, "e": Path("x"), "f": date(2024, 1, 2)}
+    data = {
+        "b": np.float64(1.5),
+        "a": (1, 2),
+        "c": np.arange(2),
+        "d": {3, 1},
+        "e": Path("x"),
+        "f": date(2024, 1, 2),
+    }
     assert json.loads(mr.Output("n.json", data).encoded()[0]) == {
         **{"a": [1, 2], "b": 1.5, "c": [0, 1], "d": [1, 3], "e": "x", "f": "2024-01-02"}
     }
     assert mr.Output("n.json", 1).encoded()[0] == b"1\n"
-    assert json.loads(mr.Output("rows.json", [{"a": 1}, {"b": 2}]).encoded()[0]) == [{"a": 1}, {"b": 2}]
+    assert json.loads(mr.Output("rows.json", [{"a": 1}, {"b": 2}]).encoded()[0]) == [
+        {"a": 1},
+        {"b": 2},
+    ]
 
 
 @pytest.mark.parametrize(

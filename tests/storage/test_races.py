@@ -80,7 +80,9 @@ class Held:
 
 
 @pytest.fixture
-def proxy(seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+def proxy(
+    seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Faulty]:
     with Faulty(seaweed.port) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
@@ -92,7 +94,9 @@ def store(s3_folder: str) -> Store:
 
 
 def split_of(plan: Plan) -> Split:
-    entries = sorted(list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path)
+    entries = sorted(
+        list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path
+    )
     (split,) = cut_splits(iter(entries), 1 << 40, 1 << 20)
     return split
 
@@ -100,7 +104,9 @@ def split_of(plan: Plan) -> Split:
 def left_by(place: str) -> dict[str, bytes]:
     """Everything that attempts left, but for the report, which has times."""
     store = open_store(place)
-    return {item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")}
+    return {
+        item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")
+    }
 
 
 @pytest.mark.parametrize("one_dies", [False, True])
@@ -111,11 +117,15 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     """In two processes, of which one may be killed while both upload."""
     upload(make_photos(tmp_path / "photos", 6), f"{s3_folder}/in")
     edits = Edits(resize=(900, 900), fit="cover", format="png")  # a shard of several parts
-    plan = Plan(replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out")
+    plan = Plan(
+        replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out"
+    )
     split = split_of(plan)
     (tmp_path / "task").write_bytes(cloudpickle.dumps((plan, split)))
     proxy.policy = meeting = Meeting()
-    attempts = [subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)]
+    attempts = [
+        subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)
+    ]
     assert meeting.happened.wait(120)
     if one_dies:
         attempts[0].kill()
@@ -126,7 +136,9 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     assert left_by(f"{s3_folder}/out") == left_by(f"{s3_folder}/alone")
     largest = max(item.size for item in open_store(f"{s3_folder}/out/images").list())
     assert output == "files" or largest > 6_000_000, "in more than one part"
-    (report,) = [item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")]
+    (report,) = [
+        item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")
+    ]
     assert json.loads(open_store(f"{s3_folder}/out").read(report))["outputs"] == 6
 
 
@@ -158,7 +170,13 @@ def test_a_second_run_is_refused_and_a_killed_one_gives_its_place_free(
 
 
 def lock_of_another_machine(store: Store, seconds_ago: float) -> None:
-    holder = {"pid": 1, "host": "elsewhere", "started": 0.0, "token": "x", "renewed": time.time() - seconds_ago}
+    holder = {
+        "pid": 1,
+        "host": "elsewhere",
+        "started": 0.0,
+        "token": "x",
+        "renewed": time.time() - seconds_ago,
+    }
     store.write(lock.NAME, json.dumps(holder).encode())
 
 

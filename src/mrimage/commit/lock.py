@@ -65,7 +65,9 @@ def locked(store: Store) -> Iterator[None]:
         ended.set()
         heart.join()
         _tokens.discard(str(mine["token"]))
-        with suppress(StoreError):  # of a store that is away the run's own error tells; the lock will be taken over
+        with suppress(
+            StoreError
+        ):  # of a store that is away the run's own error tells; the lock will be taken over
             if _is_mine(_holder(store), mine):
                 store.delete(NAME)
 
@@ -84,7 +86,9 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
         except BlockingIOError:
             file.seek(0)
             raise _held(root, _parse(file.read())) from None
-        if not _is_same(path, file.fileno()):  # its last holder removed the name before we locked the file
+        if not _is_same(
+            path, file.fileno()
+        ):  # its last holder removed the name before we locked the file
             raise _held(root, None)
         try:
             file.truncate(0)
@@ -96,7 +100,9 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
             yield abandoned
         finally:
             path.unlink(missing_ok=True)
-            with suppress(OSError):  # nothing was done here, as where OUT turned out to be somebody else's
+            with suppress(
+                OSError
+            ):  # nothing was done here, as where OUT turned out to be somebody else's
                 path.parent.rmdir()
 
 
@@ -139,12 +145,20 @@ def _holder(store: Store) -> dict[str, object] | None:
 def _is_alive(holder: dict[str, object]) -> bool:
     if holder["host"] != socket.gethostname():
         return time.time() - float(str(holder["renewed"])) < STALE
-    if holder["pid"] == os.getpid():  # a run of this process, which may have ended while the store was away
+    if (
+        holder["pid"] == os.getpid()
+    ):  # a run of this process, which may have ended while the store was away
         return holder.get("token") in _tokens
     import psutil
 
     try:  # the start tells the process from a later one of the same number, as in a container that came up again
-        return abs(psutil.Process(int(str(holder["pid"]))).create_time() - float(str(holder["started"]))) < 1
+        return (
+            abs(
+                psutil.Process(int(str(holder["pid"]))).create_time()
+                - float(str(holder["started"]))
+            )
+            < 1
+        )
     except psutil.NoSuchProcess:
         return False
 
@@ -179,4 +193,6 @@ def _parse(text: str) -> dict[str, object] | None:
 
 def _held(root: str, holder: dict[str, object] | None) -> SinkError:
     who = f"process {holder['pid']} on {holder['host']}" if holder else "another process"
-    return SinkError(f"Expected to be alone on {root}, but {who} is running a job there. Wait for it, or end it.")
+    return SinkError(
+        f"Expected to be alone on {root}, but {who} is running a job there. Wait for it, or end it."
+    )

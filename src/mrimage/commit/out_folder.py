@@ -14,7 +14,15 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, list_names
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    list_names,
+)
 from mrimage.commit.publish import PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, UsageError
 from mrimage.job.description import AFTER_MAP, Description, changed_fields, decode, explain_fields
@@ -38,10 +46,14 @@ def check_apart(source: str, out: str) -> None:
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
     if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
-        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
+        raise UsageError(
+            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
     if scheme(source) != "file" or scheme(out) != "file":
         return
-    inside, outside = (Path(os.path.realpath(local_path(place))) for place in (source, out))  # resolve() fails on loops
+    inside, outside = (
+        Path(os.path.realpath(local_path(place))) for place in (source, out)
+    )  # resolve() fails on loops
     if inside == outside or inside in outside.parents or outside in inside.parents:
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
@@ -112,7 +124,9 @@ def claim(store: Store, description: Description, fresh: bool) -> str:
     standing = require_place(store, description, fresh)
     if standing is Standing.FREE:
         clear(store)
-    elif standing is not Standing.NEW and not exists(store, PUBLISHED):  # the run before did not come to its end
+    elif standing is not Standing.NEW and not exists(
+        store, PUBLISHED
+    ):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
@@ -145,7 +159,9 @@ def clear(store: Store) -> None:
     counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in list_names(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    commits = sorted(
+        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
+    )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     if scheme(store.root) == "file":
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left

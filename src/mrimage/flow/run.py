@@ -15,18 +15,41 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    deliver,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder, write_job
 from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import JobError, SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.description import Description, describe, identities, note_uses
 from mrimage.job.job import How as How
@@ -63,7 +86,9 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        options = Options(
+            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
@@ -147,7 +172,9 @@ class Run:
 
     def forget_reduced(self, changed: str) -> None:
         """Take back what other reducers made; OUT is this job's from then on."""
-        self.progress.say(f"The job has {changed}. What map has done is kept; all groups are reduced again.")
+        self.progress.say(
+            f"The job has {changed}. What map has done is kept; all groups are reduced again."
+        )
         self._touch()
         forget_reduced(self.store)
         write_job(self.store, self.description)
@@ -171,7 +198,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -183,7 +212,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -209,8 +240,14 @@ class Run:
         try:
             yield
         except JobError as error:
-            is_fault = type(error) is JobError  # of the job, and not of the budget, a store or the engine
-            if is_fault and self.reused == 0 and not any(task.images > task.quarantined for task in self.tasks):
+            is_fault = (
+                type(error) is JobError
+            )  # of the job, and not of the budget, a store or the engine
+            if (
+                is_fault
+                and self.reused == 0
+                and not any(task.images > task.quarantined for task in self.tasks)
+            ):
                 self.engine.close()
                 committed = Committed(self.store, "map")
                 committed.forget(list(committed.tasks))
@@ -229,7 +266,9 @@ class Run:
                 self._touch()
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+                return Exchange(
+                    tuple(names), plan_partitions(weighed, self.engine.workers)
+                ), weighed
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
@@ -276,7 +315,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -353,7 +394,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

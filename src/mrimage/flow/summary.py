@@ -22,7 +22,9 @@ def describe_ignored(files: int) -> str:
     >>> describe_ignored(1), describe_ignored(2)
     ('1 file, by its name or by --exclude', '2 files, by their names or by --exclude')
     """
-    return f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+    return (
+        f"{_count(files, 'file')}, by {'its name' if files == 1 else 'their names'} or by --exclude"
+    )
 
 
 def _count(number: int, noun: str) -> str:
@@ -87,7 +89,10 @@ class Summary:
         facts = self.facts
         reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
         rows = [
-            ("images", f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined"),
+            (
+                "images",
+                f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined",
+            ),
             ("quarantined", reasons or "none"),
             ("groups", str(facts.groups)),
             ("outputs", str(facts.outputs)),
@@ -102,7 +107,12 @@ class Summary:
             rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
             rows.append(("retried", _count(len(retried), "task")))
-        rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
+        rows.append(
+            (
+                "seconds",
+                ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items()),
+            )
+        )
         rows.append(("report", self.report))
         return rows
 

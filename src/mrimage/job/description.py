@@ -43,11 +43,15 @@ class Description:
 
     def hash(self) -> str:
         """Names the job on its source, as ``Plan.hash`` does."""
-        return hashlib.blake2b(msgspec.json.encode(self.facts, order="sorted"), digest_size=8).hexdigest()
+        return hashlib.blake2b(
+            msgspec.json.encode(self.facts, order="sorted"), digest_size=8
+        ).hexdigest()
 
     def encode(self) -> bytes:
         """JSON for people and for ``decode``."""
-        return msgspec.json.format(msgspec.json.encode(self.facts | {"code": self.code}, order="sorted"))
+        return msgspec.json.format(
+            msgspec.json.encode(self.facts | {"code": self.code}, order="sorted")
+        )
 
 
 def describe(plan: Plan) -> Description:
@@ -65,7 +69,9 @@ def decode(data: bytes) -> Description:
 def identities(job: Job) -> dict[str, Identity]:
     """The identities of the job's own functions, by their fields."""
     functions = {name: getattr(job, name) for name in FUNCTIONS}
-    return {name: identify(function) for name, function in functions.items() if function is not None}
+    return {
+        name: identify(function) for name, function in functions.items() if function is not None
+    }
 
 
 def note_uses(job: Job, before: Mapping[str, Identity]) -> None:
@@ -89,7 +95,9 @@ def _explain(earlier: Description, now: Description, name: str) -> str:
     before, after = earlier.facts.get(name), now.facts.get(name)
     if name not in FUNCTIONS:
         return _explain_fact(name, before, after)
-    before_name, after_name = (str(fact).partition(" ")[0] if fact else None for fact in (before, after))
+    before_name, after_name = (
+        str(fact).partition(" ")[0] if fact else None for fact in (before, after)
+    )
     kind = FUNCTIONS[name]
     if before_name != after_name:
         return f"the {kind} {after_name or 'none'} instead of {before_name or 'none'}"
@@ -100,13 +108,23 @@ def _explain_code(earlier: Mapping[str, Any], now: Mapping[str, Any], name: str)
     compiled = earlier.get("python", PYTHON)
     if compiled != PYTHON:
         return f"compiled by {PYTHON} instead of {compiled}"
-    return explain_change(earlier[name], now[name]) if name in earlier else "its code, or a value that it holds"
+    return (
+        explain_change(earlier[name], now[name])
+        if name in earlier
+        else "its code, or a value that it holds"
+    )
 
 
 def _explain_fact(name: str, before: object, after: object) -> str:
     if isinstance(before, dict) and isinstance(after, dict):
-        inner = [field for field in sorted(before.keys() | after.keys()) if before.get(field) != after.get(field)]
-        return ", ".join(_explain_fact(field, before.get(field), after.get(field)) for field in inner)
+        inner = [
+            field
+            for field in sorted(before.keys() | after.keys())
+            if before.get(field) != after.get(field)
+        ]
+        return ", ".join(
+            _explain_fact(field, before.get(field), after.get(field)) for field in inner
+        )
     return f"{name} {_show(after)} instead of {_show(before)}"
 
 

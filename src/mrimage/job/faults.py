@@ -30,7 +30,9 @@ def code_error(who: str, error: BaseException) -> CodeError:
     return CodeError(f"{who} raised {describe_at(error)}", kind)
 
 
-def answer_error(expected: str, received: str, function: Callable[..., object], answer: object = None) -> CodeError:
+def answer_error(
+    expected: str, received: str, function: Callable[..., object], answer: object = None
+) -> CodeError:
     """The image's error for an answer of the function that is not what was expected; a generator is still at the line
     that yielded it."""
     place = _place_of_answer(function, answer)
@@ -59,7 +61,11 @@ def _place_of_answer(function: Callable[..., object], answer: Any) -> str:
     if frame is not None:
         return _format(frame.f_code, frame.f_lineno)
     inner = innermost(function)
-    return _format(inner.__code__, inner.__code__.co_firstlineno) if isinstance(inner, FunctionType) else ""
+    return (
+        _format(inner.__code__, inner.__code__.co_firstlineno)
+        if isinstance(inner, FunctionType)
+        else ""
+    )
 
 
 def _format(code: CodeType, line: int) -> str:

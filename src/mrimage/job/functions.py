@@ -37,7 +37,9 @@ def name_function(function: Callable[..., object]) -> str:
 def innermost(function: Callable[..., object]) -> Callable[..., object]:
     """What is behind partials and wrappers."""
     while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
-        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+        function = (
+            function.func if isinstance(function, functools.partial) else function.__wrapped__
+        )
     return function
 
 

@@ -40,7 +40,19 @@ from typing import Any
 from mrimage.job.code import Reference, content, references
 from mrimage.job.modules import is_own_module, library_of, source_digest
 
-_ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type(Ellipsis), type(NotImplemented))
+_ATOMS = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    range,
+    type(Ellipsis),
+    type(NotImplemented),
+)
 _DESCRIPTORS = (
     MemberDescriptorType,
     GetSetDescriptorType,
@@ -56,8 +68,22 @@ _DYNAMIC = ("eval", "exec", "globals")
 """Built-in functions through which code may look up any global."""
 
 _GENERATED = {
-    *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__slotnames__"),
-    *("__abstractmethods__", "_abc_impl", "__firstlineno__", "__static_attributes__", "__annotate__"),
+    *(
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__annotations__",
+        "__slotnames__",
+    ),
+    *(
+        "__abstractmethods__",
+        "_abc_impl",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate__",
+    ),
     *("__annotate_func__", "__annotations_cache__"),
 }
 """Members of a class that Python makes, and those that say where it was written."""
@@ -97,7 +123,9 @@ def _identify(function: Callable[..., object]) -> Identity:
         digest = walk.digest(function)
     except RecursionError:
         digest = os.urandom(16)  # values nested this deep differ from everything
-    parts = {label: _hash(*sorted(digests)).hex()[:16] for label, digests in sorted(walk.parts.items())}
+    parts = {
+        label: _hash(*sorted(digests)).hex()[:16] for label, digests in sorted(walk.parts.items())
+    }
     return Identity(digest.hex()[:16], parts)
 
 
@@ -116,7 +144,9 @@ class _Walk:
         self.parts: dict[str, list[bytes]] = {}
         self._root = root
         self._module = getattr(root, "__module__", None)
-        self._done: dict[int, tuple[object, bytes]] = {}  # with the object, so that its number stays its own
+        self._done: dict[
+            int, tuple[object, bytes]
+        ] = {}  # with the object, so that its number stays its own
         self._open: dict[int, str] = {}
 
     def digest(self, value: object) -> bytes:
@@ -152,7 +182,10 @@ class _Walk:
         yield kind.__qualname__
         if kind in (tuple, list):
             yield from map(self.digest, value)
-        elif kind in (dict, MappingProxyType):  # in their order: it decides where the first match wins
+        elif kind in (
+            dict,
+            MappingProxyType,
+        ):  # in their order: it decides where the first match wins
             for name, part in value.items():
                 yield from (self.digest(name), self.digest(part))
         elif kind in (set, frozenset):
@@ -166,7 +199,11 @@ class _Walk:
         elif isinstance(value, property):
             yield from map(self.digest, (value.fget, value.fset, value.fdel))
         elif isinstance(value, BuiltinFunctionType | MethodWrapperType):
-            yield from (str(value.__module__ or ""), value.__qualname__, self._owner(value.__self__))
+            yield from (
+                str(value.__module__ or ""),
+                value.__qualname__,
+                self._owner(value.__self__),
+            )
         elif isinstance(value, _DESCRIPTORS):
             yield from (value.__objclass__.__qualname__, value.__name__)
         elif isinstance(value, _CACHE):  # without what it holds, which changes by being used
@@ -177,7 +214,9 @@ class _Walk:
             yield self.digest(value())
         elif isinstance(value, contextvars.ContextVar):
             yield value.name
-        elif isinstance(value, io.TextIOWrapper | io.BufferedIOBase | io.FileIO) and hasattr(value, "fileno"):
+        elif isinstance(value, io.TextIOWrapper | io.BufferedIOBase | io.FileIO) and hasattr(
+            value, "fileno"
+        ):
             yield from (str(getattr(value, "name", "")), str(getattr(value, "mode", "")))
         elif not isinstance(value, _STATELESS):
             yield from self._instance(value)
@@ -212,7 +251,10 @@ class _Walk:
         yield from map(self.digest, (type(kind), *kind.__bases__))
         for name, member in sorted(vars(kind).items()):
             if name not in _GENERATED:
-                yield from (name, self._noted(f"the attribute {name} of {kind.__qualname__}", _unwrapped(member)))
+                yield from (
+                    name,
+                    self._noted(f"the attribute {name} of {kind.__qualname__}", _unwrapped(member)),
+                )
                 yield type(member).__name__
 
     def _function(self, function: FunctionType) -> Iterator[bytes | str]:
@@ -223,19 +265,27 @@ class _Walk:
         yield from self._defaults(function, name)
         cells = {
             variable: cell.cell_contents
-            for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-            if hasattr(cell, "cell_contents")  # empty while the function that is to fill it is still running
+            for variable, cell in zip(
+                function.__code__.co_freevars, function.__closure__ or (), strict=True
+            )
+            if hasattr(
+                cell, "cell_contents"
+            )  # empty while the function that is to fill it is still running
         }
         looked_up, captured, imported = references(function.__code__)
         for reference in captured:
             if reference.name in cells:
-                yield from self._found(reference, cells[reference.name], f"the variable {{}} of {name}")
+                yield from self._found(
+                    reference, cells[reference.name], f"the variable {{}} of {name}"
+                )
         where = "" if function.__module__ == self._module else f" of {function.__module__}"
         for reference in looked_up:
             yield from self._global(reference, function.__globals__, f"the global {{}}{where}")
         for module in imported:
             own = module.startswith(".")
-            yield from self._import(str(function.__globals__.get("__package__") or "") if own else module)
+            yield from self._import(
+                str(function.__globals__.get("__package__") or "") if own else module
+            )
         for attribute, part in sorted(vars(function).items()):
             yield from (attribute, self._noted(f"the attribute {attribute} of {name}", part))
 
@@ -246,7 +296,9 @@ class _Walk:
         for argument, default in (named | (function.__kwdefaults__ or {})).items():
             yield from (argument, self._noted(f"the default {argument} of {name}", default))
 
-    def _global(self, reference: Reference, namespace: dict[str, object], label: str) -> Iterator[bytes | str]:
+    def _global(
+        self, reference: Reference, namespace: dict[str, object], label: str
+    ) -> Iterator[bytes | str]:
         if reference.name in namespace:
             yield from self._found(reference, namespace[reference.name], label)
             return
@@ -312,11 +364,16 @@ class _Walk:
             yield self.digest(state)
             return
         for name, part in sorted(state.items()):
-            yield from (name, self._noted(f"the attribute {name} of {type(value).__qualname__}", part))
+            yield from (
+                name,
+                self._noted(f"the attribute {name} of {type(value).__qualname__}", part),
+            )
 
     def _unknown(self, value: object) -> bytes:
         token = _token(value)
-        self._note(f"an object that cannot be compared with an earlier one ({_name(type(value))})", token)
+        self._note(
+            f"an object that cannot be compared with an earlier one ({_name(type(value))})", token
+        )
         return token
 
 

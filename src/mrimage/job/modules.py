@@ -23,7 +23,9 @@ def is_library_file(path: str) -> bool:
     if path.startswith("<frozen "):
         return True
     file = Path(path)
-    return bool(set(_PACKAGES) & set(file.parts)) or any(file.is_relative_to(folder) for folder in _library_folders())
+    return bool(set(_PACKAGES) & set(file.parts)) or any(
+        file.is_relative_to(folder) for folder in _library_folders()
+    )
 
 
 def is_own_module(module: ModuleType) -> bool:
@@ -127,5 +129,7 @@ def _installed_version(top: str) -> str:
 
 @cache
 def _library_folders() -> tuple[str, ...]:
-    installed = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    installed = [
+        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    ]
     return (*installed, site.getusersitepackages(), _HERE)

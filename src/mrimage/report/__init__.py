@@ -140,7 +140,10 @@ def warm() -> AbstractContextManager[Callable[[], None]]:
 
 
 def query(
-    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table", quote_formulas: bool = True
+    results: Path,
+    sql: str,
+    format: Literal["table", "csv", "json"] = "table",
+    quote_formulas: bool = True,
 ) -> str:
     """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
     from mrimage.report.tables import ask
@@ -149,7 +152,10 @@ def query(
 
 
 def stream(
-    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table", quote_formulas: bool = True
+    results: Path,
+    sql: str,
+    format: Literal["table", "csv", "json"] = "table",
+    quote_formulas: bool = True,
 ) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask

@@ -82,7 +82,13 @@ def make_records(
 
 
 def make_record(
-    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+    key: str,
+    entry: Entry,
+    seq: int,
+    value: Value,
+    pixels: int,
+    images: int,
+    carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data (UnfitValue)."""
@@ -102,7 +108,9 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
 class Spill:
     """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time."""
 
-    def __init__(self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]) -> None:
+    def __init__(
+        self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]
+    ) -> None:
         self._combine, self._schema, self._write = combine, schema, write
         self._records: list[Record] = []
         self._bytes = self._parts = 0
@@ -133,7 +141,9 @@ class Spill:
             return list(combined(self._records, combine))
         except UnfitValue as error:
             name = name_function(combine)
-            raise JobError(f"Expected the combiner {name} to yield plain data, but {error}") from None
+            raise JobError(
+                f"Expected the combiner {name} to yield plain data, but {error}"
+            ) from None
         except JobError:
             raise
         except Exception as error:
@@ -150,10 +160,17 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        total = Entry(first.entry.uri, first.entry.path, sum(r.entry.size for r in firsts), first.entry.version)
+        total = Entry(
+            first.entry.uri,
+            first.entry.path,
+            sum(r.entry.size for r in firsts),
+            first.entry.version,
+        )
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
-            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
+            raise JobError(
+                f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}."
+            )
         for seq, value in enumerate(values):
             yield make_record(
                 key,

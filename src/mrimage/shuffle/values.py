@@ -127,7 +127,9 @@ def _zone(zone: dt.tzinfo | None) -> object:
     if type(zone) is dt.timezone:
         offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]  # what pickle asks for
         return [_duration(offset), *name]
-    raise UnfitValue(f"a time zone of type {_named(zone)}; use value.astimezone(datetime.timezone.utc)")
+    raise UnfitValue(
+        f"a time zone of type {_named(zone)}; use value.astimezone(datetime.timezone.utc)"
+    )
 
 
 def _to_zone(parts: Any) -> dt.tzinfo | None:
@@ -156,7 +158,9 @@ def _defaultdict(value: defaultdict[Any, Any]) -> list[object]:
     factory = value.default_factory
     name = getattr(factory, "__name__", None)
     if factory is not None and _FACTORIES.get(str(name)) is not factory:
-        raise UnfitValue(f"a defaultdict that makes its values by {brief(factory)}; use dict(value)")
+        raise UnfitValue(
+            f"a defaultdict that makes its values by {brief(factory)}; use dict(value)"
+        )
     return [name, _pairs(value)]
 
 
@@ -175,7 +179,12 @@ _KINDS: tuple[tuple[int, type, Callable[[Any], object], Callable[[bytes], Any]],
     (14, OrderedDict, _pairs, _unpacked(OrderedDict)),
     (15, Counter, _pairs, _unpacked(lambda pairs: Counter(dict(pairs)))),
     (16, defaultdict, _defaultdict, _unpacked(_to_defaultdict)),
-    (17, deque, lambda value: [value.maxlen, list(value)], _unpacked(lambda parts: deque(parts[1], parts[0]))),
+    (
+        17,
+        deque,
+        lambda value: [value.maxlen, list(value)],
+        _unpacked(lambda parts: deque(parts[1], parts[0])),
+    ),
     (20, dt.datetime, _datetime, _unpacked(_to_datetime)),
     (21, dt.date, lambda value: value.isoformat(), _unpacked(dt.date.fromisoformat)),
     (22, dt.time, _time, _unpacked(_to_time)),
@@ -184,17 +193,29 @@ _KINDS: tuple[tuple[int, type, Callable[[Any], object], Callable[[bytes], Any]],
     (25, ZoneInfo, _zone, _unpacked(_to_zone)),
     (30, complex, lambda value: [value.real, value.imag], _unpacked(lambda parts: complex(*parts))),
     (31, Decimal, str, _unpacked(Decimal)),
-    (32, Fraction, lambda value: [value.numerator, value.denominator], _unpacked(lambda parts: Fraction(*parts))),
+    (
+        32,
+        Fraction,
+        lambda value: [value.numerator, value.denominator],
+        _unpacked(lambda parts: Fraction(*parts)),
+    ),
     (33, uuid.UUID, lambda value: value.bytes, lambda data: uuid.UUID(bytes=data)),
     (34, bytearray, bytes, bytearray),
-    (35, range, lambda value: [value.start, value.stop, value.step], _unpacked(lambda parts: range(*parts))),
+    (
+        35,
+        range,
+        lambda value: [value.start, value.stop, value.step],
+        _unpacked(lambda parts: range(*parts)),
+    ),
     (36, _PATH, str, _unpacked(Path)),
     (37, PurePosixPath, str, _unpacked(PurePosixPath)),
 )
 """The number of each extension, its type, what it is taken apart into (bytes, or a value), and how it is put together. The
 numbers are kept in every OUT: add, never change."""
 
-_PACKERS: Mapping[type, tuple[int, Callable[[Any], object]]] = {kind: (code, take) for code, kind, take, _ in _KINDS}
+_PACKERS: Mapping[type, tuple[int, Callable[[Any], object]]] = {
+    kind: (code, take) for code, kind, take, _ in _KINDS
+}
 
 
 def _pack_numpy(value: Any) -> Ext:
@@ -210,9 +231,15 @@ def _pack_numpy(value: Any) -> Ext:
         return _ext(_NUMPY_BYTES, bytes(value))
     if kind is np.void:
         return _ext(_RECORD, _save(np.asarray(value)))
-    if isinstance(value, np.generic) and kind.__module__ == "numpy" and value.dtype.kind in _NUMPY_KINDS:
+    if (
+        isinstance(value, np.generic)
+        and kind.__module__ == "numpy"
+        and value.dtype.kind in _NUMPY_KINDS
+    ):
         if kind.__name__ in _EXTENDED:
-            raise UnfitValue(f"{_named(value)}, whose size depends on the machine; use float(value)")
+            raise UnfitValue(
+                f"{_named(value)}, whose size depends on the machine; use float(value)"
+            )
         return _ext(_SCALAR, msgspec.msgpack.encode([value.dtype.str, value.tobytes()]))
     raise UnfitValue(f"{_named(value)}{_mend(value)}")
 
@@ -266,15 +293,24 @@ _UNPACKERS: Mapping[int, Callable[[bytes], Any]] = {
 _MENDS: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (lambda value: isinstance(value, enum.Enum), "use value.value"),
     (lambda value: dataclasses.is_dataclass(value), "use dataclasses.asdict(value)"),
-    (lambda value: isinstance(value, tuple) and hasattr(value, "_asdict"), "use tuple(value) or value._asdict()"),
+    (
+        lambda value: isinstance(value, tuple) and hasattr(value, "_asdict"),
+        "use tuple(value) or value._asdict()",
+    ),
     (lambda value: isinstance(value, memoryview), "use bytes(value)"),
     (lambda value: hasattr(value, "to_pydatetime"), "use value.to_pydatetime()"),
     (lambda value: hasattr(value, "tolist"), "use numpy.asarray(value) or value.tolist()"),
     (lambda value: isinstance(value, Mapping), "use dict(value)"),
-    (lambda value: isinstance(value, str | int | float), "use str(value), int(value) or float(value)"),
+    (
+        lambda value: isinstance(value, str | int | float),
+        "use str(value), int(value) or float(value)",
+    ),
     (lambda value: isinstance(value, dt.date), "use datetime.datetime or datetime.date itself"),
     (lambda value: isinstance(value, Iterable), "use list(value)"),
-    (lambda value: type(value).__module__.startswith("mrimage."), "yield image.uri, and open it again in the reducer"),
+    (
+        lambda value: type(value).__module__.startswith("mrimage."),
+        "yield image.uri, and open it again in the reducer",
+    ),
 )
 
 
@@ -286,4 +322,8 @@ def _mend(value: object) -> str:
 
 def _named(value: object) -> str:
     kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

@@ -58,7 +58,9 @@ def encode_data(name: str, data: Any, *, quote_formulas: bool = True) -> Made:
 def _is_pixels(data: Any) -> bool:
     from PIL.Image import Image
 
-    return isinstance(data, Image) or (hasattr(data, "dtype") and hasattr(data, "ndim") and hasattr(data, "tobytes"))
+    return isinstance(data, Image) or (
+        hasattr(data, "dtype") and hasattr(data, "ndim") and hasattr(data, "tobytes")
+    )
 
 
 def _encode_pixels(name: str, extension: str, data: Any) -> Made:
@@ -163,7 +165,9 @@ def _json_lines(table: pa.Table, quote_formulas: bool) -> bytes:
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
     """Dictionaries by column; two columns of one name would be one."""
     if len(set(table.column_names)) < table.num_columns:
-        raise JobError(f"Expected a name of its own for each column of a table, but received {table.column_names}.")
+        raise JobError(
+            f"Expected a name of its own for each column of a table, but received {table.column_names}."
+        )
     return table.to_pylist()
 
 
@@ -174,7 +178,11 @@ def _cells(table: pa.Table) -> Iterator[list[object]]:
 
 
 def _cell(value: object) -> object:
-    return msgspec.json.encode(value, enc_hook=_builtin).decode() if isinstance(value, list | dict) else value
+    return (
+        msgspec.json.encode(value, enc_hook=_builtin).decode()
+        if isinstance(value, list | dict)
+        else value
+    )
 
 
 TABLES: Mapping[str, Callable[[pa.Table, bool], bytes]] = {
@@ -188,7 +196,9 @@ def _encode_plain(name: str, data: Any) -> bytes:
     try:
         text = msgspec.json.encode(data, order="sorted", enc_hook=_builtin)
     except (TypeError, ValueError, RecursionError) as error:
-        what = "bytes, text, pixels (numpy or Pillow), a table (pyarrow, pandas, polars) or plain data"
+        what = (
+            "bytes, text, pixels (numpy or Pillow), a table (pyarrow, pandas, polars) or plain data"
+        )
         raise _unfit(name, what, data, f" ({error})") from None
     return msgspec.json.format(text) + b"\n"
 
@@ -207,7 +217,9 @@ def _builtin(value: Any) -> Any:
 
 
 def _unfit(name: str, expected: str, data: object, why: str = "") -> JobError:
-    return JobError(f"Expected the data of output {name!r} as {expected}, but received {type(data).__name__}{why}.")
+    return JobError(
+        f"Expected the data of output {name!r} as {expected}, but received {type(data).__name__}{why}."
+    )
 
 
 def _listed(extensions: Mapping[str, object]) -> str:

@@ -35,7 +35,9 @@ class Output:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise JobError(f"Expected the name of an output as text, but received {brief(self.name)}.")
+            raise JobError(
+                f"Expected the name of an output as text, but received {brief(self.name)}."
+            )
 
     def encoded(self) -> tuple[bytes, int | None, int | None]:
         """The bytes to write, and width and height where they are an image made from pixels.

@@ -71,7 +71,9 @@ def _whole_numbers(values: NDArray[Any]) -> NDArray[np.uint16]:
     import numpy as np
 
     if values.size and not (values.min() >= 0 and values.max() <= 65_535):
-        raise ValueError(f"whole numbers from 0 to 65535, but received {values.min()} to {values.max()}")
+        raise ValueError(
+            f"whole numbers from 0 to 65535, but received {values.min()} to {values.max()}"
+        )
     return values.astype(np.uint16)
 
 
@@ -86,8 +88,13 @@ def _in_srgb(image: Pillow.Image) -> Pillow.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)
-    except (ImageCms.PyCMSError, OSError):  # a damaged profile, or one for other pixels: they are shown as they are
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode=target
+        )
+    except (
+        ImageCms.PyCMSError,
+        OSError,
+    ):  # a damaged profile, or one for other pixels: they are shown as they are
         return image
     return converted or image
 
@@ -102,7 +109,9 @@ def _checked(pixels: Pixels) -> Pixels:
     is_image = pixels.ndim == 2 or (pixels.ndim == 3 and shape[2] in (1, 2, 3, 4))
     if not (is_known and is_image and pixels.size):
         is_whole = kind.kind in "iu" and not is_known
-        mend = "; convert them, for example by pixels.clip(0, 255).astype('uint8')" if is_whole else ""
+        mend = (
+            "; convert them, for example by pixels.clip(0, 255).astype('uint8')" if is_whole else ""
+        )
         raise ValueError(f"{KINDS}, but received {kind}, {' x '.join(map(str, shape))}{mend}")
     return pixels[..., 0] if pixels.ndim == 3 and shape[2] == 1 else pixels
 

@@ -6,14 +6,29 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import (
+    SHARD_SUFFIXES,
+    is_shard,
+    local_path,
+    local_uri,
+    plain_path,
+    scheme,
+    suffix,
+)
 from mrimage.types import Entry
 
 OnIgnored = Callable[[str], None]
@@ -40,7 +55,11 @@ def list_entries(source: str, selection: Selection, on_ignored: OnIgnored) -> It
     try:
         yield from _list(source, selection, on_ignored)
     except (StoreError, ImageError) as error:
-        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        advice = (
+            " Leave it out with --exclude, or make it readable."
+            if isinstance(error, DeniedError)
+            else ""
+        )
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
@@ -62,7 +81,9 @@ def _list_local(source: str, selection: Selection, on_ignored: OnIgnored) -> Ite
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
         status = Path(place).stat()
-        entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
+        entry = Entry(
+            local_uri(place), plain_path(_last(place)), status.st_size, file_version(status)
+        )
         yield from _single(entry, selection, on_ignored)
     else:
         yield from _list_folder(place, selection, on_ignored)
@@ -72,10 +93,14 @@ def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored) -> Ite
     prefix = "" if place == "/" else place
     for item in LocalStore(place).walk(enter=selection.enters, skipped=on_ignored):
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
-            entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            entry = Entry(
+                local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version
+            )
             yield from _enter(entry, selection, on_ignored)
         elif selection.takes(item.path):
-            yield Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            yield Entry(
+                local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version
+            )
         else:
             on_ignored(item.path)
 
@@ -112,7 +137,9 @@ def _stat(source: str) -> Entry:
 def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
     if scheme(entry.uri) in ("http", "https"):
-        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a bad image or archive
+        open_object(entry.uri, None).read(
+            0, 1
+        )  # a wrong url is told as such, and not as a bad image or archive
     if not is_shard(entry.uri):
         yield entry
         return

@@ -27,7 +27,9 @@ def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnecti
         with system_errors(str(scratch)):
             yield connection
     except RuntimeError as error:
-        if "interrupted" in str(error):  # what DuckDB makes of the KeyboardInterrupt of a signal's handler
+        if "interrupted" in str(
+            error
+        ):  # what DuckDB makes of the KeyboardInterrupt of a signal's handler
             raise KeyboardInterrupt from None
         raise
     finally:
@@ -57,7 +59,10 @@ def read_parquet(paths: list[str], schema: pa.Schema) -> str:
 
 
 def batches(
-    connection: duckdb.DuckDBPyConnection, query: str, values: tuple[str, ...] = (), rows: int = 10_000
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    values: tuple[str, ...] = (),
+    rows: int = 10_000,
 ) -> Iterator[pa.RecordBatch]:
     """The query's result as a stream of Arrow batches of about ``rows`` rows; ``values`` fill its ``?``."""
     yield from connection.sql(query, params=list(values)).to_arrow_reader(rows)

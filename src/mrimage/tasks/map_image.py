@@ -49,7 +49,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     image = Image(source, job.limits, entry.path)
     try:
         metadata = image.metadata
-        row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
+        row |= {
+            name: getattr(metadata, name) for name in metadata.__dataclass_fields__
+        }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
         pixels = metadata.width * metadata.height
@@ -63,30 +65,41 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+    return Mapped(
+        entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+    )
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
     try:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
-            raise answer_error(f"{_named(mapper)} to yield (key, value)", f"it returned {brief(pairs)}", mapper)
+            raise answer_error(
+                f"{_named(mapper)} to yield (key, value)", f"it returned {brief(pairs)}", mapper
+            )
         for pair in pairs:
             check_pair(pair, mapper, pairs)
             yield pair
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # SystemExit too, and what libraries in Rust raise when they panic
+    except (
+        BaseException
+    ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
         raise code_error(_named(mapper), error) from error
 
 
 def check_pair(pair: object, mapper: Mapper, pairs: object) -> None:
     """Raise CodeError for what is not a (text key, value) pair; ``pairs`` is the generator that yielded it."""
     if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-        raise answer_error(f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs)
+        raise answer_error(
+            f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs
+        )
     if not is_unicode(pair[0]):
         raise answer_error(
-            f"{_named(mapper)} to yield keys of valid Unicode", f"received {brief(pair[0])}", mapper, pairs
+            f"{_named(mapper)} to yield keys of valid Unicode",
+            f"received {brief(pair[0])}",
+            mapper,
+            pairs,
         )
 
 

@@ -31,7 +31,9 @@ CHUNK = 2000
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-def stream(results: Path, sql: str, format: Format = "table", quote_formulas: bool = True) -> Iterator[str]:
+def stream(
+    results: Path, sql: str, format: Format = "table", quote_formulas: bool = True
+) -> Iterator[str]:
     """The answer to ``sql`` over the views catalogue, groups, members, outputs, quarantine, removed, and image (what
     was processed, with a column ``pixels``), piece by piece: an aligned table, CSV with a header, or a JSON array with an
     object on each line. In CSV a text that begins like a formula gets an apostrophe before it, unless ``quote_formulas`` is
@@ -66,15 +68,25 @@ def query(results: Path, sql: str, format: Format = "table", quote_formulas: boo
 def _table(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     """Columns aligned, numbers to the right; nothing that a terminal would obey gets through."""
     shown = list(islice(rows, TABLE_ROWS))
-    cells = [[text.cut(name, CELL) for name in columns], *([_cell(value) for value in row] for row in shown)]
+    cells = [
+        [text.cut(name, CELL) for name in columns],
+        *([_cell(value) for value in row] for row in shown),
+    ]
     widths = [max(text.width(row[i]) for row in cells) for i in range(len(columns))]
-    right = [all(isinstance(row[i], int | float | Decimal | None) for row in shown) for i in range(len(columns))]
+    right = [
+        all(isinstance(row[i], int | float | Decimal | None) for row in shown)
+        for i in range(len(columns))
+    ]
     for number, row in enumerate(cells):
         yield "  ".join(map(_aligned, row, widths, right)).rstrip() + "\n"
         if number == 0:
             yield "  ".join("─" * width for width in widths) + "\n"
     more = next(rows, None) is not None
-    yield f"The first {TABLE_ROWS} rows; --format csv gives all.\n" if more else f"{text.plural(len(shown), 'row')}\n"
+    yield (
+        f"The first {TABLE_ROWS} rows; --format csv gives all.\n"
+        if more
+        else f"{text.plural(len(shown), 'row')}\n"
+    )
     if any(len(cell) == CELL and "…" in cell for row in cells for cell in row):
         yield f"Values are cut to {CELL} characters; --format csv gives them whole.\n"
 
@@ -105,7 +117,9 @@ def _flat(value: object) -> object:
 def _json(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     yield "["
     for number, row in enumerate(rows):
-        yield (",\n" if number else "\n") + _JSON.encode(dict(zip(columns, row, strict=True))).decode()
+        yield (",\n" if number else "\n") + _JSON.encode(
+            dict(zip(columns, row, strict=True))
+        ).decode()
     yield "\n]\n"
 
 

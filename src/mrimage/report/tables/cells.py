@@ -9,7 +9,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet computes instead of showing it (OWASP, CSV Injection)."""
 
 
-def write_csv(rows: Iterable[Iterable[object]], *, quote_formulas: bool, delimiter: str = ",") -> str:
+def write_csv(
+    rows: Iterable[Iterable[object]], *, quote_formulas: bool, delimiter: str = ","
+) -> str:
     """``rows`` as CSV with a line feed after each, or as TSV where the ``delimiter`` is a tab.
 
     With ``quote_formulas``, a text that begins like a formula gets an apostrophe before it, which spreadsheets take for

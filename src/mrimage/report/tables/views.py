@@ -105,7 +105,10 @@ def _make_view(connection: Connection, name: str, files: list[str], columns: str
         listed = ", ".join(_literal(_unglob(file)) for file in files)
         connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
         return
-    fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in (field.split() for field in columns.split(", ")))
+    fields = ", ".join(
+        f"NULL::{kind} AS {column}"
+        for column, kind in (field.split() for field in columns.split(", "))
+    )
     connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {fields} WHERE false")
 
 
