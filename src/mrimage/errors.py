@@ -14,6 +14,7 @@
     │   ├── NotFoundError
     │   └── DeniedError
     └── ImageError          one image is bad; it is quarantined with a reason, the job goes on
+        └── CodeError       the job's own code failed on the image
 
 Messages follow one formula: what was expected, for what, what was received, what to do.
 """
@@ -129,6 +130,17 @@ def internal(error: Exception) -> ImageError:
         f" in {ours[-1].filename.removeprefix(_PACKAGE)}, line {ours[-1].lineno}" if ours else ""
     )
     return ImageError("internal", f"{describe(error)}{place}")
+
+
+class CodeError(ImageError):
+    """The job's own code failed on one image. ``kind`` is the same for the same error in the same line of code."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__("mapper-failed", message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (CodeError, (str(self), self.kind))
 
 
 def brief(value: object) -> str:

@@ -137,12 +137,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people."""
+    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people. ``code_error`` is
+    empty, or the same text for the same error in the same line of the job's own code."""
 
     uri: str
     stage: Stage
     reason: str
     message: str
+    code_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,8 @@ class TaskReport:
 
     ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
     ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``tables`` names what it
-    committed besides this.
+    committed besides this. ``code_errors`` counts the images on which the job's own code failed, by error and line, and
+    ``code_error`` is what it said of the first.
     """
 
     task: str
@@ -183,6 +186,8 @@ class TaskReport:
     errors: tuple[str, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    code_errors: Mapping[str, int] = field(default_factory=dict)
+    code_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

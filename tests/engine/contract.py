@@ -22,7 +22,7 @@ import mrimage as mr
 from mrimage.engine import Engine
 from mrimage.errors import EngineError, JobError, StoreError
 from mrimage.flow import run as flow
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle.exchange import Exchange, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.shuffle.records import Record, make_records, to_table
@@ -268,7 +268,7 @@ class EngineContract:
         monkeypatch.setattr(flow, "PIXEL_SPLIT", (300, 300))
         source = photos(tmp_path_factory)
         job = job_with(deadly="4.png" if self.has_processes else "none")
-        how = How(engine=self.name, workers=engine.workers, thumbnails=False)
+        how = RunOptions(engine=self.name, workers=engine.workers, thumbnails=False)
         assert run(job, str(source), str(tmp_path / "out"), how).quarantined == int(
             self.has_processes
         )

@@ -17,7 +17,7 @@ from tests.faults.poisons import swallow
 
 import mrimage as mr
 from mrimage.errors import ImageError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.guard.guard import Guard
 from mrimage.types import Limits
 
@@ -59,7 +59,7 @@ def test_address_space_is_free_and_memory_is_not(corpus: Path, tmp_path: Path, r
         mr.Job(map=mapper, limits=LIMITS),
         str(corpus),
         str(tmp_path / "out"),
-        How(workers=2, thumbnails=False),
+        RunOptions(workers=2, thumbnails=False),
     )
     assert summary.processed == 4
     found = {str(row["uri"])[-6:]: row["reason"] for row in rows(tmp_path / "out", "quarantine")}

@@ -11,11 +11,11 @@ import pytest
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import InternalError, JobError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.image import edit, metadata
 from mrimage.image import thumbnail as thumbnails
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 EDITS = mr.Edits(resize=(8, 8))
 
 

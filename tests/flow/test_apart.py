@@ -16,12 +16,12 @@ import mrimage as mr
 from mrimage.cli.dryrun import describe_plan
 from mrimage.commit.out_folder import check_apart
 from mrimage.errors import SourceError
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Store, open_store
 
 __all__ = ["s3_environment", "s3_folder", "seaweed"]
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 SMALLER = mr.Job(key=("format",), edits=mr.Edits(resize=(6, 6)), group=("mean",))
 
 NESTED = [

@@ -15,11 +15,11 @@ from PIL import Image
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.flow.results import results_folder
-from mrimage.flow.run import How, run
+from mrimage.flow.run import RunOptions, run
 from mrimage.report.figures.facts import decode_summary
 from mrimage.storage import open_store
 
-HERE = How(workers=1, thumbnails=False)
+HERE = RunOptions(workers=1, thumbnails=False)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_group_reducers_see_every_image_beside_a_combiner(corpus: Path, tmp_path
     Image.open(corpus / "00.png").save(corpus / "12.png")
     for name, combine in (("plain", None), ("combined", add)):
         job = mr.Job(map=by_several_keys, combine=combine, reduce=write, group=group)
-        run(job, str(corpus), str(tmp_path / name), How(workers=1, thumbnails=False))
+        run(job, str(corpus), str(tmp_path / name), RunOptions(workers=1, thumbnails=False))
     made = [published(tmp_path / name) for name in ("plain", "combined")]
     assert "groups/mod 0/duplicates.parquet" in made[0]
     for name in made[0]:

@@ -13,6 +13,8 @@ import pytest
 from mrimage import report
 from mrimage.cli.main import main
 from mrimage.errors import UsageError
+from mrimage.flow.run import run
+from mrimage.job.job import Job, RunOptions
 
 
 def test_a_query_answers_as_table_csv_and_json(plain: Path) -> None:
@@ -137,3 +139,17 @@ def test_an_unsafe_query_may_write_a_file(plain: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "n.csv").exists()
     assert main(["query", str(plain), sql, "--unsafe"]) == 0
     assert (tmp_path / "n.csv").read_text().startswith("n\n")
+
+
+def test_cells_of_csv_that_begin_like_formulas_are_quoted_unless_someone_asks_otherwise(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    run(Job(), str(photos), str(out), RunOptions(workers=1, thumbnails=False))
+    sql = "SELECT '=HYPERLINK(1)' AS a, -5 AS n, '@x' AS \"+b\" FROM groups LIMIT 1"
+    assert main(["query", str(out), sql, "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "a,n,'+b\n'=HYPERLINK(1),-5,'@x\n"
+    assert main(["query", str(out), sql, "--format", "csv", "--no-quote-formulas"]) == 0
+    assert capsys.readouterr().out == "a,n,+b\n=HYPERLINK(1),-5,@x\n"
+    assert main(["query", str(out), sql, "--format", "json"]) == 0
+    assert '"=HYPERLINK(1)"' in capsys.readouterr().out

@@ -21,13 +21,13 @@ import mrimage as mr
 from mrimage.errors import SourceError, UsageError
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
-from mrimage.job.job import How
+from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import LocalStore, open_uri
 from mrimage.storage.archives import parquet
 from mrimage.types import Edits
 
-HOW = How(workers=1, thumbnails=False)
+HOW = RunOptions(workers=1, thumbnails=False)
 
 
 def picture(number: int = 0) -> bytes:
@@ -336,7 +336,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_is_done(
             mr.Job(),
             str(folder),
             str(tmp_path / "out"),
-            How(workers=1, thumbnails=False, strict=True),
+            RunOptions(workers=1, thumbnails=False, strict=True),
         )
     with pytest.raises(SourceError):
         run(mr.Job(), str(folder / "closed"), str(tmp_path / "2"), HOW)

@@ -106,7 +106,13 @@ def run_query(options: argparse.Namespace) -> int:
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
-        for piece in report.stream(results, options.sql, options.format, unsafe=options.unsafe):
+        for piece in report.stream(
+            results,
+            options.sql,
+            options.format,
+            quote_formulas=options.quote_formulas,
+            unsafe=options.unsafe,
+        ):
             print(shown(piece), end="")
     return 0
 

@@ -14,6 +14,7 @@ from mrimage.flow.run import Leftovers, RunOptions, entries_of, require_images, 
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.job.description import describe
 from mrimage.job.job import Job, Plan
 from mrimage.reducers import GROUPS
 from mrimage.sink import describe_sink
@@ -34,7 +35,7 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     plan = Plan(job, source, out, how.stores)
     Budget.parse(how.max_failures)
     require_images(plan, how.strict)
-    require_place(open_store(out, how.stores), plan, how.fresh)
+    require_place(open_store(out, how.stores), describe(plan), how.fresh)
     leftovers = Leftovers()
     with temporary_folder() as folder:
         inventory = Inventory(folder, [])

@@ -24,12 +24,17 @@ def job_of(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     module. Raises SinkError where OUT has no description, and UsageError where a function is neither named nor
     trusted, cannot be imported, or is no longer what it was.
     """
-    description = read_job(store)
-    if not description:
-        what = f"there is no {JOB}" if description is None else f"{JOB} is damaged"
+    what = f"there is no {JOB}"
+    try:
+        job = read_job(store)
+    except msgspec.DecodeError:
+        job = None
+        what = f"{JOB} is damaged"
+    if job is None:
         raise SinkError(
             f"Expected {store.root} as the OUT of a run, but {what}. Check the place, or run the job with --fresh."
         )
+    description = dict(job.facts)
     source = str(description.pop("source"))
     functions = {
         role: _function(role, description.pop(role), named, trust)
@@ -44,9 +49,8 @@ def job_of(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in description.items()
     }
-    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
-    plan = Plan(job, source, out)
-    return plan
+    same = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
+    return Plan(same, source, out)
 
 
 def _function(role: str, described: object, named: Job | None, trust: bool) -> object:

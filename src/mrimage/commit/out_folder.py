@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,13 @@ from mrimage.commit.ledger import (
 )
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
+from mrimage.job.description import (
+    AFTER_MAP,
+    Description,
+    changed_fields,
+    decode,
+    explain_fields,
+)
 from mrimage.job.job import Plan, absolute
 from mrimage.report.tables.files import is_nameable
 from mrimage.report.tables.spill import PREFIX as PREFIX
@@ -58,66 +66,109 @@ def check_apart(source: str, out: str) -> None:
         )
 
 
-def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
-    """Raise SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``, another job. Answers whether
-    an earlier run made OUT."""
-    earlier = read_job(store)
-    if earlier is None:
-        foreign = next((name for name in _top(store) if name not in (ROOT,)), None)
-        if foreign is not None:
-            raise SinkError(
-                f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r} and "
-                f"no {JOB}. Choose another OUT, or remove what is there."
-            )
-    elif not fresh and not earlier:
+class Standing(Enum):
+    """What OUT is to a job."""
+
+    NEW = auto()
+    """Nobody's."""
+    SAME = auto()
+    """Of an earlier run of this job."""
+    OTHER_REDUCE = auto()
+    """Of a job whose map is this one's; only its reducers are others."""
+    FREE = auto()
+    """Of a job that is to be forgotten: by --fresh, or because it has committed nothing."""
+
+
+def require_place(store: Store, description: Description, fresh: bool) -> Standing:
+    """What OUT is to the job. Raises SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``,
+    the work of another job."""
+    try:
+        earlier = read_job(store)
+    except msgspec.DecodeError:
+        if fresh:
+            return Standing.FREE
         raise SinkError(
             f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
-        )
-    elif not fresh and (difference := _difference(earlier, _description(plan))):
+        ) from None
+    if earlier is None:
+        _require_empty(store)
+        return Standing.NEW
+    changed = changed_fields(earlier, description)
+    if fresh or (changed and not _has_commits(store)):
+        return Standing.FREE
+    if not changed:
+        return Standing.SAME
+    if description.reduces and set(changed) <= set(AFTER_MAP):
+        return Standing.OTHER_REDUCE
+    raise SinkError(
+        f"Expected the job that {store.root} was made by, but received one with "
+        f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to start over."
+    )
+
+
+def _require_empty(store: Store) -> None:
+    foreign = next((name for name in _top(store) if name != ROOT), None)
+    if foreign is not None:
         raise SinkError(
-            f"Expected the job that {store.root} was made by, but received one with {difference}. "
-            "Choose another OUT, or add --fresh to start over."
+            f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
+            "Choose another OUT."
         )
-    return earlier is not None
 
 
-def claim(store: Store, plan: Plan, fresh: bool) -> None:
+def _has_commits(store: Store) -> bool:
+    return any(Committed(store, phase).tasks for phase in ("map", "reduce"))
+
+
+def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> str:
     """Make OUT this job's. Raises SinkError where ``require_place`` does.
 
-    ``fresh`` removes what an earlier run wrote, and nothing else.
+    What an earlier run wrote is removed where ``fresh`` asks for it, and where nothing of it was ever committed; nothing
+    else is. Answers what has changed in the reducers, or an empty text. Where it has, OUT is this job's once
+    ``write_job`` has been called, and what the earlier reducers made is to be forgotten before.
     """
-    is_ours = require_place(store, plan, fresh)
-    if is_ours and fresh:
+    standing = require_place(store, description, fresh)
+    if standing is Standing.FREE:
         clear(store)
-    elif is_ours:
+    elif standing is not Standing.NEW:
         require_whole(store)
-    if (
-        is_ours and not fresh and not exists(store, PUBLISHED)
-    ):  # the run before did not come to its end
-        store.write(UNCLEAN, b"")
-    if is_ours and not fresh:
+        if not exists(store, PUBLISHED):
+            store.write(UNCLEAN, b"")  # the run before did not come to its end
         forget_earlier(store, plan.job)
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
-    if fresh or not is_ours:
-        text = msgspec.json.format(msgspec.json.encode(_description(plan), order="sorted"))
-        store.write(JOB, text, durable=True)  # without it OUT would be somebody else's
+    if standing in (Standing.NEW, Standing.FREE):
+        write_job(store, description)
+    if standing is not Standing.OTHER_REDUCE:
+        return ""
+    earlier = read_job(store)
+    assert earlier
+    return explain_fields(earlier, description, changed_fields(earlier, description))
 
 
-def read_job(store: Store) -> dict[str, object] | None:
-    """The description of the job that made OUT, None where no run of ours did, and an empty one where it is damaged."""
+def write_job(store: Store, description: Description) -> None:
+    """Write down whose OUT is."""
+    store.write(JOB, description.encode(), durable=True)  # without it OUT would be somebody else's
+
+
+def read_job(store: Store) -> Description | None:
+    """The description of the job that made OUT, None where no run of ours did. Raises msgspec.DecodeError where it is
+    damaged."""
     try:
-        job: dict[str, object] = msgspec.json.decode(store.read(JOB))
+        data = store.read(JOB)
     except NotFoundError:
         return None
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
     except StoreError as error:
         if isinstance(error.__cause__, IsADirectoryError):
-            return {}
+            raise msgspec.DecodeError("it is a folder") from error
         raise
-    return job if is_description(job) else {}
+    try:
+        description = decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    if not is_description(description.facts):
+        raise msgspec.DecodeError("it is not the description of a job")
+    return description
 
 
 def clear(store: Store) -> None:
@@ -179,28 +230,6 @@ def sweep(store: Store) -> None:
     if store.local:
         shutil.rmtree(store.local / STAGING, ignore_errors=True)
     store.sweep()
-
-
-def _description(plan: Plan) -> dict[str, object]:
-    return plan.job.describe() | {"source": plan.source}
-
-
-def _difference(earlier: dict[str, object], now: dict[str, object]) -> str:
-    """The options that differ, as text: ``key ["camera"] instead of ["format"]``."""
-    told = []
-    for name in sorted(earlier.keys() | now.keys()):
-        before, after = earlier.get(name), now.get(name)
-        if before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            told.append(_difference(before, after))
-        else:
-            told.append(f"{name} {_show(after)} instead of {_show(before)}")
-    return ", ".join(told)
-
-
-def _show(value: object) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _top(store: Store) -> Iterator[str]:

@@ -138,6 +138,20 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
     return pruned
 
 
+def forget_reduced(store: Store) -> None:
+    """Take back everything that was reduced: the reducers are no longer what they were.
+
+    Outputs go first and the commits last, so that a kill in between leaves commits by which the next run does the same
+    again.
+    """
+    reduced = Committed(store, "reduce")
+    for name in reduced.tables("outputs"):
+        outputs = [str(output) for output in _read(store, name).column("output").to_pylist()]
+        note_removal(store, outputs)
+        delete_outputs(store, outputs)
+    reduced.forget(list(reduced.tasks))
+
+
 def _read(store: Store, name: str) -> pa.Table:
     return pq.read_table(io.BytesIO(store.read(name)))
 

@@ -111,6 +111,7 @@ class TaskWriter:
             self._sink.close()
         finally:  # no table may arrive after those of the next attempt
             writer.flush()
+        own = [failure for failure in self._failures if failure.code_error]
         report = TaskReport(
             task=self.task,
             phase=self.phase,
@@ -127,6 +128,8 @@ class TaskWriter:
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
             tables=tuple(sorted(self._tables)),
+            code_errors=dict(Counter(failure.code_error for failure in own)),
+            code_error=f"{own[0].uri}: {own[0].message}" if own else "",
         )
         if self.attempt.number > 1 and self.phase != "thumbnails":  # those tasks write tables only
             self.store.write(state.UNCLEAN, b"")

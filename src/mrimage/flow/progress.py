@@ -28,6 +28,10 @@ class Progress(Protocol):
         """The phase is over, however it ended."""
         ...
 
+    def say(self, text: str) -> None:
+        """Something that a person should know now, on a line of its own."""
+        ...
+
 
 def task_done(progress: Progress, report: TaskReport) -> None:
     """Tell ``progress`` of a finished task."""
@@ -42,6 +46,8 @@ class Silent:
     def advance(self, images: int, size: int = 0, quarantined: int = 0) -> None: ...
 
     def finish(self) -> None: ...
+
+    def say(self, text: str) -> None: ...
 
 
 class Bars:
@@ -75,6 +81,11 @@ class Bars:
     def finish(self) -> None:
         self._bar.close()
 
+    def say(self, text: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+
 
 class Lines:
     """A line at a phase's start and end, and every few seconds between."""
@@ -94,6 +105,9 @@ class Lines:
 
     def finish(self) -> None:
         self._print("done")
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
     def _eta(self) -> str:
         if not self._total or not self._images:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,8 @@ from mrimage.commit.ledger import (
     task_of,
 )
 from mrimage.commit.lock import locked
-from mrimage.commit.out_folder import check_apart, claim, scratch_folder
-from mrimage.commit.prune import prune_groups, prune_split
+from mrimage.commit.out_folder import check_apart, claim, scratch_folder, write_job
+from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
 from mrimage.commit.publish import (
     PUBLISHED,
     Published,
@@ -40,7 +41,7 @@ from mrimage.commit.publish import (
 )
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, EngineOptions, open_engine
-from mrimage.errors import DeniedError, SourceError, StoreError
+from mrimage.errors import DeniedError, JobError, SourceError, StoreError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
@@ -53,9 +54,11 @@ from mrimage.flow.results import (
     write_report,
 )
 from mrimage.flow.summary import Summary, describe_ignored
+from mrimage.job.description import Description, describe, identities, note_uses
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.portable import dumps
+from mrimage.report import text
 from mrimage.shuffle.exchange import Exchange, Part, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import Selection, cut_splits, list_entries
@@ -68,6 +71,7 @@ from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
 from mrimage.tasks.gallery import cut_gallery, draw_gallery
 from mrimage.tasks.map_split import map_split
 from mrimage.tasks.reduce_partition import reduce_partition
+from mrimage.tasks.trial import Trial
 from mrimage.types import Entry, Partition, PhaseFacts, RunFacts, TaskReport
 
 TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
@@ -110,12 +114,16 @@ def run(job: Job, source: str, out: str, how: RunOptions = RunOptions()) -> Summ
         store = held.store
         plan = replace(plan, lease=held.lease)
         stack.enter_context(damage_named(store))
-        claim(store, plan, how.fresh)
+        stack.callback(note_uses, job, identities(job))
+        description = describe(plan)
+        other_reduce = claim(store, plan, description, how.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         stack.callback(engine.close)  # workers write there: they end before it goes
         warmed = stack.enter_context(report.warm() if warm else nullcontext(lambda: None))
-        this = Run(plan, how, store, engine, scratch, budget, watch(how.quiet), warmed)
+        this = Run(plan, description, how, store, engine, scratch, budget, watch(how.quiet), warmed)
         this.forget_faults()
+        if other_reduce:
+            this.forget_reduced(other_reduce)
         inventory = this.list_source()
         this.forget_gone(inventory)
         this.map(inventory)
@@ -196,6 +204,7 @@ class Run:
     """One run in progress: its places, and what it has seen so far."""
 
     plan: Plan
+    description: Description
     how: RunOptions
     store: Store
     engine: Engine
@@ -214,6 +223,16 @@ class Run:
     quarantined: int = 0
     faults: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
+    trial: Trial = field(default_factory=Trial)
+
+    def forget_reduced(self, changed: str) -> None:
+        """Take back what other reducers made; OUT is this job's from then on."""
+        self.progress.say(
+            f"The job has {changed}. What map has done is kept; all groups are reduced again."
+        )
+        self._touch()
+        forget_reduced(self.store)
+        write_job(self.store, self.description)
 
     def forget_faults(self) -> None:
         """Have images on which mrimage itself failed tried again: another version may do better."""
@@ -274,9 +293,40 @@ class Run:
             if images
             else iter(())
         )
-        if images:
-            self._touch()
-        self._execute("map", images, self.engine.run(partial(map_split, self.plan), splits))
+        if not images:
+            self._execute("map", 0, iter(()))
+            return
+        self._touch()
+        first = next(splits)
+        function = partial(map_split, self.plan, first=first.id if self._is_on_trial() else "")
+        with self._forgotten_on_fault():
+            self._execute("map", images, self.engine.run(function, chain([first], splits)))
+            self.trial.end()
+
+    def _is_on_trial(self) -> bool:
+        """Whether a job that fails on all of its first images is to stop: not where an earlier run got images through, nor
+        where any number of failures is wanted."""
+        self.trial.over = self.reused > self.quarantined or self.budget.allows_all(self.listed)
+        return not self.trial.over
+
+    @contextmanager
+    def _forgotten_on_fault(self) -> Iterator[None]:
+        """When the job's own code has failed on every image, nothing is kept of it: OUT is free for the mended job."""
+        try:
+            yield
+        except JobError as error:
+            is_fault = (
+                type(error) is JobError
+            )  # of the job, and not of the budget, a store or the engine
+            if (
+                is_fault
+                and self.reused == 0
+                and not any(task.images > task.quarantined for task in self.tasks)
+            ):
+                self.engine.close()
+                committed = Committed(self.store, "map")
+                committed.forget(list(committed.tasks))
+            raise
 
     def plan_shuffle(self) -> tuple[Exchange, Path]:
         """Weigh the keys that map emitted, and cut those that are not reduced yet into partitions."""
@@ -372,17 +422,16 @@ class Run:
         return Summary(facts, self.plan.stores)
 
     def _facts(self, published: Published) -> RunFacts:
-        job = self.plan.job
         listed = self.listed - published.ignored
         ignored = self.leftovers.ignored + Counter({"not an image": published.ignored})
         return RunFacts(
             source=self.plan.source,
             out=self.plan.out,
             command=redact(self.how.command),
-            job=job.describe(),
+            job=self.description.job,
             engine=self.engine.name,
             workers=self.engine.workers,
-            plan_hash=self.plan.hash(),
+            plan_hash=self.description.hash(),
             versions=library_versions(),
             started=self.started,
             listed=listed,
@@ -411,9 +460,17 @@ class Run:
             for report in reports:
                 self.tasks.append(report)
                 task_done(self.progress, report)
+                if name == "map":
+                    self._hear_of_code(report)
                 if name != "thumbnails":
                     self._charge(report.quarantined)
                     self._bear(report.reasons.get("internal", 0))
+
+    def _hear_of_code(self, report: TaskReport) -> None:
+        """Say at once what the job's own code said of the first image on which it failed."""
+        if report.code_error and not self.trial.message:
+            self.progress.say(f"mapper-failed: {text.cut(report.code_error, 500)}")
+        self.trial.count(report.images - report.quarantined, report.code_errors, report.code_error)
 
     def _charge(self, quarantined: int) -> None:
         """Count images in quarantine against the failure budget. Tasks of reduce may have failed on the same one, or on one

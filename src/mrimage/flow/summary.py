@@ -117,6 +117,8 @@ class Summary:
             ("groups", str(facts.groups)),
             ("outputs", str(facts.outputs)),
         ]
+        if failed := next((task.code_error for task in facts.tasks if task.code_error), ""):
+            rows.insert(2, ("first cause", text.cut(failed, 500)))
         if facts.ignored:
             rows.append(("ignored", describe_ignored(facts.ignored_reasons, facts.earlier)))
         if facts.repeated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrimage.errors import (
+    CodeError,
     DeniedError,
     ImageError,
     MrimageError,
@@ -27,6 +28,8 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
     # Text of a user's error may hold lone surrogates, which no table takes.
     message = str(error).encode("utf-8", "replace").decode()
     match error:
+        case CodeError():
+            return Failure(uri, stage, error.reason, message, error.kind)
         case ImageError():
             return Failure(uri, stage, error.reason, message)
         case NotFoundError():

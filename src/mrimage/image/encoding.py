@@ -128,9 +128,10 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
 
 
 def encode(
-    pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None
+    pixels: np.ndarray[Any, np.dtype[Any]], format: str, quality: int | None = None
 ) -> bytes:
-    """An array H x W x 3 or H x W of sRGB bytes as a file of ``format`` (a name in ENCODERS)."""
+    """An array H x W or H x W x 2, 3 or 4 of sRGB, uint8, or uint16 where the encoder is deep, as a file of ``format`` (a
+    name in ENCODERS)."""
     import numpy as np
 
     return encode_picture(from_array(np.ascontiguousarray(pixels)), format, quality, Companions())

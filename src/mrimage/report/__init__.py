@@ -142,12 +142,13 @@ def query(
     sql: str,
     format: Literal["table", "csv", "json"] = "table",
     *,
+    quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> str:
     """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.query(results, sql, format, unsafe=unsafe)
+    return ask.query(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
 def stream(
@@ -155,12 +156,13 @@ def stream(
     sql: str,
     format: Literal["table", "csv", "json"] = "table",
     *,
+    quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask
 
-    return ask.stream(results, sql, format, unsafe=unsafe)
+    return ask.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
 def for_terminal(answer: str) -> str:

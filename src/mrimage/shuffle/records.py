@@ -9,12 +9,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
-from mrimage.errors import ImageError, JobError, brief, describe
+from mrimage.errors import JobError, brief
+from mrimage.job.faults import describe_at
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
+from mrimage.shuffle.values import UnfitValue, decode_value, encode_value
 from mrimage.tables.entries import place_of, places_of
 from mrimage.tables.schemas import MAPPED_MEMBERS, RECORDS
 from mrimage.types import Entry
@@ -70,12 +71,12 @@ class Record:
 
     @property
     def value(self) -> Value:
-        return msgspec.msgpack.decode(self.data)[0]
+        return decode_value(self.data)[0]
 
     @property
     def carried(self) -> Mapping[str, Value]:
         """The columns that came along, by their names."""
-        carried: Mapping[str, Value] = msgspec.msgpack.decode(self.data)[1]
+        carried: Mapping[str, Value] = decode_value(self.data)[1]
         return carried
 
 
@@ -86,42 +87,22 @@ def make_records(
     maker: str = "the mapper",
     carried: Mapping[str, Value] = NOTHING,
 ) -> list[Record]:
-    """An image's pairs, which ``maker`` yields, as records; the first one under each key has ``carried`` with it. Raises ImageError ``mapper-failed`` for a pair that is
-    not a text key with a value of plain data."""
+    """An image's pairs, which ``maker`` yields, as records; the first one under each key has ``carried`` with it.
+
+    Raises JobError for a value that cannot travel: no other image's will either.
+    """
     records: list[Record] = []
     seen: set[str] = set()
-    for seq, pair in enumerate(pairs):
-        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-            raise ImageError(
-                "mapper-failed",
-                f"Expected {maker} to yield (text key, value), but received {brief(pair)}.",
-            )
-        key, value = pair
-        if not _is_unicode(key):
-            raise ImageError(
-                "mapper-failed",
-                f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}.",
-            )
+    for seq, (key, value) in enumerate(pairs):
         first = key not in seen
+        along = carried if first else NOTHING
         try:
-            along = carried if first else NOTHING
-            records.append(
-                make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
-            )
-        except ValueError as error:
-            raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield plain data, but {error}."
-            ) from None
+            record = make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
+        except UnfitValue as error:
+            raise JobError(f"Expected {maker} to yield plain data, but {error}") from None
+        records.append(record)
         seen.add(key)
     return records
-
-
-def _is_unicode(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def make_record(
@@ -134,7 +115,7 @@ def make_record(
     carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
-    no plain data."""
+    no plain data (UnfitValue)."""
     data = _encode(key, value, carried)
     text = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0".encode() + data
     digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
@@ -143,11 +124,9 @@ def make_record(
 
 def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
-        data = msgspec.msgpack.encode((value, carried), order="deterministic")
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(
-            f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
-        ) from None
+        data = encode_value([value, dict(carried)])
+    except UnfitValue as error:
+        raise UnfitValue(f"the value of key {brief(key)} holds {error}.") from None
     if len(data) > LARGEST_VALUE:
         raise ValueError(f"received {len(data):,} bytes as a value of key {brief(key)}")
     return data
@@ -201,9 +180,16 @@ class Spill:
     def _combined(self, combine: Combiner) -> list[Record]:
         try:
             made = list(combined(self._records, combine, count=not self._references))
+        except UnfitValue as error:
+            name = name_function(combine)
+            raise JobError(
+                f"Expected the combiner {name} to yield plain data, but {error}"
+            ) from None
+        except JobError:
+            raise
         except Exception as error:
             name = name_function(combine)
-            raise JobError(f"The combiner {name} failed: {describe(error)}") from error
+            raise JobError(f"The combiner {name} failed: {describe_at(error)}") from error
         if self._references:
             made += map(reference_of, [record for record in self._records if record.images])
             made.sort(key=_order)

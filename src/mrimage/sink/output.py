@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from mrimage.errors import ImageError, JobError, brief
 from mrimage.job.job import absolute
+from mrimage.sink.data import encode_data
 from mrimage.storage.names import is_unicode, scheme
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+Data = Any
+"""Bytes, text, pixels, a table or plain data; see ``Output``."""
 
 
 LONGEST_SIDE = (1 << 31) - 1
@@ -24,16 +20,25 @@ LONGEST_SIDE = (1 << 31) - 1
 
 @dataclass(frozen=True)
 class Output:
-    """One result of a group, written to ``groups/<key>/<name>``.
+    """One result of a group, written to ``groups/<key>/<name>``; the name's extension says what becomes of ``data``.
 
-    ``data`` is bytes as they are, text (UTF-8), pixels (uint8, H x W x 3 sRGB or H x W gray; encoded as the
-    name's extension says), or plain data (written as JSON with sorted keys). ``uri`` names the one image that the
-    result was made of, where there is one; the lineage in ``outputs.parquet`` then has it.
+    ``data`` is one of these:
+
+    - bytes as they are, or text (UTF-8), under any name;
+    - pixels for .jpg, .png, .webp, .avif and .tif: a Pillow image of any mode, or a numpy array in sRGB, H x W or
+      H x W x 1, 2, 3 or 4 (gray, gray and alpha, RGB, RGBA), of bool, uint8, uint16 or float (0.0 to 1.0). PNG and TIFF
+      hold uint16 and float in 16 bits, the others in 8; JPEG has no alpha, and is laid over white;
+    - a table for .parquet, .csv, .tsv, .arrow, .json (a list of rows) and .jsonl: of pyarrow, pandas, polars or any that
+      hands out an Arrow stream. For all of these but .json also a list of dictionaries;
+    - plain data, written as JSON with sorted keys, under any other name.
+
+    ``uri`` names the one image that the result was made of, if there is one; ``outputs.parquet`` then has it. Texts in CSV that begin like formulas get an apostrophe before them, unless ``quote_formulas`` is False.
     """
 
     name: str
-    data: bytes | str | NDArray[np.uint8] | Mapping[str, Any] | Sequence[Any]
+    data: Data
     uri: str | None = None
+    quote_formulas: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -52,51 +57,13 @@ class Output:
     def encoded(self) -> tuple[bytes, int | None, int | None]:
         """The bytes to write, and width and height in pixels, as displayed, where they are an image.
 
-        Raises JobError for data that is none of the kinds above.
+        Raises JobError for data that is none of the kinds above, or does not fit the name.
         """
-        if isinstance(self.data, bytes | bytearray | memoryview):
-            data = bytes(self.data)
+        made = encode_data(self.name, self.data, quote_formulas=self.quote_formulas)
+        data, width, _ = made
+        if width is None and isinstance(self.data, bytes | bytearray | memoryview):
             return data, *_size_of(data)
-        if isinstance(self.data, str):
-            return self.data.encode(), None, None
-        if hasattr(self.data, "shape"):
-            return self._encode_pixels(self.data)
-        try:
-            text = msgspec.json.encode(self.data, order="sorted")
-        except (TypeError, ValueError) as error:
-            raise JobError(
-                f"Expected the data of output {self.name!r} as bytes, text, uint8 pixels or plain data, "
-                f"but received {type(self.data).__name__} ({error})."
-            ) from None
-        return msgspec.json.format(text) + b"\n", None, None
-
-    def _encode_pixels(self, pixels: Any) -> tuple[bytes, int | None, int | None]:
-        from mrimage.image import encode
-
-        extension = posixpath.splitext(self.name)[1].lower().lstrip(".")
-        name = {
-            "jpg": "jpeg",
-            "jpeg": "jpeg",
-            "png": "png",
-            "webp": "webp",
-            "avif": "avif",
-            "tif": "tiff",
-        }.get(extension, extension)
-        if name not in {"jpeg", "png", "webp", "avif", "tiff"}:
-            raise JobError(
-                f"Expected the name of an output with pixels to end in .jpg, .png, .webp, .avif or .tiff, "
-                f"but received {self.name!r}."
-            )
-        if (
-            str(pixels.dtype) != "uint8"
-            or not (pixels.ndim == 2 or pixels.shape[2:] == (3,))
-            or not pixels.size
-        ):
-            raise JobError(
-                f"Expected the pixels of output {self.name!r} as uint8, H x W x 3 or H x W, but received {pixels.dtype}, "
-                f"{' x '.join(map(str, pixels.shape))}."
-            )
-        return encode(pixels, name, None), int(pixels.shape[1]), int(pixels.shape[0])
+        return made
 
 
 def _size_of(data: bytes) -> tuple[int | None, int | None]:

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.errors import ImageError, StoreError, brief, describe
+from mrimage.errors import ImageError, StoreError, brief
 from mrimage.guard.failure import failure_of
 from mrimage.guard.memory import was_refused
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job.columns import columns_of
+from mrimage.job.faults import answer_error, code_error
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import ByteSource, Entry, Failure
@@ -114,17 +116,33 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
     try:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
-            raise ImageError(
-                "mapper-failed",
-                f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}.",
+            raise answer_error(
+                f"{_named(mapper)} to yield (key, value)", f"it returned {brief(pairs)}", mapper
             )
-        yield from pairs
+        for pair in pairs:
+            check_pair(pair, mapper, pairs)
+            yield pair
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
     except (
         BaseException
     ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
-        raise ImageError("mapper-failed", f"{_named(mapper)} raised {describe(error)}") from error
+        raise code_error(_named(mapper), error) from error
+
+
+def check_pair(pair: object, mapper: Mapper, pairs: object) -> None:
+    """Raise CodeError for what is not a (text key, value) pair; ``pairs`` is the generator that yielded it."""
+    if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+        raise answer_error(
+            f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs
+        )
+    if not is_unicode(pair[0]):
+        raise answer_error(
+            f"{_named(mapper)} to yield keys of valid Unicode",
+            f"received {brief(pair[0])}",
+            mapper,
+            pairs,
+        )
 
 
 def _named(mapper: Mapper) -> str:

@@ -25,23 +25,28 @@ from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.tasks.strays import Strays
+from mrimage.tasks.trial import Trial
 from mrimage.types import Attempt, Entry, Split, TaskReport
 
 
-def map_split(plan: Plan, split: Split, attempt: Attempt) -> TaskReport:
+def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> TaskReport:
     """Map every image of ``split``; commit its catalogue rows, its sorted records and its edited images.
 
-    An image that fails becomes a quarantined row, and the rest of the split goes on. Raises StoreError when
-    bytes cannot be had or written, and JobError for a job that is at fault.
+    An image that fails becomes a quarantined row, and the rest of the split goes on. ``first`` is the id of the split
+    whose images are the job's first. Raises StoreError when bytes cannot be had or written, and JobError for a job that
+    is at fault.
     """
     job, store = plan.job, open_out(plan)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
     faults = Faults()
+    trial = Trial(over=split.id != first)
     # A mapper may open other images of the same stores.
     with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
         for mapped in map(Strays(plan).passed_over, _map_images(plan, split, attempt)):
+            if mapped.row["status"] != "ignored":
+                trial.see(mapped.failure)
             rows.append(mapped.row)
             spill.add(mapped.records)
             if mapped.failure:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from mrimage.errors import CarelessError, ImageError, JobError, StoreError, brief, describe
+from mrimage.errors import CarelessError, ImageError, JobError, StoreError, brief
+from mrimage.job.faults import describe_at
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
 from mrimage.reducers import ReduceRecords
@@ -19,7 +20,6 @@ from mrimage.sink.naming import group_path
 from mrimage.sink.output import Output
 from mrimage.storage.local import system_errors
 from mrimage.tasks.left_out import without_images
-from mrimage.tasks.place import place_of
 from mrimage.types import Failure
 
 
@@ -115,7 +115,7 @@ def _run_reducer(reducer: ReduceRecords, key: str, records: Iterable[Record]) ->
     except (CarelessError, StoreError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        said = str(error) if isinstance(error, JobError) else f"{describe(error)}{place_of(error)}"
+        said = str(error) if isinstance(error, JobError) else describe_at(error)
         raise JobError(
             f"The reducer {name_function(reducer)} failed on key {brief(key)}. {said}"
         ) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain, islice
@@ -15,6 +13,7 @@ import msgspec
 
 from mrimage.errors import UsageError
 from mrimage.report import text
+from mrimage.report.tables.cells import write_csv
 from mrimage.report.tables.views import open_tables
 
 Format = Literal["table", "csv", "json"]
@@ -33,11 +32,17 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def stream(
-    results: Path, sql: str, format: Format = "table", *, unsafe: bool = False
+    results: Path,
+    sql: str,
+    format: Format = "table",
+    *,
+    quote_formulas: bool = True,
+    unsafe: bool = False,
 ) -> Iterator[str]:
     """The answer to ``sql`` over the views catalogue, groups, members, outputs, quarantine, removed, and image (what
     was processed, with a column ``pixels``), piece by piece: an aligned table, CSV with a header, or a JSON array with an
-    object on each line.
+    object on each line. In CSV a text that begins like a formula gets an apostrophe before it, unless ``quote_formulas`` is
+    False.
 
     ``sql`` reaches nothing but the tables, and only reads, unless it is ``unsafe``: then it may read and write files,
     use the network and load extensions. Raises UsageError when DuckDB cannot run it.
@@ -52,9 +57,11 @@ def stream(
             if not cursor or not cursor.description:
                 raise duckdb.Error("there is nothing to answer in it")
             columns = text.unique(name for name, *_ in cursor.description)
-            yield from _WRITERS[format](
-                columns, chain.from_iterable(iter(lambda: cursor.fetchmany(CHUNK), []))
-            )
+            rows = chain.from_iterable(iter(lambda: cursor.fetchmany(CHUNK), []))
+            if format == "csv":
+                yield from _csv(columns, rows, quote_formulas)
+            else:
+                yield from _WRITERS[format](columns, rows)
         except duckdb.Error as error:
             reason = text.cut(" ".join(str(error).split()), 400)
             raise UsageError(
@@ -63,9 +70,17 @@ def stream(
             ) from error
 
 
-def query(results: Path, sql: str, format: Format = "table", *, unsafe: bool = False) -> str:
+def query(
+    results: Path,
+    sql: str,
+    format: Format = "table",
+    *,
+    quote_formulas: bool = True,
+    unsafe: bool = False,
+) -> str:
     """The whole answer of ``stream``."""
-    return "".join(stream(results, sql, format, unsafe=unsafe))
+    pieces = stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+    return "".join(pieces)
 
 
 def _refuse_copy(sql: str) -> None:
@@ -117,14 +132,11 @@ def _cell(value: object) -> str:
     return text.cut(f"{value:.6g}" if isinstance(value, float) else value, CELL)
 
 
-def _csv(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
+def _csv(columns: Sequence[str], rows: Iterator[Row], quote_formulas: bool) -> Iterator[str]:
     part: Sequence[Sequence[object]] = [columns]
     while part:
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows(
-            [_flat(value) for value in row] for row in part
-        )
-        yield buffer.getvalue()
+        cells = ([_flat(value) for value in row] for row in part)
+        yield write_csv(cells, quote_formulas=quote_formulas)
         part = list(islice(rows, CHUNK))
 
 
@@ -143,6 +155,5 @@ def _json(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
 
 _WRITERS: dict[Format, Callable[[Sequence[str], Iterator[Row]], Iterator[str]]] = {
     "table": _table,
-    "csv": _csv,
     "json": _json,
 }
