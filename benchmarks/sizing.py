@@ -13,7 +13,7 @@ import random
 import sys
 from dataclasses import dataclass
 
-from mrimage.flow.run import split_limits
+from mrimage.flow.splitting import split_limits
 from mrimage.job.job import Job
 from mrimage.shuffle.planning import PARTITIONS_PER_WORKER
 from mrimage.types import Edits

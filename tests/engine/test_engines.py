@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import psutil
 import pytest
-from tests.engine.contract import EngineContract
+from tests.engine.engine_contract import EngineContract
 from tests.engine.services import require
 
 from mrimage.engine import Engine, EngineOptions, open_engine

@@ -19,10 +19,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from poisons import swallow  # beside this program
+from tests.faults.poisons import swallow
 
 import mrimage as mr
-from mrimage.flow import run as flow
+from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
@@ -99,7 +99,7 @@ def count_steps(number: int, out: Path) -> None:
 
 if __name__ == "__main__":
     photos, out, *orders = sys.argv[1:]
-    flow.PIXEL_SPLIT = (1500, 1500)
+    splitting.PIXEL_SPLIT = (1500, 1500)
     for order in [order for order in orders if order.startswith("step-")]:
         count_steps(int(order.partition(":")[0].partition("-")[2]), Path(out))
     rest = [order for order in orders if not order.startswith("step-")]

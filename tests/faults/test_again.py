@@ -14,7 +14,7 @@ from PIL import Image
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import SinkError
-from mrimage.flow import run as flow
+from mrimage.flow import phases
 from mrimage.flow.run import RunOptions, run
 
 HERE = RunOptions(workers=1)
@@ -50,7 +50,7 @@ def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(flow, step, stop)
+        patched.setattr(phases, step, stop)
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)
     run(JOB, str(photos), str(out), HERE)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.commit.verify import verify
-from mrimage.flow import run as flow
+from mrimage.flow import phases
 from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle import records as spilling
 from mrimage.storage import open_store
@@ -32,14 +32,14 @@ def source(tmp_path: Path) -> Path:
 def test_images_that_vanish_or_change_between_map_and_reduce_are_quarantined(
     source: Path, tmp_path: Path, rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = flow.Run.reduce
+    real = phases.RunPhases.reduce
 
     def reduce(self, exchange):
         (source / "03.png").unlink()
         Image.new("RGB", (77, 77), "blue").save(source / "04.png")
         real(self, exchange)
 
-    monkeypatch.setattr(flow.Run, "reduce", reduce)
+    monkeypatch.setattr(phases.RunPhases, "reduce", reduce)
     out = tmp_path / "out"
     job = mr.Job(key=("format",), group=("mean",))
     summary = run(job, str(source), str(out), HERE)

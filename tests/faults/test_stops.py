@@ -15,7 +15,7 @@ from PIL import Image
 from tests.faults.states import everything, leftovers
 
 import mrimage as mr
-from mrimage.flow import run as flow
+from mrimage.flow import phases, splitting
 from mrimage.flow.run import RunOptions, run
 
 HERE = RunOptions(workers=1, thumbnails=False)
@@ -66,10 +66,9 @@ def _counts(path: Path) -> bool:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four images and a bad one, in splits of two."""
-    monkeypatch.setattr(flow, "HEADER_SPLIT", (2, 2))
-    monkeypatch.setattr(
-        flow, "write_report", lambda *_: None
-    )  # made last, of what is published, and slow
+    monkeypatch.setattr(splitting, "HEADER_SPLIT", (2, 2))
+    # The report comes last, from what is published, and takes long.
+    monkeypatch.setattr(phases, "write_report", lambda *_: None)
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(2):

@@ -14,7 +14,7 @@ from tests.faults.states import everything, leftovers
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.flow import run as flow
+from mrimage.flow import phases
 from mrimage.flow.run import RunOptions, run
 
 HERE = RunOptions(workers=1, thumbnails=False)
@@ -97,14 +97,14 @@ def test_a_stop_amid_the_sweeping_loses_nothing(
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr(
-            flow.Run, "plan_shuffle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            phases.RunPhases, "plan_shuffle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)
     (out / "images/jpeg/left.jpg").write_bytes(b"left by a kill")
     with monkeypatch.context() as patched:
         patched.setattr(
-            flow.Publisher, "summarise", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            phases.Publisher, "summarise", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)

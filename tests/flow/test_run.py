@@ -230,13 +230,13 @@ def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(
 def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mrimage.flow import run as flow
+    from mrimage.flow import phases
 
     job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)))
     run(job, str(photos), str(tmp_path / "out"), HERE)
     (photos / "trip" / "tall-0.png").unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(flow.Run, "map", lambda *_: 1 // 0)
+        patched.setattr(phases.RunPhases, "map", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             run(job, str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out/images/png/trip/tall-0.png").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrimage.flow.run import HEADER_SPLIT, PIXEL_SPLIT, split_limits
+from mrimage.flow.splitting import HEADER_SPLIT, PIXEL_SPLIT, split_limits
 from mrimage.job.job import Job
 from mrimage.types import Edits
 

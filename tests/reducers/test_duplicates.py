@@ -22,7 +22,7 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.demo.photos import find_photos
 from mrimage.demo.variants import FILES
-from mrimage.flow import run as flow
+from mrimage.flow import phases, splitting
 from mrimage.flow.check import checked
 from mrimage.flow.run import RunOptions, run
 from mrimage.reducers.duplicates import reduce_to_duplicates
@@ -273,7 +273,7 @@ def test_it_is_the_same_however_the_images_are_spread_over_tasks(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(JOB, str(demo), str(tmp_path / "one"), HERE)
-    monkeypatch.setattr(flow, "PIXEL_SPLIT", (200_000, 200_000))
+    monkeypatch.setattr(splitting, "PIXEL_SPLIT", (200_000, 200_000))
     run(JOB, str(demo), str(tmp_path / "two"), RunOptions(workers=2, thumbnails=False))
     assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
@@ -283,13 +283,13 @@ def test_reduce_needs_neither_the_images_nor_a_decoder(
 ) -> None:
     photos = tmp_path / "photos"
     shutil.copytree(demo / "near duplicates", photos)
-    real = flow.Run.reduce
+    real = phases.RunPhases.reduce
 
     def reduce(self, exchange):
         shutil.rmtree(photos)
         real(self, exchange)
 
-    monkeypatch.setattr(flow.Run, "reduce", reduce)
+    monkeypatch.setattr(phases.RunPhases, "reduce", reduce)
     summary = run(JOB, str(photos), str(tmp_path / "out"), HERE)
     assert (summary.processed, summary.quarantined, summary.outputs) == (32, 0, 1)
 

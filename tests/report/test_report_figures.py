@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrimage import report
-from mrimage.cli.main import make_parser
+from mrimage.cli.arguments import make_parser
 from mrimage.errors import REASONS, SinkError
 from mrimage.report import text
 from mrimage.report.charts.sections import PARTS

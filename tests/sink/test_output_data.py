@@ -21,7 +21,8 @@ from PIL import Image, ImageCms
 
 import mrimage as mr
 from mrimage.errors import JobError
-from mrimage.image.color.profiles import ADOBE_RGB, matrix_profile
+from mrimage.image.color.primaries import ADOBE_RGB
+from mrimage.image.color.profiles import matrix_profile
 
 IMAGES = ("png", "tif", "webp", "avif", "jpg")
 TOLERANCE = {"png": 0, "tif": 0, "webp": 6, "avif": 8, "jpg": 6}

@@ -155,7 +155,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         for name in ("report.html", "summary.json"):
             store.write(name, b"")
 
-    monkeypatch.setattr("mrimage.flow.run.write_report", write_report)
+    monkeypatch.setattr("mrimage.flow.phases.write_report", write_report)
     return lambda n: left.__setitem__(0, n)
 
 

@@ -16,7 +16,8 @@ from tests.sink.shard_files import images_in, samples_in_tar, shards_of
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.flow.run import RunOptions, run, split_limits
+from mrimage.flow.run import RunOptions, run
+from mrimage.flow.splitting import split_limits
 from mrimage.job.job import Plan
 from mrimage.sink.shards import KINDS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries

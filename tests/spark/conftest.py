@@ -21,7 +21,7 @@ import pytest
 from tests.services.process import Server, free_ports, is_open
 
 import mrimage as mr
-from mrimage.flow import run as flow
+from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
 
 WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
@@ -158,7 +158,7 @@ def tasks_of(context: Any) -> Callable[[], list[dict[str, Any]]]:
 @pytest.fixture
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three images a split, so that small folders keep a cluster busy."""
-    monkeypatch.setattr(flow, "HEADER_SPLIT", (3, 3))
+    monkeypatch.setattr(splitting, "HEADER_SPLIT", (3, 3))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.spark.conftest import WORKER_HOSTS, Cluster
 import mrimage as mr
 from mrimage.demo import build
 from mrimage.errors import BudgetError, JobError
-from mrimage.flow import run as flow
+from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
@@ -47,7 +47,7 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
     same_as_local: Callable[..., None],
 ) -> None:
     """Photographs of every format, orientation and color space, with damaged files, links and duplicates."""
-    monkeypatch.setattr(flow, "PIXEL_SPLIT", (1 << 20, 1 << 20))
+    monkeypatch.setattr(splitting, "PIXEL_SPLIT", (1 << 20, 1 << 20))
     build(tmp_path / "demo")
     job = mr.Job(
         key=("color_space",),
@@ -70,7 +70,7 @@ def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
     same_as_local: Callable[..., None],
 ) -> None:
     """Images whose process crashes, ends, hangs, spins or asks for all memory, among sound ones."""
-    monkeypatch.setattr(flow, "PIXEL_SPLIT", (1500, 1500))
+    monkeypatch.setattr(splitting, "PIXEL_SPLIT", (1500, 1500))
     (tmp_path / "faults").mkdir()
     fill(tmp_path / "faults")
     summary = run(chaotic.JOB, str(tmp_path / "faults"), str(tmp_path / "out"), ON_SPARK)
@@ -307,8 +307,8 @@ def test_a_run_whose_driver_was_killed_continues(
         "job = mr.Job(map=by_name, group=('mean',))\n"
         "if __name__ == '__main__':\n"
         "    import sys, slowly\n"
-        "    from mrimage.flow import run as flow\n"
-        "    flow.HEADER_SPLIT = (3, 3)\n"
+        "    from mrimage.flow import splitting\n"
+        "    splitting.HEADER_SPLIT = (3, 3)\n"
         f"    mr.run(slowly.job, {str(corpus)!r}, 'out', engine=sys.argv[1], workers=2, thumbnails=False, quiet=False)\n"
     )
     command = [sys.executable, "slowly.py", cluster.url]

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.services import azurite, google
+from tests.services import azurite, google_storage
 from tests.services.azurite import Azurite
 from tests.services.fixtures import unavailable
-from tests.services.google import Account, Google
+from tests.services.google_storage import Account, Google
 from tests.services.seaweed import DOMAIN, Seaweed
 from tests.storage.contract import StoreContract
 from tests.storage.jobs import HOW, JOB, local_result, made, make_photos, mrimage
@@ -48,7 +48,7 @@ def azure(azure_server: Azurite, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="module")
 def google_account(tmp_path_factory: pytest.TempPathFactory) -> Account:
-    missing = google.missing_tool()
+    missing = google_storage.missing_tool()
     if missing:
         unavailable(missing)
     return Account(tmp_path_factory.mktemp("account"))

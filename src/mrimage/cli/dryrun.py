@@ -10,12 +10,13 @@ from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import checked
-from mrimage.flow.run import Leftovers, RunOptions, entries_of, require_images, split_limits
+from mrimage.flow.listing import ListingCounts, entries_of, require_images
+from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.description import describe
-from mrimage.job.job import Job, Plan
+from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.reducers import GROUPS
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
@@ -36,10 +37,10 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     Budget.parse(how.max_failures)
     require_images(plan, how.strict)
     require_place(open_store(out, how.stores), describe(plan), how.fresh)
-    leftovers = Leftovers()
+    counts = ListingCounts()
     with temporary_folder() as folder:
         inventory = Inventory(folder, [])
-        inventory.write(entries_of(plan, leftovers, how.strict))
+        inventory.write(entries_of(plan, counts, how.strict))
         images, size = inventory.totals()
         splits = sum(
             1
@@ -51,7 +52,7 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
-        ("ignored", describe_ignored(leftovers.ignored, leftovers.earlier)),
+        ("ignored", describe_ignored(counts.ignored, counts.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),

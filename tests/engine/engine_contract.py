@@ -21,7 +21,7 @@ from tests.spark.conftest import published
 import mrimage as mr
 from mrimage.engine import Engine
 from mrimage.errors import EngineError, JobError, StoreError
-from mrimage.flow import run as flow
+from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle.exchange import Exchange, describe_part
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
@@ -265,7 +265,7 @@ class EngineContract:
         tmp_path_factory: pytest.TempPathFactory,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(flow, "PIXEL_SPLIT", (300, 300))
+        monkeypatch.setattr(splitting, "PIXEL_SPLIT", (300, 300))
         source = photos(tmp_path_factory)
         job = job_with(deadly="4.png" if self.has_processes else "none")
         how = RunOptions(engine=self.name, workers=engine.workers, thumbnails=False)

@@ -1,0 +1,63 @@
+"""The source of a run, listed: its entries, and what is not an entry."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mrimage.errors import SourceError, StoreError
+from mrimage.flow.summary import describe_ignored
+from mrimage.job.job import Plan
+from mrimage.source import Selection, list_entries
+from mrimage.types import Entry
+
+
+@dataclass
+class ListingCounts:
+    """What a listing found besides entries.
+
+    ``ignored`` counts files, members and rows by reason. ``unlisted`` has the folders that could not be listed, each
+    with its error. ``earlier`` counts the files of earlier runs, by their OUT below the source.
+    """
+
+    ignored: Counter[str] = field(default_factory=Counter)
+    unlisted: list[tuple[str, StoreError]] = field(default_factory=list)
+    earlier: Counter[str] = field(default_factory=Counter)
+
+    def ignore(self, path: str, reason: str) -> None:
+        """Count a file, member or row that is not an entry."""
+        self.ignored[reason] += 1
+
+    def ignore_earlier(self, folder: str) -> None:
+        """Count a file that an earlier run wrote below ``folder``."""
+        self.ignored["earlier run"] += 1
+        self.earlier[folder] += 1
+
+    def skip_folder(self, uri: str, error: StoreError) -> None:
+        """Count a folder that could not be listed."""
+        self.ignored["folder"] += 1
+        self.unlisted.append((uri, error))
+
+
+def entries_of(plan: Plan, counts: ListingCounts, strict: bool) -> Iterator[Entry]:
+    """Every entry of the plan's source that the job selects. ``counts`` gets everything else.
+
+    Raises SourceError if a folder cannot be listed and ``strict`` is set; otherwise ``counts`` gets the folder too.
+    """
+    selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
+    on_unlisted = None if strict else counts.skip_folder
+    return list_entries(
+        plan.source, selection, counts.ignore, plan.stores, on_unlisted, counts.ignore_earlier
+    )
+
+
+def require_images(plan: Plan, strict: bool) -> None:
+    """Raise SourceError if the source is missing or holds no image, before anything is written."""
+    counts = ListingCounts()
+    first = next(entries_of(plan, counts, strict), None)
+    if first is None:
+        raise SourceError(
+            f"There are no images in {plan.source} (ignored {describe_ignored(counts.ignored)}). "
+            "Check the place, --include and --exclude, or add --all-files."
+        )

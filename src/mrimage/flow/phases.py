@@ -1,0 +1,317 @@
+"""The phases of a run, in the order of its story: each is a method of ``RunPhases``."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+
+from mrimage import report
+from mrimage.commit.again import try_again
+from mrimage.commit.damage import fingerprint
+from mrimage.commit.inventory import Inventory
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
+from mrimage.commit.out_folder import write_job
+from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    is_whole,
+    read_published,
+)
+from mrimage.commit.removed import forget_removed, tell_removed
+from mrimage.engine import Engine
+from mrimage.errors import DeniedError, JobError
+from mrimage.flow.execution import Execution
+from mrimage.flow.listing import ListingCounts, entries_of
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
+from mrimage.flow.splitting import split_limits
+from mrimage.flow.summary import Summary
+from mrimage.job.description import Description
+from mrimage.job.job import Plan, RunOptions
+from mrimage.shuffle.exchange import Exchange, Part, describe_part
+from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
+from mrimage.source import cut_splits
+from mrimage.storage import Store, redact
+from mrimage.storage.deliver import deliver
+from mrimage.tables.schemas import THUMBNAILS
+from mrimage.tasks.gallery import TABLE as THUMBNAILS_TABLE
+from mrimage.tasks.gallery import cut_gallery, draw_gallery
+from mrimage.tasks.map_split import map_split
+from mrimage.tasks.reduce_partition import reduce_partition
+from mrimage.types import Partition, RunFacts
+
+
+@dataclass
+class RunPhases:
+    """One run in progress: its places, and what its phases hand to each other.
+
+    ``wait_for_bundle`` returns once the report's scripts are there; a process of its own makes them meanwhile.
+    """
+
+    plan: Plan
+    description: Description
+    options: RunOptions
+    store: Store
+    engine: Engine
+    scratch: Path
+    execution: Execution
+    wait_for_bundle: Callable[[], None]
+    started: float = field(default_factory=time.time)
+    counts: ListingCounts = field(default_factory=ListingCounts)
+    repeated: int = 0
+    bytes: int = 0
+    removed: tuple[int, tuple[str, ...]] = (0, ())
+
+    def forget_reduced(self, changed: str) -> None:
+        """Take back what the earlier reducers made. From then on OUT belongs to this job."""
+        self.execution.progress.say(
+            f"The job has {changed}. What map has done is kept; all groups are reduced again."
+        )
+        self._outdate()
+        forget_reduced(self.store)
+        write_job(self.store, self.description)
+
+    def retry_internal_failures(self) -> None:
+        """Have images on which mrimage itself failed tried again: this version may be another one."""
+        if try_again(self.store, self.scratch, {"internal"}):
+            self._outdate()
+            self._drop_copies()
+
+    def list_source(self) -> Inventory:
+        """List the source once, to disk."""
+        committed = Committed(self.store, "map")
+        parts = localize(self.store, committed.tables("catalogue"), self.scratch)
+        inventory = Inventory(self.scratch, parts)
+        with self.execution.phase("list", None):
+            entries = entries_of(self.plan, self.counts, self.options.strict)
+            inventory.write(self.execution.counted(entries))
+            rows = inventory.rows()
+            # What an earlier run did in a folder that is locked now is kept.
+            locked = [uri for uri, error in self.counts.unlisted if isinstance(error, DeniedError)]
+            inventory.keep_below(locked)
+            self.execution.listed, self.bytes = inventory.totals()
+            self.repeated = rows - inventory.listed_now()
+        return inventory
+
+    def forget_gone(self, inventory: Inventory) -> None:
+        """Take back what was committed of images that are gone from the source or have changed."""
+        committed = Committed(self.store, "map")
+        combined = self.plan.job.combine is not None
+        gone = inventory.gone()
+        for part, uris in gone:
+            self._outdate()
+            prune_split(self.store, committed, task_of(part), uris, combined)
+        if gone:
+            self._drop_copies()
+            parts = Committed(self.store, "map").tables("catalogue")
+            inventory.learn(localize(self.store, parts, self.scratch))
+
+    def map(self, inventory: Inventory) -> None:
+        """Map the images that no committed split holds."""
+        execution = self.execution
+        images, size = inventory.totals_to_map()
+        execution.reused = execution.listed - images
+        execution.quarantined = sum(Committed(self.store, "map").rows("quarantine"))
+        execution.budget.check(execution.quarantined, execution.listed)
+        if not images:
+            execution.run_tasks("map", 0, iter(()))
+            return
+        self._outdate()
+        limits = split_limits(self.plan.job, images, size, self.engine.workers)
+        splits = cut_splits(inventory.to_map(), *limits)
+        first = next(splits)
+        trial_split = first.id if self._is_on_trial() else ""
+        function = partial(map_split, self.plan, first=trial_split)
+        with self._forgotten_if_job_fails():
+            reports = self.engine.run(function, chain([first], splits))
+            execution.run_tasks("map", images, reports)
+            execution.trial.end()
+
+    def _is_on_trial(self) -> bool:
+        """Whether the job stops if its code fails on all of the first images. It does not if an earlier run got images
+        through, or if any number of failures is allowed."""
+        execution = self.execution
+        got_through = execution.reused > execution.quarantined
+        execution.trial.over = got_through or execution.budget.allows_all(execution.listed)
+        return not execution.trial.over
+
+    @contextmanager
+    def _forgotten_if_job_fails(self) -> Iterator[None]:
+        """If the job's own code fails on every image, keep nothing: OUT is free for the corrected job."""
+        try:
+            yield
+        except JobError as error:
+            # A subclass is a fault of the budget, a store or the engine.
+            is_of_the_job = type(error) is JobError
+            tasks = self.execution.tasks
+            got_through = any(task.images > task.quarantined for task in tasks)
+            if is_of_the_job and self.execution.reused == 0 and not got_through:
+                self.engine.close()
+                committed = Committed(self.store, "map")
+                committed.forget(list(committed.tasks))
+            raise
+
+    def plan_shuffle(self) -> tuple[Exchange, Path]:
+        """Weigh the keys that map emitted, and assign those that are not reduced yet to partitions."""
+        weighed = self.scratch / "weighed.parquet"
+        with self.execution.phase("plan", None):
+            names = Committed(self.store, "map").tables("records")
+            parts = localize(self.store, names, self.scratch)
+            weigh_groups(parts, weighed, self.scratch)
+            if not self.plan.job.reduces:
+                return Exchange(self.plan.out), weighed
+            partitions, pending = self._plan_partitions(weighed)
+            described = tuple(map(describe_part, names, parts)) if partitions else ()
+            exchange = Exchange(self.plan.out, described, partitions, pending, self.plan.stores)
+            return exchange, weighed
+
+    def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
+        """The partitions of groups that are not reduced yet, and the table of their keys if some are."""
+        reduced = Committed(self.store, "reduce")
+        if prune_groups(self.store, reduced, weighed, self.scratch):
+            self._outdate()
+        done = localize(self.store, reduced.tables("groups"), self.scratch)
+        if not done:
+            return plan_partitions(weighed, self.engine.workers), None
+        pending = self.scratch / "pending.parquet"
+        write_pending(weighed, done, pending, self.scratch)
+        partitions = plan_partitions(pending, self.engine.workers)
+        if not partitions:
+            return (), None
+        described = describe_part(f"{ROOT}/pending.parquet", str(pending))
+        deliver(self.store, pending, described.name)
+        return partitions, described
+
+    def reduce(self, exchange: Exchange) -> None:
+        """Exchange the records and reduce every partition."""
+        if not exchange.partitions:
+            return
+        self._outdate()
+        self.execution.add_quarantined(sum(Committed(self.store, "reduce").rows("quarantine")))
+        images = sum(partition.images for partition in exchange.partitions)
+        function = partial(reduce_partition, self.plan)
+        reports = self.engine.shuffle(function, exchange, self.scratch)
+        self.execution.run_tasks("reduce", images, reports)
+
+    def publish(self, weighed: Path) -> Published:
+        """Make the tables that people read, unless nothing has changed since they were made."""
+        listed = self.execution.listed
+        with self.execution.phase("publish", None):
+            published = read_published(self.store)
+            if published is None or not is_whole(self.store, published):
+                published = self._publish_anew(weighed)
+            else:
+                published.account_for(listed)
+        self.execution.budget.check(published.quarantined, listed - published.ignored)
+        return published
+
+    def _publish_anew(self, weighed: Path) -> Published:
+        mapped = Committed(self.store, "map")
+        reduced = Committed(self.store, "reduce")
+        publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
+        publisher.publish(self.plan.job)
+        published = publisher.summarise()
+        delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
+        published.account_for(self.execution.listed)
+        published = replace(published, state=fingerprint((mapped, reduced)))
+        self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
+        return published
+
+    def draw_thumbnails(self) -> None:
+        """Make the report's pictures."""
+        if not self.options.thumbnails or exists(self.store, THUMBNAILS_TABLE):
+            return
+        self.store.delete(FACTS)
+        with results_folder(self.store, self.scratch) as results:
+            chosen = report.choose_thumbnails(results)
+            weighed = report.choose_weighed(results)
+        if chosen:
+            shown = [(thumbnail.uri, thumbnail.is_output) for thumbnail in chosen]
+            tasks = cut_gallery(shown, weighed, self.engine.workers)
+            reports = self.engine.run(partial(draw_gallery, self.plan), tasks)
+            self.execution.run_tasks("thumbnails", len(shown) + len(weighed), reports)
+        made = Committed(self.store, "thumbnails")
+        merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
+        made.forget(made.tasks)
+
+    def report(self, published: Published) -> Summary:
+        """Write facts, summary and page, unless nothing has changed since they were written."""
+        facts = self._facts(published)
+        if not is_reported(self.store, facts):
+            with self.execution.phase("report", None):
+                self.wait_for_bundle()
+                self.removed = tell_removed(self.store, self.scratch)
+                write_report(self.store, self._facts(published), self.scratch)
+            facts = self._facts(published)
+            write_facts(self.store, facts)
+        forget_removed(self.store)
+        return Summary(facts, self.plan.stores)
+
+    def _facts(self, published: Published) -> RunFacts:
+        execution = self.execution
+        # A file without an extension turns out not to be an image only when map opens it.
+        listed = execution.listed - published.ignored
+        ignored = self.counts.ignored + Counter({"not an image": published.ignored})
+        return RunFacts(
+            source=self.plan.source,
+            out=self.plan.out,
+            command=redact(self.options.command),
+            job=self.description.job,
+            engine=self.engine.name,
+            workers=self.engine.workers,
+            plan_hash=self.description.hash(),
+            versions=library_versions(),
+            started=self.started,
+            listed=listed,
+            processed=published.processed,
+            quarantined=published.quarantined,
+            ignored=ignored.total(),
+            ignored_reasons=dict(sorted(ignored.items())),
+            repeated=self.repeated,
+            unlisted=tuple(str(error) for _, error in self.counts.unlisted),
+            earlier=dict(sorted(self.counts.earlier.items())),
+            reused=min(execution.reused, listed),
+            bytes=published.bytes,
+            groups=published.groups,
+            outputs=published.outputs,
+            removed=self.removed[0],
+            removed_outputs=self.removed[1],
+            reasons=published.reasons,
+            gain_maps_dropped=published.gain_maps_dropped,
+            phases=tuple(execution.phases),
+            tasks=tuple(execution.tasks),
+        )
+
+    def _outdate(self) -> None:
+        """From here on the published tables and the report are out of date."""
+        for name in (FACTS, PUBLISHED, THUMBNAILS_TABLE):
+            self.store.delete(name)
+
+    def _drop_copies(self) -> None:
+        """Drop local copies of tables that have changed in OUT."""
+        shutil.rmtree(self.scratch / "copies", ignore_errors=True)
