@@ -174,6 +174,12 @@ def _add_commands_on_results(commands: Commands) -> None:
     _add_places(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
     query.add_argument(
+        "--no-quote-formulas",
+        dest="quote_formulas",
+        action="store_false",
+        help="leave texts in CSV alone that a spreadsheet takes for formulas (default: an apostrophe before them)",
+    )
+    query.add_argument(
         "--unsafe",
         action="store_true",
         help="let the SQL read and write other files, use the network and load extensions",
