@@ -20,7 +20,8 @@ from tests.faults.states import everything, leftovers
 
 from mrimage.cli.main import main
 
-PROGRAM = Path(__file__).with_name("chaotic.py")
+ROOT = Path(__file__).parents[2]
+PROGRAM = "tests.faults.chaotic"
 SOUND = 24
 SEED = 4
 
@@ -56,8 +57,10 @@ def whole(photos: Path) -> Path:
 
 
 def start(photos: Path, out: Path, *orders: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(PROGRAM), str(photos), str(out), *orders]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    command = [sys.executable, "-m", PROGRAM, str(photos), str(out), *orders]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
