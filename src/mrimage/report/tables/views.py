@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from mrimage.report.tables.files import parquet_files
+from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
 
 MEMORY_LIMIT = "1GB"
@@ -90,7 +91,8 @@ def open_tables(results: Path) -> Iterator[Tables]:
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute("SET enable_progress_bar = false")
-            yield Tables(results, connection)
+            with interrupts_raised():
+                yield Tables(results, connection)
         finally:
             connection.close()
 
