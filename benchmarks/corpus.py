@@ -37,7 +37,12 @@ def package(name: str) -> Path:
 
 def wallpapers() -> list[Path]:
     """Every large photograph of the wallpaper packages, sorted."""
-    files = [path for name in WALLPAPERS for path in package(name).rglob("*") if path.suffix in {".jpg", ".png"}]
+    files = [
+        path
+        for name in WALLPAPERS
+        for path in package(name).rglob("*")
+        if path.suffix in {".jpg", ".png"}
+    ]
     return sorted(path for path in files if path.stat().st_size > 200_000 and not path.is_symlink())
 
 
@@ -51,7 +56,10 @@ def photographs(count: int) -> Path:
         partial_folder = folder.with_suffix(".part")
         partial_folder.mkdir(parents=True, exist_ok=True)
         sources = wallpapers()
-        shares = [(source, list(range(start, count, len(sources)))) for start, source in enumerate(sources)]
+        shares = [
+            (source, list(range(start, count, len(sources))))
+            for start, source in enumerate(sources)
+        ]
         with ProcessPoolExecutor() as pool:
             list(pool.map(partial(_cut, partial_folder), shares))
         partial_folder.rename(folder)
@@ -69,7 +77,10 @@ def _cut(folder: Path, share: tuple[Path, list[int]]) -> None:
         chance = random.Random(number)
         shape = chance.choice([(4, 3), (3, 2), (16, 9), (3, 4), (2, 3), (1, 1)])
         unit = (chance.choice([0.5e6, 1e6, 1.5e6, 2e6, 3e6, 4e6]) / (shape[0] * shape[1])) ** 0.5
-        width, height = min(int(shape[0] * unit), image.width), min(int(shape[1] * unit), image.height)
+        width, height = (
+            min(int(shape[0] * unit), image.width),
+            min(int(shape[1] * unit), image.height),
+        )
         left, top = chance.randint(0, image.width - width), chance.randint(0, image.height - height)
         image.crop(left, top, width, height).jpegsave(
             str(folder / f"{number:05}.jpg"), Q=chance.randint(85, 95), interlace=number % 10 == 0

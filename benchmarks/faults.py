@@ -51,9 +51,14 @@ def guard(count: int = 400, rounds: int = 5) -> None:
 
     seconds = min(timeit.repeat(alone, number=10_000, repeat=rounds)) / 10_000
     photos = str(photographs(2000))
-    entries = sorted(list_entries(photos, Selection(), lambda path: None), key=lambda entry: entry.uri)[:count]
+    entries = sorted(
+        list_entries(photos, Selection(), lambda path: None), key=lambda entry: entry.uri
+    )[:count]
     (split,) = cut_splits(entries, 1 << 62, count)
-    jobs = {"headers": mr.Job(), "resize to 256x256": mr.Job(edits=mr.Edits(resize=(256, 256), format="jpeg"))}
+    jobs = {
+        "headers": mr.Job(),
+        "resize to 256x256": mr.Job(edits=mr.Edits(resize=(256, 256), format="jpeg")),
+    }
     for name, job in jobs.items():
         spent = []
         for _ in range(rounds):
@@ -61,7 +66,9 @@ def guard(count: int = 400, rounds: int = 5) -> None:
                 begun = time.process_time()
                 map_split(Plan(job, photos, out), split, Attempt(expendable=True))
                 spent.append((time.process_time() - begun) / count)
-        print(f"guard, {name}: {seconds * 1e6:.1f} of {min(spent) * 1e6:.0f} us an image: {seconds / min(spent):.2%}")
+        print(
+            f"guard, {name}: {seconds * 1e6:.1f} of {min(spent) * 1e6:.0f} us an image: {seconds / min(spent):.2%}"
+        )
 
 
 def nap_once(image: mr.Image) -> Iterator[tuple[str, None]]:
@@ -78,7 +85,11 @@ def speculation(count: int = 400) -> None:
     from benchmarks import faults  # by this name the workers know the mapper
 
     photos = photographs(2000)
-    job = mr.Job(map=faults.nap_once, edits=mr.Edits(resize=(256, 256)), include=("000*", "001*", "002*", "003*"))
+    job = mr.Job(
+        map=faults.nap_once,
+        edits=mr.Edits(resize=(256, 256)),
+        include=("000*", "001*", "002*", "003*"),
+    )
     seconds = {}
     for speculate in (True, False):
         with tempfile.TemporaryDirectory() as folder:
@@ -102,14 +113,24 @@ def again(count: int = 100_000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         _small_photographs(Path(folder, "photos"), count)
         for name, options in (("resize to 32x32", ["--resize", "32x32"]), ("headers only", [])):
-            command = [sys.executable, "-m", "mrimage", "run", f"{folder}/photos", f"{folder}/{name}", *options]
+            command = [
+                sys.executable,
+                "-m",
+                "mrimage",
+                "run",
+                f"{folder}/photos",
+                f"{folder}/{name}",
+                *options,
+            ]
             seconds = []
             for _ in range(4):
                 begun = time.monotonic()
                 subprocess.run([*command, "--quiet", "--no-thumbnails"], check=True)
                 seconds.append(time.monotonic() - begun)
             second = statistics.median(seconds[1:])
-            print(f"again, {count} images, {name}: {seconds[0]:.1f} s, then {second:.2f} s: {second / seconds[0]:.2%}")
+            print(
+                f"again, {count} images, {name}: {seconds[0]:.1f} s, then {second:.2f} s: {second / seconds[0]:.2%}"
+            )
 
 
 def _small_photographs(folder: Path, count: int) -> None:
@@ -148,6 +169,8 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        print(json.dumps(asdict(measure(int(sys.argv[2])))))  # from a process that has done nothing else
+        print(
+            json.dumps(asdict(measure(int(sys.argv[2]))))
+        )  # from a process that has done nothing else
     else:
         main(sys.argv[1:])

@@ -101,14 +101,21 @@ def written(picture: Pillow.Image, format: str) -> bytes:
     return stream.getvalue()
 
 
-def scores(picture: Pillow.Image, format: str, ratio: float, fits: Sequence[Fit] = FITS) -> list[tuple[float, float]]:
+def scores(
+    picture: Pillow.Image, format: str, ratio: float, fits: Sequence[Fit] = FITS
+) -> list[tuple[float, float]]:
     """The similarity of the kernel and of vipsthumbnail for each of ``fits``."""
     content = written(picture, format)
     found = []
     for fit in fits:
         box = box_of(picture.size, ratio, fit)
         wanted = expected(content, box, fit)
-        found.append((similarity(ours(content, box, fit), wanted), similarity(theirs(content, box, fit), wanted)))
+        found.append(
+            (
+                similarity(ours(content, box, fit), wanted),
+                similarity(theirs(content, box, fit), wanted),
+            )
+        )
     return found
 
 
@@ -122,19 +129,30 @@ def main(count: int = 10) -> None:
 
     files = sorted(photographs(2000).iterdir())[:: 2000 // count]
     pictures = [Pillow.open(path).convert("RGB") for path in files]
-    print(f"structural similarity to a full-resolution Lanczos, {len(pictures)} photographs, {len(FITS)} fits")
-    print(f"{'':>6} {'ratio':>6}   {'mrimage: mean  minimum':>23}   {'vipsthumbnail: mean  minimum':>29}   least gain")
+    print(
+        f"structural similarity to a full-resolution Lanczos, {len(pictures)} photographs, {len(FITS)} fits"
+    )
+    print(
+        f"{'':>6} {'ratio':>6}   {'mrimage: mean  minimum':>23}   {'vipsthumbnail: mean  minimum':>29}   least gain"
+    )
     for format in FORMATS:
         for ratio in RATIOS:
             found = [scores(picture, format, ratio) for picture in pictures]
-            mine, other = ([pairs[fit][i] for pairs in found for fit in range(len(FITS))] for i in range(2))
+            mine, other = (
+                [pairs[fit][i] for pairs in found for fit in range(len(FITS))] for i in range(2)
+            )
             gains = {
                 name: statistics.mean(a - b for a, b in fit)
                 for name, fit in zip(FITS, zip(*found, strict=True), strict=True)
             }
             least = min(FITS, key=lambda name: gains[name])
-            print(f"{format:>6} {ratio:6.1f}   {statistics.mean(mine):14.4f} {min(mine):8.4f}", end="")
-            print(f"   {statistics.mean(other):20.4f} {min(other):8.4f}   {least} {gains[least]:+.5f}", flush=True)
+            print(
+                f"{format:>6} {ratio:6.1f}   {statistics.mean(mine):14.4f} {min(mine):8.4f}", end=""
+            )
+            print(
+                f"   {statistics.mean(other):20.4f} {min(other):8.4f}   {least} {gains[least]:+.5f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

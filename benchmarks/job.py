@@ -27,7 +27,10 @@ SIDE = 256
 def bare_loop(photos: Path, out: Path) -> None:
     """Two processes that call the kernel and write files: no catalogue, no lineage, no atomicity, no report."""
     files = sorted(photos.iterdir())
-    commands = [[sys.executable, "-m", "benchmarks.job", "--bare", str(out), *map(str, files[i::2])] for i in range(2)]
+    commands = [
+        [sys.executable, "-m", "benchmarks.job", "--bare", str(out), *map(str, files[i::2])]
+        for i in range(2)
+    ]
     processes = [subprocess.Popen(command) for command in commands]
     statuses = [process.wait() for process in processes]
     assert not any(statuses)
@@ -46,15 +49,29 @@ def bare_process(out: str, files: list[str]) -> None:
 
 def mrimage_job(photos: Path, out: Path) -> None:
     """The command, as a person types it."""
-    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(out / "run"), "--workers", "2", "--quiet"]
-    subprocess.run([*command, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg"], check=True)
+    command = [
+        sys.executable,
+        "-m",
+        "mrimage",
+        "run",
+        str(photos),
+        str(out / "run"),
+        "--workers",
+        "2",
+        "--quiet",
+    ]
+    subprocess.run(
+        [*command, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg"], check=True
+    )
 
 
 def vipsthumbnail(photos: Path, out: Path) -> None:
     """libvips' own command, two at a time."""
     command = f"vipsthumbnail --vips-concurrency=1 -s {SIDE}x{SIDE} -m centre -o {out}/%s.jpg[Q=85]"
     files = "\0".join(str(path) for path in sorted(photos.iterdir()))
-    subprocess.run(["xargs", "-0", "-P2", "-n50", *command.split()], input=files.encode(), check=True)
+    subprocess.run(
+        ["xargs", "-0", "-P2", "-n50", *command.split()], input=files.encode(), check=True
+    )
 
 
 def pillow_pool(photos: Path, out: Path) -> None:
@@ -67,10 +84,17 @@ def _pillow_one(out: Path, path: Path) -> None:
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS).save(out / path.name, quality=85)
+        ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS).save(
+            out / path.name, quality=85
+        )
 
 
-CONTENDERS: tuple[Callable[[Path, Path], None], ...] = (bare_loop, mrimage_job, vipsthumbnail, pillow_pool)
+CONTENDERS: tuple[Callable[[Path, Path], None], ...] = (
+    bare_loop,
+    mrimage_job,
+    vipsthumbnail,
+    pillow_pool,
+)
 
 
 def main(count: int = 2000, rounds: int = 3) -> None:
@@ -87,7 +111,9 @@ def main(count: int = 2000, rounds: int = 3) -> None:
     for name, times in seconds.items():
         if name == "vipsthumbnail" and not shutil.which(name):
             continue
-        ratio = statistics.median(mine / bare for mine, bare in zip(times, seconds["bare_loop"], strict=True))
+        ratio = statistics.median(
+            mine / bare for mine, bare in zip(times, seconds["bare_loop"], strict=True)
+        )
         print(f"{name:<16} {statistics.median(times):7.2f} s   {ratio:5.2f} x the bare loop")
 
 

@@ -123,7 +123,9 @@ def vipsthumbnail(paths: list[Path]) -> float:
         before = os.times()
         subprocess.run([*command, "-o", f"{folder}/%s.jpg[Q=85]", *map(str, paths)], check=True)
         after = os.times()
-    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    spent = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
     return spent / len(paths) * 1e3
 
 
@@ -131,8 +133,13 @@ def show(title: str, found: Mapping[str, list[float]], floor: str, unit: str = "
     """A table: medians, and the median of the ratios to ``floor`` of the same round."""
     print(f"\n{title}")
     for name, times in found.items():
-        ratio = statistics.median(mine / least for mine, least in zip(times, found[floor], strict=True))
-        print(f"  {name:<28} {statistics.median(times):8.3f} {unit}   {ratio:6.2f} x {floor}", flush=True)
+        ratio = statistics.median(
+            mine / least for mine, least in zip(times, found[floor], strict=True)
+        )
+        print(
+            f"  {name:<28} {statistics.median(times):8.3f} {unit}   {ratio:6.2f} x {floor}",
+            flush=True,
+        )
 
 
 def decoders(files: list[bytes], rounds: int) -> dict[str, list[float]]:
@@ -193,7 +200,10 @@ def huge() -> None:
         command = [sys.executable, "-m", "benchmarks.kernel", "--huge", str(path)]
         peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         taken = time.monotonic() - begun
-        print(f"  {path.name}: {size.width}x{size.height}, {taken:.1f} s, peak {peak / 1e3:.0f} MB", flush=True)
+        print(
+            f"  {path.name}: {size.width}x{size.height}, {taken:.1f} s, peak {peak / 1e3:.0f} MB",
+            flush=True,
+        )
 
 
 def one_huge(path: str) -> None:
@@ -223,7 +233,11 @@ def main(count: int = 200, rounds: int = 5) -> None:
     found = race(contenders, files, rounds)
     if shutil.which("vipsthumbnail"):
         found["vipsthumbnail"] = [vipsthumbnail(paths) for _ in range(rounds)]
-    show(f"{len(files)} photographs to {SIDE}x{SIDE} JPEG, milliseconds of one core an image", found, "bare loop")
+    show(
+        f"{len(files)} photographs to {SIDE}x{SIDE} JPEG, milliseconds of one core an image",
+        found,
+        "bare loop",
+    )
     analysed = race({"scaled decode": scaled_decode, "content and hashes": features}, files, rounds)
     show("features", analysed, "scaled decode")
     clipart = sorted(package(CLIPART).rglob("*.png"))[:400]

@@ -49,7 +49,9 @@ class Proxy:
         context = multiprocessing.get_context("spawn")
         self._answer, theirs = context.Pipe()
         self._ended = context.Event()
-        self._process = context.Process(target=serve_proxy, args=(port, LATENCY, theirs, self._ended))
+        self._process = context.Process(
+            target=serve_proxy, args=(port, LATENCY, theirs, self._ended)
+        )
 
     @property
     def pid(self) -> int:
@@ -58,7 +60,10 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         self._process.start()
-        self._before, os.environ["AWS_ENDPOINT_URL"] = os.environ["AWS_ENDPOINT_URL"], self._answer.recv()
+        self._before, os.environ["AWS_ENDPOINT_URL"] = (
+            os.environ["AWS_ENDPOINT_URL"],
+            self._answer.recv(),
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +92,9 @@ def pin(pid: int, cores: set[int]) -> None:
 
 
 def resize(source: str, out: str, cores: set[int] | None = None) -> float:
-    return mrimage(source, out, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg", cores=cores)
+    return mrimage(
+        source, out, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg", cores=cores
+    )
 
 
 def list_many() -> None:
@@ -131,7 +138,9 @@ def main(count: int = 500, rounds: int = 3) -> None:
 
 def measure(server: Seaweed, here: Path, folder: Path, count: int, rounds: int) -> None:
     """Print the figures of the job and of the catalogue."""
-    print(f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds, {LATENCY * 1000:.0f} ms a request")
+    print(
+        f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds, {LATENCY * 1000:.0f} ms a request"
+    )
     everything = os.sched_getaffinity(0)
     for title, ours, theirs in (
         ("sharing all cores", everything, everything),
@@ -144,11 +153,18 @@ def measure(server: Seaweed, here: Path, folder: Path, count: int, rounds: int) 
             with Proxy(server.port) as proxy:
                 for process in [proxy.pid, *(each.pid for each in server.servers)]:
                     pin(process, theirs)
-                seconds["s3 to local"].append(resize("s3://bench/photos", str(folder / f"{out}-from"), ours))
+                seconds["s3 to local"].append(
+                    resize("s3://bench/photos", str(folder / f"{out}-from"), ours)
+                )
                 seconds["s3 to s3"].append(resize("s3://bench/photos", f"s3://bench/{out}", ours))
         for name, taken in seconds.items():
-            ratio = statistics.median(far / near for far, near in zip(taken, seconds["local"], strict=True))
-            print(f"{title}, {name:12} {statistics.median(taken):7.2f} s   {ratio:5.2f} x local", flush=True)
+            ratio = statistics.median(
+                far / near for far, near in zip(taken, seconds["local"], strict=True)
+            )
+            print(
+                f"{title}, {name:12} {statistics.median(taken):7.2f} s   {ratio:5.2f} x local",
+                flush=True,
+            )
     with Proxy(server.port) as proxy:
         taken_by = mrimage("s3://bench/photos", str(folder / "catalogue"), "--no-thumbnails")
     print(f"catalogue        {taken_by:7.2f} s   {proxy.received / count / 1000:5.1f} KB an image")

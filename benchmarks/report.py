@@ -47,7 +47,9 @@ def measure(folder: Path) -> tuple[float, float, int, int]:
 def peak_memory() -> int:
     """Bytes of this process's resident peak; ``ru_maxrss`` would count the parent's, which it inherits."""
     status = Path("/proc/self/status").read_text()
-    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return 1024 * next(
+        int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")
+    )
 
 
 def open_page(path: Path) -> tuple[float, float]:
@@ -62,7 +64,9 @@ def open_page(path: Path) -> tuple[float, float]:
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-drawn=all]")
         drawn = time.perf_counter() - start
-        loaded: float = page.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
+        loaded: float = page.evaluate(
+            "() => performance.getEntriesByType('navigation')[0].loadEventEnd / 1000"
+        )
         browser.close()
     return loaded, drawn
 
@@ -78,12 +82,17 @@ def main() -> None:
             folder = Path(scratch) / "out"
             fabricate(folder, rows, 6 if rows < 10_000 else 5000)
             command = [sys.executable, __file__, "--measure", str(folder)]
-            runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(REPEATS)]
+            runs = [
+                subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                for _ in range(REPEATS)
+            ]
             choose, build, size, peak = (
                 median(map(float, column)) for column in zip(*map(str.split, runs), strict=True)
             )
             loaded, drawn = open_page(folder / "report.html")
-        print(f"{rows:9,} {choose:9.2f} {build:8.2f} {size / 1e6:8.2f} {peak / 1e6:8.0f} {loaded:9.2f} {drawn:8.2f}")
+        print(
+            f"{rows:9,} {choose:9.2f} {build:8.2f} {size / 1e6:8.2f} {peak / 1e6:8.0f} {loaded:9.2f} {drawn:8.2f}"
+        )
 
 
 if __name__ == "__main__":

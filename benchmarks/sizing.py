@@ -45,7 +45,9 @@ class Case:
     @property
     def per_split(self) -> int:
         """Images of a split, by the rule of a run that reads whole images."""
-        most_bytes, most = split_limits(Job(edits=Edits()), self.images, self.images * self.size, self.cores)
+        most_bytes, most = split_limits(
+            Job(edits=Edits()), self.images, self.images * self.size, self.cores
+        )
         return max(1, min(most, most_bytes // self.size))
 
     @property

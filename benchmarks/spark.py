@@ -53,7 +53,9 @@ def seconds_of(module: str, *arguments: str) -> float:
     """Seconds of ``python -m module``, from its start to its end."""
     begun = time.monotonic()
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | CLUSTER, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | CLUSTER, check=False
+    )
     if done.returncode:
         raise RuntimeError(done.stderr)
     return time.monotonic() - begun
@@ -82,11 +84,15 @@ def plain_script(photos: str = "", out: str = "") -> None:
         for batch in batches:
             for path, data in zip(batch["path"], batch["content"], strict=True) if photos else ():
                 with Image.open(io.BytesIO(data)) as image:
-                    small = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
+                    small = ImageOps.fit(
+                        image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS
+                    )
                 small.save(Path(out, Path(path).name), quality=85)
             yield pd.DataFrame({"images": [len(batch)]})
 
-    session = SparkSession.builder.master("local[2]").config("spark.driver.memory", "2g").getOrCreate()
+    session = (
+        SparkSession.builder.master("local[2]").config("spark.driver.memory", "2g").getOrCreate()
+    )
     images = session.read.format("binaryFile").load(photos) if photos else session.range(0, 2, 1, 2)
     images.mapInPandas(resize, "images long").agg({"images": "sum"}).collect()
     session.stop()
@@ -96,7 +102,16 @@ def driver_memory(source: Path, out: Path, master: str) -> tuple[float, float, f
     """Seconds, and MiB at the peak of the driver's Python and of its JVM, of a run that counts ``source`` by key."""
     import psutil
 
-    command = [sys.executable, "-m", "mrimage", "run", str(source), str(out), "--job", f"{NAME}:COUNTING"]
+    command = [
+        sys.executable,
+        "-m",
+        "mrimage",
+        "run",
+        str(source),
+        str(out),
+        "--job",
+        f"{NAME}:COUNTING",
+    ]
     begun = time.monotonic()
     driver = subprocess.Popen(
         [*command, "--engine", master, "--no-thumbnails", "--quiet"],
@@ -106,7 +121,11 @@ def driver_memory(source: Path, out: Path, master: str) -> tuple[float, float, f
     own = jvm = 0.0
     while driver.poll() is None:
         try:
-            java = [child.pid for child in psutil.Process(driver.pid).children() if child.name() == "java"]
+            java = [
+                child.pid
+                for child in psutil.Process(driver.pid).children()
+                if child.name() == "java"
+            ]
             own, jvm = max(own, _peak(driver.pid)), max([jvm, *map(_peak, java)])
         except (psutil.Error, OSError, StopIteration):
             pass  # it ended while we looked
@@ -140,7 +159,11 @@ def many_images(folder: Path, count: int) -> Path:
 def keyed(photos: Path, folder: Path, hot: float) -> Path:
     """Hard links to ``photos`` in a hundred folders: evenly, but for the share ``hot`` that is in the first."""
     for number, photo in enumerate(sorted(photos.iterdir())):
-        place = folder / ("000" if number % 100 < 100 * hot else f"{number // 100 % 100 if hot else number % 100:03}")
+        place = folder / (
+            "000"
+            if number % 100 < 100 * hot
+            else f"{number // 100 % 100 if hot else number % 100:03}"
+        )
         place.mkdir(parents=True, exist_ok=True)
         os.link(photo, place / photo.name)
     return folder
@@ -149,9 +172,18 @@ def keyed(photos: Path, folder: Path, hot: float) -> Path:
 def fingerprint(out: Path) -> str:
     """Names what the run published, byte for byte."""
     digest = hashlib.blake2b(digest_size=8)
-    files = [path for top in ("images", "groups", "catalogue") for path in (out / top).rglob("*") if path.is_file()]
-    for path in sorted([*files, *(out / f"{name}.parquet" for name in ("groups", "outputs", "quarantine"))]):
-        digest.update(f"{path.relative_to(out)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    files = [
+        path
+        for top in ("images", "groups", "catalogue")
+        for path in (out / top).rglob("*")
+        if path.is_file()
+    ]
+    for path in sorted(
+        [*files, *(out / f"{name}.parquet" for name in ("groups", "outputs", "quarantine"))]
+    ):
+        digest.update(
+            f"{path.relative_to(out)}\0{path.stat().st_size}\0".encode() + path.read_bytes()
+        )
     return digest.hexdigest()
 
 
@@ -178,10 +210,15 @@ def measure_engines(photos: Path, rounds: int, master: str) -> None:
         times.measure("cluster", master)
         times.measure_plain()
     for name, taken in times.work.items():
-        ratio = statistics.median(mine / floor for mine, floor in zip(taken, times.work["embedded"], strict=True))
+        ratio = statistics.median(
+            mine / floor for mine, floor in zip(taken, times.work["embedded"], strict=True)
+        )
         seconds, start = statistics.median(taken), statistics.median(times.starts[name])
         hourly = round(sum(1 for _ in photos.iterdir()) * 3600 / seconds / 2, -3)
-        print(f"{name:<14} {seconds:7.1f} s {ratio:6.2f} x embedded {hourly:9,.0f} images a core-hour", end="")
+        print(
+            f"{name:<14} {seconds:7.1f} s {ratio:6.2f} x embedded {hourly:9,.0f} images a core-hour",
+            end="",
+        )
         print(f"   and {start:4.1f} s in which Spark starts")
     same = "yes" if len(set(times.made.values())) == 1 else f"NO: {times.made}"
     print(f"the same bytes from every engine: {same}", flush=True)
@@ -200,7 +237,9 @@ class Times:
         """A run of mrimage with two processes, on ``master`` if there is one."""
 
         def job(out: Path) -> float:
-            seconds = mrimage_job(self._photos, out, *(("--engine", master) if master else ()), "--workers", "2")
+            seconds = mrimage_job(
+                self._photos, out, *(("--engine", master) if master else ()), "--workers", "2"
+            )
             self.made[name] = fingerprint(out / "run")
             return seconds
 
@@ -227,7 +266,9 @@ def measure_skew(photos: Path, rounds: int, master: str, scratch: Path) -> None:
         start = seconds_of(NAME, "--start", master)
         work = {}
         for corpus in corpora[:: -1 if number % 2 else 1]:  # who goes second finds a warmer machine
-            work[corpus.name] = mrimage_job(corpus, scratch / f"{corpus.name}-{number}", *how) - start
+            work[corpus.name] = (
+                mrimage_job(corpus, scratch / f"{corpus.name}-{number}", *how) - start
+            )
         ratios.append(work["hot"] / work["even"])
         print(f"even keys {work['even']:.1f} s, 99 % under one key {work['hot']:.1f} s", flush=True)
     print(f"a hot key costs {statistics.median(ratios):.2f} x even keys", flush=True)
@@ -239,7 +280,10 @@ def main(count: int = 2000, rounds: int = 1, entries: int = 1_000_000) -> None:
     with tempfile.TemporaryDirectory(prefix="mrimage-bench-", dir=photos.parent) as folder:
         scratch = Path(folder)
         with standalone(scratch) as master:
-            print(f"{count} photographs to {SIDE}x{SIDE}, two processes, {rounds} interleaved rounds", flush=True)
+            print(
+                f"{count} photographs to {SIDE}x{SIDE}, two processes, {rounds} interleaved rounds",
+                flush=True,
+            )
             measure_engines(photos, rounds, master)
             measure_skew(photos, rounds, master, scratch)
             source = many_images(scratch / "many", entries)

@@ -44,7 +44,9 @@ class SyntheticStore:
     def stat(self, path: str) -> Item:
         return self._item(_number(path))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         data = _file(_number(path) % SIZES)
         return data[start:] if length is None else data[start : start + length]
 
@@ -62,7 +64,12 @@ class SyntheticStore:
         return Item(f"{number // 1000:05}/{number:08}.jpg", len(_file(number % SIZES)), "1")
 
 
-storage.BACKENDS["synthetic"] = (__name__, "SyntheticStore", "PIL", "")  # and so in every worker that loads by_size
+storage.BACKENDS["synthetic"] = (
+    __name__,
+    "SyntheticStore",
+    "PIL",
+    "",
+)  # and so in every worker that loads by_size
 
 
 def by_size(image: mr.Image) -> Iterator[tuple[str, None]]:

@@ -14,7 +14,20 @@ from collections.abc import Iterable, Iterator
 
 import mrimage as mr
 
-WHEEL = ["red", "orange", "yellow", "lime", "green", "mint", "cyan", "azure", "blue", "violet", "magenta", "rose"]
+WHEEL = [
+    "red",
+    "orange",
+    "yellow",
+    "lime",
+    "green",
+    "mint",
+    "cyan",
+    "azure",
+    "blue",
+    "violet",
+    "magenta",
+    "rose",
+]
 
 
 def hue(image: mr.Image) -> str:

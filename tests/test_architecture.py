@@ -32,12 +32,24 @@ ORDER = (
 HEIGHT = {part: height for height, parts in enumerate(ORDER) for part in parts}
 
 CODECS = {"PIL", "pyvips", "simplejpeg", "pillow_heif", "rawpy", "pillow_jxl"}
-HEAVY = CODECS | {"numpy", "pyarrow", "duckdb", "jinja2", "vl_convert", "pyspark", "ray", "obstore", "hdfs_native"}
+HEAVY = CODECS | {
+    "numpy",
+    "pyarrow",
+    "duckdb",
+    "jinja2",
+    "vl_convert",
+    "pyspark",
+    "ray",
+    "obstore",
+    "hdfs_native",
+}
 
 
 def module_of(file: Path) -> str:
     """The dotted name of a file's module."""
-    return ".".join(("mrimage", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    return ".".join(("mrimage", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    )
 
 
 MODULES = {module_of(file): file for file in FILES}
@@ -65,7 +77,9 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
                         inner = f"{module}.{name.name}"
                         yield child.lineno, inner if inner in MODULES else module
                 case ast.ImportFrom():
-                    raise AssertionError(f"{file}:{child.lineno}: a relative import hides its direction")
+                    raise AssertionError(
+                        f"{file}:{child.lineno}: a relative import hides its direction"
+                    )
                 case _:
                     yield from walk(child)
 
@@ -130,7 +144,10 @@ def test_imports_point_one_way() -> None:
 
 def test_no_file_imports_itself_by_a_detour() -> None:
     """A circle that a function hides is a circle too: whoever reads one file of it has to read them all."""
-    graph = {module: {imported for _, imported in modules_imported(file)} for module, file in MODULES.items()}
+    graph = {
+        module: {imported for _, imported in modules_imported(file)}
+        for module, file in MODULES.items()
+    }
     assert circles(graph) == []
 
 
@@ -149,7 +166,9 @@ def test_the_image_kernel_knows_nothing_of_mapreduce() -> None:
 
 
 def test_engines_know_nothing_of_images_or_tasks() -> None:
-    assert parts_imported_by("engine").isdisjoint({"image", "mappers", "reducers", "report", "tasks"})
+    assert parts_imported_by("engine").isdisjoint(
+        {"image", "mappers", "reducers", "report", "tasks"}
+    )
 
 
 def test_codecs_are_imported_by_the_image_kernel_only() -> None:
@@ -166,12 +185,16 @@ def test_codecs_are_imported_by_the_image_kernel_only() -> None:
 
 
 def test_no_file_is_longer_than_450_lines() -> None:
-    lengths = {file.relative_to(PACKAGE).as_posix(): len(file.read_text().splitlines()) for file in FILES}
+    lengths = {
+        file.relative_to(PACKAGE).as_posix(): len(file.read_text().splitlines()) for file in FILES
+    }
     assert {name: length for name, length in lengths.items() if length > 450} == {}
 
 
 def test_importing_the_package_is_light() -> None:
     """A worker, a shell completion and `mrimage --help` pay for what they use only."""
     program = "import sys, mrimage; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert HEAVY.isdisjoint(loaded.split())

@@ -38,11 +38,15 @@ def pixels(path: Path) -> np.ndarray:
 def in_srgb(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(
+            image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
     return np.asarray(converted).astype(int)
 
 
-def test_counts_are_those_of_the_folder_and_a_second_build_makes_the_same_bytes(folder: Path) -> None:
+def test_counts_are_those_of_the_folder_and_a_second_build_makes_the_same_bytes(
+    folder: Path,
+) -> None:
     """A file that came out otherwise would be written again, and have a new time."""
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     counts = demo.build(folder)
@@ -59,7 +63,10 @@ def test_images_decode_and_damaged_files_do_not(folder: Path) -> None:
             with Image.open(folder / file.path) as image:
                 image.load()
         elif file.kind == "damaged":
-            with pytest.raises((UnidentifiedImageError, OSError)), Image.open(folder / file.path) as image:
+            with (
+                pytest.raises((UnidentifiedImageError, OSError)),
+                Image.open(folder / file.path) as image,
+            ):
                 image.load()
 
 
@@ -97,7 +104,9 @@ def test_a_truncated_file_is_a_whole_one_cut_off(folder: Path) -> None:
         ("color/chelsea-lab.tif", "TIFF", "LAB"),
     ],
 )
-def test_formats_and_pixel_types_are_what_the_names_say(folder: Path, path: str, format: str, mode: str) -> None:
+def test_formats_and_pixel_types_are_what_the_names_say(
+    folder: Path, path: str, format: str, mode: str
+) -> None:
     with Image.open(folder / path) as image:
         assert (image.format, image.mode) == (format, mode)
 
@@ -113,7 +122,9 @@ def test_encodings_are_what_the_names_say(folder: Path) -> None:
     with Image.open(folder / "pixels/chelsea-palette-transparent.png") as image:
         assert image.info["transparency"] == 0
         assert 0 < np.mean(np.asarray(image.convert("RGBA"))[..., 3] == 0) < 1
-    depth_of_png = (folder / "pixels/coffee-rgb16.png").read_bytes()[24:26]  # IHDR: bit depth, color type
+    depth_of_png = (folder / "pixels/coffee-rgb16.png").read_bytes()[
+        24:26
+    ]  # IHDR: bit depth, color type
     assert depth_of_png == bytes([16, 2])
     with Image.open(folder / "pixels/coffee-rgb16.tif") as image:
         assert image.getexif()[258] == (16, 16, 16)
@@ -125,17 +136,25 @@ def test_all_eight_orientations_display_the_same(folder: Path) -> None:
         path = folder / f"orientation/astronaut-{orientation}.jpg"
         with Image.open(path) as image:
             assert image.getexif()[0x0112] == orientation
-        assert np.abs(pixels(path) - upright).mean() < 2  # the JPEG grid differs; a wrong turn gives over 50
+        assert (
+            np.abs(pixels(path) - upright).mean() < 2
+        )  # the JPEG grid differs; a wrong turn gives over 50
     for extension in ("png", "webp", "tif"):
         assert pixels(folder / f"orientation/rocket-6.{extension}").shape == (427, 640, 3)
 
 
-@pytest.mark.parametrize(("space", "name"), [("adobe-rgb", "Adobe RGB (1998)"), ("display-p3", "sP3C")])
-def test_wide_gamut_images_carry_their_profile_and_come_back_to_srgb(folder: Path, space: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("space", "name"), [("adobe-rgb", "Adobe RGB (1998)"), ("display-p3", "sP3C")]
+)
+def test_wide_gamut_images_carry_their_profile_and_come_back_to_srgb(
+    folder: Path, space: str, name: str
+) -> None:
     path = folder / f"color/motorcycle-{space}.jpg"
     original = pixels(folder / "originals/motorcycle_left.png")
     assert profile_name(path) == name
-    assert np.abs(in_srgb(path) - original).mean() < 3.5 < 3.6 < np.abs(pixels(path) - original).mean()
+    assert (
+        np.abs(in_srgb(path) - original).mean() < 3.5 < 3.6 < np.abs(pixels(path) - original).mean()
+    )
 
 
 def test_trips_carry_cameras_dates_and_places(folder: Path) -> None:
@@ -145,7 +164,11 @@ def test_trips_carry_cameras_dates_and_places(folder: Path) -> None:
         assert image.size == (1200, 800)
     assert (exif[0x010F], exif[0x0110], exif[0x0112]) == ("Sample", "Sample D40", 6)
     assert details[0x9003] == "2019:04:02 10:15:00"
-    assert (details[0xA434], details[0x8827], float(details[0x829A])) == ("Sample 24-70mm f/2.8", 800, 1 / 60)
+    assert (details[0xA434], details[0x8827], float(details[0x829A])) == (
+        "Sample 24-70mm f/2.8",
+        800,
+        1 / 60,
+    )
     latitude = sum(float(part) / 60**power for power, part in enumerate(gps[2]))
     assert (gps[1], gps[3]) == ("N", "E")
     assert latitude == pytest.approx(34.6937, abs=1e-5)
@@ -172,7 +195,11 @@ def test_near_duplicates_are_near_but_not_equal(folder: Path) -> None:
 
 
 def test_awkward_names_are_there(folder: Path) -> None:
-    names = {path.relative_to(folder / "names").as_posix() for path in (folder / "names").rglob("*") if path.is_file()}
+    names = {
+        path.relative_to(folder / "names").as_posix()
+        for path in (folder / "names").rglob("*")
+        if path.is_file()
+    }
     assert {
         "日本語/猫.jpg",
         "-dash.jpg",
@@ -192,7 +219,9 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(tmp_path: Path) -> 
         demo.build(tmp_path / "diary.txt")
 
 
-def test_a_missing_scikit_image_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_scikit_image_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError) as error:
         demo.build(tmp_path / "photos")

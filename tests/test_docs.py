@@ -23,7 +23,12 @@ from mrimage.mappers.keys import KEYS
 from mrimage.reducers import GROUPS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 GUIDE = ROOT / "docs" / "guide.md"
 
 
@@ -44,14 +49,22 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 
 def options_of_run() -> set[str]:
-    commands = next(action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    commands = next(
+        action
+        for action in make_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
     actions = commands.choices["run"]._actions
     return {option for action in actions for option in action.option_strings} - {"-h", "--help"}
 
 
 def run(folder: Path, *arguments: str | Path, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=folder, env=environment or None, capture_output=True, text=True
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=environment or None,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -62,28 +75,55 @@ def folder(tmp_path: Path) -> Path:
     """A working folder with three images in ``photos``."""
     (tmp_path / "photos").mkdir()
     for side in (40, 50, 60):
-        Image.new("RGB", (side, side), (side, 2 * side, 0)).save(tmp_path / "photos" / f"{side}.jpg")
+        Image.new("RGB", (side, side), (side, 2 * side, 0)).save(
+            tmp_path / "photos" / f"{side}.jpg"
+        )
     return tmp_path
 
 
 def test_the_guide_names_everything_that_can_be_chosen() -> None:
     columns = {column for extractor in EXTRACTORS.values() for column in extractor.columns}
-    names = {*KEYS, *EXTRACTORS, *GROUPS, *REASONS, *COLOR_SPACES, *CORRECTIONS, *ENCODERS, *ENGINES, *columns}
+    names = {
+        *KEYS,
+        *EXTRACTORS,
+        *GROUPS,
+        *REASONS,
+        *COLOR_SPACES,
+        *CORRECTIONS,
+        *ENCODERS,
+        *ENGINES,
+        *columns,
+    }
     named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", prose(GUIDE)))))
     assert sorted(name for name in names if name not in named) == []
 
 
 def test_the_guide_has_every_option_of_run() -> None:
-    assert sorted(option for option in options_of_run() if not re.search(rf"{option}\b", GUIDE.read_text())) == []
+    assert (
+        sorted(
+            option
+            for option in options_of_run()
+            if not re.search(rf"{option}\b", GUIDE.read_text())
+        )
+        == []
+    )
 
 
 def test_the_guide_has_no_option_that_is_none() -> None:
-    known = {option for page in PAGES for line in commands(page) for option in line if option.startswith("--")}
+    known = {
+        option
+        for page in PAGES
+        for line in commands(page)
+        for option in line
+        if option.startswith("--")
+    }
     known |= options_of_run() | {"--reason", "--format"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", GUIDE.read_text())) <= known
 
 
-@pytest.mark.parametrize("page", [*PAGES, *sorted((ROOT / "examples").glob("*.toml"))], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "examples").glob("*.toml"))], ids=lambda page: page.name
+)
 def test_printed_commands_are_well_formed(page: Path) -> None:
     for line in commands(page):
         make_parser().parse_args(line[1:])
@@ -119,7 +159,19 @@ def test_the_guide_s_jobs_run(folder: Path) -> None:
     assert (folder / "out-years/groups/undated/count.json").read_text() == '{\n  "images": 3\n}\n'
     [job] = blocks(GUIDE, "toml")
     (folder / "job.toml").write_text(job)
-    run(folder, "-m", "mrimage", "run", "photos", "out", "--job", "job.toml", "--quiet", "--workers", "1")
+    run(
+        folder,
+        "-m",
+        "mrimage",
+        "run",
+        "photos",
+        "out",
+        "--job",
+        "job.toml",
+        "--quiet",
+        "--workers",
+        "1",
+    )
     with Image.open(folder / "out/images/%2E/40.jpg") as image:
         assert image.size == (224, 224)
 
@@ -130,7 +182,9 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
         ROOT / "CONTRIBUTING.md", "python"
     )
     package = tmp_path / "mrimage"
-    shutil.copytree(Path(mrimage.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(mrimage.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
 
     def change(file: str, *pairs: tuple[str, str]) -> None:
         text = (package / file).read_text()
@@ -153,11 +207,27 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
     (package / "reducers/largest.py").write_text(reducer)
     change(
         "reducers/__init__.py",
-        ("GROUPS: Mapping", "from mrimage.reducers.largest import reduce_to_largest\n\nGROUPS: Mapping"),
-        ('"contact-sheet": reduce_to_sheet,', '"contact-sheet": reduce_to_sheet, "largest": reduce_to_largest,'),
+        (
+            "GROUPS: Mapping",
+            "from mrimage.reducers.largest import reduce_to_largest\n\nGROUPS: Mapping",
+        ),
+        (
+            '"contact-sheet": reduce_to_sheet,',
+            '"contact-sheet": reduce_to_sheet, "largest": reduce_to_largest,',
+        ),
     )
     assert '"largest": reduce_to_largest' in reducer_line
     for number, test in enumerate((key_test, edit_test, reducer_test)):
         (tmp_path / f"test_{number}.py").write_text(test)
-    said = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", PYTHONPATH=str(tmp_path))
+    said = run(
+        tmp_path,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        PYTHONPATH=str(tmp_path),
+    )
     assert "3 passed" in said

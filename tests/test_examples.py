@@ -18,7 +18,14 @@ from mrimage.demo.photos import find_photos
 from mrimage.demo.variants import FILES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PARTS = ("trips/", "color/", "damaged/text.jpg", "originals/coffee", "originals/motorcycle", "README.txt")
+PARTS = (
+    "trips/",
+    "color/",
+    "damaged/text.jpg",
+    "originals/coffee",
+    "originals/motorcycle",
+    "README.txt",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +41,17 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*command: str | Path) -> str:
-    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def run_job(name: str, photos: Path, out: Path) -> str:
-    return run("-m", "mrimage", "run", photos, out, "--job", EXAMPLES / name, "--quiet", "--no-thumbnails")
+    return run(
+        "-m", "mrimage", "run", photos, out, "--job", EXAMPLES / name, "--quiet", "--no-thumbnails"
+    )
 
 
 def shots() -> Counter[str]:
@@ -71,7 +82,9 @@ def test_every_camera_gets_a_contact_sheet(photos: Path, tmp_path: Path) -> None
         sheet = pixels(tmp_path / "out" / "groups" / camera / "sheet.jpg")
         assert sheet.std() > 5  # a blank sheet has no spread
     rows = pq.read_table(tmp_path / "out" / "quarantine.parquet").to_pylist()
-    assert [(Path(row["uri"]).name, row["reason"]) for row in rows] == [("text.jpg", "not-an-image")]
+    assert [(Path(row["uri"]).name, row["reason"]) for row in rows] == [
+        ("text.jpg", "not-an-image")
+    ]
 
 
 def test_hues_are_counted_decade_by_decade(photos: Path, tmp_path: Path) -> None:
@@ -80,30 +93,41 @@ def test_hues_are_counted_decade_by_decade(photos: Path, tmp_path: Path) -> None
     for trip in TRIPS:
         expected[f"{trip.start.year // 10}0s"] += 2 * len(trip.photos)
     counted = {
-        path.parent.name: msgspec.json.decode(path.read_bytes()) for path in tmp_path.glob("out/groups/*/hues.json")
+        path.parent.name: msgspec.json.decode(path.read_bytes())
+        for path in tmp_path.glob("out/groups/*/hues.json")
     }
-    assert {decade: count["images"] for decade, count in counted.items() if decade != "undated"} == expected
+    assert {
+        decade: count["images"] for decade, count in counted.items() if decade != "undated"
+    } == expected
     assert all(sum(count["hues"].values()) == count["images"] for count in counted.values())
-    assert counted["2010s"]["hues"]["azure"] == 2  # the rocket, from afar and from near, against the evening sky
+    assert (
+        counted["2010s"]["hues"]["azure"] == 2
+    )  # the rocket, from afar and from near, against the evening sky
 
 
 def test_every_color_space_becomes_srgb(photos: Path, tmp_path: Path) -> None:
     run_job("color_space_convert.toml", photos, tmp_path / "out")
     images = tmp_path / "out" / "images"
-    assert {"srgb", "adobe-rgb", "display-p3", "cmyk", "lab"} <= {folder.name for folder in images.iterdir()}
+    assert {"srgb", "adobe-rgb", "display-p3", "cmyk", "lab"} <= {
+        folder.name for folder in images.iterdir()
+    }
     assert {path.suffix for path in images.rglob("*") if path.is_file()} == {".webp"}
     with Image.open(photos / "originals/motorcycle_left.png") as image:
         original = np.asarray(image).astype(int)
     for space in ("adobe-rgb", "display-p3"):
         converted = pixels(images / space / "color" / f"motorcycle-{space}~jpg.webp")
-        assert np.abs(converted - original).mean() < 5  # two lossy encodings; unconverted numbers are further off
+        assert (
+            np.abs(converted - original).mean() < 5
+        )  # two lossy encodings; unconverted numbers are further off
 
 
 def test_a_training_set_has_one_size_and_one_folder_a_class(photos: Path, tmp_path: Path) -> None:
     run_job("training_set.toml", photos, tmp_path / "out")
     outputs = [path for path in (tmp_path / "out" / "images").rglob("*") if path.is_file()]
     processed = [
-        row for row in pq.read_table(tmp_path / "out" / "catalogue").to_pylist() if row["status"] == "processed"
+        row
+        for row in pq.read_table(tmp_path / "out" / "catalogue").to_pylist()
+        if row["status"] == "processed"
     ]
     assert len(outputs) == len(processed) > 60
     for path in outputs:

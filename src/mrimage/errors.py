@@ -141,7 +141,11 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     'Expected --group as one of contact-sheet, mean, but received "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(received, names, n=1) or [name for name in names if received and received in name]
+    near = difflib.get_close_matches(received, names, n=1) or [
+        name for name in names if received and received in name
+    ]
     near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return UsageError(f'Expected {what} as one of {", ".join(names)}, but received "{received}".{hint}')
+    return UsageError(
+        f'Expected {what} as one of {", ".join(names)}, but received "{received}".{hint}'
+    )

@@ -59,7 +59,20 @@ def test_quiet_prints_nothing_and_json_only_json(photos: Path, tmp_path: Path, c
 def test_errors_are_one_line_with_their_status(
     photos: Path, tmp_path: Path, capsys, options: list[str], status: int, told: str
 ) -> None:
-    assert main(["run", str(photos), str(tmp_path / "out"), "--no-thumbnails", "--workers", "1", *options]) == status
+    assert (
+        main(
+            [
+                "run",
+                str(photos),
+                str(tmp_path / "out"),
+                "--no-thumbnails",
+                "--workers",
+                "1",
+                *options,
+            ]
+        )
+        == status
+    )
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("mrimage: ")
     assert told in error
@@ -85,13 +98,18 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(photos: Path, tmp_path: Pat
         (["out"], 0, ""),
         (["new", "--max-failures", "many"], 2, "10 or 5%"),
     ):
-        assert main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"]) == status
+        assert (
+            main(["run", str(photos), str(tmp_path / options[0]), *options[1:], "--dry-run"])
+            == status
+        )
         assert told in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
     assert main(["verify", str(tmp_path / "out")]) == 0
 
 
-def test_places_that_cannot_be_written_are_told_in_one_line(photos: Path, tmp_path: Path, capsys) -> None:
+def test_places_that_cannot_be_written_are_told_in_one_line(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     out = str(tmp_path / "out")
     main(["run", str(photos), out, *QUICK, "--quiet"])
     (tmp_path / "file").write_text("")
@@ -131,7 +149,9 @@ def test_verify_report_query_and_inspect(photos: Path, tmp_path: Path, capsys) -
     assert "altered" in capsys.readouterr().out
 
 
-def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos: Path, tmp_path: Path, capsys) -> None:
+def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     out = tmp_path / "out"
     main(["run", str(photos), str(out), *QUICK, "--quiet"])
     (out / "no\n\x1b[31mkin.txt").write_text("x")
@@ -139,22 +159,30 @@ def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(photos:
     assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was made by no run\n"
 
 
-def test_debug_shows_where_and_leaves_the_status_as_it_is(photos: Path, tmp_path: Path, capsys) -> None:
+def test_debug_shows_where_and_leaves_the_status_as_it_is(
+    photos: Path, tmp_path: Path, capsys
+) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--key", "camra", "--debug"]) == 2
     told = capsys.readouterr().err
     assert "Traceback" in told
     assert 'Did you mean "camera"?' in told.splitlines()[-1]
 
 
-@pytest.mark.parametrize("engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"])
+@pytest.mark.parametrize(
+    "engine", ["spark://", "spark://host", "spark://a,b:7077", "local[]", "k8s://"]
+)
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
-def test_half_a_master_is_bad_usage(photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]) -> None:
+def test_half_a_master_is_bad_usage(
+    photos: Path, tmp_path: Path, capsys, engine: str, more: list[str]
+) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--engine", engine, *more]) == 2
     assert "spark://HOST:PORT" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(
+    capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -181,18 +209,28 @@ def test_closed_streams_end_no_run_and_nothing_of_ours_is_opened_in_their_place(
     assert main(["verify", str(tmp_path / "out")]) == 0
 
 
-def test_names_that_the_terminal_cannot_show_are_shown_otherwise(photos: Path, tmp_path: Path) -> None:
+def test_names_that_the_terminal_cannot_show_are_shown_otherwise(
+    photos: Path, tmp_path: Path
+) -> None:
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff \xc3\xbc.jpg")
     shutil.copy(photos / "wide 1.jpg", odd)
     command = [sys.executable, "-m", "mrimage", "inspect", odd]
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
-    assert rb"/%FF \xfc.jpg" in subprocess.run(command, capture_output=True, check=True, env=ascii_only).stdout
+    assert (
+        rb"/%FF \xfc.jpg"
+        in subprocess.run(command, capture_output=True, check=True, env=ascii_only).stdout
+    )
     facts = json.loads(subprocess.run([*command, "--json"], capture_output=True, check=True).stdout)
     assert facts["uri"].endswith("/%FF ü.jpg")
 
 
 def test_a_pattern_that_is_no_unicode_is_refused(photos: Path, tmp_path: Path, capsys) -> None:
-    assert main(["run", str(photos), str(tmp_path / "out"), "--include", os.fsdecode(b"*\xff*"), *QUICK]) == 2
+    assert (
+        main(
+            ["run", str(photos), str(tmp_path / "out"), "--include", os.fsdecode(b"*\xff*"), *QUICK]
+        )
+        == 2
+    )
     assert "Expected include of the job as valid Unicode" in capsys.readouterr().err
 
 

@@ -28,7 +28,16 @@ def bands(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(source: Path, out: Path, *options: str) -> Image.Image:
     """The one image that a run with ``options`` makes."""
-    command = ["run", str(source), str(out), "--workers", "1", "--no-thumbnails", "--quiet", *options]
+    command = [
+        "run",
+        str(source),
+        str(out),
+        "--workers",
+        "1",
+        "--no-thumbnails",
+        "--quiet",
+        *options,
+    ]
     assert main(command) == 0
     [path] = [path for path in (out / "images").rglob("*") if path.is_file()]
     picture = Image.open(path)
@@ -36,7 +45,9 @@ def made(source: Path, out: Path, *options: str) -> Image.Image:
     return picture
 
 
-def looks(picture: Image.Image, points: dict[tuple[int, int], tuple[int, int, int]], near: int = NEAR) -> bool:
+def looks(
+    picture: Image.Image, points: dict[tuple[int, int], tuple[int, int, int]], near: int = NEAR
+) -> bool:
     pixels = np.asarray(picture.convert("RGB"), int)
     return all(np.abs(pixels[y, x] - color).max() <= near for (x, y), color in points.items())
 
@@ -53,8 +64,16 @@ def looks(picture: Image.Image, points: dict[tuple[int, int], tuple[int, int, in
             (60, 60),
             {(3, 30): RED, (30, 30): GREEN, (56, 30): BLUE, (30, 0): GREEN, (30, 59): GREEN},
         ),
-        (["--fit", "pad"], (60, 60), {(30, 3): WHITE, (30, 56): WHITE, (7, 30): RED, (30, 30): GREEN, (52, 30): BLUE}),
-        (["--fit", "pad", "--background", "#00ff00"], (60, 60), {(3, 3): GREEN, (7, 30): RED, (52, 30): BLUE}),
+        (
+            ["--fit", "pad"],
+            (60, 60),
+            {(30, 3): WHITE, (30, 56): WHITE, (7, 30): RED, (30, 30): GREEN, (52, 30): BLUE},
+        ),
+        (
+            ["--fit", "pad", "--background", "#00ff00"],
+            (60, 60),
+            {(3, 3): GREEN, (7, 30): RED, (52, 30): BLUE},
+        ),
         (["--fit", "stretch"], (60, 60), {(7, 2): RED, (30, 2): GREEN, (52, 57): BLUE}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -78,11 +97,22 @@ def test_the_four_fits(bands: Path, tmp_path: Path, options: list[str], size, po
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_small_image_grows_unless_told_not_to(bands: Path, tmp_path: Path, options: list[str], size) -> None:
+def test_a_small_image_grows_unless_told_not_to(
+    bands: Path, tmp_path: Path, options: list[str], size
+) -> None:
     picture = made(bands, tmp_path / "out", "--resize", "240x240", *options)
     assert picture.size == size
     if options == ["--fit", "pad", "--no-enlarge"]:  # itself in the middle of the canvas
-        assert looks(picture, {(59, 120): WHITE, (61, 120): RED, (120, 89): WHITE, (120, 91): GREEN, (178, 120): BLUE})
+        assert looks(
+            picture,
+            {
+                (59, 120): WHITE,
+                (61, 120): RED,
+                (120, 89): WHITE,
+                (120, 91): GREEN,
+                (178, 120): BLUE,
+            },
+        )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +127,9 @@ def test_a_small_image_grows_unless_told_not_to(bands: Path, tmp_path: Path, opt
         ("1x1+119+59", (1, 1), {(0, 0): BLUE}),
     ],
 )
-def test_crops_fall_on_the_very_pixels(bands: Path, tmp_path: Path, crop: str, size, points) -> None:
+def test_crops_fall_on_the_very_pixels(
+    bands: Path, tmp_path: Path, crop: str, size, points
+) -> None:
     picture = made(bands, tmp_path / "out", "--crop", crop)
     assert picture.size == size
     assert looks(picture, points, near=0)
@@ -112,7 +144,9 @@ def test_crop_comes_before_resize_and_both_after_orientation(tmp_path: Path) -> 
     exif = Image.Exif()
     exif[0x0112] = 6
     stored.save(tmp_path / "photos/turned.png", exif=exif)
-    picture = made(tmp_path / "photos", tmp_path / "out", "--crop", "60x40+0+80", "--resize", "30x30")
+    picture = made(
+        tmp_path / "photos", tmp_path / "out", "--crop", "60x40+0+80", "--resize", "30x30"
+    )
     assert picture.size == (30, 20)
     assert looks(picture, {(0, 0): BLUE, (29, 19): BLUE})
     assert picture.getexif().get(0x0112, 1) == 1
@@ -120,10 +154,23 @@ def test_crop_comes_before_resize_and_both_after_orientation(tmp_path: Path) -> 
 
 def test_a_crop_outside_the_image_is_quarantined(bands: Path, tmp_path: Path, rows) -> None:
     out = tmp_path / "out"
-    command = ["run", str(bands), str(out), "--workers", "1", "--no-thumbnails", "--quiet", "--crop", "5x5+500+0"]
+    command = [
+        "run",
+        str(bands),
+        str(out),
+        "--workers",
+        "1",
+        "--no-thumbnails",
+        "--quiet",
+        "--crop",
+        "5x5+500+0",
+    ]
     assert main(command) == 0
     [row] = rows(out, "quarantine")
-    assert (row["reason"], "inside the image of 120x60" in str(row["message"])) == ("unsupported", True)
+    assert (row["reason"], "inside the image of 120x60" in str(row["message"])) == (
+        "unsupported",
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,10 +218,25 @@ def test_gray_is_one_channel_of_the_bands_luminance(bands: Path, tmp_path: Path)
     assert blue < red < green  # type: ignore[operator]  # whatever the weights: Y of the sRGB primaries is in this order
 
 
-def test_the_same_edits_in_another_order_of_options_are_the_same_file(bands: Path, tmp_path: Path) -> None:
-    one = ["--crop", "80x60+20+0", "--resize", "20x20", "--fit", "cover", "--to", "gray", "--format", "png"]
+def test_the_same_edits_in_another_order_of_options_are_the_same_file(
+    bands: Path, tmp_path: Path
+) -> None:
+    one = [
+        "--crop",
+        "80x60+20+0",
+        "--resize",
+        "20x20",
+        "--fit",
+        "cover",
+        "--to",
+        "gray",
+        "--format",
+        "png",
+    ]
     pairs = [one[start : start + 2] for start in range(0, len(one), 2)]
     made(bands, tmp_path / "one", *one)
     made(bands, tmp_path / "two", *(text for pair in reversed(pairs) for text in pair))
-    files = [next((tmp_path / name / "images").rglob("*.png")).read_bytes() for name in ("one", "two")]
+    files = [
+        next((tmp_path / name / "images").rglob("*.png")).read_bytes() for name in ("one", "two")
+    ]
     assert files[0] == files[1]

@@ -23,4 +23,8 @@ def test_help_names_every_edit_extractor_and_reducer(capsys: pytest.CaptureFixtu
         main(["run", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert ended.value.code == 0
-    assert [name for name in (*CORRECTIONS, *ENCODERS, *COLOR_SPACES, *EXTRACTORS, *GROUPS) if name not in text] == []
+    assert [
+        name
+        for name in (*CORRECTIONS, *ENCODERS, *COLOR_SPACES, *EXTRACTORS, *GROUPS)
+        if name not in text
+    ] == []

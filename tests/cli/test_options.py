@@ -27,14 +27,19 @@ from mrimage.types import Crop
 SIDE = st.integers(1, 65535)
 OFFSET = st.integers(0, 999_999)
 BYTE = st.integers(0, 255)
-NAME = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool)
+NAME = (
+    st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), min_size=1)
+    .map(str.strip)
+    .filter(bool)
+)
 ODD = st.one_of(
     st.text(max_size=30),
     st.from_regex(r"-?\d{1,12}[xX*]-?\d{0,7}([+-]\d{0,8}){0,3}\s?", fullmatch=True),
     st.from_regex(r"#[0-9a-gA-G]{0,8}", fullmatch=True),
     st.from_regex(r"\d{0,30}\s{0,2}[kKMGTPEmg]?i?[Bb]?\n?", fullmatch=True),
     st.none() | st.booleans() | st.integers() | st.floats() | st.dates(),
-    st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=3) | st.dictionaries(st.text(), st.integers()),
+    st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=3)
+    | st.dictionaries(st.text(), st.integers()),
 )
 """What a command line or a TOML file may hold, much of it nearly right."""
 
@@ -67,10 +72,17 @@ def test_a_colour_round_trips(red: int, green: int, blue: int) -> None:
         assert parse_color("--background", text) == (red, green, blue)
 
 
-@given(st.integers(1, 10**6), st.sampled_from(["", "k", "K", "M", "G", "T"]), st.sampled_from(["", " "]), st.booleans())
+@given(
+    st.integers(1, 10**6),
+    st.sampled_from(["", "k", "K", "M", "G", "T"]),
+    st.sampled_from(["", " "]),
+    st.booleans(),
+)
 def test_a_number_of_bytes_round_trips(count: int, unit: str, space: str, told: bool) -> None:
     power = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}[unit]
-    assert parse_bytes("--memory", f"{count}{space}{unit}{'B' if told else ''}") == count * 1000**power
+    assert (
+        parse_bytes("--memory", f"{count}{space}{unit}{'B' if told else ''}") == count * 1000**power
+    )
     assert parse_bytes("--memory", count) == count
 
 
@@ -79,7 +91,12 @@ def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], c
     expected = tuple(names)
     assert parse_names("--key", ",".join(names)) == expected
     assert parse_names("--key", names) == expected
-    assert parse_names("--key", [part for part in (",".join(names[:cut]), ",".join(names[cut:])) if part]) == expected
+    assert (
+        parse_names(
+            "--key", [part for part in (",".join(names[:cut]), ",".join(names[cut:])) if part]
+        )
+        == expected
+    )
     assert parse_names("--key", " , ".join(names) + ",") == expected
 
 
@@ -124,7 +141,9 @@ def test_a_crop_s_place_is_two_offsets_or_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5MB", "MB", "1 M B", "1MiB", "1PB", "", "٣"])
 def test_a_size_in_bytes_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^Expected --memory as a size, for example 256MB, but received"):
+    with pytest.raises(
+        UsageError, match=r"^Expected --memory as a size, for example 256MB, but received"
+    ):
         parse_bytes("--memory", text)
 
 
@@ -140,7 +159,9 @@ def test_a_module_that_cannot_be_imported_is_bad_usage_that_says_why(
     (tmp_path / "broken_module.py").write_text("import os\nos.no_such_thing\n")
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "exiting_module.py").write_text("raise SystemExit(5)\n")
-    with pytest.raises(UsageError, match=r"importing broken_module raised AttributeError: .*no_such_thing"):
+    with pytest.raises(
+        UsageError, match=r"importing broken_module raised AttributeError: .*no_such_thing"
+    ):
         load_job("broken_module:job")
     with pytest.raises(UsageError, match=r"importing exiting_module raised SystemExit: 5"):
         load_job("exiting_module:job")
@@ -203,8 +224,15 @@ def test_a_key_beside_a_mapper_is_refused_wherever_either_comes_from() -> None:
 
 
 def test_later_options_win_over_the_job_they_are_based_on() -> None:
-    base = build_job({"resize": "9x9", "format": "png", "key": "camera", "deadline": 5, "output": "parquet"})
+    base = build_job(
+        {"resize": "9x9", "format": "png", "key": "camera", "deadline": 5, "output": "parquet"}
+    )
     job = build_job({"format": "webp", "deadline": "2.5"}, base)
     assert job.edits
-    assert (job.edits.resize, job.edits.format, job.key, job.output) == ((9, 9), "webp", ("camera",), "parquet")
+    assert (job.edits.resize, job.edits.format, job.key, job.output) == (
+        (9, 9),
+        "webp",
+        ("camera",),
+        "parquet",
+    )
     assert (job.limits.deadline, base.limits.deadline) == (2.5, 5.0)

@@ -12,7 +12,18 @@ import sys
 import termios
 from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "mrimage.cli.main", "run", "--key", "format", "--resize", "16x16", "--workers", "1")
+COMMAND = (
+    sys.executable,
+    "-m",
+    "mrimage.cli.main",
+    "run",
+    "--key",
+    "format",
+    "--resize",
+    "16x16",
+    "--workers",
+    "1",
+)
 
 
 def on_terminal(*command: str) -> str:
@@ -32,7 +43,9 @@ def on_terminal(*command: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_shows_a_bar_for_each_phase_with_rate_and_quarantine(photos: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_a_bar_for_each_phase_with_rate_and_quarantine(
+    photos: Path, tmp_path: Path
+) -> None:
     shown = on_terminal(*COMMAND, str(photos), str(tmp_path / "out"))
     bars = shown.replace("\r", "\n").splitlines()
     for phase in ("list", "map", "plan", "publish", "thumbnails", "report"):
@@ -43,13 +56,21 @@ def test_a_terminal_shows_a_bar_for_each_phase_with_rate_and_quarantine(photos: 
     assert "images/s" in done
     assert "MB/s" in done
     assert "2 quarantined" in done
-    assert re.search(r"report    : \d\d:\d\d", shown)  # seconds, where there is no number of images to show
+    assert re.search(
+        r"report    : \d\d:\d\d", shown
+    )  # seconds, where there is no number of images to show
     assert "11 listed = 9 processed + 2 quarantined" in shown
 
 
-def test_elsewhere_a_phase_is_a_line_without_control_characters(photos: Path, tmp_path: Path) -> None:
-    done = subprocess.run([*COMMAND, photos, tmp_path / "out"], capture_output=True, text=True, check=True)
-    line = [line for line in done.stderr.splitlines() if line.startswith("map:")][-1]  # every five seconds there is one
+def test_elsewhere_a_phase_is_a_line_without_control_characters(
+    photos: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [*COMMAND, photos, tmp_path / "out"], capture_output=True, text=True, check=True
+    )
+    line = [line for line in done.stderr.splitlines() if line.startswith("map:")][
+        -1
+    ]  # every five seconds there is one
     assert line.startswith("map: 11 of 11 images, ")
     assert "2 quarantined" in line
     assert done.stderr.replace("\n", "").isprintable()

@@ -43,7 +43,9 @@ class MemoryStore:
         data = self.read(path)
         return Item(path, len(data), hashlib.md5(data).hexdigest())
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         data = self._files.get(self._prefix + path)
         if data is None:
             raise NotFoundError(f"Cannot read {self.uri(path)}: there is nothing of this name.")

@@ -73,12 +73,16 @@ def restore(run: list[str], kept: Path) -> Path:
 
 
 def state(kept: Path) -> list[str]:
-    return sorted(path.relative_to(kept).as_posix() for path in (kept / "_run").rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(kept).as_posix() for path in (kept / "_run").rglob("*") if path.is_file()
+    )
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_file_damaged_in_a_way(
-    damage: Callable[[Path], None], whole: tuple[list[str], Path], capsys: pytest.CaptureFixture[str]
+    damage: Callable[[Path], None],
+    whole: tuple[list[str], Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each file meets each damage, and in turn another command."""
     run, kept = whole
@@ -97,11 +101,15 @@ def test_every_file_damaged_in_a_way(
         assert told.err.count("\n") <= 1, where
         if status == 1:
             assert Path(name).name in told.err + told.out, where
-            assert re.search("--fresh|run the job again|remove what is there", told.err + told.out), where
+            assert re.search(
+                "--fresh|run the job again|remove what is there", told.err + told.out
+            ), where
 
 
 @pytest.mark.parametrize("damage", [cut, replace_by_a_folder, Path.unlink])
-@pytest.mark.parametrize("table", ["map/*.catalogue", "map/*.records-00000", "map/*.outputs", "reduce/*.groups"])
+@pytest.mark.parametrize(
+    "table", ["map/*.catalogue", "map/*.records-00000", "map/*.outputs", "reduce/*.groups"]
+)
 def test_a_damaged_task_is_done_again_when_its_report_is_removed(
     table: str,
     damage: Callable[[Path], None],

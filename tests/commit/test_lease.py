@@ -79,7 +79,9 @@ def test_a_run_renews_its_lock_and_gives_it_back(store: MemoryStore) -> None:
     assert [item.path for item in store.list()] == ["a"]
 
 
-def test_a_renewed_lock_is_refused_and_the_message_says_when_it_may_be_taken_over(store: MemoryStore) -> None:
+def test_a_renewed_lock_is_refused_and_the_message_says_when_it_may_be_taken_over(
+    store: MemoryStore,
+) -> None:
     store.write(NAME, ELSEWHERE.encode())
     ended = threading.Event()
 
@@ -92,7 +94,12 @@ def test_a_renewed_lock_is_refused_and_the_message_says_when_it_may_be_taken_ove
     thread = threading.Thread(target=renew)
     thread.start()
     try:
-        with pytest.raises(SinkError, match=r"process 1 on elsewhere .* after 0 s, at \d\d:\d\d:\d\d"), locked(store):
+        with (
+            pytest.raises(
+                SinkError, match=r"process 1 on elsewhere .* after 0 s, at \d\d:\d\d:\d\d"
+            ),
+            locked(store),
+        ):
             pass
     finally:
         ended.set()
@@ -116,7 +123,9 @@ def test_a_lock_that_nobody_renews_is_taken_over_after_a_while_which_is_announce
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.4])
-def test_of_runs_that_take_a_stale_lock_over_at_once_one_has_it(slow: float, store: MemoryStore) -> None:
+def test_of_runs_that_take_a_stale_lock_over_at_once_one_has_it(
+    slow: float, store: MemoryStore
+) -> None:
     """Also where the write of one of them takes longer than everything else."""
     store.write(NAME, ELSEWHERE.encode())
     views = [other_view(store) for _ in range(3)]
@@ -168,7 +177,9 @@ def test_a_run_that_slept_finds_that_it_has_lost_and_changes_nothing_more(
 
 def loses(change: Callable[[], object]) -> bool:
     """Whether ``change`` is refused, because the lock is another run's."""
-    with pytest.raises(SinkError, match=r"until the end of the run, but process .* has taken it over"):
+    with pytest.raises(
+        SinkError, match=r"until the end of the run, but process .* has taken it over"
+    ):
         change()
     return True
 
@@ -210,17 +221,24 @@ def test_a_renewal_whose_answer_was_lost_is_still_ours(store: MemoryStore) -> No
     with locked(store) as held:
         store.before = away
         now = holder_of(store)
-        store.plant(NAME, msgspec.structs.replace(now, renewals=now.renewals + 1).encode())  # it had come through
+        store.plant(
+            NAME, msgspec.structs.replace(now, renewals=now.renewals + 1).encode()
+        )  # it had come through
         store.before = lambda action, path: None
         wait_for(lambda: holder_of(store).renewals > now.renewals + 2)
         held.store.write("x", b"")
 
 
-def test_a_killed_process_of_this_machine_is_known_to_be_dead(store: MemoryStore, monkeypatch) -> None:
+def test_a_killed_process_of_this_machine_is_known_to_be_dead(
+    store: MemoryStore, monkeypatch
+) -> None:
     monkeypatch.setattr(lease, "STALE", 60.0)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = time.time()
-    store.write(NAME, msgspec.structs.replace(this_run(), token="k", pid=child.pid, started=started).encode())
+    store.write(
+        NAME,
+        msgspec.structs.replace(this_run(), token="k", pid=child.pid, started=started).encode(),
+    )
     child.kill()
     wait_for(lambda: has_died(holder_of(store)))  # before its parent has reaped it, too
     begun = time.monotonic()
@@ -233,7 +251,9 @@ def test_processes_are_compared_in_one_process_table_only(store: MemoryStore) ->
     """Two containers may share their host's name."""
     mine = this_run()
     assert not has_died(mine)
-    assert has_died(msgspec.structs.replace(mine, started=mine.started - 100)), "a later process with its number"
+    assert has_died(msgspec.structs.replace(mine, started=mine.started - 100)), (
+        "a later process with its number"
+    )
     gone = msgspec.structs.replace(mine, pid=4_194_000)
     assert has_died(gone)
     boot, _, namespace = process_table().partition(" ")
@@ -243,7 +263,9 @@ def test_processes_are_compared_in_one_process_table_only(store: MemoryStore) ->
 
 
 def test_a_live_lock_of_a_container_with_our_host_name_is_refused(store: MemoryStore) -> None:
-    theirs = msgspec.structs.replace(this_run(), pid=4_194_000, place=f"{process_table()} of another container")
+    theirs = msgspec.structs.replace(
+        this_run(), pid=4_194_000, place=f"{process_table()} of another container"
+    )
     store.write(NAME, theirs.encode())
     renewal = msgspec.structs.replace(theirs, renewals=1).encode()
     timer = threading.Timer(0.3, lambda: store.write(NAME, renewal))
@@ -253,7 +275,9 @@ def test_a_live_lock_of_a_container_with_our_host_name_is_refused(store: MemoryS
     assert store.read(NAME) == renewal
 
 
-def test_a_task_stops_before_its_commit_once_another_run_has_the_lock(store: MemoryStore, monkeypatch) -> None:
+def test_a_task_stops_before_its_commit_once_another_run_has_the_lock(
+    store: MemoryStore, monkeypatch
+) -> None:
     monkeypatch.setattr(lease, "BEAT", 60.0)
     store.write(NAME, ELSEWHERE.encode())
     out = open_out(Plan(mr.Job(), "/photos", store.root, lease="t"))

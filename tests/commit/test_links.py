@@ -50,14 +50,18 @@ def leave_unfinished(out: Path) -> None:
     (out / "_run/published.json").unlink()
 
 
-@pytest.mark.parametrize(("how", "disturb"), [(HERE, leave_unfinished), (FRESH, None), (FRESH, leave_unfinished)])
+@pytest.mark.parametrize(
+    ("how", "disturb"), [(HERE, leave_unfinished), (FRESH, None), (FRESH, leave_unfinished)]
+)
 def test_what_lies_behind_links_stays(
     how: How, disturb: Callable[[Path], None] | None, photos: Path, album: Path, tmp_path: Path
 ) -> None:
     out, before = tmp_path / "out", names(album)
     run(JOB, str(photos), str(out), HERE)
     undisturbed = everything(out)
-    links = [out / where for where in ("images/mine", "images/png/mine", "groups/mine", "catalogue/mine")]
+    links = [
+        out / where for where in ("images/mine", "images/png/mine", "groups/mine", "catalogue/mine")
+    ]
     for link in links:
         link.symlink_to(album)
     if disturb:
@@ -71,7 +75,9 @@ def test_what_lies_behind_links_stays(
 
 
 @pytest.mark.parametrize("folder", ["images", "groups", "catalogue"])
-def test_a_folder_that_was_moved_away_and_linked_keeps_what_is_in_it(folder: str, photos: Path, tmp_path: Path) -> None:
+def test_a_folder_that_was_moved_away_and_linked_keeps_what_is_in_it(
+    folder: str, photos: Path, tmp_path: Path
+) -> None:
     """What a run made is somebody's archive now; the next run may add to it."""
     out, archive = tmp_path / "out", tmp_path / "archive"
     run(JOB, str(photos), str(out), HERE)
@@ -99,7 +105,9 @@ def test_hidden_files_and_strange_ones_of_the_catalogue_stay(photos: Path, tmp_p
     assert [path.read_text() for path in mine] == ["mine"] * 3
 
 
-@pytest.mark.parametrize("link", ["_run", "_run/scratch", "_run/map", "_run/lock", "_run/facts.json"])
+@pytest.mark.parametrize(
+    "link", ["_run", "_run/scratch", "_run/map", "_run/lock", "_run/facts.json"]
+)
 def test_a_link_in_the_state_of_a_run_is_refused_by_name(
     link: str, photos: Path, album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +117,9 @@ def test_a_link_in_the_state_of_a_run_is_refused_by_name(
     (out / link).unlink(missing_ok=True)
     (out / link).symlink_to(album if "." not in link and "lock" not in link else album / "one.png")
     for how in (HERE, FRESH):
-        with pytest.raises(SinkError, match=f"{link} as a run made it, but it is a symbolic link to .*album"):
+        with pytest.raises(
+            SinkError, match=f"{link} as a run made it, but it is a symbolic link to .*album"
+        ):
             run(JOB, str(photos), str(out), how)
     assert names(album) == before
     assert (album / "one.png").read_bytes() == b"one.png"
@@ -119,7 +129,9 @@ def test_a_link_in_the_state_of_a_run_is_refused_by_name(
         assert main(["verify", str(out)]) == 0
 
 
-def test_a_report_is_not_written_by_way_of_a_planted_scratch_folder(photos: Path, album: Path, tmp_path: Path) -> None:
+def test_a_report_is_not_written_by_way_of_a_planted_scratch_folder(
+    photos: Path, album: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     run(JOB, str(photos), str(out), HERE)
     (out / "_run/scratch").symlink_to(album)

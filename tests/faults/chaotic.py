@@ -52,7 +52,9 @@ def strike(target: str) -> None:
 
 
 def is_careful() -> bool:
-    return any("mrimage.guard" in child.cmdline() for child in psutil.Process().children(recursive=True))
+    return any(
+        "mrimage.guard" in child.cmdline() for child in psutil.Process().children(recursive=True)
+    )
 
 
 def ready(trigger: str, out: Path) -> Callable[[], bool]:

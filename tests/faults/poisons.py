@@ -31,4 +31,6 @@ def swallow(kind: str) -> None:
     if kind == "memory":
         hoard = []
         while True:
-            hoard.append(np.empty(64 << 20, np.uint8))  # asked for and not touched, which would take its time
+            hoard.append(
+                np.empty(64 << 20, np.uint8)
+            )  # asked for and not touched, which would take its time

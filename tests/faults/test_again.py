@@ -24,7 +24,9 @@ JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
 def stamps(out: Path) -> dict[str, tuple[int, bytes]]:
     """Every file below OUT: when it was last written, and what it holds."""
     files = (path for path in out.rglob("*") if path.is_file())
-    return {str(path.relative_to(out)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+    return {
+        str(path.relative_to(out)): (path.stat().st_mtime_ns, path.read_bytes()) for path in files
+    }
 
 
 def test_a_run_with_nothing_to_do_writes_nothing(photos: Path, tmp_path: Path) -> None:
@@ -56,7 +58,9 @@ def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
     assert (totals["listed"], totals["processed"]) == (12, 10)
 
 
-def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(photos: Path, tmp_path: Path) -> None:
+def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(
+    photos: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     run(JOB, str(photos), str(out), HERE)
     (out / "report.html").unlink()
@@ -96,8 +100,19 @@ def test_retry_with_more_time_processes_what_had_timed_out(photos: Path, tmp_pat
     job = mr.Job(map=one_slow, limits=mr.Limits(deadline=1))
     first = run(job, str(photos), str(out), How(workers=1, thumbnails=False))
     assert first.failures["timed-out"] == 1
-    command = ["retry", str(out), "--reason", "timed-out", "--workers", "1", "--no-thumbnails", "--quiet"]
+    command = [
+        "retry",
+        str(out),
+        "--reason",
+        "timed-out",
+        "--workers",
+        "1",
+        "--no-thumbnails",
+        "--quiet",
+    ]
     assert main([*command, "--deadline", "1"]) == 0
     assert json.loads((out / "summary.json").read_text())["totals"]["processed"] == first.processed
     assert main([*command, "--deadline", "20"]) == 0
-    assert json.loads((out / "summary.json").read_text())["totals"]["processed"] == first.processed + 1
+    assert (
+        json.loads((out / "summary.json").read_text())["totals"]["processed"] == first.processed + 1
+    )

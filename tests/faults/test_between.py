@@ -23,7 +23,9 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(30):
-        Image.new("RGB", (20 + number % 3, 20), (8 * number, 0, 0)).save(folder / f"{number:02}.png")
+        Image.new("RGB", (20 + number % 3, 20), (8 * number, 0, 0)).save(
+            folder / f"{number:02}.png"
+        )
     return folder
 
 
@@ -41,7 +43,11 @@ def test_images_that_vanish_or_change_between_map_and_reduce_are_quarantined(
     out = tmp_path / "out"
     job = mr.Job(key=("format",), group=("mean",))
     summary = run(job, str(source), str(out), HERE)
-    assert (summary.images, summary.processed, summary.failures) == (30, 28, {"changed": 1, "vanished": 1})
+    assert (summary.images, summary.processed, summary.failures) == (
+        30,
+        28,
+        {"changed": 1, "vanished": 1},
+    )
     assert {row["stage"] for row in rows(out, "quarantine")} == {"reduce"}
     assert list(verify(open_store(str(out)), out, summary.facts, tmp_path / "scratch")) == []
 
@@ -50,7 +56,9 @@ def test_images_that_vanish_or_change_between_map_and_reduce_are_quarantined(
     run(job, str(source), str(out), HERE)
     run(job, str(source), str(fresh), HERE)
     assert rows(out, "catalogue") == rows(fresh, "catalogue")
-    assert (out / "groups/png/mean.png").read_bytes() == (fresh / "groups/png/mean.png").read_bytes()
+    assert (out / "groups/png/mean.png").read_bytes() == (
+        fresh / "groups/png/mean.png"
+    ).read_bytes()
 
 
 def by_width(image: mr.Image) -> Iterator[tuple[str, int]]:

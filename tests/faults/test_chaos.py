@@ -28,7 +28,9 @@ SEED = 4
 @pytest.fixture(scope="module")
 def photos() -> Iterator[Path]:
     """In memory where there is such a place: every commit waits for the disk, and that can be long."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as place:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    ) as place:
         folder = Path(place, "photos")
         folder.mkdir()
         fill(folder)
@@ -63,7 +65,9 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
     found: dict[int, psutil.Process] = {}
     while process.poll() is None:
         try:
-            found |= {child.pid: child for child in psutil.Process(process.pid).children(recursive=True)}
+            found |= {
+                child.pid: child for child in psutil.Process(process.pid).children(recursive=True)
+            }
         except psutil.NoSuchProcess:
             break
         time.sleep(0.02)
@@ -96,13 +100,19 @@ def plan(chance: random.Random) -> list[list[str]]:
         [f"after-{chance.uniform(0, 0.3):.3f}:{target()}"],
         [*worker, f"map-{chance.randint(1, 5)}:{target()}"],
         [f"careful:{chance.choice(['run', 'worker'])}", f"map-1:{target()}"],
-        [chance.choice([f"reduce-1:{target()}", f"reduce-1:{target()}", f"step-{chance.randint(3, 6)}"])],
+        [
+            chance.choice(
+                [f"reduce-1:{target()}", f"reduce-1:{target()}", f"step-{chance.randint(3, 6)}"]
+            )
+        ],
         [f"step-{chance.randint(2, 9)}"],
     ]
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_five_kills_lose_nothing(photos: Path, whole: Path, number: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_five_kills_lose_nothing(
+    photos: Path, whole: Path, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     expected = everything(whole)
     out = photos.with_name(f"killed-{number}")
     for orders in plan(random.Random(SEED + number)):
@@ -123,12 +133,19 @@ def test_five_kills_lose_nothing(photos: Path, whole: Path, number: int, capsys:
 
 def everything_written(out: Path) -> dict[str, bytes]:
     """Outputs under their final names, before anything is published."""
-    files = [path for top in ("images", "groups") for path in (out / top).rglob("*") if path.is_file()]
+    files = [
+        path for top in ("images", "groups") for path in (out / top).rglob("*") if path.is_file()
+    ]
     return {
-        path.relative_to(out).as_posix(): path.read_bytes() for path in files if not path.name.startswith(".mrimage")
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in files
+        if not path.name.startswith(".mrimage")
     }
 
 
 def test_every_poison_is_quarantined_for_what_it_did(whole: Path, rows) -> None:
-    told = {str(row["uri"]).rpartition("/")[2].partition("-")[0]: row["reason"] for row in rows(whole, "quarantine")}
+    told = {
+        str(row["uri"]).rpartition("/")[2].partition("-")[0]: row["reason"]
+        for row in rows(whole, "quarantine")
+    }
     assert told == POISONS

@@ -57,8 +57,12 @@ def test_a_signal_ends_the_run_at_once_and_tells_how_to_continue(
     many: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
-    before = signal.signal(number, lambda *_: None)  # where it is ignored, as under nohup, the run would ignore it too
-    process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS], stderr=subprocess.PIPE, text=True)
+    before = signal.signal(
+        number, lambda *_: None
+    )  # where it is ignored, as under nohup, the run would ignore it too
+    process = subprocess.Popen(
+        [*COMMAND, str(many), str(out), *OPTIONS], stderr=subprocess.PIPE, text=True
+    )
     signal.signal(number, before)
     wait_for(lambda: has_commits(out))
     children = psutil.Process(process.pid).children(recursive=True)
@@ -97,7 +101,9 @@ def test_ctrl_c_on_a_terminal_says_one_thing_only(many: Path, tmp_path: Path) ->
     assert leftovers(out) == []
 
 
-def test_a_worker_that_is_killed_again_and_again_costs_retries_only(many: Path, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_again_and_again_costs_retries_only(
+    many: Path, tmp_path: Path
+) -> None:
     """As the kernel does where memory is short."""
     out = tmp_path / "out"
     process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS, "--quiet"])
@@ -106,7 +112,9 @@ def test_a_worker_that_is_killed_again_and_again_costs_retries_only(many: Path, 
     while len(killed) < 3:
         assert process.poll() is None, "the run ended before three workers were killed"
         with suppress(psutil.NoSuchProcess):  # it ended while we looked
-            workers = [child for child in psutil.Process(process.pid).children() if is_worker(child)]
+            workers = [
+                child for child in psutil.Process(process.pid).children() if is_worker(child)
+            ]
             for worker in [child for child in workers if child.pid not in killed][:1]:
                 worker.kill()
                 killed.add(worker.pid)
@@ -133,7 +141,9 @@ def test_a_lock_of_a_killed_run_is_recognised(photos: Path, tmp_path: Path) -> N
     assert leftovers(out) == []
 
 
-def test_a_temporary_folder_of_a_killed_process_is_swept_and_a_living_one_is_not(tmp_path: Path, monkeypatch) -> None:
+def test_a_temporary_folder_of_a_killed_process_is_swept_and_a_living_one_is_not(
+    tmp_path: Path, monkeypatch
+) -> None:
     from mrimage.commit.out_folder import PREFIX, temporary_folder
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -148,7 +158,9 @@ def test_a_temporary_folder_of_a_killed_process_is_swept_and_a_living_one_is_not
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_core_still_has_a_worker_to_lose(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_core_still_has_a_worker_to_lose(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mrimage.engine import local
 
     monkeypatch.setattr(local, "usable_cores", lambda: 1)
@@ -194,7 +206,9 @@ def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
         folder.unlink()
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main(["run", str(many), str(whole), *OPTIONS, "--quiet"]) == 0
-    process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS, "--quiet"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*COMMAND, str(many), str(out), *OPTIONS, "--quiet"], stderr=subprocess.DEVNULL
+    )
     wait_for(lambda: (out / "_run/job.json").exists())
     process.send_signal(signal.SIGINT)
     assert process.wait(30) in (0, 1)
@@ -202,7 +216,9 @@ def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
     assert everything(out) == everything(whole)
 
 
-def test_what_sql_spilled_before_a_kill_goes_with_the_next_command(photos: Path, tmp_path: Path) -> None:
+def test_what_sql_spilled_before_a_kill_goes_with_the_next_command(
+    photos: Path, tmp_path: Path
+) -> None:
     out, temporary = tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
     assert main(["run", str(photos), str(out), "--no-thumbnails", "--quiet", "--workers", "1"]) == 0
@@ -214,7 +230,10 @@ def test_what_sql_spilled_before_a_kill_goes_with_the_next_command(photos: Path,
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = os.environ | {"TMPDIR": str(temporary)}
-    assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == -signal.SIGKILL
+    assert (
+        subprocess.run([sys.executable, "-c", program], env=environment).returncode
+        == -signal.SIGKILL
+    )
     (left,) = temporary.iterdir()
     assert any(path.is_file() for path in left.rglob("*")), "something was spilled"
     query = [*COMMAND[:-1], "query", str(out), "SELECT 1"]

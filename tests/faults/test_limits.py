@@ -38,7 +38,9 @@ OPTIONS = "--format tiff --key format --group mean --no-thumbnails --workers 2 -
 def contents(out: Path) -> dict[str, bytes]:
     """What a run makes, but for what tells of times."""
     tops = [out / top for top in ("images", "groups", "catalogue")]
-    files = [path for top in tops for path in top.rglob("*") if path.is_file()] + [out / name for name in TABLES]
+    files = [path for top in tops for path in top.rglob("*") if path.is_file()] + [
+        out / name for name in TABLES
+    ]
     return {str(path.relative_to(out)): path.read_bytes() for path in files if path.is_file()}
 
 
@@ -47,7 +49,9 @@ def require_nothing_half_written(out: Path, whole: Path) -> None:
     sound = contents(whole)
     for name, data in contents(out).items():
         assert name.startswith("catalogue") or name in TABLES or sound[name] == data
-    left = [path for path in out.rglob("*") if path.is_file() and path.name.startswith(".mrimage-tmp")]
+    left = [
+        path for path in out.rglob("*") if path.is_file() and path.name.startswith(".mrimage-tmp")
+    ]
     assert left == []
     assert not (out / "_run/scratch").exists()
     assert not (out / "_run/lock").exists()
@@ -67,15 +71,21 @@ def in_namespace(script: str, folder: Path) -> list[str]:
     its lines."""
     command = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"])]
     try:
-        subprocess.run([*command, "mount", "-t", "tmpfs", "tmpfs", folder], check=True, capture_output=True)
+        subprocess.run(
+            [*command, "mount", "-t", "tmpfs", "tmpfs", folder], check=True, capture_output=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no file system can be mounted here: {error}")
-    done = subprocess.run([*command, "sh", "-eu", "-c", script], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*command, "sh", "-eu", "-c", script], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-def test_a_disk_that_fills_while_images_are_written(photos: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_disk_that_fills_while_images_are_written(
+    photos: Path, whole: Path, tmp_path: Path
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     lines = in_namespace(
@@ -95,7 +105,9 @@ def test_a_disk_that_fills_while_images_are_written(photos: Path, whole: Path, t
     assert contents(tmp_path / "continued") == contents(whole)
 
 
-def test_a_disk_that_is_full_at_any_moment_of_a_run_that_grows(photos: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_at_any_moment_of_a_run_that_grows(
+    photos: Path, whole: Path, tmp_path: Path
+) -> None:
     """The room is a few kilobytes more each time, so that it ends in another step: the map's commit, the reduce's, the
     tables, the report."""
     disk = tmp_path / "disk"
@@ -129,7 +141,9 @@ def test_a_disk_that_is_full_at_any_moment_of_a_run_that_grows(photos: Path, who
         assert contents(tmp_path / f"continued-{room}") == contents(whole)
 
 
-def test_a_full_temporary_folder_is_told_as_such_and_not_as_the_reducer_s_fault(photos: Path, tmp_path: Path) -> None:
+def test_a_full_temporary_folder_is_told_as_such_and_not_as_the_reducer_s_fault(
+    photos: Path, tmp_path: Path
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
     lines = in_namespace(
@@ -159,7 +173,9 @@ def test_a_read_only_out_is_told_in_one_line(photos: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("limit", [7, 9, 12])
-def test_too_few_open_files_are_no_fault_of_an_image(photos: Path, whole: Path, tmp_path: Path, limit: int) -> None:
+def test_too_few_open_files_are_no_fault_of_an_image(
+    photos: Path, whole: Path, tmp_path: Path, limit: int
+) -> None:
     out = tmp_path / "out"
     command = f"ulimit -n {limit}; exec {MRIMAGE} run {photos} {out} {OPTIONS}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)

@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 def measured(images: int) -> dict[str, int]:
     """Memory in MB of the driver and of the largest worker of a run over ``images`` headers."""
     command = [sys.executable, "-m", "benchmarks.faults", "--measure", str(images)]
-    found: dict[str, int] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    found: dict[str, int] = json.loads(
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    )
     return found
 
 

@@ -37,7 +37,9 @@ def poison(kind: str):
 
 
 @pytest.mark.parametrize("kind", POISONS)
-def test_a_poison_image_is_quarantined_and_the_rest_is_processed(corpus: Path, tmp_path: Path, rows, kind: str) -> None:
+def test_a_poison_image_is_quarantined_and_the_rest_is_processed(
+    corpus: Path, tmp_path: Path, rows, kind: str
+) -> None:
     deadline = 1.5 if POISONS[kind] == "timed-out" else 60.0
     job = mr.Job(map=poison(kind), limits=Limits(deadline=deadline, memory=1 << 30))
     summary = run(job, str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False))
@@ -47,7 +49,12 @@ def test_a_poison_image_is_quarantined_and_the_rest_is_processed(corpus: Path, t
 
 
 def test_a_task_that_dies_is_told_in_its_report(corpus: Path, tmp_path: Path) -> None:
-    summary = run(mr.Job(map=poison("segfault")), str(corpus), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    summary = run(
+        mr.Job(map=poison("segfault")),
+        str(corpus),
+        str(tmp_path / "out"),
+        How(workers=2, thumbnails=False),
+    )
     told = [error for task in summary.facts.tasks for error in task.errors]
     assert told == ["its process was ended by SIGSEGV"]
 
@@ -58,11 +65,26 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path) -> None:
     for number in range(60):
         Image.new("RGB", (400, 300), (4 * number, 0, 0)).save(photos / f"{number:02}.jpg")
     command = [sys.executable, "-m", "mrimage", "run", str(photos)]
-    options = ["--resize", "32x32", "--key", "format,year", "--group", "mean", "--no-thumbnails", "--workers", "2"]
+    options = [
+        "--resize",
+        "32x32",
+        "--key",
+        "format,year",
+        "--group",
+        "mean",
+        "--no-thumbnails",
+        "--workers",
+        "2",
+    ]
 
     def outputs(out: Path) -> dict[str, bytes]:
         tops = [out / top for top in ("images", "groups", "catalogue")]
-        return {str(p.relative_to(out)): p.read_bytes() for top in tops for p in top.rglob("*") if p.is_file()}
+        return {
+            str(p.relative_to(out)): p.read_bytes()
+            for top in tops
+            for p in top.rglob("*")
+            if p.is_file()
+        }
 
     subprocess.run([*command, str(tmp_path / "whole"), *options, "--quiet"], check=True)
     out = tmp_path / "killed"
@@ -110,16 +132,22 @@ def test_a_straggler_is_raced_and_the_output_is_the_same(tmp_path: Path) -> None
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(40):
-        Image.effect_noise((1100, 1100), 90).save(photos / f"{number:02}.png")  # a split is cut after 8 MB
+        Image.effect_noise((1100, 1100), 90).save(
+            photos / f"{number:02}.png"
+        )  # a split is cut after 8 MB
     marker = tmp_path / "first-attempt"
 
     def slow_once(image: mr.Image):
         if image.uri.endswith("39.png") and not marker.exists():
             marker.touch()
-            time.sleep(600)  # longer than a test may take: without its rival this one would never end
+            time.sleep(
+                600
+            )  # longer than a test may take: without its rival this one would never end
         yield "all", None
 
-    summary = run(mr.Job(map=slow_once), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    summary = run(
+        mr.Job(map=slow_once), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False)
+    )
     assert any(task.speculative for task in summary.facts.tasks)
     assert summary.processed == 40
 
@@ -142,6 +170,8 @@ def test_an_image_that_kills_slowly_is_found_while_other_workers_are_idle(tmp_pa
                 os._exit(3)
         yield "all", None
 
-    summary = run(mr.Job(map=killer), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False))
+    summary = run(
+        mr.Job(map=killer), str(photos), str(tmp_path / "out"), How(workers=2, thumbnails=False)
+    )
     assert summary.failures == {"crashed": 1}
     assert summary.processed == 7

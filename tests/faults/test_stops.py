@@ -43,7 +43,9 @@ def pictures(out: Path, album: Path) -> Iterator[list[Path]]:
     seen: set[frozenset[tuple[str, bytes]]] = set()
 
     def listen(path: str) -> None:
-        state = frozenset((str(file), file.read_bytes()) for file in out.rglob("*") if _counts(file))
+        state = frozenset(
+            (str(file), file.read_bytes()) for file in out.rglob("*") if _counts(file)
+        )
         if path.startswith(f"{out}/") and state not in seen:
             seen.add(state)
             taken.append(album / f"{len(taken):03}")
@@ -65,7 +67,9 @@ def _counts(path: Path) -> bool:
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four images and a bad one, in splits of two."""
     monkeypatch.setattr(flow, "HEADER_SPLIT", (2, 2))
-    monkeypatch.setattr(flow, "write_report", lambda *_: None)  # made last, of what is published, and slow
+    monkeypatch.setattr(
+        flow, "write_report", lambda *_: None
+    )  # made last, of what is published, and slow
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(2):
@@ -107,7 +111,12 @@ def test_a_run_on_a_source_that_changed_stopped_at_any_step(photos: Path, tmp_pa
 
 
 def test_a_fresh_start_stopped_at_any_step(photos: Path, tmp_path: Path) -> None:
-    run(mr.Job(key=("dimensions",), edits=mr.Edits(format="webp")), str(photos), str(tmp_path / "out"), HERE)
+    run(
+        mr.Job(key=("dimensions",), edits=mr.Edits(format="webp")),
+        str(photos),
+        str(tmp_path / "out"),
+        HERE,
+    )
     fresh = replace(HERE, fresh=True)
     with pictures(tmp_path / "out", tmp_path / "album") as taken:
         run(JOB, str(photos), str(tmp_path / "out"), fresh)

@@ -26,7 +26,11 @@ def is_sound(photos: Path, out: Path, job: mr.Job = JOB) -> bool:
     fresh = out.with_name("fresh")
     shutil.rmtree(fresh, ignore_errors=True)
     run(job, str(photos), str(fresh), HERE)
-    return everything(out) == everything(fresh) and leftovers(out) == [] and main(["verify", str(out)]) == 0
+    return (
+        everything(out) == everything(fresh)
+        and leftovers(out) == []
+        and main(["verify", str(out)]) == 0
+    )
 
 
 @pytest.mark.parametrize("phase", ["map", "reduce"])
@@ -57,7 +61,9 @@ def test_outputs_of_a_stopped_run_whose_images_are_gone_by_the_next_one(
     assert is_sound(photos, out)
 
 
-def test_outputs_of_an_attempt_that_died_whose_image_is_gone_by_the_next_one(photos: Path, tmp_path: Path) -> None:
+def test_outputs_of_an_attempt_that_died_whose_image_is_gone_by_the_next_one(
+    photos: Path, tmp_path: Path
+) -> None:
     first = photos / "wide 0.jpg"
 
     def mapper(image: mr.Image):
@@ -72,7 +78,9 @@ def test_outputs_of_an_attempt_that_died_whose_image_is_gone_by_the_next_one(pho
     assert main(["verify", str(out)]) == 0
 
 
-def test_a_file_of_somebody_s_stays_after_a_run_that_came_to_its_end(photos: Path, tmp_path: Path) -> None:
+def test_a_file_of_somebody_s_stays_after_a_run_that_came_to_its_end(
+    photos: Path, tmp_path: Path
+) -> None:
     """There is nothing to look for then, and no listing of OUT is paid for."""
     out = tmp_path / "out"
     run(JOB, str(photos), str(out), HERE)
@@ -83,15 +91,21 @@ def test_a_file_of_somebody_s_stays_after_a_run_that_came_to_its_end(photos: Pat
     assert not (out / "_run/unclean").exists()
 
 
-def test_a_stop_amid_the_sweeping_loses_nothing(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_amid_the_sweeping_loses_nothing(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
-        patched.setattr(flow.Run, "plan_shuffle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            flow.Run, "plan_shuffle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)
     (out / "images/jpeg/left.jpg").write_bytes(b"left by a kill")
     with monkeypatch.context() as patched:
-        patched.setattr(flow.Publisher, "summarise", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            flow.Publisher, "summarise", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)
     (out / "images/jpeg/again.jpg").write_bytes(b"left by another")

@@ -63,7 +63,10 @@ def test_a_missing_table_is_told_and_made_anew_by_the_next_run(
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("harm", [cut, flip])
 def test_a_table_that_was_harmed_is_told(
-    out: Path, table: str, harm: Callable[[Path], None], verified: Callable[[], tuple[int, list[str]]]
+    out: Path,
+    table: str,
+    harm: Callable[[Path], None],
+    verified: Callable[[], tuple[int, list[str]]],
 ) -> None:
     harm(out / table)
     status, lines = verified()
@@ -74,7 +77,12 @@ def test_a_table_that_was_harmed_is_told(
 def test_one_flipped_bit_of_any_output_is_told_with_its_name(
     out: Path, verified: Callable[[], tuple[int, list[str]]]
 ) -> None:
-    outputs = [path for top in ("images", "groups") for path in sorted((out / top).rglob("*")) if path.is_file()]
+    outputs = [
+        path
+        for top in ("images", "groups")
+        for path in sorted((out / top).rglob("*"))
+        if path.is_file()
+    ]
     for path in outputs:
         whole = path.read_bytes()
         flip(path)
@@ -86,8 +94,12 @@ def test_one_flipped_bit_of_any_output_is_told_with_its_name(
     assert verified()[0] == 0
 
 
-@pytest.mark.parametrize("place", ["stranger.txt", "images/x.png", "groups/png/x.txt", "catalogue/x.parquet"])
-def test_a_foreign_file_is_told(out: Path, place: str, verified: Callable[[], tuple[int, list[str]]]) -> None:
+@pytest.mark.parametrize(
+    "place", ["stranger.txt", "images/x.png", "groups/png/x.txt", "catalogue/x.parquet"]
+)
+def test_a_foreign_file_is_told(
+    out: Path, place: str, verified: Callable[[], tuple[int, list[str]]]
+) -> None:
     (out / place).write_bytes(b"not ours")
     status, (line,) = verified()
     assert status == 1

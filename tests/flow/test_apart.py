@@ -114,4 +114,6 @@ def test_an_out_in_its_source_by_another_name_is_left_out() -> None:
         put_images(open_store(f"mem://{bucket}/in"), "1.png", "2.png")
         for _ in range(3):
             assert run(SMALLER, f"mem://{bucket}/in", f"mem://{mount}/in/out", HERE).images == 2
-        assert any(item.path.startswith("out/images/") for item in open_store(f"mem://{bucket}/in").list())
+        assert any(
+            item.path.startswith("out/images/") for item in open_store(f"mem://{bucket}/in").list()
+        )

@@ -91,8 +91,13 @@ def test_every_command_on_an_out_with_an_odd_name(
     assert main(["verify", str(out)]) == 0
     assert main(["report", str(out), "--against", str(tmp_path / "r1")]) == 0
     sql = "SELECT status, count(*) AS images FROM catalogue GROUP BY status ORDER BY status"
-    assert answer(out, sql, capsys) == [{"status": "processed", "images": 3}, {"status": "quarantined", "images": 1}]
-    assert answer(out, "SELECT min(width) AS w, max(width) AS v FROM catalogue", capsys) == [{"w": 12, "v": 12}]
+    assert answer(out, sql, capsys) == [
+        {"status": "processed", "images": 3},
+        {"status": "quarantined", "images": 1},
+    ]
+    assert answer(out, "SELECT min(width) AS w, max(width) AS v FROM catalogue", capsys) == [
+        {"w": 12, "v": 12}
+    ]
     assert answer(out, "SELECT count(*) AS outputs FROM outputs", capsys) == [{"outputs": 4}]
     assert json.loads((out / "summary.json").read_text())["totals"]["quarantined"] == 1
 

@@ -25,7 +25,9 @@ NAMES = (
 )
 
 
-def test_every_odd_file_is_an_output_or_a_reason_and_nothing_is_lost(photos: Path, tmp_path: Path, rows: Rows) -> None:
+def test_every_odd_file_is_an_output_or_a_reason_and_nothing_is_lost(
+    photos: Path, tmp_path: Path, rows: Rows
+) -> None:
     odd = tmp_path / "odd"
     (odd / "folder.jpg").mkdir(parents=True)
     good = photos / "wide 1.jpg"
@@ -38,9 +40,13 @@ def test_every_odd_file_is_an_output_or_a_reason_and_nothing_is_lost(photos: Pat
     (odd / "page.jpg").write_text("<!doctype html><title>404</title>")
     (odd / "zero.jpg").write_bytes(b"")
     os.mkfifo(odd / "pipe.jpg")
-    summary = mr.run(mr.Job(edits=mr.Edits(resize=(8, 8), format="png")), odd, tmp_path / "out", workers=1)
+    summary = mr.run(
+        mr.Job(edits=mr.Edits(resize=(8, 8), format="png")), odd, tmp_path / "out", workers=1
+    )
     assert (summary.images, summary.processed, summary.quarantined) == (12, 8, 4)
-    reasons = {Path(str(row["uri"])).name: row["reason"] for row in rows(tmp_path / "out", "quarantine")}
+    reasons = {
+        Path(str(row["uri"])).name: row["reason"] for row in rows(tmp_path / "out", "quarantine")
+    }
     assert reasons == {
         "itself.jpg": "vanished",
         "broken.jpg": "vanished",
@@ -89,13 +95,17 @@ def test_an_out_that_is_a_file_is_refused_and_left_alone(photos: Path, tmp_path:
         mr.run(mr.Job(), photos, tmp_path / "out" / "sub", workers=1)
 
 
-def test_a_path_that_fits_in_the_source_and_not_in_out_stops_nothing(photos: Path, tmp_path: Path) -> None:
+def test_a_path_that_fits_in_the_source_and_not_in_out_stops_nothing(
+    photos: Path, tmp_path: Path
+) -> None:
     """A path of a local file system has at most 4096 bytes, and that of OUT is the longer one."""
     source, out = tmp_path / "s", tmp_path / ("o" * 200)
     deep = source.joinpath(*["d" * 100] * ((4000 - len(str(source))) // 101))
     deep.mkdir(parents=True)
     shutil.copy(photos / "wide 1.jpg", deep / "a.jpg")
     shutil.copy(photos / "wide 2.jpg", deep / "b.jpg")
-    summary = mr.run(mr.Job(edits=mr.Edits(resize=(8, 8))), source, out, workers=1, thumbnails=False)
+    summary = mr.run(
+        mr.Job(edits=mr.Edits(resize=(8, 8))), source, out, workers=1, thumbnails=False
+    )
     assert (summary.processed, summary.outputs) == (2, 2)
     assert len(list(out.glob("images/64x48/*~~*.jpg"))) == 2

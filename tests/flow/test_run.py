@@ -14,7 +14,14 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.commit.verify import verify
-from mrimage.errors import AccountingError, BudgetError, JobError, SinkError, SourceError, UsageError
+from mrimage.errors import (
+    AccountingError,
+    BudgetError,
+    JobError,
+    SinkError,
+    SourceError,
+    UsageError,
+)
 from mrimage.flow.run import How, run
 from mrimage.report.figures.facts import decode_summary
 
@@ -22,12 +29,19 @@ HERE = How(workers=1, thumbnails=False)
 
 
 def files(out: Path, top: str) -> dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in (out / top).rglob("*") if path.is_file()}
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in (out / top).rglob("*")
+        if path.is_file()
+    }
 
 
 def everything(out: Path) -> dict[str, bytes]:
     """What two runs of the same job must agree on, byte for byte."""
-    tables = {name: (out / name).read_bytes() for name in ("groups.parquet", "outputs.parquet", "quarantine.parquet")}
+    tables = {
+        name: (out / name).read_bytes()
+        for name in ("groups.parquet", "outputs.parquet", "quarantine.parquet")
+    }
     return files(out, "images") | files(out, "groups") | files(out, "catalogue") | tables
 
 
@@ -41,7 +55,10 @@ def test_every_listed_image_is_processed_or_quarantined(photos: Path, tmp_path: 
         str(p) for p in photos.rglob("*") if p.suffix in {".jpg", ".png"}
     )
     assert {row["status"] for row in catalogue} == {"processed", "quarantined"}
-    assert [row["reason"] for row in rows(tmp_path / "out", "quarantine")] == ["empty", "not-an-image"]
+    assert [row["reason"] for row in rows(tmp_path / "out", "quarantine")] == [
+        "empty",
+        "not-an-image",
+    ]
 
 
 def test_groups_add_up_to_the_catalogue(photos: Path, tmp_path: Path, rows) -> None:
@@ -73,7 +90,9 @@ def test_group_reducers_write_a_sheet_and_a_mean_for_each_key(photos: Path, tmp_
     out = tmp_path / "out"
     run(mr.Job(key=("color_space",), group=("contact-sheet", "mean")), str(photos), str(out), HERE)
     assert sorted(files(out, "groups")) == [
-        f"groups/{key}/{name}" for key in ("cmyk", "gray", "srgb") for name in ("contact-sheet.jpg", "mean.png")
+        f"groups/{key}/{name}"
+        for key in ("cmyk", "gray", "srgb")
+        for name in ("contact-sheet.jpg", "mean.png")
     ]
     with Image.open(out / "groups/gray/mean.png") as mean:
         assert mean.size == (30, 40)
@@ -82,7 +101,10 @@ def test_group_reducers_write_a_sheet_and_a_mean_for_each_key(photos: Path, tmp_
 
 def test_worker_processes_give_the_same_bytes_as_one_process(photos: Path, tmp_path: Path) -> None:
     job = mr.Job(
-        key=("format",), edits=mr.Edits(resize=(20, 20)), group=("contact-sheet",), extract=("content", "hash")
+        key=("format",),
+        edits=mr.Edits(resize=(20, 20)),
+        group=("contact-sheet",),
+        extract=("content", "hash"),
     )
     run(job, str(photos), str(tmp_path / "one"), HERE)
     run(job, str(photos), str(tmp_path / "two"), How(workers=2, thumbnails=False))
@@ -109,9 +131,15 @@ def test_the_users_mapper_combiner_and_reducer(photos: Path, tmp_path: Path) -> 
         yield mr.Output("count.json", {"key": key, "images": sum(values)})
 
     for name, combine in (("plain", None), ("combined", add)):
-        run(mr.Job(map=by_shape, combine=combine, reduce=total), str(photos), str(tmp_path / name), HERE)
+        run(
+            mr.Job(map=by_shape, combine=combine, reduce=total),
+            str(photos),
+            str(tmp_path / name),
+            HERE,
+        )
         counts = {
-            key: json.loads((tmp_path / name / f"groups/{key}/count.json").read_text()) for key in ("wide", "tall")
+            key: json.loads((tmp_path / name / f"groups/{key}/count.json").read_text())
+            for key in ("wide", "tall")
         }
         assert {key: count["images"] for key, count in counts.items()} == {"wide": 4, "tall": 5}
 
@@ -127,7 +155,9 @@ def test_a_mapper_that_raises_quarantines_its_image(photos: Path, tmp_path: Path
     assert "ValueError: no ink" in str(rows(tmp_path / "out", "quarantine"))
 
 
-def test_a_reducer_that_raises_fails_the_job_and_names_the_key(photos: Path, tmp_path: Path) -> None:
+def test_a_reducer_that_raises_fails_the_job_and_names_the_key(
+    photos: Path, tmp_path: Path
+) -> None:
     def broken(key: str, values):
         raise ValueError("on purpose")
         yield
@@ -149,7 +179,9 @@ def test_a_second_run_does_nothing_again(photos: Path, tmp_path: Path) -> None:
     assert everything(out) == before
 
 
-def test_growth_equals_a_fresh_run_and_touches_only_its_groups(photos: Path, tmp_path: Path) -> None:
+def test_growth_equals_a_fresh_run_and_touches_only_its_groups(
+    photos: Path, tmp_path: Path
+) -> None:
     job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
     out = tmp_path / "out"
     run(job, str(photos), str(out), HERE)
@@ -159,13 +191,18 @@ def test_growth_equals_a_fresh_run_and_touches_only_its_groups(photos: Path, tmp
     Image.new("RGB", (10, 10)).save(photos / "new.png")
     grown = run(job, str(photos), str(out), HERE)
     assert sum(task.images for task in grown.facts.tasks if task.phase == "map") == 2
-    assert (grown.facts.removed, grown.facts.removed_outputs) == (1, ("images/png/trip/tall-0.png",))
+    assert (grown.facts.removed, grown.facts.removed_outputs) == (
+        1,
+        ("images/png/trip/tall-0.png",),
+    )
     assert (out / "groups/jpeg/mean.png").stat().st_mtime_ns == untouched
     run(job, str(photos), str(tmp_path / "fresh"), HERE)
     assert everything(out) == everything(tmp_path / "fresh")
 
 
-def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(photos: Path, tmp_path: Path) -> None:
+def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(
+    photos: Path, tmp_path: Path
+) -> None:
     job = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
     out = tmp_path / "out"
     run(job, str(photos), str(out), HERE)
@@ -176,7 +213,10 @@ def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(ph
     grown = run(job, str(photos), str(out), HERE)
     names = ["groups/png/mean.png", *(f"images/png/{path.relative_to(photos)}" for path in gone)]
     assert list(grown.facts.removed_outputs) == names
-    assert f"{len(names)} outputs of images that are gone or have changed: groups/png/mean.png, " in repr(grown)
+    assert (
+        f"{len(names)} outputs of images that are gone or have changed: groups/png/mean.png, "
+        in repr(grown)
+    )
     summary = json.loads((out / "summary.json").read_bytes())
     assert (summary["totals"]["removed"], summary["run"]["removed_outputs"]) == (len(names), names)
     assert pq.read_table(out / "_run/removed.parquet").column("output").to_pylist() == names
@@ -200,10 +240,14 @@ def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
         with pytest.raises(ZeroDivisionError):
             run(job, str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out/images/png/trip/tall-0.png").exists()
-    assert run(job, str(photos), str(tmp_path / "out"), HERE).facts.removed_outputs == ("images/png/trip/tall-0.png",)
+    assert run(job, str(photos), str(tmp_path / "out"), HERE).facts.removed_outputs == (
+        "images/png/trip/tall-0.png",
+    )
 
 
-def test_broken_accounting_stops_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_accounting_stops_the_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mrimage.commit import task_writer as task
 
     real = task.TaskWriter.commit
@@ -220,10 +264,17 @@ def test_the_failure_budget_stops_the_run(photos: Path, tmp_path: Path) -> None:
     for text in ("1", "5%"):
         with pytest.raises(BudgetError, match="max-failures"):
             run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures=text))
-    run(mr.Job(), str(photos), str(tmp_path / "out"), How(workers=1, max_failures="2", thumbnails=False))
+    run(
+        mr.Job(),
+        str(photos),
+        str(tmp_path / "out"),
+        How(workers=1, max_failures="2", thumbnails=False),
+    )
 
 
-def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(photos: Path, tmp_path: Path) -> None:
+def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(
+    photos: Path, tmp_path: Path
+) -> None:
     for name in ("empty.jpg", "text.jpg"):
         (photos / name).unlink()
     (photos / "broken.jpg").write_bytes((photos / "wide 0.jpg").read_bytes()[:-200])
@@ -238,19 +289,28 @@ def test_the_failure_budget_counts_each_image_of_the_source_once_and_no_other(ph
 
     def failing(limit: str) -> mr.Summary:
         job = mr.Job(map=keys, reduce=look)
-        return run(job, str(photos), str(tmp_path / limit), How(workers=1, thumbnails=False, max_failures=limit))
+        return run(
+            job,
+            str(photos),
+            str(tmp_path / limit),
+            How(workers=1, thumbnails=False, max_failures=limit),
+        )
 
     assert failing("1").failures == {"truncated": 1}
     with pytest.raises(BudgetError, match="at most 0 quarantined images of 10"):
         failing("0")
 
 
-def test_another_job_on_the_same_out_is_refused_by_its_difference(photos: Path, tmp_path: Path) -> None:
+def test_another_job_on_the_same_out_is_refused_by_its_difference(
+    photos: Path, tmp_path: Path
+) -> None:
     out = str(tmp_path / "out")
     run(mr.Job(key=("format",)), str(photos), out, HERE)
     with pytest.raises(SinkError, match='key \\["camera"\\] instead of \\["format"\\]'):
         run(mr.Job(key=("camera",)), str(photos), out, HERE)
-    summary = run(mr.Job(key=("camera",)), str(photos), out, How(workers=1, fresh=True, thumbnails=False))
+    summary = run(
+        mr.Job(key=("camera",)), str(photos), out, How(workers=1, fresh=True, thumbnails=False)
+    )
     assert summary.groups == 1
 
 
@@ -264,7 +324,9 @@ def test_a_folder_that_is_not_ours_is_left_alone(photos: Path, tmp_path: Path) -
     assert [path.name for path in out.iterdir()] == ["diary.txt"]
 
 
-def test_a_place_without_a_name_is_bad_usage_and_not_the_working_folder(photos: Path, tmp_path: Path) -> None:
+def test_a_place_without_a_name_is_bad_usage_and_not_the_working_folder(
+    photos: Path, tmp_path: Path
+) -> None:
     for source, out in (("", tmp_path / "out"), (photos, "")):
         with pytest.raises(UsageError, match="empty text"):
             run(mr.Job(), str(source), str(out), HERE)
@@ -292,7 +354,9 @@ def test_a_missing_and_an_empty_source_write_nothing(tmp_path: Path) -> None:
         (mr.Job(group=("contact",)), "contact-sheet"),
     ],
 )
-def test_unknown_names_are_bad_usage_with_the_nearest_one(photos: Path, tmp_path: Path, job: mr.Job, told: str) -> None:
+def test_unknown_names_are_bad_usage_with_the_nearest_one(
+    photos: Path, tmp_path: Path, job: mr.Job, told: str
+) -> None:
     with pytest.raises(UsageError, match=told):
         run(job, str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out").exists()
@@ -321,7 +385,9 @@ def test_hostile_names_stay_inside_out(tmp_path: Path, rows) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "photos"]
 
 
-def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(photos: Path, tmp_path: Path) -> None:
+def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(
+    photos: Path, tmp_path: Path
+) -> None:
     from mrimage.flow.results import read_facts
     from mrimage.storage import open_store
 
@@ -330,7 +396,10 @@ def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(photos: Path,
     store = open_store(str(out))
 
     def problems() -> list[str]:
-        return [line.partition(":")[0] for line in verify(store, out, read_facts(store), tmp_path / "scratch")]
+        return [
+            line.partition(":")[0]
+            for line in verify(store, out, read_facts(store), tmp_path / "scratch")
+        ]
 
     assert problems() == []
     first, second = sorted((out / "images").rglob("*.png"))[:2]
@@ -384,7 +453,12 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "phash",
         "sha256",
     ]
-    assert pq.read_table(out / "groups.parquet").column_names[:4] == ["key", "images", "bytes", "pixels"]
+    assert pq.read_table(out / "groups.parquet").column_names[:4] == [
+        "key",
+        "images",
+        "bytes",
+        "pixels",
+    ]
     assert pq.read_table(out / "outputs.parquet").column_names == [
         "uri",
         "key",
@@ -394,12 +468,19 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "bytes",
         "sha256",
     ]
-    assert pq.read_table(out / "quarantine.parquet").column_names == ["uri", "stage", "reason", "message"]
+    assert pq.read_table(out / "quarantine.parquet").column_names == [
+        "uri",
+        "stage",
+        "reason",
+        "message",
+    ]
     assert json.loads((out / "summary.json").read_text())
     assert (out / "report.html").read_text().lstrip().startswith("<!doctype html>")
 
 
-def test_a_group_that_grew_and_shrank_again_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
+def test_a_group_that_grew_and_shrank_again_equals_a_fresh_run(
+    photos: Path, tmp_path: Path
+) -> None:
     job = mr.Job(key=("format",), group=("mean",))
     out = tmp_path / "out"
     run(job, str(photos), str(out), HERE)

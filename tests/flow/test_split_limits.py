@@ -11,7 +11,9 @@ from mrimage.types import Edits
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**14), st.integers(1, 1000))
-def test_a_split_is_bounded_whatever_the_source_and_the_cluster(images: int, size: int, workers: int) -> None:
+def test_a_split_is_bounded_whatever_the_source_and_the_cluster(
+    images: int, size: int, workers: int
+) -> None:
     _, headers = split_limits(Job(), images, size, workers)
     assert HEADER_SPLIT[0] <= headers <= HEADER_SPLIT[1]
     most_bytes, most = split_limits(Job(edits=Edits(resize=(8, 8))), images, size, workers)

@@ -45,14 +45,23 @@ class Careless:
 @pytest.mark.parametrize(
     ("mapper", "told"),
     [
-        (forgets_to_yield, "test_user_code:forgets_to_yield to yield (key, value), but it returned None."),
-        (functools.partial(forgets_to_yield), "forgets_to_yield to yield (key, value), but it returned None."),
+        (
+            forgets_to_yield,
+            "test_user_code:forgets_to_yield to yield (key, value), but it returned None.",
+        ),
+        (
+            functools.partial(forgets_to_yield),
+            "forgets_to_yield to yield (key, value), but it returned None.",
+        ),
         (Careless(), "test_user_code:Careless to yield (key, value), but it returned None."),
         (returns(7), "careless to yield (key, value), but it returned 7."),
         (yields("key"), "careless to yield (text key, value), but received 'key'."),
         (yields(("a", 1, 2)), "careless to yield (text key, value), but received ('a', 1, 2)."),
         (yields((7, None)), "careless to yield (text key, value), but received (7, None)."),
-        (yields(("a", object())), "careless to yield plain data, but received object as a value of key 'a'"),
+        (
+            yields(("a", object())),
+            "careless to yield plain data, but received object as a value of key 'a'",
+        ),
         (yields(("\ud800", 1)), "careless to yield keys of valid Unicode"),
         (yields(np.zeros((40, 40, 3))), "careless to yield (text key, value), but received array("),
     ],
@@ -63,7 +72,11 @@ def test_a_mapper_s_answer_that_is_none_is_told_in_quarantine(
 ) -> None:
     summary = run(mr.Job(map=mapper), str(photos), str(tmp_path / "out"), HERE)
     assert summary.failures["mapper-failed"] == 9
-    messages = {str(row["message"]) for row in rows(tmp_path / "out", "quarantine") if row["reason"] == "mapper-failed"}
+    messages = {
+        str(row["message"])
+        for row in rows(tmp_path / "out", "quarantine")
+        if row["reason"] == "mapper-failed"
+    }
     for message in messages:
         assert message.startswith("Expected the mapper ")
         assert told in message
@@ -98,7 +111,10 @@ def raises(error: BaseException) -> Callable[..., Any]:
         (raises(SystemExit(3)), "failing raised SystemExit: 3"),
         (raises(BaseException("a panic")), "failing raised BaseException: a panic"),
         (raises(Speechless()), "failing raised Speechless"),
-        (yields(("k", in_circles())), "careless to yield plain data, but received list as a value of key 'k'"),
+        (
+            yields(("k", in_circles())),
+            "careless to yield plain data, but received list as a value of key 'k'",
+        ),
     ],
     ids=["exit", "panic", "speechless", "circle"],
 )
@@ -111,14 +127,28 @@ def test_whatever_a_mapper_raises_or_yields_is_the_image_s_affair(
     told: str,
     workers: int,
 ) -> None:
-    summary = run(mr.Job(map=mapper), str(photos), str(tmp_path / "out"), How(workers=workers, thumbnails=False))
-    assert (summary.failures["mapper-failed"], [task.attempts for task in summary.facts.tasks]) == (9, [1])
-    assert all(told in str(row["message"]) for row in rows(tmp_path / "out", "quarantine") if "mapper" in row["reason"])
+    summary = run(
+        mr.Job(map=mapper),
+        str(photos),
+        str(tmp_path / "out"),
+        How(workers=workers, thumbnails=False),
+    )
+    assert (summary.failures["mapper-failed"], [task.attempts for task in summary.facts.tasks]) == (
+        9,
+        [1],
+    )
+    assert all(
+        told in str(row["message"])
+        for row in rows(tmp_path / "out", "quarantine")
+        if "mapper" in row["reason"]
+    )
     assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), Speechless()])
-def test_whatever_a_reducer_raises_names_it_and_its_key(photos: Path, tmp_path: Path, error: BaseException) -> None:
+def test_whatever_a_reducer_raises_names_it_and_its_key(
+    photos: Path, tmp_path: Path, error: BaseException
+) -> None:
     with pytest.raises(JobError, match=f"failing failed on key 'jpeg'. {type(error).__name__}"):
         run(mr.Job(key="format", reduce=raises(error)), str(photos), str(tmp_path / "out"), HERE)
 
@@ -129,7 +159,10 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(photos: Path, tmp_path: 
         (forgets_to_yield, "Expected it to yield mrimage.Output, but it returned None."),
         (Careless(), "Expected it to yield mrimage.Output, but it returned None."),
         (returns(7), "Expected it to yield mrimage.Output, but it returned 7."),
-        (returns(mr.Output("a.txt", "a")), "Expected it to yield mrimage.Output, but it returned Output("),
+        (
+            returns(mr.Output("a.txt", "a")),
+            "Expected it to yield mrimage.Output, but it returned Output(",
+        ),
         (yields("a.txt"), "Expected it to yield mrimage.Output, but received 'a.txt'."),
         (yields(None), "Expected it to yield mrimage.Output, but received None."),
         (
@@ -140,8 +173,14 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(photos: Path, tmp_path: 
             yields(mr.Output("a.txt", "one"), mr.Output("a.txt", "one")),
             "Expected a name of its own for each output, but received 'a.txt' twice.",
         ),
-        (yields(mr.Output("a.bin", object())), "Expected the data of output 'a.bin' as bytes, text, uint8 pixels"),  # type: ignore[arg-type]
-        (yields(mr.Output("a.bmp", np.zeros((2, 2, 3), np.uint8))), "end in .jpg, .png, .webp, .avif or .tiff"),
+        (
+            yields(mr.Output("a.bin", object())),
+            "Expected the data of output 'a.bin' as bytes, text, uint8 pixels",
+        ),  # type: ignore[arg-type]
+        (
+            yields(mr.Output("a.bmp", np.zeros((2, 2, 3), np.uint8))),
+            "end in .jpg, .png, .webp, .avif or .tiff",
+        ),
     ],
     ids=lambda value: value[-30:] if isinstance(value, str) else "",
 )
@@ -173,7 +212,9 @@ def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(
     photos: Path, tmp_path: Path, pixels: Any, told: str
 ) -> None:
     reducer = yields(mr.Output("a.png", pixels))
-    with pytest.raises(JobError, match=f"careless failed on key 'jpeg'.*H x W, but received {told}"):
+    with pytest.raises(
+        JobError, match=f"careless failed on key 'jpeg'.*H x W, but received {told}"
+    ):
         run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
 
 
@@ -200,7 +241,9 @@ def test_a_reducer_need_not_read_its_values_nor_yield(photos: Path, tmp_path: Pa
     assert (summary.groups, again.facts.tasks) == (2, ())
 
 
-def test_images_that_are_none_of_the_source_s_are_not_counted_among_them(photos: Path, tmp_path: Path, rows) -> None:
+def test_images_that_are_none_of_the_source_s_are_not_counted_among_them(
+    photos: Path, tmp_path: Path, rows
+) -> None:
     """A sheet leaves their tiles empty; they are neither listed nor processed, so they are not quarantined either."""
 
     def sheet(key: str, values: Iterable[str]) -> Iterator[mr.Output]:
@@ -241,20 +284,30 @@ def test_a_combiner_that_fails_stops_the_job_and_is_named(
 
 
 def test_workers_and_the_command_line_tell_it_too(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "broken_jobs.py").write_text("def reducer(key, values):\n    return None\n")
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "job.toml").write_text('key = "format"\nreduce = "broken_jobs:reducer"\n')
     for workers in ("1", "2"):
         out = str(tmp_path / f"out{workers}")
-        assert main(["run", str(photos), out, "--job", str(tmp_path / "job.toml"), "--workers", workers]) == 1
+        assert (
+            main(
+                ["run", str(photos), out, "--job", str(tmp_path / "job.toml"), "--workers", workers]
+            )
+            == 1
+        )
         told = capsys.readouterr().err.strip().splitlines()[-1]
         assert told.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
         assert told.endswith("Expected it to yield mrimage.Output, but it returned None.")
 
 
-def test_a_combined_job_on_a_changed_source_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
+def test_a_combined_job_on_a_changed_source_equals_a_fresh_run(
+    photos: Path, tmp_path: Path
+) -> None:
     def one(image: mr.Image) -> Iterator[tuple[str, int]]:
         yield image.metadata.format or "", 1
 

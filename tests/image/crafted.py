@@ -8,7 +8,9 @@ import zlib
 import numpy as np
 
 
-def tiff(pixels: bytes, size: tuple[int, int], bits: int, photometric: int, samples: int, **more: object) -> bytes:
+def tiff(
+    pixels: bytes, size: tuple[int, int], bits: int, photometric: int, samples: int, **more: object
+) -> bytes:
     """A little-endian TIFF of one uncompressed strip; ``extra`` are its ExtraSamples, ``format`` its SampleFormat,
     ``following`` the offset of its next directory, ``tags`` are further (type, count, value)."""
 
@@ -31,7 +33,13 @@ def tiff(pixels: bytes, size: tuple[int, int], bits: int, photometric: int, samp
         tags[338] = shorts(*more["extra"])  # type: ignore[misc]
     tags.update(more.get("tags", {}))  # type: ignore[call-overload]
     start = 8 + 2 + 12 * len(tags) + 4
-    tags[273] = 4, 1, struct.pack("<I", start + sum(len(value) for _, _, value in tags.values() if len(value) > 4))
+    tags[273] = (
+        4,
+        1,
+        struct.pack(
+            "<I", start + sum(len(value) for _, _, value in tags.values() if len(value) > 4)
+        ),
+    )
     table = heap = b""
     for tag, (kind, count, value) in sorted(tags.items()):
         place = value
@@ -42,7 +50,9 @@ def tiff(pixels: bytes, size: tuple[int, int], bits: int, photometric: int, samp
     return head + table + struct.pack("<I", int(str(more.get("following", 0)))) + heap + pixels
 
 
-def photoshop(planes: np.ndarray, mode: int, *, large: bool = False, packed: bool = False, layers: int = 0) -> bytes:
+def photoshop(
+    planes: np.ndarray, mode: int, *, large: bool = False, packed: bool = False, layers: int = 0
+) -> bytes:
     """A PSD, or a ``large`` PSB, of ``planes`` (channels x H x W, uint8, uint16 or float32) with nothing but its composite and,
     where ``layers`` is not 0, the number of its layers."""
     channels, height, width = planes.shape
@@ -51,11 +61,16 @@ def photoshop(planes: np.ndarray, mode: int, *, large: bool = False, packed: boo
     head = b"8BPS" + struct.pack(">H", 2 if large else 1) + b"\x00" * 6
     head += struct.pack(">HIIHH", channels, height, width, 8 * planes.itemsize, mode)
     head += b"\x00" * 8 + struct.pack(wide, len(section)) + section
-    rows = [row.astype(planes.dtype.newbyteorder(">")).tobytes() for plane in planes for row in plane]
+    rows = [
+        row.astype(planes.dtype.newbyteorder(">")).tobytes() for plane in planes for row in plane
+    ]
     if not packed:
         return head + b"\x00\x00" + b"".join(rows)
     runs = [
-        b"".join(bytes((len(row[at : at + 128]) - 1,)) + row[at : at + 128] for at in range(0, len(row), 128))
+        b"".join(
+            bytes((len(row[at : at + 128]) - 1,)) + row[at : at + 128]
+            for at in range(0, len(row), 128)
+        )
         for row in rows
     ]
     lengths = struct.pack(f">{len(runs)}{'I' if large else 'H'}", *map(len, runs))
@@ -92,6 +107,14 @@ def jpeg_xl_head(width: int, height: int) -> bytes:
     """The first bytes of a codestream of that size, with everything else as it is by default."""
     bits = "".join(
         f"{value:0{count}b}"[::-1]
-        for value, count in [(0, 1), (2, 2), (height - 1, 18), (0, 3), (2, 2), (width - 1, 18), (1, 1)]
+        for value, count in [
+            (0, 1),
+            (2, 2),
+            (height - 1, 18),
+            (0, 3),
+            (2, 2),
+            (width - 1, 18),
+            (1, 1),
+        ]
     )
     return b"\xff\x0a" + int(bits[::-1], 2).to_bytes(len(bits) // 8 + 1, "little") + b"\x00" * 16

@@ -10,7 +10,9 @@ from PIL import Image as Pillow
 from tests.image.crafted import box
 from tests.image.samples import photograph, saved
 
-XYZ_TO_SRGB = np.linalg.inv(np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]))
+XYZ_TO_SRGB = np.linalg.inv(
+    np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+)
 
 
 def raw_photograph(width: int = 96, height: int = 64, orientation: int = 1) -> bytes:
@@ -29,11 +31,20 @@ def raw_photograph(width: int = 96, height: int = 64, orientation: int = 1) -> b
         if len(value) > 4:
             place, heap = struct.pack("<I", start + len(heap)), heap + value
         table += struct.pack("<HHI", tag, kind, count) + place.ljust(4, b"\x00")
-    return b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", len(tags)) + table + b"\x00" * 4 + heap + pixels
+    return (
+        b"II*\x00\x08\x00\x00\x00"
+        + struct.pack("<H", len(tags))
+        + table
+        + b"\x00" * 4
+        + heap
+        + pixels
+    )
 
 
 def _tags(width: int, height: int, size: int) -> dict[int, tuple[int, int, bytes]]:
-    matrix = b"".join(struct.pack("<ii", round(value * 10_000), 10_000) for value in XYZ_TO_SRGB.ravel())
+    matrix = b"".join(
+        struct.pack("<ii", round(value * 10_000), 10_000) for value in XYZ_TO_SRGB.ravel()
+    )
     return {
         254: _longs(0),
         256: _longs(width),
@@ -82,7 +93,9 @@ def canon_raw() -> bytes:
     own = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
     parts = [
         box(name, block.removeprefix(b"Exif\x00\x00"))
-        for name, block in zip((b"CMT1", b"CMT2", b"CMT4"), (tags, detail.tobytes(), place.tobytes()), strict=True)
+        for name, block in zip(
+            (b"CMT1", b"CMT2", b"CMT4"), (tags, detail.tobytes(), place.tobytes()), strict=True
+        )
     ]
     return (
         box(b"ftyp", b"crx \x00\x00\x00\x01crx isom")
@@ -93,7 +106,11 @@ def canon_raw() -> bytes:
 
 def fujifilm_raw() -> bytes:
     """The beginning of a RAF: its preview and its directory, and no picture."""
-    preview = saved(photograph(16, 16), "JPEG", exif=exif_with(x10F="FUJIFILM", x110="X-T3", x112=6))
+    preview = saved(
+        photograph(16, 16), "JPEG", exif=exif_with(x10F="FUJIFILM", x110="X-T3", x112=6)
+    )
     directory = struct.pack(">IHHHH", 1, 0x111, 4, 4000, 6000)
-    head = b"FUJIFILMCCD-RAW 0201".ljust(84, b"\x00") + struct.pack(">III", 96, len(preview), 96 + len(preview))
+    head = b"FUJIFILMCCD-RAW 0201".ljust(84, b"\x00") + struct.pack(
+        ">III", 96, len(preview), 96 + len(preview)
+    )
     return head + preview + directory + b"\x00" * 99

@@ -42,7 +42,9 @@ def saved(image: Pillow.Image, format: str, **options: object) -> bytes:
 
 
 def _vips(
-    suffix: str, change: Callable[[pyvips.Image], pyvips.Image] = lambda image: image, **options: object
+    suffix: str,
+    change: Callable[[pyvips.Image], pyvips.Image] = lambda image: image,
+    **options: object,
 ) -> bytes:
     array = np.asarray(photograph())
     return bytes(change(pyvips.Image.new_from_array(array)).write_to_buffer(suffix, **options))
@@ -56,7 +58,9 @@ def _with_hole() -> Pillow.Image:
 
 def _ycck() -> bytes:
     inks = 255 - np.asarray(photograph().convert("CMYK"))  # Adobe writes inks inverted
-    return bytes(simplejpeg.encode_jpeg(inks, quality=90, colorspace="CMYK", colorsubsampling="444"))
+    return bytes(
+        simplejpeg.encode_jpeg(inks, quality=90, colorspace="CMYK", colorsubsampling="444")
+    )
 
 
 def _psd() -> bytes:
@@ -66,12 +70,32 @@ def _psd() -> bytes:
 
 def _big_endian() -> bytes:
     pixels = np.asarray(photograph()).astype(">u2") * 257
-    tags = {256: 320, 257: 213, 258: 16, 259: 1, 262: 2, 273: 0, 277: 3, 278: 213, 279: pixels.nbytes}
+    tags = {
+        256: 320,
+        257: 213,
+        258: 16,
+        259: 1,
+        262: 2,
+        273: 0,
+        277: 3,
+        278: 213,
+        279: pixels.nbytes,
+    }
     body = struct.pack(">H", len(tags))
     depths = 8 + 2 + 12 * len(tags) + 4
     for tag, value in (tags | {273: depths + 6}).items():
-        body += struct.pack(">HHII", tag, 3, 3, depths) if tag == 258 else struct.pack(">HHII", tag, 4, 1, value)
-    return b"MM\x00*\x00\x00\x00\x08" + body + b"\x00" * 4 + struct.pack(">3H", 16, 16, 16) + pixels.tobytes()
+        body += (
+            struct.pack(">HHII", tag, 3, 3, depths)
+            if tag == 258
+            else struct.pack(">HHII", tag, 4, 1, value)
+        )
+    return (
+        b"MM\x00*\x00\x00\x00\x08"
+        + body
+        + b"\x00" * 4
+        + struct.pack(">3H", 16, 16, 16)
+        + pixels.tobytes()
+    )
 
 
 ARITHMETIC = base64.b85decode(
@@ -103,22 +127,32 @@ SAMPLES: dict[str, Callable[[], bytes]] = {
     "bits.png": lambda: saved(photograph().convert("1"), "PNG"),
     "interlaced.png": lambda: _vips(".png", interlace=True),
     "deep.png": lambda: _vips(
-        ".png", lambda image: (image.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+        ".png",
+        lambda image: (image.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16"),
     ),
-    "moving.png": lambda: saved(photograph(), "PNG", save_all=True, append_images=[photograph().rotate(90)]),
+    "moving.png": lambda: saved(
+        photograph(), "PNG", save_all=True, append_images=[photograph().rotate(90)]
+    ),
     "lossy.webp": lambda: saved(photograph(), "WEBP", quality=90),
     "lossless.webp": lambda: saved(_with_hole(), "WEBP", lossless=True, exact=True),
-    "moving.webp": lambda: saved(photograph(), "WEBP", save_all=True, append_images=[photograph().rotate(90)]),
+    "moving.webp": lambda: saved(
+        photograph(), "WEBP", save_all=True, append_images=[photograph().rotate(90)]
+    ),
     "still.gif": lambda: saved(photograph(), "GIF"),
-    "moving.gif": lambda: saved(photograph(), "GIF", save_all=True, append_images=[photograph().rotate(90)]),
+    "moving.gif": lambda: saved(
+        photograph(), "GIF", save_all=True, append_images=[photograph().rotate(90)]
+    ),
     "plain.tif": lambda: saved(photograph(), "TIFF"),
     "deflate.tif": lambda: saved(photograph(), "TIFF", compression="tiff_adobe_deflate"),
     "cmyk.tif": lambda: saved(photograph().convert("CMYK"), "TIFF"),
-    "pages.tif": lambda: saved(photograph(), "TIFF", save_all=True, append_images=[photograph().rotate(90)]),
+    "pages.tif": lambda: saved(
+        photograph(), "TIFF", save_all=True, append_images=[photograph().rotate(90)]
+    ),
     "tiled.tif": lambda: _vips(".tif", tile=True, compression="lzw"),
     "big.tif": lambda: _vips(".tif", bigtiff=True),
     "deep.tif": lambda: _vips(
-        ".tif", lambda image: (image.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+        ".tif",
+        lambda image: (image.cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16"),
     ),
     "big-endian.tif": _big_endian,
     "float.tif": lambda: _vips(".tif", lambda image: image.colourspace("scrgb")),

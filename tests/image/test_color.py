@@ -33,7 +33,9 @@ def test_a_wide_profile_is_honoured(profile: str) -> None:
     result = pixels_of(opened(content).edited(Edits(to="srgb", format="png")).data).astype(float)
     expected = reference(photograph(), icc)
     assert np.abs(result - expected).mean() < 0.6
-    assert np.abs(expected - np.asarray(photograph())).mean() > 1.5  # the profile does make a difference
+    assert (
+        np.abs(expected - np.asarray(photograph())).mean() > 1.5
+    )  # the profile does make a difference
     assert np.abs(opened(content).thumbnail(320, 213) - expected).mean() < 0.6
 
 
@@ -49,7 +51,9 @@ def test_adobe_rgb_that_only_exif_names_is_honoured_and_its_output_tagged() -> N
 
 
 def test_untagged_cmyk_goes_through_a_profile_and_not_through_the_complement() -> None:
-    ink = Pillow.new("CMYK", (16, 16), (255, 0, 0, 0))  # full cyan: no screen shows it as 0, 255, 255
+    ink = Pillow.new(
+        "CMYK", (16, 16), (255, 0, 0, 0)
+    )  # full cyan: no screen shows it as 0, 255, 255
     for content in (saved(ink, "TIFF"), saved(ink, "JPEG", quality=100)):
         shown = opened(content).thumbnail(16, 16)[8, 8].astype(int)
         assert np.abs(shown - reference(ink, built_in("cmyk"))[8, 8]).max() <= 3
@@ -67,7 +71,9 @@ def test_without_to_the_pixels_and_the_profile_stay() -> None:
 
 
 @pytest.mark.parametrize("to", ["srgb", "display-p3", "adobe-rgb", "gray"])
-@pytest.mark.parametrize("name", ["rgb.png", "cmyk.jpg", "gray.jpg", "deep.png", "palette.png", "rgba.png"])
+@pytest.mark.parametrize(
+    "name", ["rgb.png", "cmyk.jpg", "gray.jpg", "deep.png", "palette.png", "rgba.png"]
+)
 def test_outputs_are_tagged_with_the_space_that_was_asked_for(name: str, to: str) -> None:
     metadata = opened(opened(sample(name)).edited(Edits(to=to, format="tiff")).data).metadata
     assert metadata.color_space == to
@@ -78,12 +84,19 @@ def test_round_trip_through_a_wide_space_loses_next_to_nothing() -> None:
     for to in ("display-p3", "adobe-rgb"):
         wide = opened(sample("deep.png")).edited(Edits(to=to, format="png"))
         back = opened(wide.data).edited(Edits(to="srgb", format="png"))
-        assert np.abs(opened(back.data).thumbnail(320, 213).astype(int) - np.asarray(photograph())).mean() < 0.6
+        assert (
+            np.abs(
+                opened(back.data).thumbnail(320, 213).astype(int) - np.asarray(photograph())
+            ).mean()
+            < 0.6
+        )
 
 
 def test_sixteen_bits_stay_where_they_can_and_are_rounded_where_they_cannot() -> None:
     ramp = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
-    content = bytes(pyvips.Image.new_from_array(ramp).copy(interpretation="grey16").write_to_buffer(".png"))
+    content = bytes(
+        pyvips.Image.new_from_array(ramp).copy(interpretation="grey16").write_to_buffer(".png")
+    )
     kept = opened(content).edited(Edits(format="png"))
     assert np.array_equal(pyvips.Image.new_from_buffer(kept.data, "").numpy(), ramp)
     lossless = opened(content).edited(Edits(format="webp", quality=100))
@@ -106,7 +119,9 @@ def test_alpha_is_premultiplied_while_resizing() -> None:
 def test_alpha_is_composited_on_the_background_and_never_turns_black() -> None:
     image = opened(sample("rgba.png"))
     for background in ((255, 255, 255), (10, 200, 30)):
-        result = pixels_of(image.edited(Edits(format="jpeg", quality=95, background=background)).data)
+        result = pixels_of(
+            image.edited(Edits(format="jpeg", quality=95, background=background)).data
+        )
         assert np.abs(result[:, :150].astype(int) - background).max() <= 6
     kept = pixels_of(image.edited(Edits(format="webp")).data)
     assert kept.shape[2] == 4
@@ -114,8 +129,12 @@ def test_alpha_is_composited_on_the_background_and_never_turns_black() -> None:
 
 def test_padding_is_the_background_whatever_the_colour_space() -> None:
     for name in ("rgb.png", "gray.jpg", "cmyk.jpg", "deep.png"):
-        edits = Edits(resize=(100, 100), fit="pad", format="png", to="srgb", background=(200, 200, 200))
-        corner = opened(opened(sample(name)).edited(edits).data).thumbnail(100, 100)[0, 0].astype(int)
+        edits = Edits(
+            resize=(100, 100), fit="pad", format="png", to="srgb", background=(200, 200, 200)
+        )
+        corner = (
+            opened(opened(sample(name)).edited(edits).data).thumbnail(100, 100)[0, 0].astype(int)
+        )
         assert np.abs(corner - 200).max() <= 4, name
 
 
@@ -126,12 +145,21 @@ def test_metadata_of_outputs_keep_copyright_strip(format: str) -> None:
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0), 3: "E", 4: (2.0, 17.0, 40.0)})
     image = opened(saved(photograph(), "JPEG", exif=exif))
     kept, owned, bare = (
-        opened(image.edited(Edits(format=format, metadata=choice)).data) for choice in ("keep", "copyright", "strip")
+        opened(image.edited(Edits(format=format, metadata=choice)).data)
+        for choice in ("keep", "copyright", "strip")
     )
-    assert (kept.metadata.camera_make, owned.metadata.camera_make, bare.metadata.camera_make) == ("Canon", None, None)
+    assert (kept.metadata.camera_make, owned.metadata.camera_make, bare.metadata.camera_make) == (
+        "Canon",
+        None,
+        None,
+    )
     assert kept.metadata.latitude is not None
     assert owned.metadata.latitude is None
-    assert (kept._shot.copyright, owned._shot.copyright, bare._shot.copyright) == ("(c) Ann", "(c) Ann", None)
+    assert (kept._shot.copyright, owned._shot.copyright, bare._shot.copyright) == (
+        "(c) Ann",
+        "(c) Ann",
+        None,
+    )
     for output in (kept, owned, bare):
         assert output.metadata.orientation in (1, None)
         assert (output.metadata.width, output.metadata.height) == (213, 320)
@@ -153,7 +181,11 @@ def test_orientation_is_applied_before_everything_else(orientation: int, format:
     cropped = pixels_of(image.edited(Edits(crop=Crop(101, 57, 13, 31), format="png")).data)
     scaled = pixels_of(image.edited(Edits(resize=(50, 70), fit="stretch", format="png")).data)
     expected = upright.resize((50, 70), Pillow.Resampling.LANCZOS)
-    for result, wanted in ((whole, upright), (cropped, upright.crop((13, 31, 114, 88))), (scaled, expected)):
+    for result, wanted in (
+        (whole, upright),
+        (cropped, upright.crop((13, 31, 114, 88))),
+        (scaled, expected),
+    ):
         assert result.shape[:2] == np.asarray(wanted).shape[:2]
         assert np.abs(result.astype(int) - np.asarray(wanted)).mean() < 1.8
 

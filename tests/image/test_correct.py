@@ -9,7 +9,14 @@ import pytest
 from tests.image.samples import opened, photograph, pixels_of, sample
 
 from mrimage.image import CORRECTIONS as NAMES
-from mrimage.image.correct import CORRECTIONS, auto_levels, equalize, exposure, gray_world, white_patch
+from mrimage.image.correct import (
+    CORRECTIONS,
+    auto_levels,
+    equalize,
+    exposure,
+    gray_world,
+    white_patch,
+)
 from mrimage.types import Edits
 
 PHOTO = np.asarray(photograph())
@@ -101,8 +108,12 @@ def test_equalize_spreads_luma_evenly_and_keeps_hue() -> None:
     levels = np.sort(result @ np.array([0.299, 0.587, 0.114]), axis=None)
     even = np.linspace(0, 255, levels.size)
     assert np.abs(levels - even).mean() < 3
-    for before, after in zip(PHOTO[::20, ::20].reshape(-1, 3), result[::20, ::20].reshape(-1, 3), strict=True):
-        hues = [colorsys.rgb_to_hsv(*(float(value) for value in pixel))[0] for pixel in (before, after)]
+    for before, after in zip(
+        PHOTO[::20, ::20].reshape(-1, 3), result[::20, ::20].reshape(-1, 3), strict=True
+    ):
+        hues = [
+            colorsys.rgb_to_hsv(*(float(value) for value in pixel))[0] for pixel in (before, after)
+        ]
         colourful = np.ptp(before) > 40 and np.ptp(after) > 40
         apart = abs(hues[0] - hues[1])
         assert not colourful or min(apart, 1 - apart) < 0.02

@@ -23,7 +23,9 @@ from mrimage.types import Edits, Limits
 REASONS = {"not-an-image", "truncated", "corrupt", "too-large", "unsupported", "empty"}
 EDITS = Edits(resize=(32, 32), fit="cover", to="srgb", format="png")
 STILL = sorted(
-    name for name in SAMPLES if name not in {"site.ico", "two.mpo"} and "moving" not in name and "pages" not in name
+    name
+    for name in SAMPLES
+    if name not in {"site.ico", "two.mpo"} and "moving" not in name and "pages" not in name
 )
 
 
@@ -46,7 +48,9 @@ def test_a_cut_off_file_is_truncated(name: str, part: float) -> None:
     assert reason_of(opened(content[: int(len(content) * part)])) == "truncated"
 
 
-@pytest.mark.parametrize("name", ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "still.gif", "plain.bmp"])
+@pytest.mark.parametrize(
+    "name", ["baseline.jpg", "progressive.jpg", "cmyk.jpg", "rgb.png", "still.gif", "plain.bmp"]
+)
 def test_a_cut_off_file_is_kept_when_that_is_allowed(name: str) -> None:
     content = sample(name)
     half = opened(content[: len(content) * 2 // 3], Limits(allow_truncated=True))
@@ -72,11 +76,14 @@ def test_hostile_exif_is_at_worst_no_facts(exif: bytes, order: bytes) -> None:
     segment = b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block
     image = opened(content[:2] + segment + content[2:])
     assert {image.metadata.width, image.metadata.height} == {320, 213}
-    assert image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata="keep")).width == 8
+    assert (
+        image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata="keep")).width == 8
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["interlaced.png", "lossy.webp", "plain.bmp", "photo.jp2", "progressive.jpg", "photo.avif"]
+    "name",
+    ["interlaced.png", "lossy.webp", "plain.bmp", "photo.jp2", "progressive.jpg", "photo.avif"],
 )
 def test_what_cannot_be_streamed_is_too_large_from_its_header(name: str) -> None:
     image = opened(sample(name), Limits(max_pixels=10_000))
@@ -102,17 +109,25 @@ def claimed(name: str, side: int) -> bytes:
         content[2] = 10
     else:
         content = bytearray(
-            bytes(content).replace(b"320 213", f"{side} {side}".encode()).replace(b"\n320", b"\n%d" % side)
+            bytes(content)
+            .replace(b"320 213", f"{side} {side}".encode())
+            .replace(b"\n320", b"\n%d" % side)
         )
     return bytes(content)
 
 
-@pytest.mark.parametrize("name", ["interlaced.png", "progressive.jpg", "plain.bmp", "plain.tga", "plain.ppm"])
+@pytest.mark.parametrize(
+    "name", ["interlaced.png", "progressive.jpg", "plain.bmp", "plain.tga", "plain.ppm"]
+)
 def test_a_small_file_that_claims_four_gigapixels_is_refused_from_its_header(name: str) -> None:
     image = opened(claimed(name, 65_000))
     assert image.metadata.width == 65_000
     tracemalloc.start()
-    for use in (lambda: image.edited(EDITS), lambda: image.features(["content"]), lambda: image.thumbnail(20, 20)):
+    for use in (
+        lambda: image.edited(EDITS),
+        lambda: image.features(["content"]),
+        lambda: image.thumbnail(20, 20),
+    ):
         with pytest.raises(ImageError) as caught:
             use()
         assert caught.value.reason == "too-large"
@@ -157,14 +172,20 @@ print(next(line.split()[1] for line in status.splitlines() if line.startswith("V
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from Linux' /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak is read from Linux' /proc"
+)
 @pytest.mark.parametrize("name", ["huge.png", "huge.tif"])
 def test_two_hundred_megapixels_are_made_small_in_little_memory(tmp_path: Path, name: str) -> None:
     path, side = tmp_path / name, 15_000
     assert side * side > Limits().max_pixels
     image = pyvips.Image.black(side, side, bands=4).copy(interpretation="srgb")
-    image.write_to_file(str(path), **({"compression": 1} if name == "huge.png" else {"compression": "deflate"}))
-    run = subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, text=True, check=True)
+    image.write_to_file(
+        str(path), **({"compression": 1} if name == "huge.png" else {"compression": "deflate"})
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURE, path], capture_output=True, text=True, check=True
+    )
     assert int(run.stdout) < 300_000  # kilobytes; decoded whole it would be 900,000
 
 

@@ -45,17 +45,28 @@ FILES: dict[str, tuple[Callable[[], bytes], np.ndarray]] = {
     "jp2, 12 bits": (lambda: jp2(DEEP >> 4, 12), np.rint((DEEP >> 4) * (65_535 / 4095))),
     "jxl": (lambda: bytes(imagecodecs.jpegxl_encode(DEEP, lossless=True)), DEEP),
     "jxl, gray": (lambda: bytes(imagecodecs.jpegxl_encode(GRAY, lossless=True)), GRAY),
-    "jpeg, lossless": (lambda: bytes(imagecodecs.jpeg_encode(DEEP, lossless=True, bitspersample=16)), DEEP),
+    "jpeg, lossless": (
+        lambda: bytes(imagecodecs.jpeg_encode(DEEP, lossless=True, bitspersample=16)),
+        DEEP,
+    ),
     "tiff, tiles of planes": (
-        lambda: tiff_of(np.moveaxis(DEEP, -1, 0), photometric="rgb", planarconfig="separate", tile=(64, 64)),
+        lambda: tiff_of(
+            np.moveaxis(DEEP, -1, 0), photometric="rgb", planarconfig="separate", tile=(64, 64)
+        ),
         DEEP,
     ),
     "tiff, LZMA": (lambda: tiff_of(DEEP, photometric="rgb", compression="lzma"), DEEP),
     "tiff, Zstandard": (lambda: tiff_of(DEEP, photometric="rgb", compression="zstd"), DEEP),
-    "tiff, white is zero": (lambda: tiff_of(65_535 - GRAY, photometric="miniswhite", compression="lzma"), GRAY),
+    "tiff, white is zero": (
+        lambda: tiff_of(65_535 - GRAY, photometric="miniswhite", compression="lzma"),
+        GRAY,
+    ),
     "tiff, JPEG 2000": (lambda: tiff_of(DEEP, photometric="rgb", compression="jpeg2000"), DEEP),
     "tiff, 32 bits": (lambda: tiff_of(DEEP.astype(np.uint32) * 65_537, photometric="rgb"), DEEP),
-    "tiff, 64 bits": (lambda: tiff_of(DEEP.astype(np.uint64) * ((1 << 64) // 65_535), photometric="rgb"), DEEP),
+    "tiff, 64 bits": (
+        lambda: tiff_of(DEEP.astype(np.uint64) * ((1 << 64) // 65_535), photometric="rgb"),
+        DEEP,
+    ),
 }
 
 
@@ -72,7 +83,9 @@ def test_sixteen_bits_come_out_as_they_were(name: str, format: str) -> None:
     assert np.abs(result.astype(float).reshape(wanted.shape) - wanted).max() <= 1
 
 
-@pytest.mark.parametrize("name", sorted(FILES.keys() - {"jxl, gray"}))  # whose numbers are linear, and are converted
+@pytest.mark.parametrize(
+    "name", sorted(FILES.keys() - {"jxl, gray"})
+)  # whose numbers are linear, and are converted
 def test_eight_bits_are_made_of_sixteen_by_rounding(name: str) -> None:
     make, wanted = FILES[name]
     result = pixels_of(opened(make()).edited(Edits(format="webp", quality=100)).data).astype(float)
@@ -102,7 +115,10 @@ def test_alpha_of_a_deep_picture_stays() -> None:
 
 def test_floating_point_keeps_sixteen_bits() -> None:
     content = saved(Pillow.fromarray(GRAY / np.float32(65_535)), "TIFF")
-    assert np.abs(pixels_of(opened(content).edited(Edits(format="png")).data).astype(int) - GRAY).max() <= 1
+    assert (
+        np.abs(pixels_of(opened(content).edited(Edits(format="png")).data).astype(int) - GRAY).max()
+        <= 1
+    )
 
 
 @pytest.mark.parametrize("name", ["jp2", "jxl", "jpeg, lossless", "tiff, LZMA"])
@@ -127,14 +143,24 @@ def lab() -> np.ndarray:
 
 
 def test_edited_lab_has_the_depth_of_its_source() -> None:
-    deep = pyvips.Image.new_from_array(RGB).copy(interpretation="srgb").colourspace("labs").tiffsave_buffer()
+    deep = (
+        pyvips.Image.new_from_array(RGB)
+        .copy(interpretation="srgb")
+        .colourspace("labs")
+        .tiffsave_buffer()
+    )
     for content, bits in ((tiff(lab().tobytes(), SIZE, 8, 8, 3), 8), (bytes(deep), 16)):
         result = opened(content).edited(Edits(resize=(160, 106), fit="stretch", format="tiff"))
         kept = opened(result.data)
         assert (kept.metadata.color_space, kept.metadata.bit_depth) == ("lab", bits)
         wanted = np.asarray(photograph(160, 106)).astype(float)
         assert np.abs(kept.thumbnail(160, 106) - wanted).mean() < 2
-    assert Pillow.open(io.BytesIO(opened(tiff(lab().tobytes(), SIZE, 8, 8, 3)).edited(Edits()).data)).mode == "LAB"
+    assert (
+        Pillow.open(
+            io.BytesIO(opened(tiff(lab().tobytes(), SIZE, 8, 8, 3)).edited(Edits()).data)
+        ).mode
+        == "LAB"
+    )
 
 
 def test_lab_with_alpha_is_read() -> None:

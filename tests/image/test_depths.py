@@ -59,7 +59,11 @@ DEPTHS: dict[str, tuple[Callable[[], bytes], int, int]] = {
     "jpeg xl, RGB": (lambda: jpeg_xl(photograph()), 8, 3),
     "jpeg xl, gray and alpha": (lambda: jpeg_xl(photograph().convert("LA")), 8, 2),
     "jpeg xl, 16 bits": (lambda: jpeg_xl(deep_gray(), lossless=True), 16, 1),
-    "jpeg xl, float": (lambda: jpeg_xl(Pillow.fromarray(np.asarray(GRAY) / np.float32(255)), lossless=True), 32, 1),
+    "jpeg xl, float": (
+        lambda: jpeg_xl(Pillow.fromarray(np.asarray(GRAY) / np.float32(255)), lossless=True),
+        32,
+        1,
+    ),
     "jpeg xl, in boxes": (lambda: jpeg_xl(photograph(), use_container=True), 8, 3),
     "avif, 8 bits": (lambda: avif(8), 8, 3),
     "avif, 10 bits": (lambda: avif(10), 10, 3),
@@ -72,9 +76,17 @@ DEPTHS: dict[str, tuple[Callable[[], bytes], int, int]] = {
     "icon, 4 bits": (lambda: bmp_icon(4), 4, 1),
     "icon, 24 bits": (lambda: bmp_icon(24), 8, 3),
     "icon, PNG": (lambda: icon(saved(deep_gray().resize((256, 256)), "PNG")), 16, 1),
-    "tga, 16 bits": (lambda: struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 4, 3, 16, 32) + b"\x00" * 24, 5, 4),
+    "tga, 16 bits": (
+        lambda: struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 4, 3, 16, 32) + b"\x00" * 24,
+        5,
+        4,
+    ),
     "psd, 16 bits": (lambda: photoshop(PLANES.astype(np.uint16) * 257, 3), 16, 3),
-    "psb, alpha beside": (lambda: photoshop(np.concatenate([PLANES, PLANES[:1]]), 3, large=True), 8, 4),
+    "psb, alpha beside": (
+        lambda: photoshop(np.concatenate([PLANES, PLANES[:1]]), 3, large=True),
+        8,
+        4,
+    ),
     "ppm, white is 1023": (lambda: b"P6 4 3 1023\n" + b"\x00" * 72, 10, 3),
     "ppm, a comment": (lambda: b"P5\n# by hand\n4 3\n# more\n15\n" + b"\x00" * 12, 4, 1),
     "pfm, color": (lambda: b"PF\n4 3\n-1.0\n" + b"\x00" * 144, 32, 3),
@@ -100,7 +112,9 @@ def test_more_than_eight_bits_are_decoded_as_such(name: str) -> None:
 def test_a_deep_ppm_keeps_its_depth() -> None:
     values = np.linspace(0, 1023, 4 * 3 * 3).round().astype(">u2").reshape(3, 4, 3)
     result = opened(b"P6 4 3 1023\n" + values.tobytes()).edited(Edits(format="png")).data
-    assert np.array_equal(pyvips.Image.new_from_buffer(result, "").numpy(), np.rint(values * (65_535 / 1023)))
+    assert np.array_equal(
+        pyvips.Image.new_from_buffer(result, "").numpy(), np.rint(values * (65_535 / 1023))
+    )
 
 
 def test_a_float_map_is_read_from_bottom_to_top() -> None:
@@ -116,17 +130,27 @@ def test_a_float_map_is_read_from_bottom_to_top() -> None:
 def test_the_composite_of_a_photoshop_file_is_shown(packed: bool, large: bool) -> None:
     lab = ImageCms.applyTransform(
         photograph(),
-        ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"),
+        ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        ),
     )
     assert lab is not None
     cases = {
         "rgb": (PLANES, 3, 1.0),
         "deep": (PLANES.astype(np.uint16) * 257, 3, 1.0),
         "gray": (np.asarray(GRAY)[None], 1, 1.0),
-        "lab": ((np.asarray(lab) ^ np.array([0, 128, 128], dtype=np.uint8)).transpose(2, 0, 1), 9, 3.0),
+        "lab": (
+            (np.asarray(lab) ^ np.array([0, 128, 128], dtype=np.uint8)).transpose(2, 0, 1),
+            9,
+            3.0,
+        ),
     }
     for name, (planes, mode, most) in cases.items():
-        shown = opened(photoshop(planes, mode, large=large, packed=packed)).thumbnail(320, 213).astype(float)
+        shown = (
+            opened(photoshop(planes, mode, large=large, packed=packed))
+            .thumbnail(320, 213)
+            .astype(float)
+        )
         wanted = np.asarray(GRAY.convert("RGB") if name == "gray" else photograph(), dtype=float)
         assert np.abs(shown - wanted).mean() < most, name
 
@@ -167,13 +191,21 @@ def test_the_profile_of_a_jpeg_2000_is_honoured() -> None:
 def grid(tile: list[bytes]) -> bytes:
     """A HEIC whose primary item is a grid that says nothing but its size; its tile has the properties ``tile``."""
     size = box(b"ispe", struct.pack(">III", 0, 4032, 3024))
-    entry = struct.pack(">HBB", 1, 1, 1) + struct.pack(">HB", 2, len(tile)) + bytes(range(2, 2 + len(tile)))
+    entry = (
+        struct.pack(">HBB", 1, 1, 1)
+        + struct.pack(">HB", 2, len(tile))
+        + bytes(range(2, 2 + len(tile)))
+    )
     meta = box(
         b"meta",
         b"\x00" * 4,
         box(b"pitm", b"\x00" * 4, b"\x00\x01"),
         box(b"iref", b"\x00" * 4, box(b"dimg", struct.pack(">HHH", 1, 1, 2))),
-        box(b"iprp", box(b"ipco", size, *tile), box(b"ipma", b"\x00" * 4, struct.pack(">I", 2), entry)),
+        box(
+            b"iprp",
+            box(b"ipco", size, *tile),
+            box(b"ipma", b"\x00" * 4, struct.pack(">I", 2), entry),
+        ),
     )
     return box(b"ftyp", b"heic\x00\x00\x00\x00mif1") + meta
 
@@ -188,7 +220,9 @@ def test_what_a_grid_of_tiles_leaves_out_is_told_by_its_first_tile() -> None:
 
 def test_frames_of_an_image_sequence_are_counted() -> None:
     views = [photograph().rotate(angle) for angle in (90, 180)]
-    assert opened(saved(photograph(), "AVIF", save_all=True, append_images=views)).metadata.frames == 3
+    assert (
+        opened(saved(photograph(), "AVIF", save_all=True, append_images=views)).metadata.frames == 3
+    )
     assert opened(sample("photo.avif")).metadata.frames == 1
 
 
@@ -198,7 +232,11 @@ def test_exif_of_a_jpeg_xl_is_read_in_a_compressed_box_too(kind: str) -> None:
     made = Pillow.Exif()
     made[0x010F] = "Maker"
     block = b"\x00" * 4 + made.tobytes()[6:]
-    packed = {"compressed": brotli.compress(block), "damaged": b"\xff" * 40, "a bomb": brotli.compress(bytes(40 << 20))}
+    packed = {
+        "compressed": brotli.compress(block),
+        "damaged": b"\xff" * 40,
+        "a bomb": brotli.compress(bytes(40 << 20)),
+    }
     content = jpeg_xl(photograph(), use_container=True)
     more = box(b"Exif", block) if kind == "plain" else box(b"brob", b"Exif", packed[kind])
     maker = opened(content + more).metadata.camera_make
@@ -225,17 +263,31 @@ def test_a_header_of_a_jpeg_xl_costs_no_decoder(monkeypatch: pytest.MonkeyPatch)
 def test_camera_raw_is_turned_once(orientation: int) -> None:
     pytest.importorskip("rawpy")
     image = opened(raw_photograph(orientation=orientation))
-    turn = {1: None, 3: Pillow.Transpose.ROTATE_180, 6: Pillow.Transpose.ROTATE_270, 8: Pillow.Transpose.ROTATE_90}
-    expected = photograph(96, 64).transpose(turn[orientation]) if turn[orientation] else photograph(96, 64)
+    turn = {
+        1: None,
+        3: Pillow.Transpose.ROTATE_180,
+        6: Pillow.Transpose.ROTATE_270,
+        8: Pillow.Transpose.ROTATE_90,
+    }
+    expected = (
+        photograph(96, 64).transpose(turn[orientation]) if turn[orientation] else photograph(96, 64)
+    )
     assert (image.metadata.width, image.metadata.height) == expected.size
     shown = image.thumbnail(*expected.size)
     assert np.corrcoef(shown.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
 
 
-def test_raw_files_of_canon_and_fujifilm_are_catalogued_from_their_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_raw_files_of_canon_and_fujifilm_are_catalogued_from_their_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
     canon, fuji = opened(canon_raw()).metadata, opened(fujifilm_raw()).metadata
-    assert (canon.width, canon.height, canon.camera, canon.iso) == (4000, 6000, "Canon EOS M50", 400)
+    assert (canon.width, canon.height, canon.camera, canon.iso) == (
+        4000,
+        6000,
+        "Canon EOS M50",
+        400,
+    )
     assert (canon.f_number, canon.latitude, canon.longitude) == (2.8, 48.5, 2.0)
     assert (fuji.width, fuji.height, fuji.camera) == (4000, 6000, "FUJIFILM X-T3")
     assert canon.bit_depth is fuji.bit_depth is None

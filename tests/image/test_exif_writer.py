@@ -32,7 +32,9 @@ FACTS = {
 
 
 def told(tool: str, path: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads(subprocess.run([tool, "-j", "-n", path], capture_output=True).stdout)[0]
+    found: dict[str, object] = json.loads(
+        subprocess.run([tool, "-j", "-n", path], capture_output=True).stdout
+    )[0]
     return found
 
 
@@ -42,20 +44,32 @@ def source(request: pytest.FixtureRequest, exiftool: str, tmp_path: Path) -> byt
     path = tmp_path / "source"
     path.write_bytes(saved(photograph(), request.param))
     written = [f"-{name}={value}" for name, value in FACTS.items()]
-    more = ["-GPSLatitudeRef=N", "-GPSLongitude=2.2945", "-GPSLongitudeRef=E", "-Orientation#=6", "-ColorSpace#=1"]
+    more = [
+        "-GPSLatitudeRef=N",
+        "-GPSLongitude=2.2945",
+        "-GPSLongitudeRef=E",
+        "-Orientation#=6",
+        "-ColorSpace#=1",
+    ]
     subprocess.run([exiftool, "-q", "-overwrite_original", *written, *more, path], check=True)
     return path.read_bytes()
 
 
 @pytest.mark.parametrize("format", ["jpeg", "png", "webp", "avif", "tiff"])
-def test_what_is_kept_is_read_by_others(source: bytes, format: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
+def test_what_is_kept_is_read_by_others(
+    source: bytes, format: str, exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
     image, path = opened(source), tmp_path / f"output.{format}"
-    path.write_bytes(image.edited(Edits(format=format, metadata="keep", resize=(40, 60), fit="stretch")).data)
+    path.write_bytes(
+        image.edited(Edits(format=format, metadata="keep", resize=(40, 60), fit="stretch")).data
+    )
     found = told(exiftool, path)
     assert {name: found.get(name) for name in FACTS} == FACTS
     assert found.get("Orientation") == 1
     assert not {"Warning", "Error", "ThumbnailImage"} & set(found)
-    assert found.get("ColorSpace", 65_535) == 65_535  # libvips writes that it is not said here, and the new size
+    assert (
+        found.get("ColorSpace", 65_535) == 65_535
+    )  # libvips writes that it is not said here, and the new size
     assert found.get("ExifImageWidth", 40) == 40
     path.write_bytes(image.edited(Edits(format=format)).data)
     found = told(exiftool, path)
@@ -77,7 +91,9 @@ def test_a_makers_note_that_leaves_no_room_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
-def test_a_copyright_that_only_xmp_names_is_kept_as_exif_too(format: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_copyright_that_only_xmp_names_is_kept_as_exif_too(
+    format: str, exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
     path = tmp_path / "source"
     path.write_bytes(saved(photograph(), format))
     written = ["-XMP-dc:Rights=(c) Ann & Sons", "-XMP-dc:Creator=Ann"]
@@ -115,7 +131,11 @@ def told_all(tool: str, folder: Path) -> dict[str, dict[str, object]]:
 def rights_in(found: dict[str, object]) -> dict[str, object]:
     """The XMP among what was found, which must have nothing private in any group."""
     assert not any(word in name for name in found for word in (*PRIVATE, "Warning", "Error"))
-    return {name: value for name, value in found.items() if name.startswith("XMP-") and "Toolkit" not in name}
+    return {
+        name: value
+        for name, value in found.items()
+        if name.startswith("XMP-") and "Toolkit" not in name
+    }
 
 
 def with_facts(tool: str, path: Path, format: str, *facts: str) -> Image:
@@ -126,11 +146,19 @@ def with_facts(tool: str, path: Path, format: str, *facts: str) -> Image:
 
 
 @pytest.mark.parametrize("written", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(written: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
+def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(
+    written: str, exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
     facts = [
-        f"-{name}={item}" for name, value in RIGHTS.items() for item in (value if isinstance(value, list) else [value])
+        f"-{name}={item}"
+        for name, value in RIGHTS.items()
+        for item in (value if isinstance(value, list) else [value])
     ]
-    private = ["-XMP-exif:GPSLatitude=48.8583", "-XMP-exif:GPSLongitude=2.2945", "-XMP-dc:Subject=cat"]
+    private = [
+        "-XMP-exif:GPSLatitude=48.8583",
+        "-XMP-exif:GPSLongitude=2.2945",
+        "-XMP-dc:Subject=cat",
+    ]
     private += ["-XMP-iptcExt:PersonInImage=Ann", "-XMP-photoshop:City=Paris"]
     image = with_facts(exiftool, tmp_path / "source", written, *facts, *private)
     (outputs := tmp_path / "outputs").mkdir()
@@ -143,8 +171,15 @@ def test_the_copyright_fields_of_xmp_stay_and_nothing_else_of_it(written: str, e
 
 
 @pytest.mark.parametrize("written", ["JPEG", "TIFF"])
-def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(written: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
-    facts = ["-IPTC:CopyrightNotice=(c) Ann", "-IPTC:By-line=Ann", "-IPTC:Credit=Agency", "-IPTC:Source=Archive"]
+def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(
+    written: str, exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
+    facts = [
+        "-IPTC:CopyrightNotice=(c) Ann",
+        "-IPTC:By-line=Ann",
+        "-IPTC:Credit=Agency",
+        "-IPTC:Source=Archive",
+    ]
     private = ["-IPTC:City=Paris", "-IPTC:Keywords=cat", "-IPTC:Sub-location=home"]
     image = with_facts(exiftool, tmp_path / "source", written, *facts, *private)
     (outputs := tmp_path / "outputs").mkdir()
@@ -154,13 +189,24 @@ def test_the_copyright_fields_of_iptc_stay_and_nothing_else_of_it(written: str, 
             (outputs / f"{metadata}.{format}").write_bytes(image.edited(edits).data)
     for name, found in told_all(exiftool, outputs).items():
         if name.startswith("keep"):
-            assert (found["IPTC:City"], found["IPTC:Keywords"], found["IPTC:By-line"]) == ("Paris", "cat", "Ann")
+            assert (found["IPTC:City"], found["IPTC:Keywords"], found["IPTC:By-line"]) == (
+                "Paris",
+                "cat",
+                "Ann",
+            )
             continue
         assert rights_in(found) == ({} if name.startswith("strip") else IPTC_RIGHTS)
 
 
-def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(exiftool: str, tmp_path: Path) -> None:  # noqa: F811
-    facts = ["-XMP-dc:Subject=cat", "-XMP-photoshop:City=Paris", "-XMP-tiff:Orientation#=6", "-Orientation#=6"]
+def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(
+    exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
+    facts = [
+        "-XMP-dc:Subject=cat",
+        "-XMP-photoshop:City=Paris",
+        "-XMP-tiff:Orientation#=6",
+        "-Orientation#=6",
+    ]
     image = with_facts(exiftool, tmp_path / "source", "JPEG", *facts)
     (outputs := tmp_path / "outputs").mkdir()
     for format in ("jpeg", "png", "webp", "tiff"):
@@ -171,30 +217,48 @@ def test_all_of_xmp_is_kept_where_that_is_asked_for_but_upright(exiftool: str, t
 
 
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
-def test_the_author_and_the_copyright_of_a_png_stay(kind: str, exiftool: str, tmp_path: Path) -> None:  # noqa: F811
+def test_the_author_and_the_copyright_of_a_png_stay(
+    kind: str, exiftool: str, tmp_path: Path
+) -> None:  # noqa: F811
     texts = PngImagePlugin.PngInfo()
     for keyword, text in (("Author", "Ann Ämne"), ("Copyright", "(c) Ann"), ("Comment", "private")):
         (texts.add_itxt if kind == "iTXt" else texts.add_text)(keyword, text, zip=kind != "tEXt")
     output = tmp_path / "output.jpg"
-    output.write_bytes(opened(saved(photograph(64, 43), "PNG", pnginfo=texts)).edited(Edits(format="jpeg")).data)
+    output.write_bytes(
+        opened(saved(photograph(64, 43), "PNG", pnginfo=texts)).edited(Edits(format="jpeg")).data
+    )
     found = told(exiftool, output)
     assert (found["Artist"], found["Copyright"]) == ("Ann Ämne", "(c) Ann")
     assert b"private" not in output.read_bytes()
 
 
 @settings(max_examples=60, deadline=10_000)
-@given(st.binary(max_size=300), st.sampled_from([b"8BIM\x04\x04\x00\x00", b"<rdf:RDF", b"8BIM\x04\x04\xff"]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"8BIM\x04\x04\x00\x00", b"<rdf:RDF", b"8BIM\x04\x04\xff"]),
+)
 def test_hostile_rights_are_at_worst_none(junk: bytes, begin: bytes) -> None:
     content = sample("baseline.jpg")
     image = opened(content[:2] + segment(0xED, begin + junk + b"</rdf:RDF>") + content[2:])
     for metadata in ("copyright", "keep"):
-        assert image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata=metadata)).width == 8
+        assert (
+            image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata=metadata)).width
+            == 8
+        )
 
 
 def test_entities_of_an_xmp_packet_are_not_followed() -> None:
-    entities = b'<!DOCTYPE x [<!ENTITY a "' + b"b" * 1000 + b'"><!ENTITY c "' + b"&a;" * 1000 + b'">]>'
-    packet = b"<rdf:RDF " + NAMESPACES + b"><rdf:Description><dc:rights>&c;</dc:rights></rdf:Description></rdf:RDF>"
-    image = opened(sample("baseline.jpg")[:2] + segment(0xE1, entities + packet) + sample("baseline.jpg")[2:])
+    entities = (
+        b'<!DOCTYPE x [<!ENTITY a "' + b"b" * 1000 + b'"><!ENTITY c "' + b"&a;" * 1000 + b'">]>'
+    )
+    packet = (
+        b"<rdf:RDF "
+        + NAMESPACES
+        + b"><rdf:Description><dc:rights>&c;</dc:rights></rdf:Description></rdf:RDF>"
+    )
+    image = opened(
+        sample("baseline.jpg")[:2] + segment(0xE1, entities + packet) + sample("baseline.jpg")[2:]
+    )
     assert opened(image.edited(Edits(format="jpeg")).data)._shot.copyright is None
 
 

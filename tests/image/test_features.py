@@ -49,14 +49,22 @@ def test_half_black_and_half_white_by_hand() -> None:
 
 
 def test_blur_lowers_sharpness_and_only_that_much_else() -> None:
-    clear, blurred = content(photograph()), content(photograph().filter(ImageFilter.GaussianBlur(4)))
+    clear, blurred = (
+        content(photograph()),
+        content(photograph().filter(ImageFilter.GaussianBlur(4))),
+    )
     assert float(str(blurred["sharpness"])) < 0.5 * float(str(clear["sharpness"]))
     assert blurred["brightness"] == pytest.approx(clear["brightness"], abs=0.01)
 
 
 def test_features_do_not_depend_on_the_scale_of_the_file() -> None:
     small, large = content(photograph(640, 426)), content(photograph(1280, 852))
-    for name, tolerance in (("brightness", 0.01), ("contrast", 0.01), ("entropy", 0.1), ("colorfulness", 1.0)):
+    for name, tolerance in (
+        ("brightness", 0.01),
+        ("contrast", 0.01),
+        ("entropy", 0.1),
+        ("colorfulness", 1.0),
+    ):
         assert small[name] == pytest.approx(large[name], abs=tolerance), name
     assert float(str(small["sharpness"])) == pytest.approx(float(str(large["sharpness"])), rel=0.25)
 
@@ -71,7 +79,10 @@ def test_the_perceptual_hash_survives_what_the_eye_does_not_see_and_tells_pictur
         sample("lossy.webp"),
     ):
         assert distance(own, phash(same)) <= 10
-    for other in (photograph().rotate(180), photograph().transpose(Pillow.Transpose.FLIP_LEFT_RIGHT)):
+    for other in (
+        photograph().rotate(180),
+        photograph().transpose(Pillow.Transpose.FLIP_LEFT_RIGHT),
+    ):
         assert distance(own, phash(saved(other, "PNG"))) > 16
 
 

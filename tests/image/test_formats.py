@@ -17,7 +17,15 @@ from mrimage.errors import ImageError
 from mrimage.image import ENCODERS, EXTENSIONS, formats
 from mrimage.types import Edits
 
-LOSS = {"cmyk.jpg": 9, "cmyk.tif": 9, "ycck.jpg": 9, "two.mpo": 4, "moving.webp": 4, "palette.png": 5, "palette.bmp": 5}
+LOSS = {
+    "cmyk.jpg": 9,
+    "cmyk.tif": 9,
+    "ycck.jpg": 9,
+    "two.mpo": 4,
+    "moving.webp": 4,
+    "palette.png": 5,
+    "palette.bmp": 5,
+}
 """Mean difference that a format's own loss explains, where it is more than 3 of 255."""
 
 WHOLE = sorted(set(SAMPLES) - {"site.ico", "rgba.png", "lossless.webp"})
@@ -46,7 +54,11 @@ def _libvips(space: str, **options: object) -> bytes:
 GRAY = photograph().convert("L")
 UNUSUAL = {
     "tiff, YCbCr without JPEG": (lambda: saved(photograph().convert("YCbCr"), "TIFF"), "ycbcr", 8),
-    "tiff, float gray": (lambda: saved(Pillow.fromarray(np.asarray(GRAY) / np.float32(255)), "TIFF"), "gray", 32),
+    "tiff, float gray": (
+        lambda: saved(Pillow.fromarray(np.asarray(GRAY) / np.float32(255)), "TIFF"),
+        "gray",
+        32,
+    ),
     "tiff, signed gray": (
         lambda: saved(Pillow.fromarray(np.asarray(GRAY).astype(np.int32) * 257), "TIFF"),
         "gray",
@@ -61,9 +73,21 @@ UNUSUAL = {
     "tiff, pyramid": (lambda: _libvips("srgb", tile=True, pyramid=True), "srgb", 8),
     "tiff, JPEG tiles": (lambda: _libvips("srgb", tile=True, compression="jpeg", Q=95), "srgb", 8),
     "png, 4 bits": (lambda: saved(photograph().quantize(16), "PNG", bits=4), "palette-srgb", 4),
-    "png, transparent color": (lambda: saved(photograph(), "PNG", transparency=(1, 2, 3)), "srgb", 8),
-    "ppm, deep": (lambda: b"P5 320 213 65535\n" + (np.asarray(GRAY).astype(">u2") * 257).tobytes(), "gray", 16),
-    "ppm, float": (lambda: b"Pf\n320 213\n-1.0\n" + (np.asarray(GRAY)[::-1] / np.float32(255)).tobytes(), "gray", 32),
+    "png, transparent color": (
+        lambda: saved(photograph(), "PNG", transparency=(1, 2, 3)),
+        "srgb",
+        8,
+    ),
+    "ppm, deep": (
+        lambda: b"P5 320 213 65535\n" + (np.asarray(GRAY).astype(">u2") * 257).tobytes(),
+        "gray",
+        16,
+    ),
+    "ppm, float": (
+        lambda: b"Pf\n320 213\n-1.0\n" + (np.asarray(GRAY)[::-1] / np.float32(255)).tobytes(),
+        "gray",
+        32,
+    ),
     "jp2, deep": (lambda: saved(_deep(GRAY), "JPEG2000"), "gray", 16),
     "jp2, bare codestream": (lambda: saved(photograph(), "JPEG2000", no_jp2=True), "srgb", 8),
     "bmp, gray": (lambda: saved(GRAY, "BMP"), "gray", 8),
@@ -77,10 +101,14 @@ def test_unusual_layouts_show_the_photograph(name: str) -> None:
     image = opened(make())
     assert (image.metadata.color_space, image.metadata.bit_depth) == (space, depth)
     gray = space == "gray"
-    expected = np.asarray(photograph().convert("L").convert("RGB") if gray else photograph(), dtype=float)
+    expected = np.asarray(
+        photograph().convert("L").convert("RGB") if gray else photograph(), dtype=float
+    )
     lost = 7 if "palette" in space else 3
     assert np.abs(image.thumbnail(320, 213) - expected).mean() < lost
-    small = opened(image.edited(Edits(resize=(32, 21), fit="stretch", to="srgb", format="png")).data)
+    small = opened(
+        image.edited(Edits(resize=(32, 21), fit="stretch", to="srgb", format="png")).data
+    )
     assert np.abs(small.thumbnail(32, 21).mean() - expected.mean()) < lost
 
 
@@ -140,7 +168,9 @@ def test_the_table_of_formats_names_every_sample() -> None:
     assert {opened(sample(name)).metadata.format for name in SAMPLES} <= readable
 
 
-def test_a_format_without_its_decoder_says_which_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_format_without_its_decoder_says_which_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
     stream = io.BytesIO()
     pytest.importorskip("pillow_heif").from_pillow(photograph()).save(stream)
@@ -151,7 +181,9 @@ def test_a_format_without_its_decoder_says_which_extra_to_install(monkeypatch: p
     assert caught.value.reason == "unsupported"
 
 
-def test_the_table_of_formats_says_what_a_missing_decoder_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_formats_says_what_a_missing_decoder_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
     extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
@@ -186,7 +218,9 @@ def test_arithmetic_coding_is_decoded() -> None:
     assert np.abs(shown - np.asarray(photograph(72, 48), dtype=float)).mean() < 9
 
 
-def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     twelve = bytearray(sample("baseline.jpg"))
     twelve[twelve.index(b"\xff\xc0") + 4] = 12
     monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
@@ -200,14 +234,25 @@ def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(mo
 def test_inks_of_a_jpeg_are_inverted_as_adobe_writes_them() -> None:
     for name in ("cmyk.jpg", "ycck.jpg"):
         content = sample(name)
-        assert np.abs(opened(content).thumbnail(40, 27).astype(int) - np.asarray(photograph(40, 27))).mean() < 12
+        assert (
+            np.abs(
+                opened(content).thumbnail(40, 27).astype(int) - np.asarray(photograph(40, 27))
+            ).mean()
+            < 12
+        )
 
 
 def test_camera_raw_is_developed_with_its_extra() -> None:
     pytest.importorskip("rawpy")
     image = opened(raw_photograph())
-    assert (image.metadata.format, image.metadata.width, image.metadata.camera) == ("raw", 96, "Ann One")
-    shown = image.thumbnail(96, 64).astype(float)  # LibRaw brightens, so that only the picture is compared
+    assert (image.metadata.format, image.metadata.width, image.metadata.camera) == (
+        "raw",
+        96,
+        "Ann One",
+    )
+    shown = image.thumbnail(96, 64).astype(
+        float
+    )  # LibRaw brightens, so that only the picture is compared
     assert np.corrcoef(shown.ravel(), np.asarray(photograph(96, 64)).ravel())[0, 1] > 0.9
 
 

@@ -61,7 +61,9 @@ FILES = {name: SAMPLES[name] for name in SAMPLES} | {
     "deep.psd": lambda: photoshop(DEEP.transpose(2, 0, 1), 3, packed=True, layers=-1),
     "deep.ppm": lambda: b"P6 320 213 65535\n" + DEEP.astype(">u2").tobytes(),
     "float.pfm": lambda: b"PF\n320 213\n-1.0\n" + (DEEP / np.float32(65_535)).tobytes(),
-    "moving.avif": lambda: saved(photograph(64, 43), "AVIF", save_all=True, append_images=[photograph(64, 43)]),
+    "moving.avif": lambda: saved(
+        photograph(64, 43), "AVIF", save_all=True, append_images=[photograph(64, 43)]
+    ),
     "deep.jp2": lambda: _deep("jpeg2k", level=0),
     "deep.jxl": lambda: _deep("jpegxl", lossless=True),
     "lossless.jpg": lambda: _deep("jpeg", lossless=True, bitspersample=16),

@@ -15,19 +15,31 @@ from mrimage.types import Edits
 
 # Codes of BT.2100-2's PQ, as its table of 10-bit values in Rep. ITU-R BT.2408 gives them, and what becomes of their
 # light on a screen whose white is 203 cd/m2 where BT.2390's curve leaves it as it is.
-PQ = {0.0: 0.0, 1.0: 0.1499, 10.0: 0.3006, 26.0: 0.3782, 203.0: 0.5807, 1000.0: 0.7518, 10_000.0: 1.0}
+PQ = {
+    0.0: 0.0,
+    1.0: 0.1499,
+    10.0: 0.3006,
+    26.0: 0.3782,
+    203.0: 0.5807,
+    1000.0: 0.7518,
+    10_000.0: 1.0,
+}
 
 
 def wedge(codes: list[float], primaries: int, transfer: int) -> bytes:
     """A 16-bit PNG of gray patches with a cICP chunk."""
     patches = np.repeat(np.rint(np.array(codes) * 65_535).astype(np.uint16), 8)
-    image = pyvips.Image.new_from_array(np.tile(patches[None, :, None], (8, 1, 3))).copy(interpretation="rgb16")
+    image = pyvips.Image.new_from_array(np.tile(patches[None, :, None], (8, 1, 3))).copy(
+        interpretation="rgb16"
+    )
     return png_with(bytes(image.pngsave_buffer()), (b"cICP", bytes((primaries, transfer, 0, 1))))
 
 
 def patches(content: bytes, count: int) -> list[float]:
     """The middle of each patch in sRGB, 0..1; each must be gray."""
-    shown = pyvips.Image.new_from_buffer(opened(content).edited(Edits(to="srgb", format="png")).data, "").numpy()
+    shown = pyvips.Image.new_from_buffer(
+        opened(content).edited(Edits(to="srgb", format="png")).data, ""
+    ).numpy()
     assert np.ptp(shown.astype(int), axis=-1).max() <= 40
     return [float(value) / 65_535 for value in shown[4, 4 : 8 * count : 8, 1]]
 
@@ -50,7 +62,9 @@ def test_the_reference_white_of_hlg_is_that_of_pq() -> None:
     assert hlg == pytest.approx(pq, abs=0.003)
 
 
-@pytest.mark.parametrize(("transfer", "space"), [(16, "rec2100-pq"), (18, "rec2100-hlg"), (13, "rgb-other")])
+@pytest.mark.parametrize(
+    ("transfer", "space"), [(16, "rec2100-pq"), (18, "rec2100-hlg"), (13, "rgb-other")]
+)
 def test_outputs_that_keep_their_space_say_which_it_is(transfer: int, space: str) -> None:
     image = opened(wedge([0.2, 0.5, 0.7], 9, transfer))
     assert image.metadata.color_space == space
@@ -76,4 +90,7 @@ def test_linear_light_by_its_code_points_is_converted() -> None:
 
 def test_the_cicp_of_a_png_goes_before_its_profile() -> None:
     content = saved(photograph(64, 43), "PNG", icc_profile=built_in("srgb"))
-    assert opened(png_with(content, (b"cICP", bytes((9, 16, 0, 1))))).metadata.color_space == "rec2100-pq"
+    assert (
+        opened(png_with(content, (b"cICP", bytes((9, 16, 0, 1))))).metadata.color_space
+        == "rec2100-pq"
+    )

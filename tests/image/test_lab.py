@@ -14,7 +14,9 @@ from mrimage.storage import open_uri
 
 def test_a_lab_tiff_has_the_colours_it_was_made_from(tmp_path: Path) -> None:
     color = (180, 90, 40)
-    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
     ImageCms.applyTransform(Pillow.new("RGB", (40, 30), color), to_lab).save(tmp_path / "lab.tif")
     image = Image(open_uri(str(tmp_path / "lab.tif")))
     assert image.metadata.color_space == "lab"

@@ -69,20 +69,30 @@ def test_every_column_agrees_with_exiftool(name: str, exiftool: str, tmp_path: P
     path = tmp_path / name
     path.write_bytes(sample(name))
     written = [f"-{tag}={value}" for tag, value in FACTS.items()]
-    subprocess.run([exiftool, "-q", "-overwrite_original", *written, path], check=True, capture_output=True)
-    told = json.loads(subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout)[0]
+    subprocess.run(
+        [exiftool, "-q", "-overwrite_original", *written, path], check=True, capture_output=True
+    )
+    told = json.loads(
+        subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
+    )[0]
     metadata = opened(path.read_bytes()).metadata
 
-    upright_by_container = name.endswith(".avif")  # AVIF turns by its own irot box, and EXIF's word is not followed
+    upright_by_container = name.endswith(
+        ".avif"
+    )  # AVIF turns by its own irot box, and EXIF's word is not followed
     size = (
-        (told["ImageWidth"], told["ImageHeight"]) if upright_by_container else (told["ImageHeight"], told["ImageWidth"])
+        (told["ImageWidth"], told["ImageHeight"])
+        if upright_by_container
+        else (told["ImageHeight"], told["ImageWidth"])
     )
     assert (metadata.width, metadata.height) == size
     assert metadata.orientation == told["Orientation"]
     assert metadata.camera_make == told["Make"]
     assert metadata.camera == f"{told['Make']} {told['Model']}"
     assert metadata.lens == told["LensModel"]
-    assert metadata.taken_at == datetime.strptime(told["SubSecDateTimeOriginal"] + "0000", "%Y:%m:%d %H:%M:%S.%f")
+    assert metadata.taken_at == datetime.strptime(
+        told["SubSecDateTimeOriginal"] + "0000", "%Y:%m:%d %H:%M:%S.%f"
+    )
     assert metadata.iso == told["ISO"]
     assert metadata.exposure_time == told["ExposureTime"]
     assert metadata.f_number == told["FNumber"]
@@ -91,7 +101,9 @@ def test_every_column_agrees_with_exiftool(name: str, exiftool: str, tmp_path: P
     assert metadata.software == told["Software"]
     assert metadata.dpi == told["XResolution"]
     assert metadata.bands == told.get("ColorComponents", 3)
-    assert metadata.bit_depth == int(str(told.get("BitsPerSample", told.get("BitDepth", 8))).split()[0])
+    assert metadata.bit_depth == int(
+        str(told.get("BitsPerSample", told.get("BitDepth", 8))).split()[0]
+    )
 
 
 def told_of(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
@@ -107,7 +119,13 @@ def first_number(told: dict[str, object], *names: str) -> float | None:
     return None if value is None else float(str(value).split()[0])
 
 
-COLOR_TYPES = {0: ("gray", False), 2: ("srgb", False), 3: ("palette-srgb", False), 4: ("gray", True), 6: ("srgb", True)}
+COLOR_TYPES = {
+    0: ("gray", False),
+    2: ("srgb", False),
+    3: ("palette-srgb", False),
+    4: ("gray", True),
+    6: ("srgb", True),
+}
 PHOTOMETRIC = {1: "gray", 2: "srgb", 5: "cmyk"}
 NOT_READ = {"plain.tga", "packed.tga", "site.ico"}
 """exiftool takes a TGA for a cursor, and of an icon it describes the first picture, not the largest."""
@@ -115,13 +133,19 @@ NOT_COUNTED = {"moving.webp", "pages.tif"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SAMPLES) - NOT_READ))
-def test_the_layout_of_every_format_agrees_with_exiftool(name: str, exiftool: str, tmp_path: Path) -> None:
+def test_the_layout_of_every_format_agrees_with_exiftool(
+    name: str, exiftool: str, tmp_path: Path
+) -> None:
     told = told_of(exiftool, tmp_path / name, sample(name))
     found = opened(sample(name)).metadata
     assert (found.width, found.height) == (told["ImageWidth"], told["ImageHeight"])
     if name not in NOT_COUNTED:
-        assert found.frames == (first_number(told, "AnimationFrames", "FrameCount", "NumberOfImages") or 1)
-    bands = first_number(told, "SamplesPerPixel", "ColorComponents", "NumberOfComponents", "NumChannels")
+        assert found.frames == (
+            first_number(told, "AnimationFrames", "FrameCount", "NumberOfImages") or 1
+        )
+    bands = first_number(
+        told, "SamplesPerPixel", "ColorComponents", "NumberOfComponents", "NumChannels"
+    )
     assert found.bands == (bands or found.bands)
     if found.format in ("jpeg", "png", "tiff", "psd", "avif"):
         assert found.bit_depth == first_number(told, "BitDepth", "BitsPerSample", "ImagePixelDepth")
@@ -129,7 +153,10 @@ def test_the_layout_of_every_format_agrees_with_exiftool(name: str, exiftool: st
         assert (found.color_space, found.has_alpha) == COLOR_TYPES[int(str(told["ColorType"]))]
         assert found.progressive == bool(told["Interlace"])
     if found.format == "jpeg":
-        assert found.color_space == {1: "gray", 3: "srgb", 4: "cmyk"}[int(str(told["ColorComponents"]))]
+        assert (
+            found.color_space
+            == {1: "gray", 3: "srgb", 4: "cmyk"}[int(str(told["ColorComponents"]))]
+        )
         assert found.progressive == (told["EncodingProcess"] in (2, 10))
     if found.format == "tiff":
         assert found.color_space == PHOTOMETRIC[int(str(told["PhotometricInterpretation"]))]
@@ -138,7 +165,9 @@ def test_the_layout_of_every_format_agrees_with_exiftool(name: str, exiftool: st
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
-def test_profile_and_resolution_agree_with_exiftool(format: str, exiftool: str, tmp_path: Path) -> None:
+def test_profile_and_resolution_agree_with_exiftool(
+    format: str, exiftool: str, tmp_path: Path
+) -> None:
     for profile in (built_in("p3"), built_in("srgb"), adobe_rgb()):
         content = saved(photograph(), format, icc_profile=profile, dpi=(240, 240))
         told = told_of(exiftool, tmp_path / f"file.{format}", content)
@@ -174,9 +203,17 @@ def test_zeros_and_blanks_are_missing_facts() -> None:
     exif[0x10F] = "   "
     exif[0x110] = ""
     exif[0x112] = 0
-    exif.get_ifd(0x8769).update({0x829A: 0.0, 0x829D: 0.0, 0x8827: 0, 0x9003: "0000:00:00 00:00:00", 0x920A: 0.0})
+    exif.get_ifd(0x8769).update(
+        {0x829A: 0.0, 0x829D: 0.0, 0x8827: 0, 0x9003: "0000:00:00 00:00:00", 0x920A: 0.0}
+    )
     metadata = opened(saved(photograph(), "JPEG", exif=exif)).metadata
-    found = (metadata.camera_make, metadata.camera, metadata.orientation, metadata.exposure_time, metadata.f_number)
+    found = (
+        metadata.camera_make,
+        metadata.camera,
+        metadata.orientation,
+        metadata.exposure_time,
+        metadata.f_number,
+    )
     assert found == (None,) * 5
     assert (metadata.iso, metadata.taken_at, metadata.focal_length) == (None,) * 3
 
@@ -226,7 +263,9 @@ def noise(width: int, height: int) -> Pillow.Image:
         ("JPEG2000", {}, 40_000),
     ],
 )
-def test_a_header_costs_a_bounded_prefix(format: str, options: dict[str, object], most: int) -> None:
+def test_a_header_costs_a_bounded_prefix(
+    format: str, options: dict[str, object], most: int
+) -> None:
     content = saved(noise(900, 700), format, **options)
     source = Remote(content)
     assert Image(source).metadata.width == 900
@@ -264,7 +303,8 @@ def png_with(chunks: list[tuple[bytes, bytes]]) -> bytes:
     """The photograph as a PNG with chunks put in before the pixels."""
     content = sample("rgb.png")
     extra = b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
     )
     return content[:33] + extra + content[33:]
 
@@ -282,13 +322,21 @@ WIDE = (b"cHRM", struct.pack(">8I", 31_270, 32_900, 73_500, 26_500, 11_500, 82_6
         ([GAMMA_18], "rgb-other"),
         ([WIDE], "rgb-other"),
         ([(b"cICP", bytes((12, 13, 0, 1)))], "display-p3"),
-        ([(b"cICP", bytes((1, 13, 0, 1))), (b"iCCP", b"p3\x00\x00" + zlib.compress(b"PROFILE"))], "srgb"),
+        (
+            [(b"cICP", bytes((1, 13, 0, 1))), (b"iCCP", b"p3\x00\x00" + zlib.compress(b"PROFILE"))],
+            "srgb",
+        ),
         ([(b"iCCP", b"p3\x00\x00" + b"PROFILE")], "display-p3"),
     ],
 )
-def test_the_colour_space_of_a_png_in_the_documented_order(chunks: list[tuple[bytes, bytes]], space: str) -> None:
+def test_the_colour_space_of_a_png_in_the_documented_order(
+    chunks: list[tuple[bytes, bytes]], space: str
+) -> None:
     real = zlib.compress(built_in("p3"))
-    filled = [(name, body.replace(zlib.compress(b"PROFILE"), real).replace(b"PROFILE", real)) for name, body in chunks]
+    filled = [
+        (name, body.replace(zlib.compress(b"PROFILE"), real).replace(b"PROFILE", real))
+        for name, body in chunks
+    ]
     assert opened(png_with(filled)).metadata.color_space == space
 
 

@@ -29,7 +29,11 @@ LIGHT = np.where(RGB > 10, ((RGB / 255 + 0.055) / 1.055) ** 2.4, RGB / 255 / 12.
 def twelve_bits() -> bytes:
     values = np.rint(GRAY * (4095 / 255)).astype(int)
     first, second = values[:, ::2], values[:, 1::2]
-    return np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8).tobytes()
+    return (
+        np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+        .astype(np.uint8)
+        .tobytes()
+    )
 
 
 def beside(*more: np.ndarray) -> bytes:
@@ -41,8 +45,12 @@ LAYOUTS: dict[str, Callable[[], bytes]] = {
     "12 bits": lambda: tiff(twelve_bits(), SIZE, 12, 1, 1),
     "floats of half": lambda: tiff(LIGHT.astype("<f2").tobytes(), SIZE, 16, 2, 3, format=3),
     "one sample that is no alpha": lambda: tiff(beside(ZERO), SIZE, 8, 2, 4, extra=(0,)),
-    "five samples that are no alpha": lambda: tiff(beside(*[ZERO] * 5), SIZE, 8, 2, 8, extra=(0,) * 5),
-    "seven bands": lambda: tiff(np.repeat(GRAY[..., None], 7, axis=-1).tobytes(), SIZE, 8, 1, 7, extra=(0,) * 6),
+    "five samples that are no alpha": lambda: tiff(
+        beside(*[ZERO] * 5), SIZE, 8, 2, 8, extra=(0,) * 5
+    ),
+    "seven bands": lambda: tiff(
+        np.repeat(GRAY[..., None], 7, axis=-1).tobytes(), SIZE, 8, 1, 7, extra=(0,) * 6
+    ),
     "doubles": lambda: tiff(LIGHT.astype("<f8").tobytes(), SIZE, 64, 2, 3, format=3),
     "photoshop's floats": lambda: photoshop(LIGHT.transpose(2, 0, 1).astype(np.float32), 3),
     "a loop of pages": lambda: tiff(RGB.tobytes(), SIZE, 8, 2, 3, following=8),
@@ -53,7 +61,11 @@ LAYOUTS: dict[str, Callable[[], bytes]] = {
 def test_a_tiff_of_an_odd_layout_shows_the_photograph(name: str) -> None:
     image = opened(LAYOUTS[name]())
     shown = image.thumbnail(*SIZE).astype(float)
-    wanted = np.asarray(photograph(*SIZE).convert("L").convert("RGB")) if image.metadata.color_space == "gray" else RGB
+    wanted = (
+        np.asarray(photograph(*SIZE).convert("L").convert("RGB"))
+        if image.metadata.color_space == "gray"
+        else RGB
+    )
     assert np.abs(shown - wanted).mean() < 1.5
     assert image.features(["content"])["brightness"] > 0
     assert image.metadata.frames == 1
@@ -70,16 +82,22 @@ def test_numbers_that_are_none_do_not_spread() -> None:
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("kind", [0, 3])
-def test_transparency_of_a_png_of_any_depth_is_that_of_the_value_named(bits: int, kind: int) -> None:
+def test_transparency_of_a_png_of_any_depth_is_that_of_the_value_named(
+    bits: int, kind: int
+) -> None:
     side = 8
     rows = np.zeros((side, side), dtype=np.uint8)
     rows[:, side // 2 :] = 1
-    packed = np.packbits((rows[..., None] >> np.arange(bits)[::-1]) & 1, axis=None).reshape(side, -1)
+    packed = np.packbits((rows[..., None] >> np.arange(bits)[::-1]) & 1, axis=None).reshape(
+        side, -1
+    )
     body = zlib.compress(b"".join(b"\x00" + row.tobytes() for row in packed))
     extra = [chunk(b"PLTE", b"\x00\x00\x00\xff\x00\x00")] if kind == 3 else []
     extra.append(chunk(b"tRNS", b"\xff\x00" if kind == 3 else b"\x00\x01"))
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0))
-    image = opened(b"\x89PNG\r\n\x1a\n" + head + b"".join(extra) + chunk(b"IDAT", body) + chunk(b"IEND", b""))
+    image = opened(
+        b"\x89PNG\r\n\x1a\n" + head + b"".join(extra) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
     assert (image.metadata.bit_depth, image.metadata.has_alpha) == (bits, True)
     shown = image.thumbnail(side, side)
     assert (shown[:, : side // 2] == 0).all()
@@ -91,12 +109,16 @@ def test_stray_bytes_in_the_header_of_a_jpeg_are_forgiven() -> None:
     for junk in (b"\x00", b"\x12\x34\x56\x78\x9a", b"\xff\x00\x01\x02"):
         image = opened(content[:20] + junk + content[20:])
         assert np.abs(image.thumbnail(320, 213).astype(float) - np.asarray(photograph())).mean() < 3
-        assert reason_of(opened(content[:20] + junk + content[20 : len(content) // 2])) == "truncated"
+        assert (
+            reason_of(opened(content[:20] + junk + content[20 : len(content) // 2])) == "truncated"
+        )
 
 
 def recursive_exif() -> bytes:
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, 8) for tag in (0x8769, 0x8825, 0xA005))
-    return segment(0xE1, b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x03\x00" + entries + struct.pack("<I", 8))
+    return segment(
+        0xE1, b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x03\x00" + entries + struct.pack("<I", 8)
+    )
 
 
 def with_scans(count: int) -> bytes:
@@ -111,26 +133,40 @@ def bomb(times: int) -> bytes:
 
 BOMBS = {
     "fill bytes": lambda: b"\xff\xd8" + b"\xff" * 8_000_000 + sample("baseline.jpg")[2:],
-    "empty segments": lambda: b"\xff\xd8" + segment(0xE5, b"") * 2_000_000 + sample("baseline.jpg")[2:],
-    "EXIF that leads to itself": lambda: b"\xff\xd8" + recursive_exif() + sample("baseline.jpg")[2:],
+    "empty segments": lambda: (
+        b"\xff\xd8" + segment(0xE5, b"") * 2_000_000 + sample("baseline.jpg")[2:]
+    ),
+    "EXIF that leads to itself": lambda: (
+        b"\xff\xd8" + recursive_exif() + sample("baseline.jpg")[2:]
+    ),
     "scans": lambda: with_scans(MOST_SCANS),
     "chunks": lambda: png_with(sample("rgb.png"), *[(b"tEXt", b"a\x00b")] * 100_001),
-    "a profile of 64 megabytes": lambda: png_with(sample("rgb.png"), (b"iCCP", b"x\x00\x00" + bomb(1 << 26))),
-    "a text of 64 megabytes": lambda: png_with(sample("rgb.png"), (b"zTXt", b"Copyright\x00\x00" + bomb(1 << 26))),
+    "a profile of 64 megabytes": lambda: png_with(
+        sample("rgb.png"), (b"iCCP", b"x\x00\x00" + bomb(1 << 26))
+    ),
+    "a text of 64 megabytes": lambda: png_with(
+        sample("rgb.png"), (b"zTXt", b"Copyright\x00\x00" + bomb(1 << 26))
+    ),
     "a comment without end": lambda: b"P6\n#" + b"x" * 5_000_000 + b"\n4 3 255\n" + b"\x00" * 36,
     "a number without end": lambda: b"P6 " + b"9" * 1_000_000 + b" 3 255\n",
     "a PNG of gigapixels in an icon": lambda: icon(claiming(30_000)),
-    "a BMP of gigapixels in an icon": lambda: icon(struct.pack("<IiiHHIIiiII", 40, 30_000, 60_000, 1, 32, *[0] * 6)),
+    "a BMP of gigapixels in an icon": lambda: icon(
+        struct.pack("<IiiHHIIiiII", 40, 30_000, 60_000, 1, 32, *[0] * 6)
+    ),
     "a JPEG XL of gigapixels": lambda: jpeg_xl_head(200_000, 200_000),
     "a Photoshop file of gigapixels": lambda: photoshop(np.zeros((3, 1, 1), np.uint8), 3).replace(
         struct.pack(">II", 1, 1), struct.pack(">II", 300_000, 300_000)
     ),
     "pages": lambda: tiff(b"\x00" * 12, (4, 3), 8, 1, 1, following=1 << 20) + b"\x00" * (1 << 20),
-    "a tag of two gigabytes": lambda: tiff(b"\x00" * 12, (4, 3), 8, 1, 1, tags={34675: (7, 0x7FFFFFFF, b"\x00" * 4)}),
+    "a tag of two gigabytes": lambda: tiff(
+        b"\x00" * 12, (4, 3), 8, 1, 1, tags={34675: (7, 0x7FFFFFFF, b"\x00" * 4)}
+    ),
     "65,535 samples": lambda: tiff(b"\x00" * 12, (4, 3), 8, 1, 1).replace(
         struct.pack("<HHIH", 277, 3, 1, 1), struct.pack("<HHIH", 277, 3, 1, 65_535)
     ),
-    "boxes within nothing": lambda: box(b"ftyp", b"avif\x00\x00\x00\x00mif1") + box(b"free") * 100_000,
+    "boxes within nothing": lambda: (
+        box(b"ftyp", b"avif\x00\x00\x00\x00mif1") + box(b"free") * 100_000
+    ),
     "no frame": lambda: sample("still.gif")[:13] + b"\x00" * 768 + b";",
 }
 
@@ -149,7 +185,12 @@ def test_a_bomb_is_taken_or_refused_soon_and_from_little_memory(name: str) -> No
         assert reason_of(opened(content)) in REASONS | {None}
         image = opened(content)
         with suppress(ImageError):
-            assert image.edited(Edits(resize=(8, 8), fit="cover", format="jpeg", metadata="keep")).width == 8
+            assert (
+                image.edited(
+                    Edits(resize=(8, 8), fit="cover", format="jpeg", metadata="keep")
+                ).width
+                == 8
+            )
         assert tracemalloc.get_traced_memory()[1] < 120_000_000
     finally:
         tracemalloc.stop()

@@ -16,13 +16,17 @@ RATIOS = (1.3, 3.5, 5.9, 9.0, 20.0, 27.0, 45.0)
 
 def shrunk(pixels: np.ndarray, ratio: float) -> np.ndarray:
     side = round(pixels.shape[0] / ratio)
-    result = opened(saved(Pillow.fromarray(pixels), "PNG")).edited(Edits(resize=(side, side), format="png"))
+    result = opened(saved(Pillow.fromarray(pixels), "PNG")).edited(
+        Edits(resize=(side, side), format="png")
+    )
     return opened(result.data).thumbnail(side, side)
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
 def test_a_night_sky_is_as_dark_as_it_was(ratio: float) -> None:
-    glow = np.linspace(2, 14, 600)[:, None, None] + np.random.default_rng(1).uniform(0, 1, (600, 600, 3))
+    glow = np.linspace(2, 14, 600)[:, None, None] + np.random.default_rng(1).uniform(
+        0, 1, (600, 600, 3)
+    )
     sky = glow.astype(np.uint8)
     assert abs(shrunk(sky, ratio).mean() - sky.mean()) < 0.15
 
@@ -44,7 +48,11 @@ def test_a_flat_surface_keeps_its_level(level: int, ratio: float) -> None:
 def test_alpha_is_scaled_with_its_colors_and_hides_what_is_under_it() -> None:
     pixels = np.full((640, 640, 4), (200, 100, 50, 255), dtype=np.uint8)
     pixels[:, 320:] = (0, 255, 0, 0)
-    content = opened(saved(Pillow.fromarray(pixels), "PNG")).edited(Edits(resize=(64, 64), format="png")).data
+    content = (
+        opened(saved(Pillow.fromarray(pixels), "PNG"))
+        .edited(Edits(resize=(64, 64), format="png"))
+        .data
+    )
     result = np.asarray(Pillow.open(io.BytesIO(content)).convert("RGBA")).astype(int)
     assert (result[:, :28] == (200, 100, 50, 255)).all()
     assert (result[:, 36:, 3] == 0).all()
@@ -66,5 +74,7 @@ def test_opaque_and_deep_pictures_keep_the_light_too(deep: bool, ratio: float) -
         opened(content).edited(Edits(resize=(side, side), format="png")).data, ""
     ).numpy()
     assert result.dtype == (np.uint16 if deep else np.uint8)
-    assert np.allclose(result[..., :3].mean() / (257 if deep else 1), noise[..., :3].mean(), atol=0.3)
+    assert np.allclose(
+        result[..., :3].mean() / (257 if deep else 1), noise[..., :3].mean(), atol=0.3
+    )
     assert (result[..., 3] == (65_535 if deep else 255)).all()

@@ -34,7 +34,9 @@ FULL = 0x5555_5555_5555_5555
 
 def record(name: str, phash: int, content: str, pixels: int, size: int, images: int = 1) -> Record:
     carried = {"phash": f"{phash:016x}", "sha256": hashlib.sha256(content.encode()).hexdigest()}
-    return make_record("k", Entry(f"/{name}.jpg", f"{name}.jpg", size, "v"), 0, None, pixels, images, carried)
+    return make_record(
+        "k", Entry(f"/{name}.jpg", f"{name}.jpg", size, "v"), 0, None, pixels, images, carried
+    )
 
 
 def clusters(records: list[Record]) -> list[dict[str, object]]:
@@ -49,7 +51,10 @@ def clusters(records: list[Record]) -> list[dict[str, object]]:
 
 
 def told(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
-    return [(row["cluster"], str(row["uri"])[1:-4], row["keep"], row["kind"], row["distance"]) for row in rows]
+    return [
+        (row["cluster"], str(row["uri"])[1:-4], row["keep"], row["kind"], row["distance"])
+        for row in rows
+    ]
 
 
 def test_a_worked_example() -> None:
@@ -78,7 +83,10 @@ def test_a_worked_example() -> None:
 
 
 def test_images_that_others_connect_are_one_cluster() -> None:
-    chain = [record(str(number), FULL ^ (2 ** (5 * number) - 1), str(number), 9 - number, 1) for number in range(4)]
+    chain = [
+        record(str(number), FULL ^ (2 ** (5 * number) - 1), str(number), 9 - number, 1)
+        for number in range(4)
+    ]
     assert told(clusters(chain)) == [
         (0, "0", True, None, 0),
         (0, "1", False, "near", 5),
@@ -90,7 +98,11 @@ def test_images_that_others_connect_are_one_cluster() -> None:
 def test_pictures_without_structure_are_duplicates_only_when_their_bytes_are_equal() -> None:
     flat = 1 << 63
     rows = clusters(
-        [record("red", flat, "red", 1, 1), record("blue", flat, "blue", 1, 1), record("rot", flat, "red", 1, 1)]
+        [
+            record("red", flat, "red", 1, 1),
+            record("blue", flat, "blue", 1, 1),
+            record("rot", flat, "red", 1, 1),
+        ]
     )
     assert told(rows) == [(0, "red", True, None, 0), (0, "rot", False, "exact", 0)]
 
@@ -104,7 +116,9 @@ def test_memory_is_some_bytes_for_each_image() -> None:
     def many(count: int) -> Iterator[Record]:
         for number in range(count):
             text = str(number - number % 100 // 99)  # each hundredth image is like the one before
-            hashed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+            hashed = int.from_bytes(
+                hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"
+            )
             yield record(f"{number:08}", hashed, text, 100, 10)
 
     tracemalloc.start()
@@ -128,15 +142,24 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_demo_s_near_duplicates_are_found_and_nothing_else(demo: Path, tmp_path: Path, rows) -> None:
+def test_the_demo_s_near_duplicates_are_found_and_nothing_else(
+    demo: Path, tmp_path: Path, rows
+) -> None:
     out = tmp_path / "out"
     run(JOB, str(demo), str(out), HERE)
     table = pq.read_table(out / "groups/all/duplicates.parquet").to_pylist()
     families: dict[object, set[str]] = {}
     for row in table:
         families.setdefault(row["cluster"], set()).add(re.split("[ _.-]", Path(row["uri"]).name)[0])
-    assert sorted(map(sorted, families.values())) == [["chelsea"], ["coffee"], ["motorcycle"], ["rocket"]]
-    missing = {str(path) for path in (demo / "near duplicates").iterdir()} - {row["uri"] for row in table}
+    assert sorted(map(sorted, families.values())) == [
+        ["chelsea"],
+        ["coffee"],
+        ["motorcycle"],
+        ["rocket"],
+    ]
+    missing = {str(path) for path in (demo / "near duplicates").iterdir()} - {
+        row["uri"] for row in table
+    }
     assert missing == set()
     copies = [Path(row["uri"]).name for row in table if row["kind"] == "exact"]
     assert sorted(copies) == ["chelsea.jpg", "coffee.jpg", "motorcycle.jpg", "rocket.jpg"]
@@ -201,7 +224,9 @@ def test_growth_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
 
 def test_it_extracts_hashes_and_the_dry_run_says_why(photos: Path, tmp_path: Path, capsys) -> None:
     assert JOB.extract == ("header", "hash")
-    assert main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicates", "--dry-run"]) == 0
+    assert (
+        main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicates", "--dry-run"]) == 0
+    )
     told = capsys.readouterr().out
     assert "decoded for hash (needed by --group duplicates)\n" in told
     assert "phash, sha256" in told

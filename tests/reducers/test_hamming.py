@@ -29,13 +29,21 @@ def families(draw: st.DrawFn) -> list[int]:
 
 def pairs_of(hashes: np.ndarray, distance: int, kept: int | None = None) -> set[tuple[int, int]]:
     batches = near_pairs(hashes, distance, kept)
-    return {(min(a, b), max(a, b)) for left, right in batches for a, b in zip(left, right, strict=True)}
+    return {
+        (min(a, b), max(a, b)) for left, right in batches for a, b in zip(left, right, strict=True)
+    }
 
 
 @settings(max_examples=150, deadline=None)
 @given(families(), st.integers(0, 10), st.integers(0, 3))
-def test_pairs_are_those_of_comparing_each_with_each(hashes: list[int], distance: int, kept: int) -> None:
-    near = {(a, b) for a, b in combinations(range(len(hashes)), 2) if (hashes[a] ^ hashes[b]).bit_count() <= distance}
+def test_pairs_are_those_of_comparing_each_with_each(
+    hashes: list[int], distance: int, kept: int
+) -> None:
+    near = {
+        (a, b)
+        for a, b in combinations(range(len(hashes)), 2)
+        if (hashes[a] ^ hashes[b]).bit_count() <= distance
+    }
     assert pairs_of(np.array(hashes, np.uint64), distance, kept) == near
 
 

@@ -72,9 +72,13 @@ def open_page(browser: Browser, tmp_path: Path) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
         contexts.append(context)
         this = Opened(context.new_page())
-        this.page.on("console", lambda message: this.problems.append(f"{message.type}: {message.text}"))
+        this.page.on(
+            "console", lambda message: this.problems.append(f"{message.type}: {message.text}")
+        )
         this.page.on("pageerror", lambda error: this.problems.append(str(error)))
-        this.page.on("dialog", lambda dialog: (this.problems.append("a dialog opened"), dialog.dismiss()))
+        this.page.on(
+            "dialog", lambda dialog: (this.problems.append("a dialog opened"), dialog.dismiss())
+        )
         this.page.on("request", lambda request: this.requests.append(request.url))
         this.page.goto(path.as_uri())
         this.page.wait_for_selector("html[data-drawn=all]", timeout=60_000)
@@ -95,7 +99,15 @@ def axe() -> str:
         if npm is None:
             missing("npm is not installed, so axe-core cannot be fetched")
         folder.mkdir(parents=True, exist_ok=True)
-        command = [str(npm), "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"axe-core@{AXE}"]
+        command = [
+            str(npm),
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(folder),
+            f"axe-core@{AXE}",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode or not script.exists():
             missing(f"npm could not fetch axe-core: {done.stderr[-200:]}")

@@ -80,7 +80,13 @@ FROM (
 
 
 def fabricate(
-    folder: Path, rows: int = 1000, *, groups: int = 6, hostile: bool = False, edits: bool = True, pictures: bool = True
+    folder: Path,
+    rows: int = 1000,
+    *,
+    groups: int = 6,
+    hostile: bool = False,
+    edits: bool = True,
+    pictures: bool = True,
 ) -> RunFacts:
     """Write the tables of a run of ``rows`` images in ``groups`` groups below ``folder``, and its facts."""
     (folder / "catalogue").mkdir(parents=True)
@@ -95,10 +101,16 @@ def fabricate(
     if hostile:
         _poison(connection)
     _copy(
-        connection, folder / "catalogue" / "part-00000.parquet", "SELECT * EXCLUDE (folder, i) FROM made ORDER BY uri"
+        connection,
+        folder / "catalogue" / "part-00000.parquet",
+        "SELECT * EXCLUDE (folder, i) FROM made ORDER BY uri",
     )
     done = "FROM made WHERE status = 'processed'"
-    _copy(connection, folder / "_run" / "members.parquet", f"SELECT folder AS key, uri {done} ORDER BY ALL")
+    _copy(
+        connection,
+        folder / "_run" / "members.parquet",
+        f"SELECT folder AS key, uri {done} ORDER BY ALL",
+    )
     _copy(
         connection,
         folder / "groups.parquet",
@@ -141,7 +153,17 @@ def _poison(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             "UPDATE made SET uri = ? || uri, camera = ?, software = ?, folder = ?, lens = ?, icc_profile = ?, color_space = ? "
             "WHERE i BETWEEN ? AND ?",
-            [f"/data/{clean}/", clean, clean, clean, clean, clean, clean[:200], place * 20, place * 20 + 19],
+            [
+                f"/data/{clean}/",
+                clean,
+                clean,
+                clean,
+                clean,
+                clean,
+                clean[:200],
+                place * 20,
+                place * 20 + 19,
+            ],
         )
     connection.execute(
         "UPDATE made SET dominant_colors = ['red;}</style><script>', '#12345'], mean_color = '<b>' WHERE i < 9"
@@ -151,7 +173,9 @@ def _poison(connection: duckdb.DuckDBPyConnection) -> None:
 def _copy(connection: duckdb.DuckDBPyConnection, path: Path, sql: str) -> None:
     quoted = str(path).replace("'", "''")
     rows = connection.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
-    size = 2048 if rows <= 20_000 else 122_880  # Several row groups, so that several threads share even a small table.
+    size = (
+        2048 if rows <= 20_000 else 122_880
+    )  # Several row groups, so that several threads share even a small table.
     connection.execute(f"COPY ({sql}) TO '{quoted}' (FORMAT parquet, ROW_GROUP_SIZE {size})")
 
 
@@ -160,7 +184,9 @@ def _facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> RunFacts:
         "SELECT count(*), count(*) FILTER (status = 'processed'), sum(size)::BIGINT FROM made"
     ).fetchall()[0]
     reasons = dict(
-        connection.execute("SELECT reason, count(*) FROM made WHERE reason IS NOT NULL GROUP BY 1").fetchall()
+        connection.execute(
+            "SELECT reason, count(*) FROM made WHERE reason IS NOT NULL GROUP BY 1"
+        ).fetchall()
     )
     groups = connection.execute("SELECT count(DISTINCT folder) FROM made").fetchall()[0][0]
     tasks = tuple(_tasks(listed, size))
@@ -177,7 +203,13 @@ def _facts(connection: duckdb.DuckDBPyConnection, folder: Path) -> RunFacts:
         engine="local",
         workers=4,
         plan_hash="9f2c1a77b3d0e455",
-        versions={"mrimage": "0.1.0", "python": "3.11.2", "libvips": "8.18.0", "pillow": "12.0.0", "duckdb": "1.4.1"},
+        versions={
+            "mrimage": "0.1.0",
+            "python": "3.11.2",
+            "libvips": "8.18.0",
+            "pillow": "12.0.0",
+            "duckdb": "1.4.1",
+        },
         started=1_790_000_000.0,
         listed=listed,
         processed=processed,
@@ -253,7 +285,10 @@ def _picture(index: int, uri: str) -> dict[str, object]:
         t = y / height
         draw.line(
             [(0, y), (width, y)],
-            tuple(int(min(255, light * c)) for c in (90 + 120 * hue, 130 + 60 * t, 230 - 120 * t * hue)),
+            tuple(
+                int(min(255, light * c))
+                for c in (90 + 120 * hue, 130 + 60 * t, 230 - 120 * t * hue)
+            ),
         )
     for layer in range(3):
         phase, base = chance.uniform(0, 6), height * (0.45 + 0.18 * layer)
@@ -261,7 +296,10 @@ def _picture(index: int, uri: str) -> dict[str, object]:
             (x, base + 14 * math.sin(x / (25 + 9 * layer) + phase) + 5 * math.sin(x / 7 + phase))
             for x in range(0, width + 4, 4)
         ]
-        shade = tuple(int(min(255, light * (c - 28 * layer))) for c in (70 + 60 * hue, 120, 90 + 30 * (1 - hue)))
+        shade = tuple(
+            int(min(255, light * (c - 28 * layer)))
+            for c in (70 + 60 * hue, 120, 90 + 30 * (1 - hue))
+        )
         draw.polygon([*points, (width, height), (0, height)], shade)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=75)

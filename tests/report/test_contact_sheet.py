@@ -28,7 +28,11 @@ def head(sheet: np.ndarray) -> np.ndarray:
 
 def shown(sheet: np.ndarray) -> set[int]:
     """The numbers of the pictures on the sheet."""
-    return {int(red) for red, green, blue in np.unique(sheet.reshape(-1, 3), axis=0) if (green, blue) == (40, 60)}
+    return {
+        int(red)
+        for red, green, blue in np.unique(sheet.reshape(-1, 3), axis=0)
+        if (green, blue) == (40, 60)
+    }
 
 
 def test_a_sample_says_so_at_the_head_of_the_sheet(uris: list[str]) -> None:

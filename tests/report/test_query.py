@@ -27,7 +27,9 @@ def test_a_query_answers_as_table_csv_and_json(plain: Path) -> None:
 
 def test_a_long_answer_comes_whole_and_a_table_says_what_it_leaves_out(plain: Path) -> None:
     numbers = "SELECT * FROM range(5001) numbers(n)"
-    assert [row["n"] for row in json.loads(report.query(plain, numbers, "json"))] == list(range(5001))
+    assert [row["n"] for row in json.loads(report.query(plain, numbers, "json"))] == list(
+        range(5001)
+    )
     assert report.query(plain, numbers, "csv") == "".join(f"{n}\n" for n in ("n", *range(5001)))
     assert report.query(plain, numbers).endswith("The first 1000 rows; --format csv gives all.\n")
     assert "--format csv gives them whole" in report.query(plain, "SELECT repeat('x', 200)")
@@ -38,7 +40,9 @@ def test_a_long_answer_comes_whole_and_a_table_says_what_it_leaves_out(plain: Pa
 
 
 def test_wide_letters_keep_the_columns_of_a_table(plain: Path) -> None:
-    lines = report.query(plain, "SELECT * FROM (VALUES ('写真', 'a'), ('photo', 'b')) names(name, x)").splitlines()
+    lines = report.query(
+        plain, "SELECT * FROM (VALUES ('写真', 'a'), ('photo', 'b')) names(name, x)"
+    ).splitlines()
     assert lines[2:4] == ["写真   a", "photo  b"]
 
 

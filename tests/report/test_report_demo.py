@@ -41,9 +41,13 @@ def test_the_page_of_a_real_run_is_whole(ended: Ended, open_page: Open) -> None:
     assert this.problems == []
     assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
     drawn = this.page.evaluate(DRAWN)
-    assert {"format", "color_space", "dimensions", "orientation", "brightness", "tasks"} <= {row[0] for row in drawn}
+    assert {"format", "color_space", "dimensions", "orientation", "brightness", "tasks"} <= {
+        row[0] for row in drawn
+    }
     assert [name for name, state, marks in drawn if state != "drawn" or not marks] == []
-    unseen = "() => [...document.images].filter(image => !image.complete || !image.naturalWidth).length"
+    unseen = (
+        "() => [...document.images].filter(image => !image.complete || !image.naturalWidth).length"
+    )
     assert this.page.evaluate(unseen) == 0
     assert this.page.locator(".pair").count() == 6
     assert this.page.locator(".strip.large img").count() >= 4
@@ -52,13 +56,19 @@ def test_the_page_of_a_real_run_is_whole(ended: Ended, open_page: Open) -> None:
 def test_what_the_page_links_to_is_there(ended: Ended, open_page: Open) -> None:
     out = Path(ended.facts.out)
     page = open_page((out / "report.html").read_bytes()).page
-    links = page.eval_on_selector_all("#pictures a", "links => links.map(link => link.getAttribute('href'))")
+    links = page.eval_on_selector_all(
+        "#pictures a", "links => links.map(link => link.getAttribute('href'))"
+    )
     assert len(links) >= 10
     assert [link for link in links if not (out / link).is_file()] == []
 
 
 def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: Summary) -> None:
-    assert figures.totals.listed == ended.images == figures.totals.processed + figures.totals.quarantined
+    assert (
+        figures.totals.listed
+        == ended.images
+        == figures.totals.processed + figures.totals.quarantined
+    )
     assert {reason.reason: reason.images for reason in figures.quarantine.reasons} == ended.failures
     assert sum(group.images for group in figures.groups.rows) == ended.processed
     again = report.build(Path(ended.facts.out)).figures
@@ -68,7 +78,14 @@ def test_the_figures_of_a_real_run_agree_with_its_tables(ended: Ended, figures: 
 
 def test_the_health_of_a_real_run_comes_from_its_tasks(ended: Ended, figures: Summary) -> None:
     health = figures.health
-    assert {phase.name for phase in health.phases} >= {"list", "map", "plan", "reduce", "publish", "thumbnails"}
+    assert {phase.name for phase in health.phases} >= {
+        "list",
+        "map",
+        "plan",
+        "reduce",
+        "publish",
+        "thumbnails",
+    }
     assert {task.phase for task in health.timeline} == {"map", "reduce", "thumbnails"}
     assert sum(worker.tasks for worker in health.workers) == health.tasks == len(ended.facts.tasks)
     assert health.peak_memory > 20_000_000
@@ -82,7 +99,9 @@ def test_a_notebook_shows_a_real_run_with_charts(ended: Ended) -> None:
     assert ended._repr_html_().count("data:image/svg+xml") >= 4
 
 
-def test_a_task_that_was_tried_again_is_told_with_what_happened(tmp_path: Path, open_page: Open) -> None:
+def test_a_task_that_was_tried_again_is_told_with_what_happened(
+    tmp_path: Path, open_page: Open
+) -> None:
     build(tmp_path / "photos")
     marker = str(tmp_path / "died")
 

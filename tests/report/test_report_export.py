@@ -28,11 +28,15 @@ def children() -> set[psutil.Process]:
 
 def test_every_chart_becomes_a_picture_with_something_on_it(plain: Path, tmp_path: Path) -> None:
     paths = report.build(plain).write_pngs(tmp_path / "charts")
-    assert {"format.png", "dimensions.png", "groups.png", "throughput_map.png"} <= {path.name for path in paths}
+    assert {"format.png", "dimensions.png", "groups.png", "throughput_map.png"} <= {
+        path.name for path in paths
+    }
     for path in paths:
         with Image.open(path) as picture:
             colors = picture.convert("RGB").getcolors(1 << 24) or []
-        assert any(abs(r - 15) + abs(g - 122) + abs(b - 128) < 200 for _, (r, g, b) in colors), path.name
+        assert any(abs(r - 15) + abs(g - 122) + abs(b - 128) < 200 for _, (r, g, b) in colors), (
+            path.name
+        )
 
 
 def test_a_pdf_has_pages_and_needs_no_browser(made: report.Report) -> None:
@@ -40,7 +44,9 @@ def test_a_pdf_has_pages_and_needs_no_browser(made: report.Report) -> None:
     assert made.to_pdf().startswith(b"%PDF-")
 
 
-def test_a_pdf_without_weasyprint_says_what_to_install(made: report.Report, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pdf_without_weasyprint_says_what_to_install(
+    made: report.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(name: str) -> object:
         raise ImportError(name)
 
@@ -56,7 +62,9 @@ def test_a_notebook_shows_totals_and_charts_without_running_names(made: report.R
     assert "<script" not in shown
 
 
-def test_a_run_shows_itself_in_a_notebook_as_long_as_its_figures_are_there(hostile: Path, made: report.Report) -> None:
+def test_a_run_shows_itself_in_a_notebook_as_long_as_its_figures_are_there(
+    hostile: Path, made: report.Report
+) -> None:
     facts = replace(read_facts(hostile), out=str(hostile))
     (hostile / "summary.json").write_bytes(msgspec.json.encode(made.summary))
     shown = Summary(facts)._repr_html_()
@@ -78,17 +86,23 @@ def test_the_script_is_made_once_and_a_broken_one_is_made_again(
         wait()
     bundle.cache_path().write_text(made[: len(made) // 2])
     assert bundle.load() == made
-    assert [path.name for path in bundle.cache_path().parent.iterdir()] == [bundle.cache_path().name]
+    assert [path.name for path in bundle.cache_path().parent.iterdir()] == [
+        bundle.cache_path().name
+    ]
 
 
-def test_a_job_has_the_script_made_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_has_the_script_made_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with bundle.warm() as wait:
         wait()
         assert bundle.cache_path().read_text() == bundle.load()
 
 
-def test_a_job_that_fails_leaves_no_process_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_fails_leaves_no_process_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     before = children()
     seen: list[psutil.Process] = []
@@ -103,7 +117,9 @@ def test_a_job_that_fails_leaves_no_process_behind(tmp_path: Path, monkeypatch: 
     assert [maker.is_running() for maker in seen] == [False]
 
 
-def test_a_home_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written_costs_only_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     before = children()
@@ -121,7 +137,9 @@ def test_the_same_tables_give_the_same_page_on_any_number_of_threads(
     pages, wishes = set(), set()
     for threads in (1, 2, 8):
 
-        def limited(database: str, config: dict[str, object], threads: int = threads) -> duckdb.DuckDBPyConnection:
+        def limited(
+            database: str, config: dict[str, object], threads: int = threads
+        ) -> duckdb.DuckDBPyConnection:
             return connect(database, config={**config, "threads": threads})  # type: ignore[dict-item]
 
         monkeypatch.setattr(duckdb, "connect", limited)

@@ -34,7 +34,9 @@ from mrimage.report.tables.views import open_tables
 def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:
     processed = made.figures.totals.processed
     for distribution in made.figures.data.distributions:
-        assert sum(bar.images for bar in distribution.bars) + distribution.missing == processed, distribution.name
+        assert sum(bar.images for bar in distribution.bars) + distribution.missing == processed, (
+            distribution.name
+        )
 
 
 def test_the_counts_of_a_group_add_up_to_its_images(plain: Path) -> None:
@@ -43,7 +45,9 @@ def test_the_counts_of_a_group_add_up_to_its_images(plain: Path) -> None:
     formats = figures.data.distributions[0]
     assert formats.name == "format"
     assert len(formats.groups) > 10
-    assert {key: sum(counts) for key, counts in formats.groups.items()} == {key: sizes[key] for key in formats.groups}
+    assert {key: sum(counts) for key, counts in formats.groups.items()} == {
+        key: sizes[key] for key in formats.groups
+    }
 
 
 def test_each_insight_counts_what_its_query_lists(made: report.Report, hostile: Path) -> None:
@@ -53,14 +57,25 @@ def test_each_insight_counts_what_its_query_lists(made: report.Report, hostile: 
         if insight.sql
     }
     assert {name: counts for name, counts in listed.items() if counts[0] != counts[1]} == {}
-    assert {"quarantined", "located", "cmyk", "blurred", "large", "copies", "lookalikes", "cameras"} <= set(listed)
+    assert {
+        "quarantined",
+        "located",
+        "cmyk",
+        "blurred",
+        "large",
+        "copies",
+        "lookalikes",
+        "cameras",
+    } <= set(listed)
     assert {"savings_bmp", "savings_tiff", "smaller"} <= set(listed)
 
 
 def test_every_query_of_a_chart_runs(made: report.Report, hostile: Path) -> None:
     for distribution in made.figures.data.distributions:
         rows = json.loads(report.query(hostile, distribution.sql, "json"))
-        assert sum(row["images"] for row in rows) == made.figures.totals.processed, distribution.name
+        assert sum(row["images"] for row in rows) == made.figures.totals.processed, (
+            distribution.name
+        )
 
 
 def test_the_summary_is_the_figures_and_reads_back(made: report.Report, hostile: Path) -> None:
@@ -98,7 +113,9 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
     fabricate(out, 2000, edits=False)
     weighed = report.choose_weighed(out)
     rows = json.loads(
-        report.query(out, "SELECT uri, format, size, width, height, frames, bit_depth FROM image", "json")
+        report.query(
+            out, "SELECT uri, format, size, width, height, frames, bit_depth FROM image", "json"
+        )
     )
     images = {row["uri"]: row for row in rows}
     chosen = [images[uri] for uri in weighed]
@@ -114,14 +131,19 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
     assert f"save about {text.size(saved)} of {text.size(sum(every))}" in found["savings_bmp"].text
     assert f"{len(sample)} of them" in found["savings_bmp"].text
     assert found["savings_bmp"].count == len(every)
-    shallow, deep = ([row for row in rows if row["format"] == "tiff" and row["bit_depth"] == bits] for bits in (8, 16))
+    shallow, deep = (
+        [row for row in rows if row["format"] == "tiff" and row["bit_depth"] == bits]
+        for bits in (8, 16)
+    )
     assert found["savings_tiff"].count == len(shallow)
     assert f"{len(shallow)} of {len(shallow) + len(deep)} TIFF files" in found["savings_tiff"].text
 
 
 def test_formats_that_the_run_converted_are_not_weighed_again(plain: Path) -> None:
     assert report.choose_weighed(plain) == []
-    assert {"savings_bmp", "savings_tiff"} <= {insight.name for insight in report.build(plain).figures.insights}
+    assert {"savings_bmp", "savings_tiff"} <= {
+        insight.name for insight in report.build(plain).figures.insights
+    }
 
 
 def test_pictures_are_only_shown_where_there_is_a_thumbnail(tmp_path: Path) -> None:
@@ -156,9 +178,15 @@ def test_the_report_s_own_pictures_are_no_stragglers_and_all_that_are_count(plai
     facts = read_facts(plain)
     task = next(task for task in facts.tasks if task.phase == "map")
     odd = [
-        replace(task, task=f"odd-{n}", seconds=9.0 + n, errors=("its process was ended by SIGSEGV",)) for n in range(18)
+        replace(
+            task, task=f"odd-{n}", seconds=9.0 + n, errors=("its process was ended by SIGSEGV",)
+        )
+        for n in range(18)
     ]
-    own = [replace(task, task=f"own-{n}", phase="thumbnails", seconds=9.0 if n == 5 else 1.0) for n in range(6)]
+    own = [
+        replace(task, task=f"own-{n}", phase="thumbnails", seconds=9.0 if n == 5 else 1.0)
+        for n in range(6)
+    ]
     health = report.build(plain, replace(facts, tasks=(*facts.tasks, *odd, *own))).figures.health
     assert (health.straggling, len(health.stragglers)) == (19, 15)
     assert (health.troubles, len(health.troubled)) == (20, 15)
@@ -188,7 +216,11 @@ def test_a_reason_s_command_is_one_that_the_command_line_takes(made: report.Repo
     commands = {reason.reason: reason.command for reason in made.figures.quarantine.reasons}
     assert (commands["truncated"], commands["not-an-image"]) == ("", "")
     options = make_parser().parse_args(shlex.split(commands["timed-out"])[1:])
-    assert (options.out, options.reason, options.deadline) == (made.figures.run.out, ["timed-out"], "300")
+    assert (options.out, options.reason, options.deadline) == (
+        made.figures.run.out,
+        ["timed-out"],
+        "300",
+    )
 
 
 def test_every_figure_about_the_images_has_a_section() -> None:
@@ -232,14 +264,30 @@ def test_a_comparison_names_what_is_new_gone_changed_and_fallen(tmp_path: Path) 
     part = new / "catalogue" / "part-00000.parquet"
     connection = duckdb.connect()
     connection.execute(f"CREATE TABLE t AS SELECT * FROM '{part}' ORDER BY uri")
-    uris = [row[0] for row in connection.execute("SELECT uri FROM t WHERE status = 'processed' LIMIT 6").fetchall()]
+    uris = [
+        row[0]
+        for row in connection.execute(
+            "SELECT uri FROM t WHERE status = 'processed' LIMIT 6"
+        ).fetchall()
+    ]
     connection.execute("DELETE FROM t WHERE uri IN (?, ?)", uris[:2])
     connection.execute("UPDATE t SET size = size + 7, version = 'later' WHERE uri = ?", [uris[2]])
-    connection.execute("UPDATE t SET status = 'quarantined', reason = 'truncated' WHERE uri = ?", [uris[3]])
-    connection.execute("INSERT INTO t SELECT * REPLACE ('/data/photos/new.jpg' AS uri) FROM t WHERE uri = ?", [uris[4]])
+    connection.execute(
+        "UPDATE t SET status = 'quarantined', reason = 'truncated' WHERE uri = ?", [uris[3]]
+    )
+    connection.execute(
+        "INSERT INTO t SELECT * REPLACE ('/data/photos/new.jpg' AS uri) FROM t WHERE uri = ?",
+        [uris[4]],
+    )
     connection.execute(f"COPY (FROM t ORDER BY uri) TO '{part}'")
     found = report.compare(new, old)
-    assert (found.new, found.gone, found.changed, found.newly_quarantined, found.recovered) == (1, 2, 1, 1, 0)
+    assert (found.new, found.gone, found.changed, found.newly_quarantined, found.recovered) == (
+        1,
+        2,
+        1,
+        1,
+        0,
+    )
     assert [moved.path for moved in found.examples["Gone"]] == uris[:2]
     assert found.same == 297
     named = report.build(new, against=old, against_name="s3://bucket/old").figures.comparison
@@ -279,7 +327,8 @@ def test_cut_text_is_bounded_and_can_be_written_anywhere(anything: str, limit: i
     assert len(shown) <= limit
     shown.encode("utf-8")
     assert not any(
-        ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or char in "\u061c\u200e\u200f\u202e\u2028" for char in shown
+        ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or char in "\u061c\u200e\u200f\u202e\u2028"
+        for char in shown
     )
 
 
@@ -296,8 +345,12 @@ def test_a_step_cuts_a_range_into_a_readable_number_of_bins(low: float, spread: 
 
 def test_a_decade_bin_holds_its_values(plain: Path) -> None:
     with open_tables(plain) as tables:
-        rows = tables.rows("SELECT x, decade_bin(x) FROM (SELECT 10 ** (i / 97.0 - 5) AS x FROM range(1000) r(i))")
-        exact = tables.rows("SELECT x, decade_bin(x) FROM (SELECT unnest([1, 2, 5, 10, 20, 50, 0.1, 0.2]) AS x)")
+        rows = tables.rows(
+            "SELECT x, decade_bin(x) FROM (SELECT 10 ** (i / 97.0 - 5) AS x FROM range(1000) r(i))"
+        )
+        exact = tables.rows(
+            "SELECT x, decade_bin(x) FROM (SELECT unnest([1, 2, 5, 10, 20, 50, 0.1, 0.2]) AS x)"
+        )
 
     def edge(bin_: int) -> float:
         return (1, 2, 5)[bin_ % 3] * 10.0 ** (bin_ // 3)
@@ -310,4 +363,6 @@ def test_the_schema_describes_every_field_of_the_summary(made: report.Report) ->
     schema = summary_schema()
     fields = schema["$defs"]["Summary"]["properties"]
     assert set(made.summary) == set(fields)
-    assert set(schema["$defs"]["Totals"]["properties"]) == set(msgspec.to_builtins(made.figures.totals))
+    assert set(schema["$defs"]["Totals"]["properties"]) == set(
+        msgspec.to_builtins(made.figures.totals)
+    )

@@ -13,7 +13,9 @@ from mrimage import report
 from mrimage.report import text
 
 
-def test_the_page_needs_nothing_but_itself_and_draws_every_chart(made: report.Report, open_page: Open) -> None:
+def test_the_page_needs_nothing_but_itself_and_draws_every_chart(
+    made: report.Report, open_page: Open
+) -> None:
     this = open_page(made.html)
     drawn = this.page.evaluate(DRAWN)
     assert this.problems == []
@@ -33,7 +35,9 @@ def test_hostile_text_is_shown_and_never_run(made: report.Report, open_page: Ope
     assert not any("\u202e" in key for key in keys)
 
 
-def test_the_policy_stops_a_script_that_got_into_the_page(made: report.Report, open_page: Open) -> None:
+def test_the_policy_stops_a_script_that_got_into_the_page(
+    made: report.Report, open_page: Open
+) -> None:
     this = open_page(made.html)
     this.page.evaluate(
         "() => { const script = document.createElement('script'); script.textContent = 'window.owned = 1';"
@@ -47,7 +51,9 @@ def test_the_policy_stops_a_script_that_got_into_the_page(made: report.Report, o
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious(made: report.Report, open_page: Open, axe: str, scheme: str, width: int) -> None:
+def test_axe_finds_nothing_serious(
+    made: report.Report, open_page: Open, axe: str, scheme: str, width: int
+) -> None:
     this = open_page(made.html, width=width, scheme=scheme)
     this.page.evaluate(axe)
     found = this.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
@@ -79,7 +85,9 @@ def test_narrowing_to_a_group_changes_the_charts(plain: Path, open_page: Open) -
     before = page.evaluate(texts)
     key = made.figures.data.filters[3]
     page.select_option("#filter", key)
-    page.wait_for_function(f"before => JSON.stringify(({texts})()) !== JSON.stringify(before)", arg=before)
+    page.wait_for_function(
+        f"before => JSON.stringify(({texts})()) !== JSON.stringify(before)", arg=before
+    )
     assert page.evaluate(texts) == list(made.figures.data.distributions[0].groups[key])
     assert max(page.evaluate(widths)) > 0
     assert "alone" in page.locator("#filtered").inner_text()
@@ -91,12 +99,18 @@ def test_narrowing_to_a_group_changes_the_charts(plain: Path, open_page: Open) -
     whole = page.locator("#format tbody tr").all_inner_texts()
     bars = made.figures.data.distributions[0].bars
     assert [row.split("\t")[1:] for row in whole] == [
-        [text.number(bar.images), text.percent(bar.images / made.figures.totals.processed), text.size(bar.bytes)]
+        [
+            text.number(bar.images),
+            text.percent(bar.images / made.figures.totals.processed),
+            text.size(bar.bytes),
+        ]
         for bar in bars
     ]
 
 
-def test_a_script_writes_the_groups_as_the_page_without_one_does(plain: Path, open_page: Open) -> None:
+def test_a_script_writes_the_groups_as_the_page_without_one_does(
+    plain: Path, open_page: Open
+) -> None:
     made = report.build(plain)
     page = open_page(made.html).page
     shown = [row.split("\t")[2:] for row in page.locator("#group-table tbody tr").all_inner_texts()]
@@ -130,7 +144,9 @@ FOCUS = """() => { const at = document.activeElement, look = getComputedStyle(at
     return [at.id || at.className || at.textContent.trim(), look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) > 0]; }"""
 
 
-def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(plain: Path, open_page: Open) -> None:
+def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(
+    plain: Path, open_page: Open
+) -> None:
     page = open_page(report.build(plain).html).page
     stops = []
     for _ in range(30):
@@ -149,17 +165,26 @@ def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(plain: Path, o
     assert all(shown for _, shown in stops)
     page.locator("#filter").focus()
     page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.textContent").startswith("Table and query of Formats")
+    assert page.evaluate("() => document.activeElement.textContent").startswith(
+        "Table and query of Formats"
+    )
     page.keyboard.press("Enter")
     assert page.locator("#format table").is_visible()
     page.keyboard.press("Tab")
-    assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Table of Formats"
+    assert (
+        page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+        == "Table of Formats"
+    )
     page.locator("#group-table th[data-column='0'] button").focus()
     page.keyboard.press("Enter")
-    assert page.locator("#group-table tbody tr").first.inner_text().strip().startswith("group 00000")
+    assert (
+        page.locator("#group-table tbody tr").first.inner_text().strip().startswith("group 00000")
+    )
 
 
-def test_a_name_that_runs_from_right_to_left_turns_nothing_around_it(tmp_path: Path, open_page: Open) -> None:
+def test_a_name_that_runs_from_right_to_left_turns_nothing_around_it(
+    tmp_path: Path, open_page: Open
+) -> None:
     out = tmp_path / "out"
     fabricate(out, 60, pictures=False)
     groups = f"'{out}/groups.parquet'"
@@ -176,7 +201,9 @@ def test_a_name_that_runs_from_right_to_left_turns_nothing_around_it(tmp_path: P
     assert page.locator("#group-table bdi").first.inner_text() == "צילומים 7"
 
 
-def test_light_and_dark_can_be_chosen_and_paper_is_light(made: report.Report, open_page: Open) -> None:
+def test_light_and_dark_can_be_chosen_and_paper_is_light(
+    made: report.Report, open_page: Open
+) -> None:
     page = open_page(made.html, scheme="dark").page
     ground = "() => getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(ground)
@@ -200,7 +227,9 @@ def test_a_run_without_any_image_still_has_a_page(tmp_path: Path, open_page: Ope
         (tmp_path / "out" / f"{table}.parquet").unlink()
     this = open_page(report.build(tmp_path / "out", facts).html)
     assert this.problems == []
-    sections = this.page.eval_on_selector_all("main > section", "found => found.map(section => section.id)")
+    sections = this.page.eval_on_selector_all(
+        "main > section", "found => found.map(section => section.id)"
+    )
     assert sections == ["", "insights", "job"]
     assert this.page.locator("nav a").all_inner_texts() == ["Insights", "Job"]
 
@@ -220,13 +249,20 @@ def test_one_image_is_told_in_words_and_not_drawn(tmp_path: Path, open_page: Ope
     assert this.problems == []
 
 
-def test_a_million_images_make_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:
+def test_a_million_images_make_a_small_page_that_opens_whole(
+    tmp_path: Path, open_page: Open
+) -> None:
     folder = tmp_path / "million"
     fabricate(folder, 1_000_000, groups=5000, edits=False, pictures=False)
     made = report.build(folder)
     assert len(made.html) < 5_000_000
     assert made.figures.groups.total == 5000
-    assert sum(bar.images for bar in made.figures.data.distributions[0].bars) == made.figures.totals.processed
+    assert (
+        sum(bar.images for bar in made.figures.data.distributions[0].bars)
+        == made.figures.totals.processed
+    )
     this = open_page(made.html)
     assert this.problems == []
-    assert [name for name, state, marks in this.page.evaluate(DRAWN) if state != "drawn" or not marks] == []
+    assert [
+        name for name, state, marks in this.page.evaluate(DRAWN) if state != "drawn" or not marks
+    ] == []

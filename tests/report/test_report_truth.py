@@ -55,9 +55,16 @@ def test_the_totals_are_those_of_the_tables(
     totals, facts = truth.figures.totals, read_facts(out)
     listed, size = pq.read_table(out / "catalogue").num_rows, facts.bytes
     pixels = sum(row["width"] * row["height"] for row in images)
-    assert (totals.listed, totals.processed, totals.quarantined) == (listed, len(images), listed - len(images))
+    assert (totals.listed, totals.processed, totals.quarantined) == (
+        listed,
+        len(images),
+        listed - len(images),
+    )
     assert (totals.pixels, totals.source_bytes) == (pixels, size)
-    assert (totals.outputs, totals.output_bytes) == (len(outputs), sum(row["bytes"] for row in outputs))
+    assert (totals.outputs, totals.output_bytes) == (
+        len(outputs),
+        sum(row["bytes"] for row in outputs),
+    )
     assert totals.processed_share == pytest.approx(len(images) / listed)
     assert totals.bytes_per_image == pytest.approx(size / listed)
     assert totals.pixels_per_image == pytest.approx(pixels / len(images))
@@ -76,8 +83,17 @@ def test_the_groups_and_what_was_made_of_them(
     for row in outputs:
         held[row["key"]] += row["bytes"]
     groups = truth.figures.groups
-    assert [(g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes) for g in groups.rows] == [
-        (key, len(found), sum(size for size, _ in found), sum(pixels for _, pixels in found), made[key], held[key])
+    assert [
+        (g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes) for g in groups.rows
+    ] == [
+        (
+            key,
+            len(found),
+            sum(size for size, _ in found),
+            sum(pixels for _, pixels in found),
+            made[key],
+            held[key],
+        )
         for key, found in sorted(members.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
     assert groups.total == len(members)
@@ -95,7 +111,9 @@ NUMBERS = {
     "sharpness": lambda row: row["sharpness"],
     "entropy": lambda row: row["entropy"],
     "colorfulness": lambda row: row["colorfulness"],
-    "taken_at": lambda row: row["taken_at"] and (row["taken_at"] - type(row["taken_at"])(1970, 1, 1)).total_seconds(),
+    "taken_at": lambda row: (
+        row["taken_at"] and (row["taken_at"] - type(row["taken_at"])(1970, 1, 1)).total_seconds()
+    ),
 }
 
 
@@ -110,7 +128,11 @@ def test_each_bar_holds_the_images_of_its_range(truth: report.Report, images: li
             high = following.low if following and name == "taken_at" else bar.high
             assert bar.low is not None
             assert high is not None
-            inside = [size for number, size in known if bar.low <= number * (1 + 1e-12) < high * (1 + 1e-12)]
+            inside = [
+                size
+                for number, size in known
+                if bar.low <= number * (1 + 1e-12) < high * (1 + 1e-12)
+            ]
             assert (bar.images, bar.bytes) == (len(inside), sum(inside)), f"{name}: {bar.label}"
         assert histograms[name].missing == len(images) - len(known), name
 
@@ -123,9 +145,13 @@ CATEGORIES = {
     "software": lambda row: row["software"],
     "icc_profile": lambda row: row["icc_profile"],
     "bit_depth": lambda row: f"{row['bit_depth']} bit",
-    "frames": lambda row: "over 10" if row["frames"] > 10 else "2 to 10" if row["frames"] > 1 else "1",
+    "frames": lambda row: (
+        "over 10" if row["frames"] > 10 else "2 to 10" if row["frames"] > 1 else "1"
+    ),
     "orientation": lambda row: row["orientation"],
-    "progressive": lambda row: {True: "progressive", False: "baseline", None: None}[row["progressive"]],
+    "progressive": lambda row: {True: "progressive", False: "baseline", None: None}[
+        row["progressive"]
+    ],
 }
 
 
@@ -150,7 +176,9 @@ def test_dimensions_spreads_swatches_and_places(truth: report.Report, images: li
     ]
     assert data.dimensions.distinct == len(sizes)
     for cell in data.dimensions.cells:
-        inside = sum(n for (w, h), n in sizes.items() if cell.x <= w < cell.x2 and cell.y <= h < cell.y2)
+        inside = sum(
+            n for (w, h), n in sizes.items() if cell.x <= w < cell.x2 and cell.y <= h < cell.y2
+        )
         assert cell.images == inside
     for spread in data.spreads[0].rows:
         costs = sorted(
@@ -158,20 +186,34 @@ def test_dimensions_spreads_swatches_and_places(truth: report.Report, images: li
             for row in images
             if row["format"] == spread.label
         )
-        ranks = {0.05: spread.p5, 0.25: spread.p25, 0.5: spread.median, 0.75: spread.p75, 0.95: spread.p95}
+        ranks = {
+            0.05: spread.p5,
+            0.25: spread.p25,
+            0.5: spread.median,
+            0.75: spread.p75,
+            0.95: spread.p95,
+        }
         for share, value in ranks.items():
-            assert value == pytest.approx(costs[math.ceil(share * len(costs)) - 1], abs=0.011), spread.label
+            assert value == pytest.approx(costs[math.ceil(share * len(costs)) - 1], abs=0.011), (
+                spread.label
+            )
     cells = Counter(
         cell for row in images for cell in {tuple(int(c[i : i + 2], 16) // 32 for i in (1, 3, 5)) for c in row["dominant_colors"]}
     )  # fmt: skip
-    assert {tuple(int(s.color[i : i + 2], 16) // 32 for i in (1, 3, 5)): s.images for s in data.swatches} == {
+    assert {
+        tuple(int(s.color[i : i + 2], 16) // 32 for i in (1, 3, 5)): s.images for s in data.swatches
+    } == {
         cell: cells[cell]
-        for cell in [tuple(int(s.color[i : i + 2], 16) // 32 for i in (1, 3, 5)) for s in data.swatches]
+        for cell in [
+            tuple(int(s.color[i : i + 2], 16) // 32 for i in (1, 3, 5)) for s in data.swatches
+        ]
     }
     assert min(s.images for s in data.swatches) >= sorted(cells.values(), reverse=True)[:36][-1]
     assert sum(s.share for s in data.swatches) == pytest.approx(1)
     places = Counter(
-        (math.floor(row["longitude"]), math.floor(row["latitude"])) for row in images if row["latitude"] is not None
+        (math.floor(row["longitude"]), math.floor(row["latitude"]))
+        for row in images
+        if row["latitude"] is not None
     )
     assert {(cell.x, cell.y): cell.images for cell in data.places or ()} == places
     assert data.located == places.total()
@@ -183,7 +225,9 @@ def test_the_findings_say_what_is_in_the_tables(
     expected = {name: found for name, found in _findings(images, outputs) if found[0]}
     assert {"blurred", "copies", "enlarged", "lookalikes"} <= set(expected)
     told = {insight.name: insight for insight in truth.figures.insights}
-    assert {name: told[name].count for name in expected} == {name: count for name, (count, _) in expected.items()}
+    assert {name: told[name].count for name in expected} == {
+        name: count for name, (count, _) in expected.items()
+    }
     for name, (_, words) in expected.items():
         assert words in told[name].text, name
     known = {*expected, "quarantined", "savings_bmp", "savings_tiff", "stragglers", "single_groups"}
@@ -206,7 +250,13 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
     yield "wide_gamut", of([r for r in images if r["color_space"] in ("adobe-rgb", "display-p3")])
     yield (
         "blurred",
-        of([r for r in images if r["contrast"] >= 0.05 and r["sharpness"] < 0.06 * (255 * r["contrast"]) ** 2]),
+        of(
+            [
+                r
+                for r in images
+                if r["contrast"] >= 0.05 and r["sharpness"] < 0.06 * (255 * r["contrast"]) ** 2
+            ]
+        ),
     )
     yield "dark", of([r for r in images if r["brightness"] < 0.12])
     yield "turned", of([r for r in images if 2 <= (r["orientation"] or 1) <= 8])
@@ -223,16 +273,27 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
     limit = sorted(r["size"] for r in images)[math.ceil(0.99 * len(images)) - 1]
     heavy = [r for r in images if r["size"] > limit]
     held = share(sum(r["size"] for r in heavy), size)
-    yield "heaviest", (len(heavy), f"{share(len(heavy), len(images))} of all, hold {held} of the bytes")
+    yield (
+        "heaviest",
+        (len(heavy), f"{share(len(heavy), len(images))} of all, hold {held} of the bytes"),
+    )
     digests = Counter(r["sha256"] for r in images)
     copies = sum(n - 1 for n in digests.values())
-    wasted = sum((n - 1) * min(r["size"] for r in images if r["sha256"] == digest) for digest, n in digests.items())
+    wasted = sum(
+        (n - 1) * min(r["size"] for r in images if r["sha256"] == digest)
+        for digest, n in digests.items()
+    )
     yield "copies", (copies, f"the pile is {text.size(wasted)} smaller")
     looks = {r["phash"]: {s["sha256"] for s in images if s["phash"] == r["phash"]} for r in images}
-    yield "lookalikes", (sum(len(found) - 1 for found in looks.values()), "look the same as another")
+    yield (
+        "lookalikes",
+        (sum(len(found) - 1 for found in looks.values()), "look the same as another"),
+    )
     cameras = Counter(r["camera"] for r in images if r["camera"])
     taken = list(accumulate(count for _, count in cameras.most_common()))
-    place = next(place for place, held_by in enumerate(taken, 1) if held_by >= 0.9 * cameras.total())
+    place = next(
+        place for place, held_by in enumerate(taken, 1) if held_by >= 0.9 * cameras.total()
+    )
     held = share(taken[place - 1], cameras.total())
     words = f"account for {held} of the {text.number(cameras.total())}"
     yield "cameras", (place if place < len(cameras) else 0, words)
@@ -241,7 +302,9 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
     after = sum(r["bytes"] for r in edited)
     before = sum(sources[r["uri"]]["size"] for r in edited)
     yield "smaller", (len(edited), f"take {text.size(after)}, {before / after:.1f} times less")
-    grown = [r for r in edited if all(r[side] > sources[r["uri"]][side] for side in ("width", "height"))]
+    grown = [
+        r for r in edited if all(r[side] > sources[r["uri"]][side] for side in ("width", "height"))
+    ]
     yield "enlarged", (len(grown), f"{text.number(len(grown))} output")
 
 
@@ -251,11 +314,17 @@ def test_the_job_s_health_is_that_of_its_tasks(truth: report.Report, out: Path) 
         mine = [task for task in facts.tasks if task.phase == phase.name]
         assert told.task_seconds == pytest.approx(sum(task.seconds for task in mine))
         assert told.share == pytest.approx(phase.seconds / sum(one.seconds for one in facts.phases))
-        rate = sum(m.images_per_second * m.seconds for m in health.throughput if m.phase == phase.name)
+        rate = sum(
+            m.images_per_second * m.seconds for m in health.throughput if m.phase == phase.name
+        )
         assert rate == pytest.approx(sum(task.images for task in mine), rel=1e-6)
-        counted = [bar for d in health.durations if d.name == f"durations_{phase.name}" for bar in d.bars]
+        counted = [
+            bar for d in health.durations if d.name == f"durations_{phase.name}" for bar in d.bars
+        ]
         for bar in counted:
-            assert bar.images == sum((bar.low or 0) <= task.seconds < (bar.high or 0) for task in mine)
+            assert bar.images == sum(
+                (bar.low or 0) <= task.seconds < (bar.high or 0) for task in mine
+            )
     assert health.peak_memory == max(task.peak_memory for task in facts.tasks)
     assert {w.worker: (w.tasks, w.images, w.peak_memory) for w in health.workers} == {
         name: (len(mine), sum(t.images for t in mine), max(t.peak_memory for t in mine))
@@ -283,7 +352,11 @@ def test_the_schema_has_a_place_for_every_figure(truth: report.Report) -> None:
             if "additionalProperties" not in kind and properties is None:
                 return None  # any JSON: the settings of a job
             for name, inner in value.items():
-                check(inner, properties[name] if properties else kind["additionalProperties"], f"{where}.{name}")
+                check(
+                    inner,
+                    properties[name] if properties else kind["additionalProperties"],
+                    f"{where}.{name}",
+                )
         elif isinstance(value, list):
             for inner in value:
                 check(inner, kind["items"], where) if "items" in kind else None
@@ -313,7 +386,9 @@ def test_the_page_shows_the_figures_of_the_summary(truth: report.Report, open_pa
     for distribution in figures.data.distributions:
         if len(distribution.bars) > 1:
             rows = page.eval_on_selector_all(f"#{distribution.name} tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")  # fmt: skip
-            assert [row[:2] for row in rows] == [[bar.label, text.number(bar.images)] for bar in distribution.bars]
+            assert [row[:2] for row in rows] == [
+                [bar.label, text.number(bar.images)] for bar in distribution.bars
+            ]
     reasons = page.locator("#quarantine .reasons h3").all_inner_texts()
     assert [re.sub(r"\s", " ", reason) for reason in reasons] == [
         f"{reason.reason} {reason.images}" for reason in figures.quarantine.reasons

@@ -32,7 +32,9 @@ def start_s3(stack: ExitStack, folder: Path) -> None:
         print(f"    export {name}={value}")
     print("    .venv/bin/mrimage demo demo/photos")
     print("    .venv/bin/mrimage run demo/photos s3://photos/copy --format keep")
-    print("    .venv/bin/mrimage run s3://photos/copy/images s3://results/run1 --resize 512x512 --group contact-sheet")
+    print(
+        "    .venv/bin/mrimage run s3://photos/copy/images s3://results/run1 --resize 512x512 --group contact-sheet"
+    )
     print("    .venv/bin/mrimage verify s3://results/run1", flush=True)
 
 
@@ -49,7 +51,9 @@ def start_hdfs(stack: ExitStack, folder: Path) -> None:
     for name, value in cluster.environment.items():
         print(f"    export {name}={value}")
     print("    .venv/bin/mrimage run demo/photos hdfs:///photos --format keep --replication 2")
-    print("    .venv/bin/mrimage run hdfs:///photos/images hdfs:///run1 --resize 512x512 --output webdataset")
+    print(
+        "    .venv/bin/mrimage run hdfs:///photos/images hdfs:///run1 --resize 512x512 --output webdataset"
+    )
     print("    .venv/bin/mrimage verify hdfs:///run1", flush=True)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tests.services.process import Server, ServiceError, free_ports, is_open
 
-VERSION = "3.33.0"  # the last that asks for no newer Node.js than Debian has, and that sends no telemetry
+VERSION = (
+    "3.33.0"  # the last that asks for no newer Node.js than Debian has, and that sends no telemetry
+)
 CACHE = Path(__file__).parents[2] / ".cache" / f"azurite-{VERSION}"
 MAIN = CACHE / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
@@ -25,7 +27,11 @@ def missing_tool() -> str | None:
     """What keeps Azurite from being started here, or None."""
     if not shutil.which("node"):
         return "node is not installed"
-    return None if MAIN.exists() or shutil.which("npm") else "npm is not installed, so Azurite cannot be fetched"
+    return (
+        None
+        if MAIN.exists() or shutil.which("npm")
+        else "npm is not installed, so Azurite cannot be fetched"
+    )
 
 
 def fetch() -> None:
@@ -33,7 +39,15 @@ def fetch() -> None:
     if MAIN.exists():
         return
     CACHE.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(CACHE), f"azurite@{VERSION}"]
+    command = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        str(CACHE),
+        f"azurite@{VERSION}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     if done.returncode or not MAIN.exists():
         raise ServiceError(f"npm could not fetch Azurite: {done.stderr[-500:]}")
@@ -48,7 +62,9 @@ class Azurite:
         self.endpoint = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
         command = ["node", str(MAIN), "--inMemoryPersistence", "--silent", "--skipApiVersionCheck",
                    "--blobHost", "127.0.0.1", "--blobPort", str(self.port)]  # fmt: skip
-        self.server = Server("azurite", command, folder, {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{SECRET_KEY}"})
+        self.server = Server(
+            "azurite", command, folder, {"AZURITE_ACCOUNTS": f"{ACCOUNT}:{SECRET_KEY}"}
+        )
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,7 +91,9 @@ class Azurite:
         headers["Authorization"] = f"SharedKey {ACCOUNT}:{base64.b64encode(digest).decode()}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("PUT", f"{path}?restype=container", headers={**headers, "Content-Length": "0"})
+            connection.request(
+                "PUT", f"{path}?restype=container", headers={**headers, "Content-Length": "0"}
+            )
             answer = connection.getresponse()
             assert answer.status == 201, answer.read()
         finally:

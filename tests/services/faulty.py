@@ -105,7 +105,9 @@ def _handler(proxy: Faulty, port: int) -> type[Handler]:
         def _pass_on(self, body: bytes, fate: str) -> None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             try:
-                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                connection.putrequest(
+                    self.command, self.path, skip_host=True, skip_accept_encoding=True
+                )
                 for name, value in self.headers.items():
                     connection.putheader(name, value)
                 connection.endheaders(body)
@@ -120,7 +122,9 @@ def _handler(proxy: Faulty, port: int) -> type[Handler]:
                 if name.lower() not in _HOP:
                     self.send_header(name, value)
             half = data[: len(data) // 2]
-            length = len(half) if fate == "short" else answer.getheader("Content-Length") or len(data)
+            length = (
+                len(half) if fate == "short" else answer.getheader("Content-Length") or len(data)
+            )
             self.send_header("Content-Length", str(length))
             self.end_headers()
             self.wfile.write(half if fate in ("cut", "short") else data)

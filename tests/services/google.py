@@ -34,7 +34,9 @@ class Account:
 
     def __init__(self, folder: Path) -> None:
         key = folder / "key.pem"
-        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True
+        )
         command = ["openssl", "rsa", "-in", str(key), "-noout", "-modulus"]
         modulus = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         self._modulus = int(modulus.strip().rpartition("=")[2], 16)
@@ -52,7 +54,9 @@ class Account:
         text, _, signature = token.rpartition(".")
         number = int.from_bytes(urlsafe_b64decode(f"{signature}=="))
         padded = pow(number, 65537, self._modulus).to_bytes(256)
-        return padded.startswith(b"\0\1\xff") and padded.endswith(hashlib.sha256(text.encode()).digest())
+        return padded.startswith(b"\0\1\xff") and padded.endswith(
+            hashlib.sha256(text.encode()).digest()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,9 @@ class Google(Loopback):
     def listing(self, bucket: str, query: dict[str, str]) -> str:
         """A page of keys: ``list-type=2`` with ``prefix``, ``start-after`` and ``continuation-token``."""
         prefix = query.get("prefix", "")
-        keys = sorted((key for key in list(self.bucket(bucket)) if key.startswith(prefix)), key=str.encode)
+        keys = sorted(
+            (key for key in list(self.bucket(bucket)) if key.startswith(prefix)), key=str.encode
+        )
         after = query.get("continuation-token") or query.get("start-after", "")
         begin = bisect_right(keys, after.encode(), key=str.encode)
         page = keys[begin : begin + min(self.page, int(query.get("max-keys", self.page)))]
@@ -142,7 +148,10 @@ def _handler(server: Google) -> type[Handler]:
         def _serve(self) -> None:
             parts = urlsplit(self.path)
             bucket, _, key = unquote(parts.path.lstrip("/")).partition("/")
-            query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            query = {
+                name: values[0]
+                for name, values in parse_qs(parts.query, keep_blank_values=True).items()
+            }
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
                 kind, _, token = self.headers.get("Authorization", "").partition(" ")
@@ -151,11 +160,16 @@ def _handler(server: Google) -> type[Handler]:
                     raise Refusal(401, "InvalidAuthentication")
                 getattr(self, f"_{self.command.lower()}")(bucket, key, query, body)
             except Refusal as error:
-                self._send(error.status, f"<?xml version='1.0'?><Error><Code>{error.code}</Code></Error>".encode())
+                self._send(
+                    error.status,
+                    f"<?xml version='1.0'?><Error><Code>{error.code}</Code></Error>".encode(),
+                )
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
 
-        def _send(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        def _send(
+            self, status: int, body: bytes = b"", headers: dict[str, str] | None = None
+        ) -> None:
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
                 self.send_header(name, value)
@@ -190,7 +204,10 @@ def _handler(server: Google) -> type[Handler]:
                 self._send(200, headers=_told(_Object(body, 0)))
                 return
             self._send(
-                200, headers=_told(server.put(bucket, key, body, self.headers.get("x-goog-if-generation-match")))
+                200,
+                headers=_told(
+                    server.put(bucket, key, body, self.headers.get("x-goog-if-generation-match"))
+                ),
             )
 
         def _post(self, bucket: str, key: str, query: dict[str, str], body: bytes) -> None:
@@ -199,10 +216,15 @@ def _handler(server: Google) -> type[Handler]:
                 name = uuid.uuid4().hex
                 server.uploads[name] = _Upload(bucket, key)
                 text = f"<UploadId>{name}</UploadId>"
-                self._send(200, f"<InitiateMultipartUploadResult>{text}</InitiateMultipartUploadResult>".encode())
+                self._send(
+                    200,
+                    f"<InitiateMultipartUploadResult>{text}</InitiateMultipartUploadResult>".encode(),
+                )
                 return
             upload = server.uploads.pop(query["uploadId"])
-            numbers = [int(number) for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", body)]
+            numbers = [
+                int(number) for number in re.findall(rb"<PartNumber>(\d+)</PartNumber>", body)
+            ]
             data = b"".join(upload.parts[number] for number in numbers)
             found = server.put(bucket, key, data, self.headers.get("x-goog-if-generation-match"))
             text = f"<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><ETag>{escape(found.etag)}</ETag>"

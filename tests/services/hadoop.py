@@ -28,10 +28,20 @@ def missing_tool() -> str | None:
 def fetch_jars() -> str:
     """The class path of the pinned Hadoop; Maven fetches and checks it on first use."""
     if not any(CACHE.glob("hadoop-client-minicluster-*.jar")):
-        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={CACHE}"]
+        command = [
+            "mvn",
+            "-q",
+            "-B",
+            "-f",
+            str(POM),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={CACHE}",
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:
-            raise ServiceError(f"mvn could not fetch Hadoop:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise ServiceError(
+                f"mvn could not fetch Hadoop:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
     return f"{CACHE}/*"
 
 
@@ -88,8 +98,13 @@ class Hadoop:
         """Whether all DataNodes have reported to the NameNode, judged by a file that needs every one of them."""
         import hdfs_native
 
-        config = {"dfs.client.failover.max.attempts": "1", "dfs.client.failover.sleep.base.millis": "50"}
-        options = hdfs_native.WriteOptions(replication=len(self.datanodes), overwrite=True, create_parent=True)
+        config = {
+            "dfs.client.failover.max.attempts": "1",
+            "dfs.client.failover.sleep.base.millis": "50",
+        }
+        options = hdfs_native.WriteOptions(
+            replication=len(self.datanodes), overwrite=True, create_parent=True
+        )
         try:
             client = hdfs_native.Client(self.url, config)
             with client.create("/.ready", options) as writer:
@@ -123,5 +138,10 @@ class Hadoop:
             "dfs.client.block.write.replace-datanode-on-failure.best-effort": "true",
         }
         for name, settings in (("core", core), ("hdfs", hdfs)):
-            rows = "".join(f"<property><name>{k}</name><value>{v}</value></property>\n" for k, v in settings.items())
-            (self.configuration / f"{name}-site.xml").write_text(f"<configuration>\n{rows}</configuration>\n")
+            rows = "".join(
+                f"<property><name>{k}</name><value>{v}</value></property>\n"
+                for k, v in settings.items()
+            )
+            (self.configuration / f"{name}-site.xml").write_text(
+                f"<configuration>\n{rows}</configuration>\n"
+            )

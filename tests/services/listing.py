@@ -27,7 +27,9 @@ class Listing(Loopback):
                     "<LastModified>2026-01-01T00:00:00.000Z</LastModified><StorageClass>STANDARD</StorageClass></Contents>"
                     for number in range(start, end)
                 )
-                more = f"<NextContinuationToken>{end}</NextContinuationToken>" if end < count else ""
+                more = (
+                    f"<NextContinuationToken>{end}</NextContinuationToken>" if end < count else ""
+                )
                 body = (
                     f'<?xml version="1.0"?><ListBucketResult><IsTruncated>{str(end < count).lower()}</IsTruncated>'
                     f"<Name>b</Name><KeyCount>{end - start}</KeyCount>{more}{rows}</ListBucketResult>"

@@ -22,7 +22,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # clients that hang up are no mistake of ours
+        if not isinstance(
+            sys.exception(), ConnectionError
+        ):  # clients that hang up are no mistake of ours
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
@@ -38,7 +40,12 @@ class Loopback:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.ended.set()
         self._server.shutdown()
         self._server.server_close()

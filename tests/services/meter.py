@@ -28,7 +28,12 @@ class Meter:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._listener.close()
 
     def _accept(self) -> None:
@@ -40,8 +45,12 @@ class Meter:
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 answered = threading.Event()
                 answered.set()
-                threading.Thread(target=self._up, args=(client, server, answered), daemon=True).start()
-                threading.Thread(target=self._down, args=(server, client, answered), daemon=True).start()
+                threading.Thread(
+                    target=self._up, args=(client, server, answered), daemon=True
+                ).start()
+                threading.Thread(
+                    target=self._down, args=(server, client, answered), daemon=True
+                ).start()
 
     def _up(self, client: socket.socket, server: socket.socket, answered: threading.Event) -> None:
         with client, server, suppress(OSError):
@@ -53,7 +62,9 @@ class Meter:
                 server.sendall(buffer[:size])
             server.shutdown(socket.SHUT_WR)
 
-    def _down(self, server: socket.socket, client: socket.socket, answered: threading.Event) -> None:
+    def _down(
+        self, server: socket.socket, client: socket.socket, answered: threading.Event
+    ) -> None:
         with suppress(OSError):
             buffer = memoryview(bytearray(SIZE))
             while size := server.recv_into(buffer):

@@ -34,7 +34,13 @@ def is_open(port: int) -> bool:
 class Server:
     """One server process with its log."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, environment: dict[str, str] | None = None):
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        environment: dict[str, str] | None = None,
+    ):
         self.name = name
         self._command = list(command)
         self._folder = folder

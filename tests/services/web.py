@@ -40,7 +40,9 @@ class Web(Loopback):
 
         super().__init__(Asked)
 
-    def _send(self, request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    def _send(
+        self, request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str
+    ) -> None:
         request.send_response(status)
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
             request.send_header(name.replace("_", "-"), value)
@@ -58,7 +60,13 @@ class Web(Loopback):
             self._send(request, 416, b"", Content_Range=f"bytes */{len(self.data)}")
             return
         body = self.data[start:end]
-        self._send(request, 206, body, Content_Range=f"bytes {start}-{end - 1}/{len(self.data)}", ETag='"1"')
+        self._send(
+            request,
+            206,
+            body,
+            Content_Range=f"bytes {start}-{end - 1}/{len(self.data)}",
+            ETag='"1"',
+        )
 
     def _flaky(self, request: BaseHTTPRequestHandler, rest: str, time_of_asking: int) -> None:
         if time_of_asking <= 2:

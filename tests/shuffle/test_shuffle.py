@@ -20,8 +20,15 @@ from mrimage.types import Entry, Partition
 
 KEY = st.one_of(st.text(max_size=8), st.sampled_from(["", "a\0b", "a/b", "..", "\n", "é", "𝄞"]))
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 PAIRS = st.lists(st.tuples(KEY, st.integers(0, 9)), max_size=6)
@@ -32,14 +39,20 @@ def entry(number: int) -> Entry:
 
 
 def records_of(images: list[list[tuple[str, int]]]) -> list[Record]:
-    made = [record for number, pairs in enumerate(images) for record in make_records(entry(number), 7, iter(pairs))]
+    made = [
+        record
+        for number, pairs in enumerate(images)
+        for record in make_records(entry(number), 7, iter(pairs))
+    ]
     return sorted(made, key=lambda record: (record.key, record.entry.uri, record.seq))
 
 
 @given(KEY, PLAIN)
 def test_a_record_survives_its_way_through_a_part(key: str, value: object) -> None:
     records = make_records(entry(1), 7, iter([(key, value)]))
-    (back,) = [record for batch in to_table(records, RECORDS).to_batches() for record in from_batch(batch)]
+    (back,) = [
+        record for batch in to_table(records, RECORDS).to_batches() for record in from_batch(batch)
+    ]
     assert back == records[0]
     assert back.value == value
 
@@ -49,7 +62,9 @@ def test_dates_arrive_as_text_or_dates_but_never_fail() -> None:
     assert "2024-05-17" in str(record.value["at"])
 
 
-@pytest.mark.parametrize("pair", [("k",), ["k", 1], (1, 2), ("\ud800", 1), ("k", object()), ("k", 1j), None])
+@pytest.mark.parametrize(
+    "pair", [("k",), ["k", 1], (1, 2), ("\ud800", 1), ("k", object()), ("k", 1j), None]
+)
 def test_a_pair_that_is_none_blames_the_mapper(pair: object) -> None:
     with pytest.raises(ImageError) as caught:
         make_records(entry(1), 7, iter([pair]))  # type: ignore[list-item]  # what a user's mapper may yield
@@ -88,12 +103,16 @@ def test_every_key_goes_to_one_partition_of_fair_weight(weights: list[int], shar
     held = [[g for g in groups if p.first <= g.key <= p.last] for p in partitions]
     assert [group for batch in held for group in batch] == groups
     assert all(len(batch) == p.groups for batch, p in zip(held, partitions, strict=True))
-    assert all(sum(g.weight for g in batch) <= max(share, max(g.weight for g in batch)) for batch in held)
+    assert all(
+        sum(g.weight for g in batch) <= max(share, max(g.weight for g in batch)) for batch in held
+    )
     assert len({p.id for p in partitions}) == len(partitions)
 
 
 @given(st.lists(PAIRS, max_size=5), st.integers(0, 5))
-def test_combining_any_number_of_times_keeps_sums(images: list[list[tuple[str, int]]], cut: int) -> None:
+def test_combining_any_number_of_times_keeps_sums(
+    images: list[list[tuple[str, int]]], cut: int
+) -> None:
     def add(key: str, values: object) -> list[int]:
         return [sum(values)]  # type: ignore[call-overload]  # the values are numbers
 
@@ -108,7 +127,10 @@ def test_combining_any_number_of_times_keeps_sums(images: list[list[tuple[str, i
         return {key: (a, b, c, d) for key, (a, b, c, d) in sums.items()}
 
     records = records_of(images)
-    here, there = records_of(images[:cut]), [r for r in records if r not in records_of(images[:cut])]
+    here, there = (
+        records_of(images[:cut]),
+        [r for r in records if r not in records_of(images[:cut])],
+    )
     partly = [*combined(here, add), *combined(there, add)]
     assert totals(partly) == totals(records)
     again = sorted(partly, key=lambda record: (record.key, record.entry.uri, record.seq))
@@ -122,6 +144,8 @@ def test_every_pass_sees_the_group_and_the_fingerprint_sees_it_once(passes: int)
     assert list(expected.watch(records)) == records
     with replayable(fingerprint.watch(records), passes) as streams:
         for number, stream in enumerate(streams):
-            seen = [next(stream)] if number == 0 else list(stream)  # the first reducer leaves values unread
+            seen = (
+                [next(stream)] if number == 0 else list(stream)
+            )  # the first reducer leaves values unread
             assert seen == records[: len(seen)]
     assert fingerprint.text() == expected.text()

@@ -14,7 +14,14 @@ from mrimage.types import Entry
 
 
 def record(number: int) -> Record:
-    return make_record(f"key {number % 3}", Entry(f"file:///{number}.jpg", f"{number}.jpg", 5, "v"), 0, number, 9, 1)
+    return make_record(
+        f"key {number % 3}",
+        Entry(f"file:///{number}.jpg", f"{number}.jpg", 5, "v"),
+        0,
+        number,
+        9,
+        1,
+    )
 
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 10))
@@ -33,7 +40,9 @@ def test_parts_are_numbered_sorted_and_together_all_records(batches: list[int], 
     assert all(table.num_rows >= limit for _, table in parts[:written])
     assert all(table.num_rows > 0 for _, table in parts)
     for _, table in parts:
-        keys = list(zip(table.column("key").to_pylist(), table.column("uri").to_pylist(), strict=True))
+        keys = list(
+            zip(table.column("key").to_pylist(), table.column("uri").to_pylist(), strict=True)
+        )
         assert keys == sorted(keys)
     uris = [uri for _, table in parts for uri in table.column("uri").to_pylist()]
     assert sorted(uris) == sorted(f"file:///{number}.jpg" for number in range(sum(batches)))

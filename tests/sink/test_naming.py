@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mrimage.sink.naming import component, group_path, image_name, image_path
 
-part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
-    lambda text: text not in {".", ".."}
-)
+part = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30
+).filter(lambda text: text not in {".", ".."})
 path = st.lists(part, min_size=1, max_size=3).map("/".join)
 key = st.text(max_size=40)
 extension = st.sampled_from(["jpg", "png", "webp", "avif", "tiff"])
@@ -21,7 +21,10 @@ extension = st.sampled_from(["jpg", "png", "webp", "avif", "tiff"])
 @example(["a.jpg", "a.png"], "webp")
 @example(["a.png", "a~png.webp", "a%7Epng.webp"], "webp")
 @example(["x.jpg", "x.jpg/y.jpg"], "jpg")
-@example(["a/" * 400 + "x.jpg", "a/" * 400 + "x.png", "a/" * 400 + "y.jpg", "b/" + "a/" * 399 + "x.jpg"], "jpg")
+@example(
+    ["a/" * 400 + "x.jpg", "a/" * 400 + "x.png", "a/" * 400 + "y.jpg", "b/" + "a/" * 399 + "x.jpg"],
+    "jpg",
+)
 def test_two_sources_never_share_a_name(paths: list[str], ending: str) -> None:
     names = [image_name(path, ending) for path in paths]
     assert len(set(names)) == len(names)
@@ -38,7 +41,9 @@ def test_two_keys_never_share_a_folder(keys: list[str]) -> None:
 @example("../../etc", "../../passwd", "png")
 @example("", "-rf", "png")
 @example("k", "a" * 300 + "/" + "b" * 300 + ".jpg", "webp")
-@example("k" * 300, "ü" * 300 + "/" + "b" * 300 + "/" + "é" * 300 + "/" + "d/" * 90 + "e.jpg", "webp")
+@example(
+    "k" * 300, "ü" * 300 + "/" + "b" * 300 + "/" + "é" * 300 + "/" + "d/" * 90 + "e.jpg", "webp"
+)
 def test_every_component_is_safe_and_bounded(key: str, path: str, ending: str) -> None:
     assert len(image_path(key, path, ending).encode()) <= len("images/") + 200 + len("/") + 700
     for name in (image_path(key, path, ending), group_path(key, path)):

@@ -23,7 +23,10 @@ HERE = How(workers=1, thumbnails=False)
 def images_below(place: str) -> dict[tuple[str, str], bytes]:
     """(key, uri) -> bytes of every image of the lineage, each by its own uri."""
     table = pq.read_table(io.BytesIO(open_store(place).read("outputs.parquet")))
-    return {(row["key"], row["uri"]): open_uri(f"{place}/{row['output']}").read() for row in table.to_pylist()}
+    return {
+        (row["key"], row["uri"]): open_uri(f"{place}/{row['output']}").read()
+        for row in table.to_pylist()
+    }
 
 
 @pytest.mark.parametrize("output", ["webdataset", "parquet"])
@@ -43,6 +46,7 @@ def test_shards_in_a_bucket_hold_what_local_files_hold(
     assert main(["verify", s3_folder]) == 0
     store = open_store(s3_folder)
     named = {
-        row["output"].partition("!/")[0] for row in pq.read_table(io.BytesIO(store.read("outputs.parquet"))).to_pylist()
+        row["output"].partition("!/")[0]
+        for row in pq.read_table(io.BytesIO(store.read("outputs.parquet"))).to_pylist()
     }
     assert {item.path for item in store.list("images")} == named

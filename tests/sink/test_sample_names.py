@@ -15,7 +15,9 @@ from mrimage.sink.webdataset import TarShard, read_tar_shard
 from mrimage.storage.local import LocalSource
 from mrimage.types import OutputRow
 
-part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+part = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20
+)
 dotted = st.text(st.sampled_from("ab._~%! "), min_size=1, max_size=8)
 path = st.lists(part | dotted, min_size=1, max_size=3).map("/".join)
 key = st.text(max_size=20) | dotted | st.just("__test__")
@@ -37,11 +39,23 @@ ODD = [
 
 @given(st.lists(image, min_size=2, max_size=6, unique_by=lambda each: each[:2]))
 @example(
-    [("k", "a.jpg", "jpg"), ("k", "a.png", "png"), ("k", "a.JPG", "jpg"), ("k", "a.jpeg", "jpg"), ("k", "a", "jpg")]
+    [
+        ("k", "a.jpg", "jpg"),
+        ("k", "a.png", "png"),
+        ("k", "a.JPG", "jpg"),
+        ("k", "a.jpeg", "jpg"),
+        ("k", "a", "jpg"),
+    ]
 )
 @example([("k", "a.b.jpg", "jpg"), ("k", "a.c.jpg", "jpg"), ("k", "a.b", "jpg")])
 @example([("__k__", "a.jpg", "jpg"), ("%5F_k__", "a.jpg", "jpg")])
-@example([("k", "x" * 300 + ".jpg", "jpg"), ("k", "x" * 300 + ".png", "jpg"), ("k", "x" * 301 + ".jpg", "jpg")])
+@example(
+    [
+        ("k", "x" * 300 + ".jpg", "jpg"),
+        ("k", "x" * 300 + ".png", "jpg"),
+        ("k", "x" * 301 + ".jpg", "jpg"),
+    ]
+)
 def test_two_images_are_never_one_sample(images: list[tuple[str, str, str]]) -> None:
     stems = set()
     for key, path, ending in images:

@@ -53,14 +53,19 @@ def agrees(out: Path, fresh: Path) -> None:
     """Both runs hold the same images byte for byte, each once, and the lineage tells of nothing else."""
     assert images_in(out) == images_in(fresh)
     columns = ["uri", "key", "width", "height", "bytes", "sha256"]
-    tables = [pq.read_table(place / "outputs.parquet", columns=columns).sort_by("uri") for place in (out, fresh)]
+    tables = [
+        pq.read_table(place / "outputs.parquet", columns=columns).sort_by("uri")
+        for place in (out, fresh)
+    ]
     assert tables[0].equals(tables[1])
     assert tables[0].num_rows == len(images_in(out))
     assert main(["verify", str(out)]) == 0
 
 
 @SHARDS
-def test_a_grown_source_gives_the_images_of_a_fresh_run(source: Path, tmp_path: Path, output: str) -> None:
+def test_a_grown_source_gives_the_images_of_a_fresh_run(
+    source: Path, tmp_path: Path, output: str
+) -> None:
     out = tmp_path / "out"
     run(job(output), str(source), str(out), HERE)
     Image.new("RGB", (20, 20)).save(source / "late.png")
@@ -79,7 +84,9 @@ def test_a_grown_source_gives_the_images_of_a_fresh_run(source: Path, tmp_path: 
 
 
 @SHARDS
-def test_a_source_that_lost_all_images_of_a_shard_loses_the_shard(source: Path, tmp_path: Path, output: str) -> None:
+def test_a_source_that_lost_all_images_of_a_shard_loses_the_shard(
+    source: Path, tmp_path: Path, output: str
+) -> None:
     out = tmp_path / "out"
     run(job(output), str(source), str(out), HERE)
     Image.new("RGB", (20, 20)).save(source / "late.png")
@@ -142,7 +149,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     for module in ("sink.spool", "commit.publish"):
         monkeypatch.setattr(f"mrimage.{module}.deliver", counted(deliver))
 
-    def write_report(store: LocalStore, *_: object, **__: object) -> None:  # the real one is half of a run's time
+    def write_report(
+        store: LocalStore, *_: object, **__: object
+    ) -> None:  # the real one is half of a run's time
         for name in ("report.html", "summary.json"):
             store.write(name, b"")
 
@@ -158,7 +167,9 @@ def test_a_stop_between_any_two_steps_leaves_a_state_from_which_the_run_continue
     run(*command, str(tmp_path / "before"), HERE)
     change(source)
     run(*command, str(tmp_path / "fresh"), HERE)
-    for number in range(output == "parquet", 100, 2):  # the steps are the same ones: each kind takes half of them
+    for number in range(
+        output == "parquet", 100, 2
+    ):  # the steps are the same ones: each kind takes half of them
         out = tmp_path / f"out{number}"
         shutil.copytree(tmp_path / "before", out)
         steps(number)
@@ -180,11 +191,22 @@ def test_a_killed_run_continues_to_the_same_images_each_once(tmp_path: Path, out
     photos.mkdir()
     for number in range(30):
         Image.effect_noise((1000, 800), 90).save(photos / f"{number:02}.png")
-    options = ["--resize", "64x64", "--output", output, "--shard-size", "20kB", "--no-thumbnails", "--quiet"]
+    options = [
+        "--resize",
+        "64x64",
+        "--output",
+        output,
+        "--shard-size",
+        "20kB",
+        "--no-thumbnails",
+        "--quiet",
+    ]
     command = [sys.executable, "-m", "mrimage", "run", str(photos)]
     assert main([*command[3:], str(tmp_path / "whole"), *options, "--workers", "1"]) == 0
     out = tmp_path / "killed"
-    process = subprocess.Popen([*command, str(out), *options, "--workers", "2"], start_new_session=True)
+    process = subprocess.Popen(
+        [*command, str(out), *options, "--workers", "2"], start_new_session=True
+    )
     wait_for(lambda: len(list(out.glob("images/*"))) >= 2 or process.poll() is not None)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -213,7 +235,9 @@ def wait_for(happened: Callable[[], bool]) -> None:
 
 
 @pytest.fixture(params=["webdataset", "parquet"])
-def verified(source: Path, tmp_path: Path, capsys, request) -> Iterator[tuple[Path, Callable[[], list[str]]]]:
+def verified(
+    source: Path, tmp_path: Path, capsys, request
+) -> Iterator[tuple[Path, Callable[[], list[str]]]]:
     """A finished run, and its problems by ``verify``."""
     out = tmp_path / "out"
     run(job(request.param), str(source), str(out), HERE)
@@ -247,7 +271,9 @@ def test_verify_finds_an_altered_fact(verified) -> None:
     else:
         table = pq.read_table(shard)
         width = pa.array([8 if n == 7 else 9 for n in range(12)], pa.int32())
-        pq.write_table(table.set_column(table.column_names.index("width"), table.field("width"), width), shard)
+        pq.write_table(
+            table.set_column(table.column_names.index("width"), table.field("width"), width), shard
+        )
     [told] = problems()
     assert told.startswith("altered: the facts of images/")
     assert "07~png.png" in told
@@ -283,7 +309,9 @@ def without_last_and_with_a_stranger(shard: bytes, suffix: str) -> bytes:
     return new.getvalue()
 
 
-def test_a_key_that_looks_like_a_shard_is_verified_as_the_folder_that_it_is(source: Path, tmp_path: Path) -> None:
+def test_a_key_that_looks_like_a_shard_is_verified_as_the_folder_that_it_is(
+    source: Path, tmp_path: Path
+) -> None:
     def mapper(image: mr.Image) -> Iterator[tuple[str, None]]:
         yield f"{'0' * 32}-00000.tar!", None
 

@@ -45,14 +45,19 @@ def many(tmp_path: Path) -> Path:
 
 
 @SHARDS
-def test_a_shard_holds_the_very_bytes_that_files_would(photos: Path, tmp_path: Path, rows, output: str) -> None:
+def test_a_shard_holds_the_very_bytes_that_files_would(
+    photos: Path, tmp_path: Path, rows, output: str
+) -> None:
     run(job("files"), str(photos), str(tmp_path / "files"), HERE)
     summary = run(job(output), str(photos), str(tmp_path / "out"), HERE)
     assert summary.outputs == 9
     assert images_in(tmp_path / "out") == images_in(tmp_path / "files")
     assert not list((tmp_path / "out").rglob("*.webp"))
     facts = [
-        {(row["uri"], row["key"], row["width"], row["height"], row["bytes"], row["sha256"]) for row in lineage}
+        {
+            (row["uri"], row["key"], row["width"], row["height"], row["bytes"], row["sha256"])
+            for row in lineage
+        }
         for lineage in (rows(tmp_path / "out", "outputs"), rows(tmp_path / "files", "outputs"))
     ]
     assert facts[0] == facts[1]
@@ -84,7 +89,9 @@ def test_each_sample_of_a_tar_is_an_image_and_its_facts(photos: Path, tmp_path: 
     }
 
 
-def test_a_parquet_shard_is_an_image_data_set_of_small_row_groups(many: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_parquet_shard_is_an_image_data_set_of_small_row_groups(
+    many: Path, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.setattr("mrimage.sink.parquet.ROWS", 7)
     run(job("parquet"), str(many), str(tmp_path / "out"), HERE)
     [shard] = (tmp_path / "out/images").iterdir()
@@ -92,8 +99,18 @@ def test_a_parquet_shard_is_an_image_data_set_of_small_row_groups(many: Path, tm
     features = json.loads(file.schema_arrow.metadata[b"huggingface"])["info"]["features"]
     assert list(features) == file.schema_arrow.names
     assert features["image"] == {"_type": "Image"}
-    assert [str(field.type) for field in file.schema_arrow.field("image").type] == ["binary", "string"]
-    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [7, 7, 7, 7, 7, 5]
+    assert [str(field.type) for field in file.schema_arrow.field("image").type] == [
+        "binary",
+        "string",
+    ]
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [
+        7,
+        7,
+        7,
+        7,
+        7,
+        5,
+    ]
     [row] = file.read_row_group(5).slice(4).to_pylist()
     assert row["image"]["path"] == "gray/39~png.webp"
     assert (row["key"], row["uri"], row["width"]) == ("gray", str(many / "39.png"), 16)
@@ -117,20 +134,30 @@ def test_no_shard_is_larger_than_asked_and_all_but_the_last_are_nearly_full(
 
 @SHARDS
 def test_the_same_run_makes_the_same_shards(photos: Path, tmp_path: Path, output: str) -> None:
-    for name, how in (("one", HERE), ("two", How(workers=1, thumbnails=False)), ("pool", How(workers=2))):
+    for name, how in (
+        ("one", HERE),
+        ("two", How(workers=1, thumbnails=False)),
+        ("pool", How(workers=2)),
+    ):
         run(job(output, 12_000), str(photos), str(tmp_path / name), how)
     assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")
     assert images_in(tmp_path / "one") == images_in(tmp_path / "pool")
 
 
 @SHARDS
-def test_attempts_that_race_leave_one_whole_set_of_shards(many: Path, tmp_path: Path, output: str) -> None:
+def test_attempts_that_race_leave_one_whole_set_of_shards(
+    many: Path, tmp_path: Path, output: str
+) -> None:
     plan = Plan(job(output, 20_000), str(many), str(tmp_path / "out"))
-    [split] = cut_splits(sorted(list_entries(str(many), Selection(), print), key=lambda e: e.uri), 1 << 40, 1000)
+    [split] = cut_splits(
+        sorted(list_entries(str(many), Selection(), print), key=lambda e: e.uri), 1 << 40, 1000
+    )
     open_store(plan.out, create=True)
     map_split(plan, split, Attempt())
     alone = shards_of(tmp_path / "out")
-    racers = [threading.Thread(target=map_split, args=(plan, split, Attempt(number=n))) for n in range(3)]
+    racers = [
+        threading.Thread(target=map_split, args=(plan, split, Attempt(number=n))) for n in range(3)
+    ]
     for racer in racers:
         racer.start()
     for racer in racers:
@@ -139,11 +166,18 @@ def test_attempts_that_race_leave_one_whole_set_of_shards(many: Path, tmp_path: 
     assert not list((tmp_path / "out/_run/scratch").iterdir())
 
 
-def test_tar_to_parquet_and_parquet_to_tar_give_the_images_of_files(photos: Path, tmp_path: Path) -> None:
+def test_tar_to_parquet_and_parquet_to_tar_give_the_images_of_files(
+    photos: Path, tmp_path: Path
+) -> None:
     """The same edits on images from shards, into shards of the other kind."""
     first = mr.Job(key=("folder",), edits=mr.Edits(format="png"), output="webdataset")
     run(first, str(photos), str(tmp_path / "tar"), HERE)
-    run(mr.Job(key=("folder",), edits=mr.Edits(format="png")), str(photos), str(tmp_path / "files"), HERE)
+    run(
+        mr.Job(key=("folder",), edits=mr.Edits(format="png")),
+        str(photos),
+        str(tmp_path / "files"),
+        HERE,
+    )
     expected = sorted(images_in_run(tmp_path, "files", "files"))
     assert sorted(images_in_run(tmp_path, "tar", "parquet")) == expected
     run(replace_output(first, "parquet"), str(photos), str(tmp_path / "parquet"), HERE)
@@ -162,13 +196,17 @@ def replace_output(old: mr.Job, output: str) -> mr.Job:
 
 
 @SHARDS
-def test_one_image_under_several_keys_is_a_sample_under_each(photos: Path, tmp_path: Path, output: str) -> None:
+def test_one_image_under_several_keys_is_a_sample_under_each(
+    photos: Path, tmp_path: Path, output: str
+) -> None:
     def mapper(image: mr.Image):
         yield "all", None
         yield "../..", None
         yield image.metadata.format or "", None
 
-    summary = run(mr.Job(map=mapper, edits=EDITS, output=output), str(photos), str(tmp_path / "out"), HERE)
+    summary = run(
+        mr.Job(map=mapper, edits=EDITS, output=output), str(photos), str(tmp_path / "out"), HERE
+    )
     images = images_in(tmp_path / "out")
     assert summary.outputs == len(images) == 27
     assert {key for key, _ in images} == {"all", "../..", "png", "jpeg"}
@@ -176,7 +214,9 @@ def test_one_image_under_several_keys_is_a_sample_under_each(photos: Path, tmp_p
 
 
 @SHARDS
-def test_group_outputs_stay_files_and_thumbnails_come_from_shards(photos: Path, tmp_path: Path, output: str) -> None:
+def test_group_outputs_stay_files_and_thumbnails_come_from_shards(
+    photos: Path, tmp_path: Path, output: str
+) -> None:
     out = tmp_path / "out"
     run(job(output, group=("mean",)), str(photos), str(out), How(workers=1))
     assert sorted(path.name for path in (out / "groups").iterdir()) == ["cmyk", "gray", "srgb"]
@@ -204,7 +244,11 @@ for number in range(200):
 sink.close()
 print(peak_memory() - before)
 """
-    grown = int(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    grown = int(
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+    )
     [shard] = (tmp_path / "out/images").iterdir()
     assert shard.stat().st_size > 220 << 20
     assert grown < 60 << 20
@@ -239,7 +283,9 @@ def test_a_shard_for_another_machine_is_sent_whole_and_leaves_no_file_here(
             data = hashlib.sha512(bytes([number])).digest() * 20
             sink.put(OutputRow("u", "k", f"k/{number}.jpg", 1, 1, len(data), ""), data)
         sink.close()
-    assert {name.rpartition("/")[2]: data for name, data in there.objects.items()} == shards_of(tmp_path / "out")
+    assert {name.rpartition("/")[2]: data for name, data in there.objects.items()} == shards_of(
+        tmp_path / "out"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -253,11 +299,19 @@ def test_a_shard_for_another_machine_is_sent_whole_and_leaves_no_file_here(
             ["--shard-size", "1MB", "--resize", "8x8"],
             "Expected --shard-size together with --output webdataset or parquet",
         ),
-        (["--output", "parquet", "--resize", "8x8", "--shard-size", "big"], "a size, for example 256MB"),
-        (["--output", "parquet", "--resize", "8x8", "--shard-size", "0"], "a size, for example 256MB"),
+        (
+            ["--output", "parquet", "--resize", "8x8", "--shard-size", "big"],
+            "a size, for example 256MB",
+        ),
+        (
+            ["--output", "parquet", "--resize", "8x8", "--shard-size", "0"],
+            "a size, for example 256MB",
+        ),
     ],
 )
-def test_shards_that_make_no_sense_are_bad_usage(photos: Path, tmp_path: Path, capsys, options, told: str) -> None:
+def test_shards_that_make_no_sense_are_bad_usage(
+    photos: Path, tmp_path: Path, capsys, options, told: str
+) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), *options]) == 2
     [error] = capsys.readouterr().err.strip().splitlines()
     assert told in error
@@ -267,7 +321,16 @@ def test_shards_that_make_no_sense_are_bad_usage(photos: Path, tmp_path: Path, c
 def test_shards_from_toml_and_in_the_dry_run(photos: Path, tmp_path: Path, capsys) -> None:
     toml = tmp_path / "job.toml"
     toml.write_text('resize = "8x8"\nto = "srgb"\noutput = "parquet"\nshard-size = "7kB"\n')
-    command = ["run", str(photos), str(tmp_path / "out"), "--job", str(toml), "--workers", "1", "--no-thumbnails"]
+    command = [
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--job",
+        str(toml),
+        "--workers",
+        "1",
+        "--no-thumbnails",
+    ]
     assert main([*command, "--dry-run"]) == 0
     assert "images/*.parquet, shards of at most 0.007 MB" in capsys.readouterr().out
     assert main([*command, "--quiet"]) == 0
@@ -279,7 +342,9 @@ def test_shards_from_toml_and_in_the_dry_run(photos: Path, tmp_path: Path, capsy
 class Strict(LocalStore):
     """Refuses a read from the end on, as S3 does, unless it was told how long the file is."""
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         if start >= self.stat(path).size:
             assert expected, "416 InvalidRange"
             return b""
@@ -287,18 +352,22 @@ class Strict(LocalStore):
 
 
 @SHARDS
-def test_a_shard_is_read_without_asking_behind_its_end(photos: Path, tmp_path: Path, output: str) -> None:
+def test_a_shard_is_read_without_asking_behind_its_end(
+    photos: Path, tmp_path: Path, output: str
+) -> None:
     run(job(output), str(photos), str(tmp_path / "out"), HERE)
     [shard] = (tmp_path / "out/images").iterdir()
     samples = list(read_shard(Strict(str(tmp_path / "out")), f"images/{shard.name}"))
-    assert {(str(s.facts["key"]), str(s.facts["uri"])): s.data for s in samples if s.facts} == images_in(
-        tmp_path / "out"
-    )
+    assert {
+        (str(s.facts["key"]), str(s.facts["uri"])): s.data for s in samples if s.facts
+    } == images_in(tmp_path / "out")
 
 
 def test_tasks_are_larger_where_shards_are_made_of_what_they_make() -> None:
     """A shard is no larger than what one task makes."""
     for workers in (1, 4, 32):
-        files, shards = (split_limits(job(output), 10**6, 10**11, workers) for output in ("files", "webdataset"))
+        files, shards = (
+            split_limits(job(output), 10**6, 10**11, workers) for output in ("files", "webdataset")
+        )
         assert shards[0] > files[0]
         assert shards[1] > files[1]

@@ -80,7 +80,9 @@ def test_members_are_entries_with_their_own_bytes(name: str, tmp_path: Path) -> 
     shard = WRITERS[name](tmp_path / name)
     entries, ignored = listed(shard)
     assert [open_entry(entry).read() for entry in entries] == [FILES[name] for name in NAMES]
-    assert [open_entry(entry).read(10, 30) for entry in reversed(entries)] == [FILES[n][10:40] for n in reversed(NAMES)]
+    assert [open_entry(entry).read(10, 30) for entry in reversed(entries)] == [
+        FILES[n][10:40] for n in reversed(NAMES)
+    ]
     assert [open_uri(entry.uri).read() for entry in entries] == [FILES[name] for name in NAMES]
     assert all(entry.uri.startswith(f"{shard}!/") for entry in entries)
     assert len(ignored) == (0 if name.endswith("parquet") else 1)
@@ -102,14 +104,22 @@ def test_an_archive_in_a_folder_is_a_folder(tmp_path: Path) -> None:
     assert summary.processed == 3
 
 
-def test_a_shard_cut_off_anywhere_keeps_its_whole_members_and_one_row_for_the_rest(tmp_path: Path) -> None:
+def test_a_shard_cut_off_anywhere_keeps_its_whole_members_and_one_row_for_the_rest(
+    tmp_path: Path,
+) -> None:
     whole = write_tar(tmp_path / "whole.tar").read_bytes()
-    ends = [offset + len(FILES[name]) for name, offset in offsets(tmp_path / "whole.tar").items() if name in NAMES]
+    ends = [
+        offset + len(FILES[name])
+        for name, offset in offsets(tmp_path / "whole.tar").items()
+        if name in NAMES
+    ]
     for cut in (100, 600, ends[0], ends[0] + 300, ends[1] - 1, ends[1] + 600, ends[2] - 5):
         (tmp_path / "cut.tar").write_bytes(whole[:cut])
         entries, _ = listed(tmp_path / "cut.tar")
         kept = [entry for entry in entries if "!/" in entry.uri]
-        assert [open_entry(entry).read() for entry in kept] == [FILES[n] for n in NAMES][: len(kept)]
+        assert [open_entry(entry).read() for entry in kept] == [FILES[n] for n in NAMES][
+            : len(kept)
+        ]
         assert len(kept) == sum(end <= cut for end in ends)
         (rest,) = [entry for entry in entries if "!/" not in entry.uri]
         with pytest.raises(ImageError) as caught:

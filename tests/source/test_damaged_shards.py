@@ -83,7 +83,9 @@ def outcome(shard: Path) -> tuple[list[bytes], list[str]]:
 
 
 @pytest.mark.parametrize("name", SHARDS)
-def test_cut_anywhere_its_whole_members_are_read_and_one_row_tells_of_the_rest(name: str, tmp_path: Path) -> None:
+def test_cut_anywhere_its_whole_members_are_read_and_one_row_tells_of_the_rest(
+    name: str, tmp_path: Path
+) -> None:
     data, shard = SHARDS[name](), tmp_path / name
     shard.write_bytes(data)
     assert outcome(shard) == (list(FILES.values()), [])
@@ -110,7 +112,9 @@ def test_damaged_anywhere_nothing_worse_happens(name: str, tmp_path: Path) -> No
 
 def test_of_a_cut_parquet_file_one_row_tells(tmp_path: Path) -> None:
     """Its index is at its end, and there is nothing else to go by."""
-    pq.write_table(pa.table({"image": list(FILES.values())}), tmp_path / "a.parquet", row_group_size=2)
+    pq.write_table(
+        pa.table({"image": list(FILES.values())}), tmp_path / "a.parquet", row_group_size=2
+    )
     data = (tmp_path / "a.parquet").read_bytes()
     for cut in range(4, len(data), 211):
         (tmp_path / "a.parquet").write_bytes(data[:cut])
@@ -140,7 +144,8 @@ def test_a_cell_without_bytes_is_an_empty_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int32(), pa.binary())]
+    "kind",
+    [pa.binary(), pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int32(), pa.binary())],
 )
 def test_bytes_of_every_kind_are_read(kind: pa.DataType, tmp_path: Path) -> None:
     column = pa.array([*FILES.values(), None], pa.binary()).cast(kind)
@@ -161,7 +166,11 @@ def test_what_is_encrypted_sparse_or_packed_otherwise_is_told(tmp_path: Path) ->
     (tmp_path / "a.zip").write_bytes(data)
     assert outcome(tmp_path / "a.zip") == ([], ["unsupported"] * 3)
     sparse = tarfile.TarInfo("sparse.jpg")
-    sparse.pax_headers = {"GNU.sparse.map": "0,5,20,5", "GNU.sparse.size": "25", "GNU.sparse.name": "sparse.jpg"}
+    sparse.pax_headers = {
+        "GNU.sparse.map": "0,5,20,5",
+        "GNU.sparse.size": "25",
+        "GNU.sparse.name": "sparse.jpg",
+    }
     sparse.size = 10
     with (tmp_path / "a.tar").open("wb") as file:
         file.write(sparse.tobuf(tarfile.PAX_FORMAT) + b"0123456789".ljust(512, b"\0") + bytes(1024))
@@ -182,7 +191,9 @@ def test_a_size_that_is_none_is_no_reason_to_fall(size: str, tmp_path: Path) -> 
     info = tarfile.TarInfo("a.jpg")
     info.pax_headers = {"size": size}
     data = picture()
-    (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % 512 + 1024))
+    (tmp_path / "a.tar").write_bytes(
+        info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % 512 + 1024)
+    )
     _, reasons = outcome(tmp_path / "a.tar")
     assert len(reasons) == 1
 
@@ -193,6 +204,10 @@ def test_files_of_a_zip_that_share_their_bytes_are_a_bomb(tmp_path: Path) -> Non
     data = (tmp_path / "a.zip").read_bytes()
     start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
     index = data[start:end] * 500
-    data = data[:start] + index + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 500, 500, len(index), start, 0)
+    data = (
+        data[:start]
+        + index
+        + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 500, 500, len(index), start, 0)
+    )
     (tmp_path / "a.zip").write_bytes(data)
     assert outcome(tmp_path / "a.zip") == ([], ["too-large"])

@@ -39,7 +39,9 @@ def tree(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def test_an_extension_or_none_makes_an_entry_and_the_rest_is_counted(tree: Callable[..., Path]) -> None:
+def test_an_extension_or_none_makes_an_entry_and_the_rest_is_counted(
+    tree: Callable[..., Path],
+) -> None:
     folder = tree("a.jpg", "B.JPEG", "c.HeIc", "d3adb33f", "sub/e.webp", "notes.txt", "sub/data.json", ".hidden.jpg",
                   "_SUCCESS", "__MACOSX/._a.jpg", ".git/x.png")  # fmt: skip
     entries, ignored = listed(folder)
@@ -63,8 +65,12 @@ def test_an_extension_or_none_makes_an_entry_and_the_rest_is_counted(tree: Calla
         (Selection(all_files=True), [".h.jpg", "a.jpg", "e.png", "sub/b.jpg", "sub/deep/c.jpg", "sub/deep/d.png", "t.txt"]),
     ],
 )  # fmt: skip
-def test_patterns_choose(tree: Callable[..., Path], selection: Selection, expected: list[str]) -> None:
-    folder = tree("a.jpg", "e.png", "t.txt", "sub/b.jpg", "sub/deep/c.jpg", "sub/deep/d.png", ".h.jpg")
+def test_patterns_choose(
+    tree: Callable[..., Path], selection: Selection, expected: list[str]
+) -> None:
+    folder = tree(
+        "a.jpg", "e.png", "t.txt", "sub/b.jpg", "sub/deep/c.jpg", "sub/deep/d.png", ".h.jpg"
+    )
     assert sorted(listed(folder, selection)[0]) == expected
 
 
@@ -73,17 +79,32 @@ def test_names_of_any_bytes_are_entries_that_can_be_read(tree: Callable[..., Pat
              "*.jpg", "x.tar!/inside.jpg", "日本.jpg", os.fsdecode(b"caf\xe9.jpg"), "caf%E9.jpg", " .jpg"]  # fmt: skip
     entries, ignored = listed(tree(*names))
     assert ignored == []
-    assert {open_entry(entry).read() for entry in entries.values()} == {os.fsencode(name) for name in names}
-    assert all(entry.uri.encode() and entry.path.encode() for entry in entries.values()), "valid UTF-8"
+    assert {open_entry(entry).read() for entry in entries.values()} == {
+        os.fsencode(name) for name in names
+    }
+    assert all(entry.uri.encode() and entry.path.encode() for entry in entries.values()), (
+        "valid UTF-8"
+    )
 
 
 def test_outputs_of_odd_names_are_as_many_and_all_below_out(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    for name in ("new\nline.jpg", "..jpg", "...", "con.jpg", os.fsdecode(b"caf\xe9.jpg"), "caf%E9.jpg", "a\\..\\b.jpg"):
+    for name in (
+        "new\nline.jpg",
+        "..jpg",
+        "...",
+        "con.jpg",
+        os.fsdecode(b"caf\xe9.jpg"),
+        "caf%E9.jpg",
+        "a\\..\\b.jpg",
+    ):
         Image.new("RGB", (8, 8)).save(folder / name, "JPEG")
     summary = run(
-        mr.Job(edits=Edits(resize=(4, 4), format="png"), include=("*",)), str(folder), str(tmp_path / "out"), HOW
+        mr.Job(edits=Edits(resize=(4, 4), format="png"), include=("*",)),
+        str(folder),
+        str(tmp_path / "out"),
+        HOW,
     )
     assert summary.processed == 7
     assert len([path for path in (tmp_path / "out/images").rglob("*") if path.is_file()]) == 7
@@ -103,13 +124,22 @@ def test_links_are_followed_once_and_loops_end(tree: Callable[..., Path], tmp_pa
     (outside / "d.jpg").write_bytes(b"d")
     (folder / "far").symlink_to(outside)
     entries, _ = listed(folder)
-    assert sorted(entries) == ["b.jpg", "c.jpg", "far/d.jpg", "nowhere.jpg", "real/a.jpg", "self.jpg"]
+    assert sorted(entries) == [
+        "b.jpg",
+        "c.jpg",
+        "far/d.jpg",
+        "nowhere.jpg",
+        "real/a.jpg",
+        "self.jpg",
+    ]
     summary = run(mr.Job(), str(folder), str(tmp_path / "out"), HOW)
     assert summary.images == 6
     assert summary.failures["vanished"] == 2
 
 
-def test_pipes_sockets_and_empty_files_hang_nothing(tree: Callable[..., Path], tmp_path: Path) -> None:
+def test_pipes_sockets_and_empty_files_hang_nothing(
+    tree: Callable[..., Path], tmp_path: Path
+) -> None:
     folder = tree("a.jpg")
     os.mkfifo(folder / "pipe.jpg")
     (folder / "empty.jpg").write_bytes(b"")
@@ -128,14 +158,21 @@ def test_a_folder_that_cannot_be_listed_stops_the_run(tree: Callable[..., Path])
     folder = tree("a.jpg", "closed/b.jpg")
     (folder / "closed").chmod(0)
     try:
-        with pytest.raises(SourceError, match=r"closed: permission denied\. Leave it out with --exclude"):
+        with pytest.raises(
+            SourceError, match=r"closed: permission denied\. Leave it out with --exclude"
+        ):
             listed(folder)
     finally:
         (folder / "closed").chmod(0o700)
 
 
 def test_a_source_that_is_not_there_is_told(tmp_path: Path) -> None:
-    for place in (tmp_path / "none", tmp_path / "none.tar", tmp_path / "none.txt", tmp_path / "none.jpg"):
+    for place in (
+        tmp_path / "none",
+        tmp_path / "none.tar",
+        tmp_path / "none.txt",
+        tmp_path / "none.jpg",
+    ):
         with pytest.raises(SourceError, match="none"):
             listed(place)
 

@@ -32,7 +32,9 @@ ROWS = [os.urandom(100 + row) for row in range(40)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.lists(st.integers(0, len(ROWS) - 1), max_size=60), st.integers(1, 2000), st.integers(1, 40))
+@given(
+    st.lists(st.integers(0, len(ROWS) - 1), max_size=60), st.integers(1, 2000), st.integers(1, 40)
+)
 def test_in_whatever_order_rows_are_read_each_is_its_own(
     tmp_path: Path, order: list[int], kept: int, group: int
 ) -> None:
@@ -50,7 +52,9 @@ def test_a_value_that_is_written_once_and_stands_in_every_row_does_not_fill_memo
     nested: bool, tmp_path: Path
 ) -> None:
     image, count = os.urandom(400_000), 2000
-    column: pa.Array = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([image]))
+    column: pa.Array = pa.DictionaryArray.from_arrays(
+        pa.array([0] * count, pa.int32()), pa.array([image])
+    )
     if nested:
         column = pa.StructArray.from_arrays(
             [column, pa.array([f"{row}.jpg" for row in range(count)])], ["bytes", "path"]
@@ -58,13 +62,17 @@ def test_a_value_that_is_written_once_and_stands_in_every_row_does_not_fill_memo
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"image": column}), path, store_schema=False)
     assert path.stat().st_size < 2 * len(image)
-    child = subprocess.run([sys.executable, "-c", READ_THREE, path], capture_output=True, text=True, check=True)
+    child = subprocess.run(
+        [sys.executable, "-c", READ_THREE, path], capture_output=True, text=True, check=True
+    )
     sizes, same, most = json.loads(child.stdout)
     assert (sizes, same) == ([len(image)], [image.hex()[:64]])
     assert most < count * len(image) // 2
 
 
-def test_rows_of_a_long_group_are_decoded_fewer_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_long_group_are_decoded_fewer_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"image": ROWS}), path)
     total = pq.read_metadata(path).row_group(0).total_byte_size
@@ -98,7 +106,9 @@ class Failing:
         return self._data[start:][:length]
 
 
-def test_after_a_failure_of_the_store_a_row_is_read_as_if_there_had_been_none(tmp_path: Path) -> None:
+def test_after_a_failure_of_the_store_a_row_is_read_as_if_there_had_been_none(
+    tmp_path: Path,
+) -> None:
     path, rows = tmp_path / "a.parquet", [os.urandom(50_000) for _ in range(8)]
     pq.write_table(pa.table({"image": rows}), path, row_group_size=4, use_dictionary=False)
     for fails in range(1, 100):

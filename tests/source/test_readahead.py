@@ -30,7 +30,10 @@ class Remote:
 
 
 def entries(count: int, size: int = 5) -> list[Entry]:
-    return [Entry(f"s3://bucket/{number:05}.jpg", f"{number:05}.jpg", size, '"v"') for number in range(count)]
+    return [
+        Entry(f"s3://bucket/{number:05}.jpg", f"{number:05}.jpg", size, '"v"')
+        for number in range(count)
+    ]
 
 
 class Counted:
@@ -56,7 +59,9 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @given(st.integers(0, 3 * AHEAD), st.sampled_from([5, AHEAD_BYTES // 3, 2 * AHEAD_BYTES]))
 def test_every_entry_comes_once_in_order_with_its_own_bytes(count: int, size: int) -> None:
-    found = [(entry, source.read(0, 5)) for entry, source in read_ahead(entries(count, size), whole=True)]
+    found = [
+        (entry, source.read(0, 5)) for entry, source in read_ahead(entries(count, size), whole=True)
+    ]
     assert found == [(entry, entry.path[:5].encode()) for entry in entries(count, size)]
 
 
@@ -64,7 +69,11 @@ def test_requests_go_out_in_bursts_and_none_between_them() -> None:
     stream = Counted(entries(3 * AHEAD))
     taken = [stream.taken for _ in read_ahead(stream, whole=True)]
     burst = [AHEAD] * REQUESTS
-    assert taken[: 3 * REQUESTS] == [*burst, *[AHEAD + REQUESTS] * REQUESTS, *[AHEAD + 2 * REQUESTS] * REQUESTS]
+    assert taken[: 3 * REQUESTS] == [
+        *burst,
+        *[AHEAD + REQUESTS] * REQUESTS,
+        *[AHEAD + 2 * REQUESTS] * REQUESTS,
+    ]
     assert taken[-1] == 3 * AHEAD
 
 
@@ -74,7 +83,9 @@ def test_large_images_are_read_ahead_by_their_bytes_not_by_their_number() -> Non
     assert stream.taken == 4
 
 
-def test_of_an_image_too_large_to_be_held_only_the_head_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_an_image_too_large_to_be_held_only_the_head_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[int | None] = []
 
     class Large(Remote):
@@ -87,7 +98,9 @@ def test_of_an_image_too_large_to_be_held_only_the_head_is_fetched(monkeypatch: 
     assert asked == [HEAD] * 3
 
 
-def test_no_more_requests_run_at_once_than_one_process_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_requests_run_at_once_than_one_process_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lock, running, most = threading.Lock(), 0, 0
     full = threading.Event()
 

@@ -37,7 +37,9 @@ class Cluster:
         self.port, interface = free_ports(2)
         self.url = f"spark://127.0.0.1:{self.port}"
         (core,) = (home / "jars").glob("spark-core_*.jar")
-        scala = core.name.split("_")[1].split("-")[0]  # Spark's own scripts find it; we start the classes
+        scala = core.name.split("_")[1].split("-")[
+            0
+        ]  # Spark's own scripts find it; we start the classes
         self._folder, self._jars = folder, f"{home}/jars/*"
         own = {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": scala, "SPARK_LOCAL_IP": "127.0.0.1"}
         self.environment = os.environ | own
@@ -49,7 +51,9 @@ class Cluster:
     def worker(self, host: str, environment: Mapping[str, str] = MappingProxyType({})) -> Server:
         """A worker, not started yet; its tasks get ``environment`` too."""
         size = ("--cores", "2", "--memory", "1g", "--webui-port", "0")
-        command = self._java("Worker", "--host", host, *size, "--work-dir", str(self._folder / host), self.url)
+        command = self._java(
+            "Worker", "--host", host, *size, "--work-dir", str(self._folder / host), self.url
+        )
         own = {"SPARK_LOCAL_IP": host, **environment}
         return Server(f"worker-{host}", command, self._folder, self.environment | own)
 
@@ -71,7 +75,11 @@ class Cluster:
     def alive(self) -> list[dict[str, Any]]:
         """The workers that the master knows to be up; none while it is starting."""
         with suppress(OSError, ValueError):
-            return [worker for worker in json.loads(fetch(self._state))["workers"] if worker["state"] == "ALIVE"]
+            return [
+                worker
+                for worker in json.loads(fetch(self._state))["workers"]
+                if worker["state"] == "ALIVE"
+            ]
         return []
 
     def replace(self, worker: Server) -> None:
@@ -112,7 +120,10 @@ def context(cluster: Cluster) -> Iterator[Any]:
     from mrimage.engine import Options
     from mrimage.engine.spark.session import open_session
 
-    kept = {name: os.environ.get(name) for name in ("SPARK_LOCAL_IP", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON")}
+    kept = {
+        name: os.environ.get(name)
+        for name in ("SPARK_LOCAL_IP", "PYSPARK_SUBMIT_ARGS", "PYSPARK_PYTHON")
+    }
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_SUBMIT_ARGS"] = "--conf spark.executor.memory=512m pyspark-shell"
     session = open_session(cluster.url, Options(workers=2))
@@ -131,8 +142,14 @@ def tasks_of(context: Any) -> Callable[[], list[dict[str, Any]]]:
     def ask() -> list[dict[str, Any]]:
         top = f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/stages"
         stages = json.loads(fetch(top))
-        answers = [fetch(f"{top}/{s['stageId']}/{s['attemptId']}/taskList?length=1000") for s in stages]
-        found = [{**task, "stage": s} for s, a in zip(stages, answers, strict=True) for task in json.loads(a)]
+        answers = [
+            fetch(f"{top}/{s['stageId']}/{s['attemptId']}/taskList?length=1000") for s in stages
+        ]
+        found = [
+            {**task, "stage": s}
+            for s, a in zip(stages, answers, strict=True)
+            for task in json.loads(a)
+        ]
         return sorted(found, key=itemgetter("taskId"))
 
     return ask
@@ -158,6 +175,17 @@ def same_as_local(tmp_path: Path) -> Callable[[mr.Job, Path, Path], None]:
 
 def published(out: Path) -> dict[str, bytes]:
     """What two runs of one job must agree on."""
-    tops = ("images", "groups", "catalogue", "groups.parquet", "outputs.parquet", "quarantine.parquet")
-    found = [path for top in tops for path in ((out / top).rglob("*") if (out / top).is_dir() else [out / top])]
+    tops = (
+        "images",
+        "groups",
+        "catalogue",
+        "groups.parquet",
+        "outputs.parquet",
+        "quarantine.parquet",
+    )
+    found = [
+        path
+        for top in tops
+        for path in ((out / top).rglob("*") if (out / top).is_dir() else [out / top])
+    ]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in found if path.is_file()}

@@ -34,12 +34,17 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(24):
-        Image.new("RGB", (40, 30), (10 * number, 255 - 10 * number, 60)).save(folder / f"{number:02}.png")
+        Image.new("RGB", (40, 30), (10 * number, 255 - 10 * number, 60)).save(
+            folder / f"{number:02}.png"
+        )
     return folder
 
 
 def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
-    context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same_as_local: Callable[..., None]
+    context: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    same_as_local: Callable[..., None],
 ) -> None:
     """Photographs of every format, orientation and color space, with damaged files, links and duplicates."""
     monkeypatch.setattr(flow, "PIXEL_SPLIT", (1 << 20, 1 << 20))
@@ -58,7 +63,11 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
 
 
 def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
-    context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, same_as_local: Callable[..., None]
+    context: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows,
+    same_as_local: Callable[..., None],
 ) -> None:
     """Images whose process crashes, ends, hangs, spins or asks for all memory, among sound ones."""
     monkeypatch.setattr(flow, "PIXEL_SPLIT", (1500, 1500))
@@ -66,7 +75,10 @@ def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
     fill(tmp_path / "faults")
     summary = run(chaotic.JOB, str(tmp_path / "faults"), str(tmp_path / "out"), ON_SPARK)
     assert (summary.processed, summary.quarantined) == (SOUND, len(POISONS))
-    told = {Path(row["uri"]).name.partition("-")[0]: row["reason"] for row in rows(tmp_path / "out", "quarantine")}
+    told = {
+        Path(row["uri"]).name.partition("-")[0]: row["reason"]
+        for row in rows(tmp_path / "out", "quarantine")
+    }
     assert told == POISONS
     same_as_local(chaotic.JOB, tmp_path / "faults", tmp_path / "out")
 
@@ -78,7 +90,9 @@ def test_the_application_retries_speculates_and_leaves_out_bad_executors(context
     assert settings["spark.executor.memory"] == "512m"  # what the user has set stays
 
 
-def test_jobs_bear_readable_names(context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of) -> None:
+def test_jobs_bear_readable_names(
+    context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of
+) -> None:
     run(mr.Job(group=("mean",)), str(corpus), str(tmp_path / "out"), ON_SPARK)
     names = {task["stage"]["description"] for task in tasks_of()}
     assert {"mrimage: map 8 splits", "mrimage: reduce 1 partitions"} <= names
@@ -116,7 +130,9 @@ def test_a_failing_reducer_ends_the_run_with_its_own_error_and_is_not_tried_agai
     assert [task["status"] for task in tasks_of()[before:] if task["status"] == "FAILED"] == []
 
 
-def test_the_failure_budget_stops_the_job(context: Any, photos: Path, tmp_path: Path, small_splits: None) -> None:
+def test_the_failure_budget_stops_the_job(
+    context: Any, photos: Path, tmp_path: Path, small_splits: None
+) -> None:
     with pytest.raises(BudgetError):
         run(mr.Job(), str(photos), str(tmp_path / "out"), How(engine="spark", max_failures="0"))
 
@@ -145,7 +161,12 @@ def test_ctrl_c_cancels_the_job_on_the_cluster(
 
 
 def test_a_straggler_is_beaten_by_a_speculative_attempt(
-    context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of, same_as_local: Callable[..., None]
+    context: Any,
+    corpus: Path,
+    tmp_path: Path,
+    small_splits: None,
+    tasks_of,
+    same_as_local: Callable[..., None],
 ) -> None:
     """Comes before the tests that kill a worker: what it had is granted on the other one, and there it stays."""
     marker = tmp_path / "first attempt"
@@ -164,7 +185,10 @@ def test_a_straggler_is_beaten_by_a_speculative_attempt(
     job = mr.Job(map=mapper, limits=Limits(deadline=1000))
     run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
     straggler = until_ended(lambda: [task for task in tasks_of()[before:] if task["index"] == 1])
-    assert [(task["status"], task["speculative"]) for task in straggler] == [("KILLED", False), ("SUCCESS", True)]
+    assert [(task["status"], task["speculative"]) for task in straggler] == [
+        ("KILLED", False),
+        ("SUCCESS", True),
+    ]
     assert straggler[0]["host"] != straggler[1]["host"]
     assert not [path.name for path in (tmp_path / "out").rglob("*") if "tmp" in path.name]
     same_as_local(job, corpus, tmp_path / "out")
@@ -240,7 +264,11 @@ def kill_with_executors(worker: int) -> None:
 
 
 def test_a_hot_key_streams_and_its_edits_run_everywhere(
-    context: Any, corpus: Path, tmp_path: Path, small_splits: None, same_as_local: Callable[..., None]
+    context: Any,
+    corpus: Path,
+    tmp_path: Path,
+    small_splits: None,
+    same_as_local: Callable[..., None],
 ) -> None:
     def mapper(image: mr.Image):
         yield ("rare" if image.uri.endswith("23.png") else "hot"), 1
@@ -256,7 +284,12 @@ def test_a_hot_key_streams_and_its_edits_run_everywhere(
 
 
 def test_a_run_whose_driver_was_killed_continues(
-    context: Any, cluster: Cluster, corpus: Path, tmp_path: Path, small_splits: None, same_as_local: Callable[..., None]
+    context: Any,
+    cluster: Cluster,
+    corpus: Path,
+    tmp_path: Path,
+    small_splits: None,
+    same_as_local: Callable[..., None],
 ) -> None:
     out, slow = tmp_path / "out", tmp_path / "slow"
     slow.touch()

@@ -50,7 +50,9 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(24):
-        Image.new("RGB", (40, 30), (10 * number, 255 - 10 * number, 60)).save(folder / f"{number:02}.png")
+        Image.new("RGB", (40, 30), (10 * number, 255 - 10 * number, 60)).save(
+            folder / f"{number:02}.png"
+        )
     return folder
 
 
@@ -58,7 +60,9 @@ def corpus(tmp_path: Path) -> Path:
 def bad_machine(cluster: Cluster, tmp_path: Path) -> Iterator[None]:
     """A third worker, whose Python finds a broken library: no task can succeed there."""
     (tmp_path / "broken" / "msgspec").mkdir(parents=True)
-    (tmp_path / "broken" / "msgspec" / "__init__.py").write_text('raise ImportError("a broken installation")\n')
+    (tmp_path / "broken" / "msgspec" / "__init__.py").write_text(
+        'raise ImportError("a broken installation")\n'
+    )
     with ExitStack() as stack:
         worker: Server = cluster.worker(BAD_HOST, {"PYTHONPATH": str(tmp_path / "broken")})
         stack.callback(cluster.wait_for, 2)
@@ -69,7 +73,11 @@ def bad_machine(cluster: Cluster, tmp_path: Path) -> Iterator[None]:
 
 
 def test_a_machine_on_which_every_task_fails_is_excluded_and_the_job_is_done_by_the_others(
-    cluster: Cluster, bad_machine: None, corpus: Path, tmp_path: Path, same_as_local: Callable[..., None]
+    cluster: Cluster,
+    bad_machine: None,
+    corpus: Path,
+    tmp_path: Path,
+    same_as_local: Callable[..., None],
 ) -> None:
     (tmp_path / "patient.py").write_text(DRIVER)
     (tmp_path / "events").mkdir()
@@ -95,7 +103,10 @@ def test_a_machine_on_which_every_task_fails_is_excluded_and_the_job_is_done_by_
     finally:
         driver.kill()
         driver.wait()
-    hosts = {e["Executor ID"]: e["Executor Info"]["Host"] for e in events(tmp_path / "events", "ExecutorAdded")}
+    hosts = {
+        e["Executor ID"]: e["Executor Info"]["Host"]
+        for e in events(tmp_path / "events", "ExecutorAdded")
+    }
     excluded = events(tmp_path / "events", "ExecutorExcludedForStage")
     assert {hosts[event["executorId"]] for event in excluded} == {BAD_HOST}
     ended = [event["Task Info"] for event in events(tmp_path / "events", "TaskEnd")]
@@ -123,7 +134,9 @@ def test_machines_that_do_not_see_out_write_nothing_and_are_told(
 ) -> None:
     """Each process has a current folder of its own, as each machine has one that is not mounted everywhere."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(EngineError, match="Expected /proc/self/cwd/out on every machine, but it is not on"):
+    with pytest.raises(
+        EngineError, match="Expected /proc/self/cwd/out on every machine, but it is not on"
+    ):
         run(mr.Job(), str(corpus), "/proc/self/cwd/out", How(engine="spark", thumbnails=False))
     assert not [path for path in (tmp_path / "out").rglob("*") if path.suffix == ".parquet"]
 
@@ -132,6 +145,13 @@ def test_machines_that_do_not_see_the_source_quarantine_nothing(
     context: Any, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(EngineError, match="Expected /proc/self/cwd/photos on every machine, but it is not on"):
-        run(mr.Job(), "/proc/self/cwd/photos", str(tmp_path / "out"), How(engine="spark", thumbnails=False))
+    with pytest.raises(
+        EngineError, match="Expected /proc/self/cwd/photos on every machine, but it is not on"
+    ):
+        run(
+            mr.Job(),
+            "/proc/self/cwd/photos",
+            str(tmp_path / "out"),
+            How(engine="spark", thumbnails=False),
+        )
     assert not (tmp_path / "out" / "quarantine.parquet").exists()

@@ -20,23 +20,44 @@ PACK = (sys.executable, "-m", "mrimage.engine.spark.pack")
 def bare_python() -> str:
     """The interpreter that this environment was made from, without what is installed in it."""
     python: str = getattr(sys, "_base_executable", sys.executable)
-    found = subprocess.run([python, "-c", "import mrimage"], cwd="/", capture_output=True, check=False)
+    found = subprocess.run(
+        [python, "-c", "import mrimage"], cwd="/", capture_output=True, check=False
+    )
     if found.returncode == 0:
         pytest.skip("the tests run in no virtual environment")
     return python
 
 
-def submit(cluster: Cluster, python: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def submit(
+    cluster: Cluster, python: str, folder: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
     """The command of docs/cluster.md on one core; the driver is this environment, the worker is ``python``."""
-    (folder / "job.py").write_text("import sys\n\nfrom mrimage.cli.main import main\n\nsys.exit(main())\n")
+    (folder / "job.py").write_text(
+        "import sys\n\nfrom mrimage.cli.main import main\n\nsys.exit(main())\n"
+    )
     submit = str(Path(sys.executable).with_name("spark-submit"))
     size = ("--executor-memory", "512m", "--total-executor-cores", "1")
-    job = ("job.py", "run", "photos", "out", "--engine", "spark", "--key", "format", "--group", "mean")
+    job = (
+        "job.py",
+        "run",
+        "photos",
+        "out",
+        "--engine",
+        "spark",
+        "--key",
+        "format",
+        "--group",
+        "mean",
+    )
     return subprocess.run(
         [submit, "--master", cluster.url, *size, *options, *job, "--no-thumbnails", "--quiet"],
         cwd=folder,
         env=os.environ
-        | {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_DRIVER_PYTHON": sys.executable, "PYSPARK_PYTHON": python},
+        | {
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "PYSPARK_PYTHON": python,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -44,16 +65,27 @@ def submit(cluster: Cluster, python: str, folder: Path, *options: str) -> subpro
 
 
 def test_a_packed_environment_brings_everything_along(
-    cluster: Cluster, bare_python: str, photos: Path, tmp_path: Path, same_as_local: Callable[..., None]
+    cluster: Cluster,
+    bare_python: str,
+    photos: Path,
+    tmp_path: Path,
+    same_as_local: Callable[..., None],
 ) -> None:
     subprocess.run([*PACK, "environment.tar"], cwd=tmp_path, check=True, capture_output=True)
-    packed = ["--archives", "environment.tar#environment", "--conf", "spark.executorEnv.PYTHONPATH=environment"]
+    packed = [
+        "--archives",
+        "environment.tar#environment",
+        "--conf",
+        "spark.executorEnv.PYTHONPATH=environment",
+    ]
     done = submit(cluster, bare_python, tmp_path, *packed)
     assert done.returncode == 0, done.stderr
     same_as_local(mr.Job(key=("format",), group=("mean",)), photos, tmp_path / "out")
 
 
-def test_workers_without_the_package_are_told(cluster: Cluster, bare_python: str, photos: Path, tmp_path: Path) -> None:
+def test_workers_without_the_package_are_told(
+    cluster: Cluster, bare_python: str, photos: Path, tmp_path: Path
+) -> None:
     soon = "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout=1s"
     done = submit(cluster, bare_python, tmp_path, "--conf", soon)
     assert done.returncode == 1, done.stderr
@@ -62,7 +94,9 @@ def test_workers_without_the_package_are_told(cluster: Cluster, bare_python: str
 
 
 def test_an_archive_needs_a_name_that_spark_can_unpack(tmp_path: Path) -> None:
-    done = subprocess.run([*PACK, "environment.rar"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*PACK, "environment.rar"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
     assert "environment.tar.gz" in done.stderr
 
@@ -70,7 +104,9 @@ def test_an_archive_needs_a_name_that_spark_can_unpack(tmp_path: Path) -> None:
 def test_the_driver_s_own_libraries_are_packed_where_they_are_asked_for() -> None:
     from mrimage.engine.spark.pack import files
 
-    lean, whole = ({name.partition("/")[0] for _, name in files(driver)} for driver in (False, True))
+    lean, whole = (
+        {name.partition("/")[0] for _, name in files(driver)} for driver in (False, True)
+    )
     assert {"mrimage", "cloudpickle", "pyarrow"} <= lean
     assert {"jinja2", "vl_convert"} <= whole - lean
     assert "pyspark" not in whole

@@ -20,8 +20,19 @@ from mrimage.engine.spark import session
 
 
 def test_a_machine_without_java_is_told_what_to_install(photos: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mrimage", "run", str(photos), str(tmp_path / "out"), "--engine", "spark"]
-    clean = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "mrimage",
+        "run",
+        str(photos),
+        str(tmp_path / "out"),
+        "--engine",
+        "spark",
+    ]
+    clean = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {
+        "PATH": str(tmp_path)
+    }
     ended = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
@@ -47,7 +58,16 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         master = f"spark://127.0.0.1:{silent.getsockname()[1]}"
-        command = [sys.executable, "-c", script, "run", str(photos), str(tmp_path / "out"), "--engine", master]
+        command = [
+            sys.executable,
+            "-c",
+            script,
+            "run",
+            str(photos),
+            str(tmp_path / "out"),
+            "--engine",
+            master,
+        ]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
@@ -67,12 +87,18 @@ def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("ModuleNotFoundError: No module named 'mrimage'", "Expected mrimage in the Python of Spark's workers"),
+        (
+            "ModuleNotFoundError: No module named 'mrimage'",
+            "Expected mrimage in the Python of Spark's workers",
+        ),
         (
             "Task 1 in stage 0.0 failed 4 times, most recent failure\nmrimage.errors.DeniedError: no key\n",
             "A task failed 4 times: no key. What is done is kept",
         ),
-        ("Task 1 failed 4 times\nPython worker exited unexpectedly (crashed)", "a worker process died each time"),
+        (
+            "Task 1 failed 4 times\nPython worker exited unexpectedly (crashed)",
+            "a worker process died each time",
+        ),
     ],
 )
 def test_a_failed_job_is_told_in_one_line(text: str, told: str) -> None:

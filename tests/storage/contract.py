@@ -28,11 +28,15 @@ class StoreContract:
         for path, data in files.items():
             store.write(path, data)
         assert {path: store.read(path) for path in files} == files
-        assert {item.path: item.size for item in store.list()} == {path: len(data) for path, data in files.items()}
+        assert {item.path: item.size for item in store.list()} == {
+            path: len(data) for path, data in files.items()
+        }
         assert [store.stat(path).size for path in files] == [10, 70_000, 0]
         assert all(item == store.stat(item.path) for item in store.list())
 
-    def test_a_folder_is_listed_alone_and_not_by_the_beginning_of_its_name(self, store: Store) -> None:
+    def test_a_folder_is_listed_alone_and_not_by_the_beginning_of_its_name(
+        self, store: Store
+    ) -> None:
         for path in ("a/1", "a/b/2", "ab/3", "c"):
             store.write(path, b"x")
         assert sorted(item.path for item in store.list("a")) == ["a/1", "a/b/2"]
@@ -56,7 +60,11 @@ class StoreContract:
 
     def test_what_is_missing_is_told_as_such(self, store: Store) -> None:
         store.write("there", b"x")
-        for ask in (lambda: store.read("gone"), lambda: store.stat("gone"), lambda: store.read("deep/er/gone", 0, 5)):
+        for ask in (
+            lambda: store.read("gone"),
+            lambda: store.stat("gone"),
+            lambda: store.read("deep/er/gone", 0, 5),
+        ):
             with pytest.raises(NotFoundError) as caught:
                 ask()
             assert "gone" in str(caught.value)
@@ -78,7 +86,9 @@ class StoreContract:
         for thread in threads:
             thread.join()
         assert len(made) == 1
-        assert seen == {store.read("lock")} == {f"{made[0]}".encode()}, "whoever is too late sees all of it"
+        assert seen == {store.read("lock")} == {f"{made[0]}".encode()}, (
+            "whoever is too late sees all of it"
+        )
         assert not store.create("lock", b"later")
 
     def test_bytes_are_replaced_where_they_are_the_expected_ones(self, store: Store) -> None:
@@ -115,14 +125,20 @@ class StoreContract:
         assert [item.path for item in store.list()] == ["swap"]
 
     def test_of_two_runs_at_once_one_is_refused_and_told_by_whom(self, store: Store) -> None:
-        with locked(store), pytest.raises(SinkError, match=f"process {os.getpid()} on "), locked(store):
+        with (
+            locked(store),
+            pytest.raises(SinkError, match=f"process {os.getpid()} on "),
+            locked(store),
+        ):
             pass
         with locked(store):
             pass
         assert list(store.list()) == []
 
     def test_racing_writers_leave_one_whole_file(self, store: Store) -> None:
-        contents = [bytes([number]) * 6_000_000 for number in (1, 2, 3)]  # above a part of a multi-part upload
+        contents = [
+            bytes([number]) * 6_000_000 for number in (1, 2, 3)
+        ]  # above a part of a multi-part upload
         threads = [threading.Thread(target=store.write, args=("big", data)) for data in contents]
         for thread in threads:
             thread.start()
@@ -141,7 +157,11 @@ class StoreContract:
 
     @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/x", "C:/x", "a\0b", "", "a/"])
     def test_no_path_leads_out(self, store: Store, path: str) -> None:
-        for use in (lambda: store.write(path, b"x"), lambda: store.read(path), lambda: store.delete(path)):
+        for use in (
+            lambda: store.write(path, b"x"),
+            lambda: store.read(path),
+            lambda: store.delete(path),
+        ):
             with pytest.raises(StoreError):
                 use()
 

@@ -30,14 +30,20 @@ HOW = How(workers=1, thumbnails=False)
 def mrimage(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command, in a process of its own."""
     command = [sys.executable, "-m", "mrimage", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})})
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})}
+    )
 
 
 def make_photos(folder: Path, count: int = 12) -> Path:
     """Noisy images that do not compress, in two color spaces, two folders and odd names, and two bad files."""
     folder.mkdir(parents=True)
     for number in range(count):
-        noise = np.random.default_rng(number).integers(0, 255, (90, 120, 3 if number % 3 else 1), np.uint8).squeeze()
+        noise = (
+            np.random.default_rng(number)
+            .integers(0, 255, (90, 120, 3 if number % 3 else 1), np.uint8)
+            .squeeze()
+        )
         place = folder / ("trip ü" if number % 2 else ".") / f"{number:03} #{number}.jpg"
         place.parent.mkdir(exist_ok=True)
         Image.fromarray(noise).save(place, quality=95)
@@ -50,7 +56,9 @@ def make_photos(folder: Path, count: int = 12) -> Path:
 def made(place: str) -> dict[str, bytes]:
     """Every image and every group output of a run, by its name."""
     store = open_store(place)
-    return {item.path: store.read(item.path) for top in ("images", "groups") for item in store.list(top)}
+    return {
+        item.path: store.read(item.path) for top in ("images", "groups") for item in store.list(top)
+    }
 
 
 def pack(folder: Path, shard: Path, mode: str = "w") -> Path:

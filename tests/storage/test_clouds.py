@@ -94,7 +94,11 @@ class TestVirtualHosted(StoreContract):
 
 @pytest.mark.parametrize("place", ["azure", "gs", "virtual"])
 def test_a_job_there_and_back_makes_the_same_images(
-    place: str, tmp_path: Path, upload: Upload, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    place: str,
+    tmp_path: Path,
+    upload: Upload,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = request.getfixturevalue(place)
     photos = make_photos(tmp_path / "photos")
@@ -112,10 +116,20 @@ def test_the_options_say_where_a_server_is_and_that_its_buckets_are_hosts(
     upload(make_photos(tmp_path / "photos"), f"{virtual}/in")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.delenv("MRIMAGE_S3_ADDRESSING")
-    command = ("run", f"{virtual}/in", f"{virtual}/out", "--no-thumbnails", "--quiet", "--endpoint", f"http://{DOMAIN}")
+    command = (
+        "run",
+        f"{virtual}/in",
+        f"{virtual}/out",
+        "--no-thumbnails",
+        "--quiet",
+        "--endpoint",
+        f"http://{DOMAIN}",
+    )
     done = mrimage(*command, "--addressing", "virtual", "--workers", "2")
     assert (done.returncode, done.stderr) == (0, "")
-    by_path = mrimage(*command, "--addressing", "path", "--workers", "1", env={"MRIMAGE_RETRY_SECONDS": "0"})
+    by_path = mrimage(
+        *command, "--addressing", "path", "--workers", "1", env={"MRIMAGE_RETRY_SECONDS": "0"}
+    )
     assert by_path.returncode == 0, "a server that answers to both"
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://photos.{DOMAIN}")
     monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")
@@ -143,7 +157,12 @@ WRONG = {
         ("refused", "127.0.0.1:9"),
     ),
     "no such bucket": ("gs", "gs://nowhere/x", {}, ("no bucket nowhere",)),
-    "somebody else's bucket": ("gs", "gs://private/x", {}, ("denied", "GOOGLE_APPLICATION_CREDENTIALS")),
+    "somebody else's bucket": (
+        "gs",
+        "gs://private/x",
+        {},
+        ("denied", "GOOGLE_APPLICATION_CREDENTIALS"),
+    ),
     "no such file of credentials": (
         "gs",
         "gs://photos/x",
@@ -195,7 +214,10 @@ def test_a_public_bucket_of_google_needs_no_account(
 def test_a_place_that_names_its_azure_account_is_told_where_the_account_goes(
     scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos, place = str(make_photos(tmp_path / "photos", 1)), f"{scheme}://photos@account.dfs.core.windows.net/in"
+    photos, place = (
+        str(make_photos(tmp_path / "photos", 1)),
+        f"{scheme}://photos@account.dfs.core.windows.net/in",
+    )
     for source, out in ((place, str(tmp_path / "out")), (photos, place)):
         assert main(["run", source, out, "--quiet"]) == 2
         told = capsys.readouterr().err

@@ -29,7 +29,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def proxy(seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+def proxy(
+    seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Faulty]:
     """Every request goes through it from now on."""
     with Faulty(seaweed.port) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
@@ -68,13 +70,20 @@ def test_a_volume_server_that_dies_half_way_costs_time_only(
 
         def kill(image: mr.Image) -> Iterator[tuple[str, object]]:
             if "030" in image.uri and not killed:
-                killed.append(max(range(3), key=cluster.stored))  # two thirds of what is read later lie there too
+                killed.append(
+                    max(range(3), key=cluster.stored)
+                )  # two thirds of what is read later lie there too
                 cluster.volumes[killed[0]].kill()
             yield image.metadata.color_space, None
 
         run(replace(JOB, map=kill), "s3://photos/in", "s3://photos/out", HOW)
         assert [server.runs for server in cluster.volumes].count(False) == 1
-        run(replace(JOB, map=lambda image: [(image.metadata.color_space, None)]), str(photos), str(tmp_path / "o"), HOW)
+        run(
+            replace(JOB, map=lambda image: [(image.metadata.color_space, None)]),
+            str(photos),
+            str(tmp_path / "o"),
+            HOW,
+        )
         assert made("s3://photos/out") == made(str(tmp_path / "o"))
     finally:
         cluster.stop()
@@ -201,7 +210,9 @@ def test_a_large_object_of_which_a_part_fails_is_whole_in_the_end(
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "60")
     data = os.urandom(6_000_000)
     for number in range(1, 5):
-        proxy.policy = lambda kind, path, time, at=number: fate if kind == "write" and time == at else ""  # type: ignore[misc]
+        proxy.policy = lambda kind, path, time, at=number: (
+            fate if kind == "write" and time == at else ""
+        )  # type: ignore[misc]
         store = open_store(f"{s3_folder}/{number}")
         store.write("big", data)
         assert store.read("big") == data
@@ -209,7 +220,9 @@ def test_a_large_object_of_which_a_part_fails_is_whole_in_the_end(
     assert proxy.dealt["write", fate] == 4
 
 
-def test_a_slow_line_is_no_reason_to_give_an_upload_up(impatient: None, proxy: Faulty, store: Store) -> None:
+def test_a_slow_line_is_no_reason_to_give_an_upload_up(
+    impatient: None, proxy: Faulty, store: Store
+) -> None:
     """The client counts the time of sending as time without an answer."""
     proxy.policy = lambda kind, path, time: "late"
     store.write("x", bytes(1_000_000))

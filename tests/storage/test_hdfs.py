@@ -51,7 +51,12 @@ def replication(hadoop: Hadoop, place: str) -> set[int]:
 
 
 def test_a_job_from_hdfs_to_hdfs_makes_the_same_images(
-    photos: Path, tmp_path: Path, hadoop: Hadoop, hdfs_folder: str, upload: Upload, capsys: pytest.CaptureFixture[str]
+    photos: Path,
+    tmp_path: Path,
+    hadoop: Hadoop,
+    hdfs_folder: str,
+    upload: Upload,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     upload(photos, f"{hdfs_folder}/in")
     out = f"{hdfs_folder}/out"
@@ -59,7 +64,9 @@ def test_a_job_from_hdfs_to_hdfs_makes_the_same_images(
     assert (summary.images, summary.processed, summary.quarantined) == (14, 12, 2)
     assert made(out) == local_result(photos, tmp_path)
     assert replication(hadoop, out) == {3}
-    assert replication(hadoop, f"{hdfs_folder}/in") == {2}, "an option of one run is not the next one's"
+    assert replication(hadoop, f"{hdfs_folder}/in") == {2}, (
+        "an option of one run is not the next one's"
+    )
     assert main(["verify", out]) == 0
     assert main(["retry", out, "--workers", "1", "--quiet", "--no-thumbnails"]) == 0
     assert main(["query", out, "SELECT count(*) AS n FROM catalogue", "--format", "csv"]) == 0
@@ -83,9 +90,13 @@ def test_s3_to_hdfs_and_hdfs_to_shards_on_s3(
 def test_a_tar_on_hdfs_to_parquet_holds_the_images_of_a_local_run(
     photos: Path, tmp_path: Path, hdfs_folder: str
 ) -> None:
-    open_store(hdfs_folder, create=True).write("in.tar", pack(photos, tmp_path / "in.tar").read_bytes())
+    open_store(hdfs_folder, create=True).write(
+        "in.tar", pack(photos, tmp_path / "in.tar").read_bytes()
+    )
     run(replace(JOB, output="parquet"), f"{hdfs_folder}/in.tar", f"{hdfs_folder}/out", HOW)
-    images = {data for name, data in local_result(photos, tmp_path).items() if name.startswith("images/")}
+    images = {
+        data for name, data in local_result(photos, tmp_path).items() if name.startswith("images/")
+    }
     shards = [name for name in made(f"{hdfs_folder}/out") if name.endswith(".parquet")]
     source = Selection(all_files=True)
     packed = [
@@ -123,7 +134,12 @@ def test_a_datanode_that_dies_half_way_costs_time_only(
 
 
 def test_a_name_service_of_the_users_configuration_is_found(
-    photos: Path, tmp_path: Path, hadoop: Hadoop, hdfs_folder: str, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    photos: Path,
+    tmp_path: Path,
+    hadoop: Hadoop,
+    hdfs_folder: str,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two NameNodes, of which the first one is down: the client goes on to the second."""
     upload(photos, f"{hdfs_folder}/in")
@@ -135,7 +151,9 @@ def test_a_name_service_of_the_users_configuration_is_found(
         "dfs.namenode.rpc-address.cluster.two": f"127.0.0.1:{hadoop.port}",
         "dfs.client.failover.proxy.provider.cluster": "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider",
     }
-    rows = "".join(f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items())
+    rows = "".join(
+        f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items()
+    )
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "hdfs-site.xml").write_text(f"<configuration>{rows}</configuration>")
     (tmp_path / "conf" / "core-site.xml").write_text(
@@ -174,7 +192,10 @@ def test_a_namenode_that_keeps_silent_is_told_soon(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = f"hdfs://127.0.0.1:{silent.getsockname()[1]}"
-        for use in (lambda: list(open_store(f"{place}/a").list()), lambda: open_store(f"{place}/b", create=True)):
+        for use in (
+            lambda: list(open_store(f"{place}/a").list()),
+            lambda: open_store(f"{place}/b", create=True),
+        ):
             with pytest.raises(StoreError, match=f"{place}/.: it did not answer within"):
                 use()
 

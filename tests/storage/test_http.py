@@ -65,7 +65,9 @@ def test_whole_files_and_ranges_are_read_whatever_fails_at_first(kind: str, web:
         ("to/file:///etc/passwd", DeniedError),
     ],
 )
-def test_what_does_not_pass_is_told_in_one_line(kind: str, error: type[Exception], web: Web) -> None:
+def test_what_does_not_pass_is_told_in_one_line(
+    kind: str, error: type[Exception], web: Web
+) -> None:
     with pytest.raises(error) as caught:
         open_uri(f"{web.url}/{kind}").read()
     assert web.url in str(caught.value)
@@ -81,7 +83,9 @@ def test_a_body_without_end_is_too_large(web: Web, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ImageError) as caught:
         open_uri(f"{web.url}/endless/x").read()
     assert caught.value.reason == "too-large"
-    assert open_uri(f"{web.url}/endless/x").read(0, 100) == bytes(100), "only as much is read as was asked for"
+    assert open_uri(f"{web.url}/endless/x").read(0, 100) == bytes(100), (
+        "only as much is read as was asked for"
+    )
 
 
 def test_a_server_that_never_answers_is_given_up(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +128,9 @@ def test_a_web_server_that_goes_away_stops_the_run_and_the_same_command_goes_on(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0.5")
-    (tmp_path / "urls.txt").write_text("\n".join(f"{web.url}/good/{number}.jpg" for number in range(200)) + "\n")
+    (tmp_path / "urls.txt").write_text(
+        "\n".join(f"{web.url}/good/{number}.jpg" for number in range(200)) + "\n"
+    )
     command = ["run", str(tmp_path / "urls.txt"), str(tmp_path / "out"), "--allow-private", "--workers", "1", "--retries",
                "0", "--no-thumbnails", "--quiet"]  # fmt: skip
     web.left = 40
@@ -145,7 +151,9 @@ def test_a_web_server_that_goes_away_stops_the_run_and_the_same_command_goes_on(
         "http://169.254.169.254/latest/meta-data", "http://10.0.0.1/x", "http://192.168.1.1/x", "http://[fe80::1]/x",
     ],
 )  # fmt: skip
-def test_private_addresses_are_refused_and_never_asked(url: str, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_private_addresses_are_refused_and_never_asked(
+    url: str, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MRIMAGE_ALLOW_PRIVATE")
     with pytest.raises(DeniedError, match="--allow-private"):
         open_uri(url.format(port=web.url.rpartition(":")[2])).read()
@@ -158,11 +166,15 @@ def test_no_private_address_passes_for_a_public_one(address: str) -> None:
     assert not is_public(address)
 
 
-def test_a_redirect_does_not_lead_around_the_guard(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_does_not_lead_around_the_guard(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = http.GuardedNetwork.connect_tcp
     first = int(web.url.rpartition(":")[2])
 
-    def connect(self: http.GuardedNetwork, host: str, port: int, *rest: object, **more: object) -> object:
+    def connect(
+        self: http.GuardedNetwork, host: str, port: int, *rest: object, **more: object
+    ) -> object:
         """The first server passes for a public one; everything else is judged as it is."""
         monkeypatch.setenv("MRIMAGE_ALLOW_PRIVATE", "1" if port == first else "0")
         return real(self, host, port, *rest, **more)  # type: ignore[arg-type]
@@ -197,11 +209,15 @@ def test_a_list_of_good_and_bad_urls_is_accounted_for(
     assert len(list((tmp_path / "out/images").rglob("*.png"))) == 5
     left = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert b"s3cr3t" not in left
-    refused = run(job, str(tmp_path / "urls.txt"), str(tmp_path / "refused"), How(workers=1, thumbnails=False))
+    refused = run(
+        job, str(tmp_path / "urls.txt"), str(tmp_path / "refused"), How(workers=1, thumbnails=False)
+    )
     assert (refused.processed, refused.failures) == (0, {"unreadable": 7})
 
 
-def test_a_list_on_the_web_names_its_neighbours_and_nothing_of_this_machine(web: Web, tmp_path: Path) -> None:
+def test_a_list_on_the_web_names_its_neighbours_and_nothing_of_this_machine(
+    web: Web, tmp_path: Path
+) -> None:
     web.data = b"a.jpg\nfile:///etc/passwd\n"
     summary = run(mr.Job(), f"{web.url}/good/urls.txt", str(tmp_path / "out"), HOW)
     assert summary.images == 2

@@ -14,7 +14,14 @@ from mrimage.storage import Store, open_store, open_uri
 
 
 class TestLocal(StoreContract):
-    odd_names = (*ODD, "new\nline.jpg", "back\\slash.jpg", "tab\t.jpg", os.fsdecode(b"caf\xe9.jpg"), "x.tar!")
+    odd_names = (
+        *ODD,
+        "new\nline.jpg",
+        "back\\slash.jpg",
+        "tab\t.jpg",
+        os.fsdecode(b"caf\xe9.jpg"),
+        "x.tar!",
+    )
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:

@@ -57,7 +57,9 @@ def test_what_no_burst_was_full_of_is_there_after_the_flush() -> None:
     for number in range(2 * REQUESTS + 3):
         writer.write(str(number), str(number).encode())
     writer.flush()
-    assert store.objects == {str(number): str(number).encode() for number in range(2 * REQUESTS + 3)}
+    assert store.objects == {
+        str(number): str(number).encode() for number in range(2 * REQUESTS + 3)
+    }
 
 
 def test_a_long_output_does_not_wait_for_others() -> None:
@@ -112,6 +114,8 @@ def test_threads_that_begin_together_open_an_archive_once(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(archives, "open_archive", open_archive)
     with ThreadPoolExecutor(REQUESTS) as pool:
-        found = list(pool.map(lambda _: open_container("file:///of/this/test.zip"), range(REQUESTS)))
+        found = list(
+            pool.map(lambda _: open_container("file:///of/this/test.zip"), range(REQUESTS))
+        )
     assert len(opened) == 1
     assert len({id(archive) for archive in found}) == 1

@@ -81,7 +81,9 @@ class Held:
 
 
 @pytest.fixture
-def proxy(seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faulty]:
+def proxy(
+    seaweed: Seaweed, s3_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Faulty]:
     with Faulty(seaweed.port) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
@@ -93,7 +95,9 @@ def store(s3_folder: str) -> Store:
 
 
 def split_of(plan: Plan) -> Split:
-    entries = sorted(list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path)
+    entries = sorted(
+        list_entries(plan.source, Selection(), lambda path: None), key=lambda entry: entry.path
+    )
     (split,) = cut_splits(iter(entries), 1 << 40, 1 << 20)
     return split
 
@@ -101,7 +105,9 @@ def split_of(plan: Plan) -> Split:
 def left_by(place: str) -> dict[str, bytes]:
     """Everything that attempts left, but for the report, which has times."""
     store = open_store(place)
-    return {item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")}
+    return {
+        item.path: store.read(item.path) for item in store.list() if not item.path.endswith(".json")
+    }
 
 
 @pytest.mark.parametrize("one_dies", [False, True])
@@ -112,11 +118,15 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     """In two processes, of which one may be killed while both upload."""
     upload(make_photos(tmp_path / "photos", 6), f"{s3_folder}/in")
     edits = Edits(resize=(900, 900), fit="cover", format="png")  # a shard of several parts
-    plan = Plan(replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out")
+    plan = Plan(
+        replace(JOB, group=(), output=output, edits=edits), f"{s3_folder}/in", f"{s3_folder}/out"
+    )
     split = split_of(plan)
     (tmp_path / "task").write_bytes(cloudpickle.dumps((plan, split)))
     proxy.policy = meeting = Meeting()
-    attempts = [subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)]
+    attempts = [
+        subprocess.Popen([sys.executable, "-c", ATTEMPT, str(tmp_path / "task")]) for _ in range(2)
+    ]
     assert meeting.happened.wait(120)
     if one_dies:
         attempts[0].kill()
@@ -127,7 +137,9 @@ def test_two_attempts_of_one_task_at_once_leave_what_one_leaves(
     assert left_by(f"{s3_folder}/out") == left_by(f"{s3_folder}/alone")
     largest = max(item.size for item in open_store(f"{s3_folder}/out/images").list())
     assert output == "files" or largest > 6_000_000, "in more than one part"
-    (report,) = [item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")]
+    (report,) = [
+        item.path for item in open_store(f"{s3_folder}/out").list() if item.path.endswith(".json")
+    ]
     assert json.loads(open_store(f"{s3_folder}/out").read(report))["outputs"] == 6
 
 
@@ -173,7 +185,9 @@ def test_a_lock_of_another_machine_holds_as_long_as_it_is_renewed(store: Store) 
     assert store.read(lock.NAME) == later
 
 
-def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_that_take_a_stale_lock_over_at_once_one_has_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease, "STALE", 3.0)
     lock_of_another_machine(store)
     start, finish = threading.Barrier(2), threading.Event()

@@ -45,7 +45,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.2, 5.0])
-def test_a_store_that_has_never_answered_is_given_up_within_15_seconds(seconds: float, clock: Clock) -> None:
+def test_a_store_that_has_never_answered_is_given_up_within_15_seconds(
+    seconds: float, clock: Clock
+) -> None:
     """However long a single try takes: a connection is waited for five seconds at most."""
     with pytest.raises(StoreError, match="away"):
         Retry()(lambda: clock.failing(seconds))
@@ -79,7 +81,9 @@ def test_what_will_not_pass_is_not_tried_again(clock: Clock) -> None:
     assert (len(asked), clock.now) == (1, 0.0)
 
 
-def test_a_server_that_is_away_for_long_is_asked_now_and_then(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_for_long_is_asked_now_and_then(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "600")
     policy = Retry()
     policy(lambda: None)
@@ -126,7 +130,11 @@ def test_a_server_that_takes_connections_and_says_nothing_is_told_as_a_wrong_end
     ask: Callable[[Store], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "_FIRST_ANSWER", "1s")
-    for name, value in (("ACCESS_KEY_ID", "a"), ("SECRET_ACCESS_KEY", "b"), ("REGION", "us-east-1")):
+    for name, value in (
+        ("ACCESS_KEY_ID", "a"),
+        ("SECRET_ACCESS_KEY", "b"),
+        ("REGION", "us-east-1"),
+    ):
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0")
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -95,7 +95,9 @@ def test_a_list_names_images_anywhere(photos: Path, tmp_path: Path, s3_folder: s
     assert summary.failures == {"vanished": 1}
 
 
-def test_a_header_run_downloads_the_heads_only(photos: Path, s3_folder: str, tmp_path: Path) -> None:
+def test_a_header_run_downloads_the_heads_only(
+    photos: Path, s3_folder: str, tmp_path: Path
+) -> None:
     big = np.random.default_rng(1).integers(0, 255, (1500, 1500, 3), np.uint8)
     Image.fromarray(big).save(tmp_path / "big.jpg", quality=95)
     data = (tmp_path / "big.jpg").read_bytes()
@@ -111,14 +113,26 @@ def test_a_header_run_downloads_the_heads_only(photos: Path, s3_folder: str, tmp
 
 
 WRONG = {
-    "a bucket that is not there": ("s3://no-such-bucket-here/x", {}, ("no bucket no-such-bucket-here",)),
+    "a bucket that is not there": (
+        "s3://no-such-bucket-here/x",
+        {},
+        ("no bucket no-such-bucket-here",),
+    ),
     "a wrong secret": (
         "s3://photos/x",
         {"AWS_SECRET_ACCESS_KEY": "wrong-secret-9876543210"},
         ("AWS_SECRET_ACCESS_KEY",),
     ),
-    "an unknown key": ("s3://photos/x", {"AWS_ACCESS_KEY_ID": "nobody-known"}, ("AWS_ACCESS_KEY_ID",)),
-    "a refused connection": ("s3://photos/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, ("refused", "127.0.0.1:9")),
+    "an unknown key": (
+        "s3://photos/x",
+        {"AWS_ACCESS_KEY_ID": "nobody-known"},
+        ("AWS_ACCESS_KEY_ID",),
+    ),
+    "a refused connection": (
+        "s3://photos/x",
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+        ("refused", "127.0.0.1:9"),
+    ),
     "a host that does not exist": (
         "s3://photos/x",
         {"AWS_ENDPOINT_URL": "http://no-such-host.invalid:9000"},
@@ -184,7 +198,12 @@ def test_an_anonymous_bucket_needs_no_keys(
 
 
 def test_endpoint_and_profile_do_as_well_as_the_environment(
-    photos: Path, seaweed: Seaweed, s3_folder: str, upload: Upload, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    photos: Path,
+    seaweed: Seaweed,
+    s3_folder: str,
+    upload: Upload,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     upload(photos, f"{s3_folder}/in")
     for name in seaweed.environment:
@@ -194,7 +213,15 @@ def test_endpoint_and_profile_do_as_well_as_the_environment(
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "tests")
-    options = ("--endpoint", seaweed.endpoint, "--addressing", "path", "--workers", "2", "--no-thumbnails")
+    options = (
+        "--endpoint",
+        seaweed.endpoint,
+        "--addressing",
+        "path",
+        "--workers",
+        "2",
+        "--no-thumbnails",
+    )
     done = mrimage("run", f"{s3_folder}/in", f"{s3_folder}/out", *options)
     assert done.returncode == 0, done.stderr
     assert "14 listed = 13 processed + 1 quarantined" in done.stdout or "14 listed" in done.stdout

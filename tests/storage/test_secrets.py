@@ -45,7 +45,11 @@ def spellings(secret: str) -> set[bytes]:
 
 def readable(name: str, data: bytes) -> bytes:
     """What a file says, its compression undone."""
-    return repr(pq.read_table(io.BytesIO(data)).to_pylist()).encode() if name.endswith(".parquet") else data
+    return (
+        repr(pq.read_table(io.BytesIO(data)).to_pylist()).encode()
+        if name.endswith(".parquet")
+        else data
+    )
 
 
 def all_below(place: str) -> Iterator[tuple[str, bytes]]:
@@ -136,7 +140,12 @@ def test_nothing_that_runs_leave_or_say_holds_a_secret(
         "outputs.parquet",
     }
     texts = [*left, *(("said", text.encode()) for text in heard.said)]
-    found = {(secret, name) for name, text in texts for secret in SECRETS if any(s in text for s in spellings(secret))}
+    found = {
+        (secret, name)
+        for name, text in texts
+        for secret in SECRETS
+        if any(s in text for s in spellings(secret))
+    }
     assert found == set()
     rows = [row for name, text in left if name == "quarantine.parquet" for row in [text]]
     assert all(b"***" in row for row in rows[:2]), "there was something to hide"
@@ -150,7 +159,10 @@ def test_nothing_that_runs_leave_or_say_holds_a_secret(
         ("https://me:my pass@host/x", "https://***@host/x"),
         ("see https://me:pw@host/x and a@b", "see https://***@host/x and a@b"),
         ("https://host/a@b?w=3#c@d", "https://host/a@b?w=3#c@d"),
-        ("https://host/x?key=AIzaSy1&X-Goog-Signature=1f", "https://host/x?key=***&X-Goog-Signature=***"),
+        (
+            "https://host/x?key=AIzaSy1&X-Goog-Signature=1f",
+            "https://host/x?key=***&X-Goog-Signature=***",
+        ),
         ("https://host/get?key=photos/a.jpg&w=3", "https://host/get?key=photos/a.jpg&w=3"),
     ],
 )

@@ -52,7 +52,11 @@ def retry_images(options: argparse.Namespace) -> int:
 
     with _opened(options.out, options) as (store, scratch):
         plan = job_of(store, options.out)
-        given = {name: getattr(options, name) for name in ("deadline", "memory") if getattr(options, name) is not None}
+        given = {
+            name: getattr(options, name)
+            for name in ("deadline", "memory")
+            if getattr(options, name) is not None
+        }
         job = build_job(given, plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
@@ -93,8 +97,13 @@ def run_query(options: argparse.Namespace) -> int:
     from mrimage import report
 
     if not options.sql.strip(" \t\n;"):
-        raise UsageError("Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text.")
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+        raise UsageError(
+            "Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text."
+        )
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         read_facts(store)
         # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
         shown = report.for_terminal if sys.stdout.isatty() else str
@@ -108,7 +117,10 @@ def verify_out(options: argparse.Namespace) -> int:
     from mrimage.commit.verify import verify
     from mrimage.report import text
 
-    with _opened(options.out, options) as (store, scratch), results_folder(store, scratch) as results:
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
         facts = read_facts(store)
         problems = 0
         for problem in verify(store, results, facts, scratch):

@@ -41,7 +41,12 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
         inventory = Inventory(folder, [])
         inventory.write(entries_of(plan, ignored.append, lambda folder: earlier.update([folder])))
         images, size = inventory.totals()
-        splits = sum(1 for _ in cut_splits(inventory.to_map(), *split_limits(job, images, size, how.workers or 1)))
+        splits = sum(
+            1
+            for _ in cut_splits(
+                inventory.to_map(), *split_limits(job, images, size, how.workers or 1)
+            )
+        )
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
@@ -59,7 +64,11 @@ def describe_plan(job: Job, source: str, out: str, how: How) -> list[tuple[str, 
 
 
 def _decoding(job: Job) -> str:
-    asked = {extractor: f" (needed by --group {group})" for group, extractor in NEEDS.items() if group in job.group}
+    asked = {
+        extractor: f" (needed by --group {group})"
+        for group, extractor in NEEDS.items()
+        if group in job.group
+    }
     why = [f"{name}{asked.get(name, '')}" for name in job.extract if EXTRACTORS[name].pixels]
     why += ["edits"] if job.edits else []
     why += ["the job's own mapper, if it asks for them"] if job.map else []
@@ -79,8 +88,13 @@ def _scales(job: Job, sample: list[Entry]) -> str:
             metadata = Image(open_entry(entry), job.limits).metadata
         except (ImageError, StoreError):
             continue
-        scale = plan_scale(metadata.width, metadata.height, job.edits) if metadata.format == "jpeg" else "1"
+        scale = (
+            plan_scale(metadata.width, metadata.height, job.edits)
+            if metadata.format == "jpeg"
+            else "1"
+        )
         counts[scale] = counts.get(scale, 0) + 1
     return (
-        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items())) + f" (first {len(sample)} images)"
+        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+        + f" (first {len(sample)} images)"
     )

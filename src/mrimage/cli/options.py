@@ -18,7 +18,18 @@ from mrimage.job.job import Job
 from mrimage.sink import SINKS
 from mrimage.types import Crop, Edits, Fit
 
-EDITS = ("crop", "resize", "fit", "enlarge", "to", "correct", "format", "quality", "background", "metadata")
+EDITS = (
+    "crop",
+    "resize",
+    "fit",
+    "enlarge",
+    "to",
+    "correct",
+    "format",
+    "quality",
+    "background",
+    "metadata",
+)
 LIMITS = ("max_pixels", "deadline", "memory", "allow_truncated")
 
 
@@ -52,7 +63,9 @@ def load_job(spec: str) -> Job:
     if ":" in spec:
         found = load_object(spec)
         if not isinstance(found, Job):
-            raise UsageError(f"Expected --job to name a mrimage.Job, but {spec} is {type(found).__name__}.")
+            raise UsageError(
+                f"Expected --job to name a mrimage.Job, but {spec} is {type(found).__name__}."
+            )
         return found
     raise UsageError(f'Expected --job as FILE.toml or module:name, but received "{spec}".')
 
@@ -61,7 +74,9 @@ def _load_toml(path: Path) -> Job:
     try:
         options = tomllib.loads(path.read_text())
     except OSError as error:
-        raise UsageError(f"Expected --job as a readable TOML file, but {path}: {error.strerror}.") from None
+        raise UsageError(
+            f"Expected --job as a readable TOML file, but {path}: {error.strerror}."
+        ) from None
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of a name with a NUL
         raise UsageError(f"Expected {path} as valid TOML, but: {error}.") from None
     try:
@@ -80,14 +95,20 @@ def load_object(spec: str) -> object:
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise UsageError(f'Expected "{spec}" as module:name, but there is no module {error.name}.') from None
+        raise UsageError(
+            f'Expected "{spec}" as module:name, but there is no module {error.name}.'
+        ) from None
     except UsageError:
         raise
     except (Exception, SystemExit) as error:
         told = f'Expected "{spec}" as module:name, but importing {module} raised {describe(error)}.'
         raise UsageError(told) from error
     if not hasattr(found, name):
-        raise unknown(f"a name of module {module}", name, [key for key in vars(found) if not key.startswith("_")])
+        raise unknown(
+            f"a name of module {module}",
+            name,
+            [key for key in vars(found) if not key.startswith("_")],
+        )
     return getattr(found, name)
 
 
@@ -101,9 +122,13 @@ def parse_size(option: str, value: object) -> tuple[int, int]:
 
 def parse_crop(option: str, value: object) -> Crop:
     """``512x512`` at the centre, or ``512x512+10+20`` from the left upper corner (10, 20)."""
-    match = re.fullmatch(r"([0-9]{1,5})[xX]([0-9]{1,5})(?:\+([0-9]{1,6})\+([0-9]{1,6}))?", str(value))
+    match = re.fullmatch(
+        r"([0-9]{1,5})[xX]([0-9]{1,5})(?:\+([0-9]{1,6})\+([0-9]{1,6}))?", str(value)
+    )
     if not match or int(match[1]) < 1 or int(match[2]) < 1:
-        raise _expected(option, "WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y, for example 512x512+10+20", value)
+        raise _expected(
+            option, "WIDTHxHEIGHT or WIDTHxHEIGHT+X+Y, for example 512x512+10+20", value
+        )
     width, height, x, y = (None if group is None else int(group) for group in match.groups())
     return Crop(width or 1, height or 1, x, y)
 
@@ -130,7 +155,9 @@ def parse_globs(option: str, value: object) -> tuple[str, ...]:
 def parse_color(option: str, value: object) -> tuple[int, int, int]:
     """``white``, ``black``, ``gray`` or ``#rrggbb`` as sRGB, 0..255."""
     names = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
-    match = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", names.get(str(value), str(value)))
+    match = re.fullmatch(
+        r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", names.get(str(value), str(value))
+    )
     if not match:
         raise _expected(option, "a colour as #rrggbb, white, black or gray", value)
     red, green, blue = (int(part, 16) for part in match.groups())
@@ -198,7 +225,9 @@ def _function(option: str, value: object) -> object:
 def _expected(option: str, what: str, received: object) -> UsageError:
     text = str(received) if isinstance(received, str | int | float) else brief(received)
     text = text.lower() if isinstance(received, bool) else text  # as TOML writes it
-    return UsageError(f'Expected {option} as {what}, but received "{text if len(text) < 80 else brief(received)}".')
+    return UsageError(
+        f'Expected {option} as {what}, but received "{text if len(text) < 80 else brief(received)}".'
+    )
 
 
 JOB_OPTIONS: Mapping[str, Callable[[str, object], object]] = {

@@ -38,7 +38,10 @@ def job_of(store: Store, out: str) -> Plan:
         allow_truncated=msgspec.convert(description.pop("allow_truncated"), bool),
     )
     edits = msgspec.convert(description.pop("edits"), Edits | None)
-    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
+    rest = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in description.items()
+    }
     job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
     plan = Plan(job, source, out)
     return plan
@@ -55,7 +58,9 @@ def _function(described: object) -> object:
         )
     found = load_object(name)
     if not callable(found) or describe_function(found) != described:
-        raise UsageError(f"Expected {name} as it was when the job ran, but it has changed. Run the job again instead.")
+        raise UsageError(
+            f"Expected {name} as it was when the job ran, but it has changed. Run the job again instead."
+        )
     return found
 
 
@@ -81,7 +86,9 @@ def _chosen(parts: list[str], reasons: list[str] | None, scratch: Path) -> dict[
     chosen: dict[str, list[str]] = defaultdict(list)
     with connect(scratch) as connection:
         for part in parts:
-            rows = connection.execute(f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}").fetchall()
+            rows = connection.execute(
+                f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}"
+            ).fetchall()
             uris = [uri for uri, reason in rows if not reasons or reason in reasons]
             if uris:
                 chosen[task_of(part)] += uris

@@ -138,7 +138,9 @@ def find_state_damage(store: Store) -> Iterator[str]:
 def _damaged_tasks(store: Store, phase: str) -> Iterator[str]:
     top = f"{ROOT}/{phase}/"
     folders = {
-        item.path.removeprefix(top).split("/")[0] for item in listed(store, top) if "/" in item.path.removeprefix(top)
+        item.path.removeprefix(top).split("/")[0]
+        for item in listed(store, top)
+        if "/" in item.path.removeprefix(top)
     }
     for name in sorted(folders):
         yield _message(store, top + name, "a folder", f"Remove it. {_redo(phase, name)}")
@@ -160,7 +162,9 @@ def _missing_tables(store: Store, committed: Committed) -> Iterator[str]:
             yield _message(store, path, "damaged", way_out)
             continue
         names = (table_path(report.phase, report.task, table) for table in report.tables)
-        yield from (_message(store, name, "missing", way_out) for name in names if name not in there)
+        yield from (
+            _message(store, name, "missing", way_out) for name in names if name not in there
+        )
 
 
 def _report(store: Store, path: str) -> TaskReport | None:

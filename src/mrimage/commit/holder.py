@@ -78,7 +78,10 @@ def _is_other_process(holder: Holder) -> bool:
 
     try:
         process = psutil.Process(holder.pid)
-        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - holder.started) >= 1
+        return (
+            process.status() == psutil.STATUS_ZOMBIE
+            or abs(process.create_time() - holder.started) >= 1
+        )
     except psutil.Error:
         return False  # it is there, but hidden from us
 
@@ -101,4 +104,6 @@ def process_table() -> str:
 def held_by(root: str, holder: Holder | None, more: str = "") -> SinkError:
     """The error for an OUT that another run holds; ``more`` is added to it."""
     who = holder or "another process"
-    return SinkError(f"Expected to be alone on {root}, but {who} is running a job there. Wait for it, or end it.{more}")
+    return SinkError(
+        f"Expected to be alone on {root}, but {who} is running a job there. Wait for it, or end it.{more}"
+    )

@@ -70,9 +70,7 @@ class Inventory:
     @property
     def _listing(self) -> str:
         listing = read_parquet([str(self._path)], LISTING)
-        return (
-            f"(SELECT uri, min(path) AS path, max(size) AS size, max(version) AS version FROM {listing} GROUP BY uri)"
-        )
+        return f"(SELECT uri, min(path) AS path, max(size) AS size, max(version) AS version FROM {listing} GROUP BY uri)"
 
     @property
     def _new(self) -> str:
@@ -83,7 +81,9 @@ class Inventory:
 
     def _sum(self, table: str) -> tuple[int, int]:
         with connect(self._scratch) as connection:
-            row = connection.execute(f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}").fetchone()
+            row = connection.execute(
+                f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
+            ).fetchone()
         assert row
         return int(row[0]), int(row[1])
 

@@ -71,7 +71,9 @@ class Lease:
         self._ended.set()
         self._heart.join()
         _tokens.discard(self.token)
-        with suppress(StoreError):  # the store is away, and the run's own error says so; the lock becomes stale
+        with suppress(
+            StoreError
+        ):  # the store is away, and the run's own error says so; the lock becomes stale
             if self._renew():
                 self._store.delete(NAME)
 
@@ -84,7 +86,9 @@ class Lease:
         with self._turn:
             begun = seconds_awake_or_asleep()
             for glimpse in range(GLIMPSES):
-                following = msgspec.structs.replace(self._holder, renewals=self._holder.renewals + 1)
+                following = msgspec.structs.replace(
+                    self._holder, renewals=self._holder.renewals + 1
+                )
                 if self._store.replace(NAME, following.encode(), self._holder.encode()):
                     self._holder, self._renewed = following, begun
                     return True
@@ -120,7 +124,9 @@ class LeasedStore:
     def stat(self, path: str) -> Item:
         return self._store.stat(path)
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         return self._store.read(path, start, length, expected=expected)
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
@@ -210,7 +216,9 @@ def _stays(store: Store, seen: bytes, say: Say) -> bool:
         if not announced and time.monotonic() - begun > 2 * BEAT:
             until = clock_time(STALE - (time.monotonic() - begun))
             who = holder_in(seen) or "an unknown process"
-            say(f"{store.root} is locked by {who}, which does not renew its lock. It is taken over at {until}.")
+            say(
+                f"{store.root} is locked by {who}, which does not renew its lock. It is taken over at {until}."
+            )
             announced = True
     return True
 

@@ -53,7 +53,9 @@ def table_path(phase: str, task: str, table: str) -> str:
 
 def commit(store: Store, report: TaskReport) -> None:
     """The atomic moment at which a task counts."""
-    store.write(f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True)
+    store.write(
+        f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True
+    )
 
 
 class Committed:
@@ -88,13 +90,18 @@ class Committed:
 
     def reports(self) -> Iterator[TaskReport]:
         for task in sorted(self.tasks):
-            yield msgspec.json.decode(self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport)
+            yield msgspec.json.decode(
+                self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport
+            )
 
     def forget(self, tasks: Iterable[str]) -> None:
         """Take commits back: reports go first, so a kill in between leaves leftovers, never half a task."""
         gone = set(tasks)
         delete_all(self.store, [f"{ROOT}/{self.phase}/{task}.json" for task in sorted(gone)])
-        delete_all(self.store, [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")])
+        delete_all(
+            self.store,
+            [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")],
+        )
         self.tasks -= gone
 
 
@@ -174,7 +181,10 @@ def owned(store: Store, folder: str) -> Iterator[str]:
 
 def is_description(job: object) -> bool:
     """Whether ``job`` is what a run writes down of its job."""
-    return isinstance(job, dict) and {"source", "key", "edits", "map", "reduce", "combine"} <= job.keys()
+    return (
+        isinstance(job, dict)
+        and {"source", "key", "edits", "map", "reduce", "combine"} <= job.keys()
+    )
 
 
 def exists(store: Store, name: str) -> bool:
@@ -193,7 +203,9 @@ def task_of(path: str) -> str:
 
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
     """The rows of small tables as one, in the order of ``names``."""
-    tables = [pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)]
+    tables = [
+        pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)
+    ]
     store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
 
 

@@ -70,7 +70,9 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
         except BlockingIOError:
             file.seek(0)
             raise held_by(root, holder_in(file.read().encode())) from None
-        if not _is_same(path, file.fileno()):  # its last holder removed the name before we locked the file
+        if not _is_same(
+            path, file.fileno()
+        ):  # its last holder removed the name before we locked the file
             raise held_by(root, None)
         try:
             file.truncate(0)
@@ -82,7 +84,9 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
             yield abandoned
         finally:
             path.unlink(missing_ok=True)
-            with suppress(OSError):  # nothing was done here, as where OUT turned out to be somebody else's
+            with suppress(
+                OSError
+            ):  # nothing was done here, as where OUT turned out to be somebody else's
                 path.parent.rmdir()
 
 

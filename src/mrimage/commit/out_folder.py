@@ -11,7 +11,16 @@ from pathlib import Path
 import msgspec
 
 from mrimage.commit.damage import require_whole
-from mrimage.commit.ledger import ROOT, UNCLEAN, Committed, delete_all, delete_outputs, exists, is_description, owned
+from mrimage.commit.ledger import (
+    ROOT,
+    UNCLEAN,
+    Committed,
+    delete_all,
+    delete_outputs,
+    exists,
+    is_description,
+    owned,
+)
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.job import Plan, absolute
@@ -33,9 +42,13 @@ def check_apart(source: str, out: str) -> None:
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
     if scheme(out) == "file" and printable(local_path(out)) != local_path(out):
-        raise UsageError(f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT.")
+        raise UsageError(
+            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
+        )
     if scheme(out) == "file" and not is_nameable(local_path(out)):
-        raise UsageError(f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT.")
+        raise UsageError(
+            f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
+        )
     if holds(source, out) or holds(out, source):
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
@@ -55,7 +68,9 @@ def require_place(store: Store, plan: Plan, fresh: bool) -> bool:
                 f"no {JOB}. Choose another OUT, or remove what is there."
             )
     elif not fresh and not earlier:
-        raise SinkError(f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over.")
+        raise SinkError(
+            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+        )
     elif not fresh and (difference := _difference(earlier, _description(plan))):
         raise SinkError(
             f"Expected the job that {store.root} was made by, but received one with {difference}. "
@@ -74,7 +89,9 @@ def claim(store: Store, plan: Plan, fresh: bool) -> None:
         clear(store)
     elif is_ours:
         require_whole(store)
-    if is_ours and not fresh and not exists(store, PUBLISHED):  # the run before did not come to its end
+    if (
+        is_ours and not fresh and not exists(store, PUBLISHED)
+    ):  # the run before did not come to its end
         store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
@@ -104,8 +121,14 @@ def clear(store: Store) -> None:
     counts as done; the job's description goes last, so that OUT stays ours until then."""
     names = [name for folder in FOLDERS for name in owned(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    names = [name for name in names if not name.startswith("catalogue/") or CATALOGUE_PART.fullmatch(name)]
-    commits = sorted(name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json"))
+    names = [
+        name
+        for name in names
+        if not name.startswith("catalogue/") or CATALOGUE_PART.fullmatch(name)
+    ]
+    commits = sorted(
+        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
+    )
     delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
     if scheme(store.root) == "file":
         for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
@@ -137,7 +160,9 @@ def require_no_links(root: Path) -> None:
     """Raise SinkError if ``_run`` in the local folder ``root``, or something in it, is a symbolic link: no run makes one, and
     what is written there would land elsewhere."""
     state = root / ROOT
-    places = [state, *sorted(state.iterdir())] if state.is_dir() and not state.is_symlink() else [state]
+    places = (
+        [state, *sorted(state.iterdir())] if state.is_dir() and not state.is_symlink() else [state]
+    )
     for place in places:
         if place.is_symlink():
             raise SinkError(

@@ -11,7 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import Committed, delete_outputs, encode_arrow, localize, table_path, task_of
+from mrimage.commit.ledger import (
+    Committed,
+    delete_outputs,
+    encode_arrow,
+    localize,
+    table_path,
+    task_of,
+)
 from mrimage.commit.removed import note_removal
 from mrimage.errors import ImageError, NotFoundError
 from mrimage.sink.shards import repack, split_output
@@ -26,7 +33,9 @@ OUTDATED = "outdated"
 """A version that no entry has."""
 
 
-def prune_split(store: Store, committed: Committed, task: str, uris: list[str], combined: bool) -> None:
+def prune_split(
+    store: Store, committed: Committed, task: str, uris: list[str], combined: bool
+) -> None:
     """Take ``uris`` out of the committed split ``task``, and their outputs out of OUT.
 
     Outputs go first and the catalogue's rows last, so that a kill in between leaves rows by which the next run
@@ -37,7 +46,11 @@ def prune_split(store: Store, committed: Committed, task: str, uris: list[str], 
     lineage = _lineage(store, committed, task)
     leaving = set(uris)
     # Nothing left of it: forgotten, or the same images mapped anew would be this very split, committed already.
-    images = sum(_read(store, name).num_rows for name in committed.tables("catalogue") if _belongs(name, task))
+    images = sum(
+        _read(store, name).num_rows
+        for name in committed.tables("catalogue")
+        if _belongs(name, task)
+    )
     combined = combined or images <= len(leaving)
     gone = [row for row in lineage if row.uri in leaving]
     old = {file for file, member in (split_output(row.output) for row in gone) if member}
@@ -71,7 +84,9 @@ def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> N
             table = _read(store, name)
             versions = pc.if_else(_among(table, uris), OUTDATED, table.column("version"))
             place = table.schema.get_field_index("version")
-            store.write(name, encode_arrow(table.set_column(place, "version", versions)), durable=True)
+            store.write(
+                name, encode_arrow(table.set_column(place, "version", versions)), durable=True
+            )
 
 
 def _lineage(store: Store, committed: Committed, task: str) -> list[OutputRow]:
@@ -96,11 +111,11 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
     pruned = False
     for name in reduced.tables("groups"):
         part = localize(store, [name], scratch)
-        query = (
-            f"SELECT g.key FROM {read_parquet(part, DONE_GROUPS)} g ANTI JOIN {read_parquet([str(weighed)], WEIGHED)} w"
-        )
+        query = f"SELECT g.key FROM {read_parquet(part, DONE_GROUPS)} g ANTI JOIN {read_parquet([str(weighed)], WEIGHED)} w"
         with connect(scratch) as connection:
-            stale = [key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()]
+            stale = [
+                key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()
+            ]
         if not stale:
             continue
         pruned = True
@@ -117,7 +132,9 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
             reduced.forget([task_of(name)])
             continue
         groups = _read(store, name)
-        store.write(name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True)
+        store.write(
+            name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True
+        )
     return pruned
 
 

@@ -96,11 +96,15 @@ def is_whole(store: Store, published: Published) -> bool:
 class Publisher:
     """Writes the published tables of one run."""
 
-    def __init__(self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path) -> None:
+    def __init__(
+        self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path
+    ) -> None:
         self._store, self._scratch, self._reduced, self._weighed = store, scratch, reduced, weighed
         self._hashes: dict[str, str] = {}
         self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
-        self._reduce = {name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES}
+        self._reduce = {
+            name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES
+        }
 
     def publish(self, job: Job) -> None:
         """Write catalogue, groups, outputs, quarantine and the members of each group."""
@@ -133,7 +137,9 @@ class Publisher:
             return Published(
                 processed=images - sum(reasons.values()),
                 quarantined=sum(reasons.values()),
-                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"),
+                bytes=one(
+                    f"SELECT coalesce(sum(size), 0)::BIGINT FROM {read_parquet(self._map['catalogue'], KNOWN)}"
+                ),
                 groups=one(f"SELECT count(*) FROM {read_parquet([str(self._weighed)], WEIGHED)}"),
                 outputs=one(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
@@ -154,11 +160,15 @@ class Publisher:
         with connect(self._scratch) as connection:
             for batch in batches(connection, query):
                 left = map(str, batch.column("name").to_pylist())
-                delete_outputs(self._store, [name for name in left if everything or is_shard_name(name)])
+                delete_outputs(
+                    self._store, [name for name in left if everything or is_shard_name(name)]
+                )
 
     @property
     def _quarantine(self) -> str:
-        return _quarantine_of(self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"])
+        return _quarantine_of(
+            self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"]
+        )
 
     @property
     def _outputs(self) -> str:
@@ -178,7 +188,9 @@ class Publisher:
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
             for number, first in enumerate(chunks):
-                part = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))  # never all of a file in memory
+                part = chain(
+                    [first], islice(chunks, CHUNKS_PER_FILE - 1)
+                )  # never all of a file in memory
                 name = f"catalogue/part-{number:05}.parquet"
                 self._put(name, part, schema)
                 old.discard(name)

@@ -16,7 +16,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import ROOT, delete_all, deliver, encode_arrow, list_names, localize, remove_empty
+from mrimage.commit.ledger import (
+    ROOT,
+    delete_all,
+    deliver,
+    encode_arrow,
+    list_names,
+    localize,
+    remove_empty,
+)
 from mrimage.storage import Store
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import OUTPUTS, REMOVED
@@ -47,7 +55,10 @@ def tell_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
     lineage = read_parquet(localize(store, ["outputs.parquet"], scratch), OUTPUTS)
     query = f"SELECT DISTINCT output FROM {noted} n ANTI JOIN {lineage} o USING (output) ORDER BY output"
     path, count, named = scratch / "removed.parquet", 0, list[str]()
-    with connect(scratch) as connection, pq.ParquetWriter(path, REMOVED, compression="zstd") as writer:
+    with (
+        connect(scratch) as connection,
+        pq.ParquetWriter(path, REMOVED, compression="zstd") as writer,
+    ):
         for batch in batches(connection, query):
             writer.write_batch(batch.cast(REMOVED))
             named += map(str, batch.column("output").slice(0, NAMED - len(named)).to_pylist())

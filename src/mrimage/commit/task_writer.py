@@ -45,14 +45,24 @@ class TaskWriter:
         path = self._sink.name(key, entry.path, made.extension)
         self.output(entry.uri, key, path, made.data, made.width, made.height)
 
-    def output(self, uri: str | None, key: str, path: str, data: bytes, width: int | None, height: int | None) -> None:
+    def output(
+        self,
+        uri: str | None,
+        key: str,
+        path: str,
+        data: bytes,
+        width: int | None,
+        height: int | None,
+    ) -> None:
         """Put one output. Raises JobError when the task has already made one of this name from other bytes."""
         sha256 = hashlib.sha256(data).hexdigest()
         made = self._outputs.get(path)
         if made is not None:
             if made.sha256 == sha256:
                 return
-            raise JobError(f"Expected different names for the outputs of key {key!r}, but two are named {path!r}.")
+            raise JobError(
+                f"Expected different names for the outputs of key {key!r}, but two are named {path!r}."
+            )
         row = OutputRow(uri, key, path, width, height, len(data), sha256)
         self._outputs[path] = replace(row, output=self._sink.put(row, data))
 
@@ -74,7 +84,9 @@ class TaskWriter:
             if table.num_rows or name in tables:
                 self._tables.append(name)
                 writer.write(self._path(name), state.encode_arrow(table))
-            elif self.attempt.number > 1:  # this commit must not claim what an attempt that failed had to tell
+            elif (
+                self.attempt.number > 1
+            ):  # this commit must not claim what an attempt that failed had to tell
                 self.store.delete(self._path(name))
         writer.send()
         try:
@@ -109,7 +121,9 @@ class TaskWriter:
 
 def peak_memory() -> int:
     """The most memory that this process has held, in bytes."""
-    if sys.platform == "linux":  # getrusage would count what the process was before it became this program
+    if (
+        sys.platform == "linux"
+    ):  # getrusage would count what the process was before it became this program
         with Path("/proc/self/status").open() as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     import resource
@@ -118,4 +132,6 @@ def peak_memory() -> int:
 
 
 def _table(rows: Sequence[OutputRow | Failure], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([{name: getattr(row, name) for name in schema.names} for row in rows], schema)
+    return pa.Table.from_pylist(
+        [{name: getattr(row, name) for name in schema.names} for row in rows], schema
+    )

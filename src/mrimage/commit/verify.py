@@ -72,7 +72,9 @@ def _check_tables(store: Store, results: Path) -> Generator[str, None, set[str]]
 
 def _check_files(store: Store, results: Path, known: set[str]) -> Iterator[str]:
     """Hold each output that is a file of its own against its hash; ``known`` hears of every file of the lineage."""
-    for batch in pq.ParquetFile(results / LINEAGE).iter_batches(10_000, columns=["output", "sha256"]):
+    for batch in pq.ParquetFile(results / LINEAGE).iter_batches(
+        10_000, columns=["output", "sha256"]
+    ):
         for row in batch.to_pylist():
             file, member = split_output(row["output"])
             known.add(file)
@@ -97,7 +99,9 @@ def _by_shard(results: Path, scratch: Path) -> Iterator[tuple[str, dict[str, Out
     outputs = read_parquet([str(results / LINEAGE)], OUTPUTS)
     shard = "split_part(output, '!/', 1)"
     with connect(scratch) as connection:
-        stream = batches(connection, f"SELECT * FROM {outputs} WHERE contains(output, '!/') ORDER BY {shard}")
+        stream = batches(
+            connection, f"SELECT * FROM {outputs} WHERE contains(output, '!/') ORDER BY {shard}"
+        )
         rows = (OutputRow(**row) for batch in stream for row in batch.to_pylist())
         for name, members in groupby(rows, lambda row: split_output(row.output)[0]):
             yield name, {row.output: row for row in members}
@@ -127,7 +131,11 @@ def _check_accounting(results: Path, facts: RunFacts, scratch: Path) -> Iterator
     parts = sorted(str(part) for part in (results / "catalogue").glob("part-*.parquet"))
     catalogue = read_parquet(parts, KNOWN)
     with connect(scratch) as connection:
-        rows = dict(connection.execute(f"SELECT status, count(*) FROM {catalogue} GROUP BY status").fetchall())
+        rows = dict(
+            connection.execute(
+                f"SELECT status, count(*) FROM {catalogue} GROUP BY status"
+            ).fetchall()
+        )
     processed, quarantined = rows.get("processed", 0), rows.get("quarantined", 0)
     if facts.listed != processed + quarantined:
         yield f"accounting: {facts.listed} listed, but {processed} processed + {quarantined} quarantined"

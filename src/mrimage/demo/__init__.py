@@ -58,7 +58,9 @@ def _write(path: Path, data: bytes) -> None:
 
 def _refuse_foreign(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f'Expected DIR as a folder for the demo, but received "{folder}", which is a file.')
+        raise UsageError(
+            f'Expected DIR as a folder for the demo, but received "{folder}", which is a file.'
+        )
     ours = {file.path for file in FILES}
     foreign = next((path for path in _files_below(folder) if path not in ours), None)
     if foreign is not None:

@@ -34,26 +34,70 @@ class Trip:
     photos: tuple[str, ...]
 
 
-PHONE = Camera("Example", "Example Phone 3", "Example Phone 3 back camera 4.2mm f/1.8", (800, 600), 4.2, 1.8)
+PHONE = Camera(
+    "Example", "Example Phone 3", "Example Phone 3 back camera 4.2mm f/1.8", (800, 600), 4.2, 1.8
+)
 REFLEX = Camera("Sample", "Sample D40", "Sample 24-70mm f/2.8", (1200, 800), 35.0, 4.0)
 ACTION = Camera("Specimen", "Specimen Cam 8", "", (1280, 720), 3.0, 2.8)
 SQUARE = Camera("Muster", "Muster 6x6", "Muster 80mm f/3.5", (900, 900), 80.0, 8.0)
 
 TRIPS = (
-    Trip("2014 Cape", REFLEX, datetime(2014, 9, 3, 19, 5), (28.5729, -80.6490), ("rocket", "astronaut", "moon")),
-    Trip("2016-05 Lisbon", PHONE, datetime(2016, 5, 14, 9, 30), (38.7223, -9.1393), ("coffee", "brick", "motorcycle")),
-    Trip("2016-11 Laboratory", SQUARE, datetime(2016, 11, 21, 14, 0), None, ("ihc", "cell", "retina", "text")),
     Trip(
-        "2018 Santiago", ACTION, datetime(2018, 1, 6, 11, 45), (-33.4489, -70.6693), ("motorcycle", "gravel", "grass")
+        "2014 Cape",
+        REFLEX,
+        datetime(2014, 9, 3, 19, 5),
+        (28.5729, -80.6490),
+        ("rocket", "astronaut", "moon"),
     ),
     Trip(
-        "2019 Ōsaka", REFLEX, datetime(2019, 4, 2, 8, 15), (34.6937, 135.5023), ("chelsea", "coffee", "page", "camera")
+        "2016-05 Lisbon",
+        PHONE,
+        datetime(2016, 5, 14, 9, 30),
+        (38.7223, -9.1393),
+        ("coffee", "brick", "motorcycle"),
     ),
     Trip(
-        "2021 Museum", SQUARE, datetime(2021, 7, 30, 16, 20), (48.1351, 11.5820), ("coins", "camera", "hubble", "page")
+        "2016-11 Laboratory",
+        SQUARE,
+        datetime(2016, 11, 21, 14, 0),
+        None,
+        ("ihc", "cell", "retina", "text"),
     ),
-    Trip("2023 Home", PHONE, datetime(2023, 12, 24, 17, 50), (-1.2921, 36.8219), ("chelsea", "astronaut", "coffee")),
-    Trip("2024 Observatory", REFLEX, datetime(2024, 8, 12, 23, 10), (19.8207, -155.4681), ("hubble", "moon", "rocket")),
+    Trip(
+        "2018 Santiago",
+        ACTION,
+        datetime(2018, 1, 6, 11, 45),
+        (-33.4489, -70.6693),
+        ("motorcycle", "gravel", "grass"),
+    ),
+    Trip(
+        "2019 Ōsaka",
+        REFLEX,
+        datetime(2019, 4, 2, 8, 15),
+        (34.6937, 135.5023),
+        ("chelsea", "coffee", "page", "camera"),
+    ),
+    Trip(
+        "2021 Museum",
+        SQUARE,
+        datetime(2021, 7, 30, 16, 20),
+        (48.1351, 11.5820),
+        ("coins", "camera", "hubble", "page"),
+    ),
+    Trip(
+        "2023 Home",
+        PHONE,
+        datetime(2023, 12, 24, 17, 50),
+        (-1.2921, 36.8219),
+        ("chelsea", "astronaut", "coffee"),
+    ),
+    Trip(
+        "2024 Observatory",
+        REFLEX,
+        datetime(2024, 8, 12, 23, 10),
+        (19.8207, -155.4681),
+        ("hubble", "moon", "rocket"),
+    ),
 )
 
 EXPOSURES = ((100, 500), (200, 250), (400, 125), (800, 60), (1600, 30))
@@ -65,7 +109,11 @@ def shot_exif(trip: Trip, number: int, orientation: int = 1) -> bytes:
     camera, exif = trip.camera, Image.Exif()
     taken = (trip.start + timedelta(minutes=40 * number)).strftime("%Y:%m:%d %H:%M:%S")
     iso, denominator = EXPOSURES[number % len(EXPOSURES)]
-    exif[Base.Make], exif[Base.Model], exif[Base.Orientation] = camera.make, camera.model, orientation
+    exif[Base.Make], exif[Base.Model], exif[Base.Orientation] = (
+        camera.make,
+        camera.model,
+        orientation,
+    )
     exif[Base.Software], exif[Base.DateTime] = f"{camera.model} 1.0", taken
     exif[Base.Copyright] = "mrimage demo"
     details = exif.get_ifd(ExifTags.IFD.Exif)
@@ -102,4 +150,8 @@ def _gps(latitude: float, longitude: float) -> dict[int, object]:
 def _degrees(angle: float) -> tuple[IFDRational, IFDRational, IFDRational]:
     """Degrees, minutes and hundredths of a second, as EXIF 2.32 section 4.6.6 wants them."""
     hundredths = round(abs(angle) * 360_000)
-    return IFDRational(hundredths // 360_000), IFDRational(hundredths // 6000 % 60), IFDRational(hundredths % 6000, 100)
+    return (
+        IFDRational(hundredths // 360_000),
+        IFDRational(hundredths // 6000 % 60),
+        IFDRational(hundredths % 6000, 100),
+    )

@@ -32,7 +32,9 @@ def converted(mode: str) -> Edit:
 
 def filled(width: int, height: int, centering: tuple[float, float] = (0.5, 0.5)) -> Edit:
     """Scaled to cover ``width`` x ``height``, the overhang cut off around ``centering`` (0..1 each)."""
-    return lambda image: ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS, centering=centering)
+    return lambda image: ImageOps.fit(
+        image, (width, height), Image.Resampling.LANCZOS, centering=centering
+    )
 
 
 def stored_as(orientation: int) -> Edit:
@@ -46,7 +48,9 @@ def cut(left: float, top: float, right: float, bottom: float) -> Edit:
 
     def edit(image: Image.Image) -> Image.Image:
         width, height = image.size
-        return image.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
+        return image.crop(
+            (round(left * width), round(top * height), round(right * width), round(bottom * height))
+        )
 
     return edit
 
@@ -123,7 +127,9 @@ def sixteen_bit_rgb(pixels: pyvips.Image) -> pyvips.Image:
 
 
 def _transformed(image: Image.Image, target: ImageCms.ImageCmsProfile, mode: str) -> Image.Image:
-    edited = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), target, outputMode=mode)
+    edited = ImageCms.profileToProfile(
+        image, ImageCms.createProfile("sRGB"), target, outputMode=mode
+    )
     if edited is None:
         raise ValueError(f"no transform from sRGB to {mode}")
     return edited

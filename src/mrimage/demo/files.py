@@ -46,7 +46,11 @@ def frames(path: str, photo: str, *views: Edit, **options: object) -> File:
 
     def make(photos: Photos) -> bytes:
         first, *rest = [view(photos.pixels(photo)) for view in views]
-        settings = {"format": Image.registered_extensions()[extension], "save_all": True, "append_images": rest}
+        settings = {
+            "format": Image.registered_extensions()[extension],
+            "save_all": True,
+            "append_images": rest,
+        }
         return encoded(first, settings | options)
 
     return File(path, make)
@@ -57,7 +61,9 @@ def vips_image(path: str, photo: str, step: VipsEdit, **options: object) -> File
     extension = PurePosixPath(path).suffix
 
     def make(photos: Photos) -> bytes:
-        pixels = pyvips.Image.new_from_array(np.asarray(photos.pixels(photo)), interpretation="srgb")
+        pixels = pyvips.Image.new_from_array(
+            np.asarray(photos.pixels(photo)), interpretation="srgb"
+        )
         return bytes(step(pixels).write_to_buffer(extension, **options))
 
     return File(path, make)

@@ -62,7 +62,10 @@ def _open(path: Path) -> Image.Image:
         pixels = image.copy()
     profile = pixels.info.get("icc_profile")
     if profile and pixels.mode == "RGB":
-        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        source, target = (
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+        )
         pixels = ImageCms.profileToProfile(pixels, source, target) or pixels
     pixels.info.clear()
     return pixels

@@ -22,7 +22,9 @@ def _formats() -> Iterator[File]:
     yield image("formats/coffee-444.JPG", "coffee", quality=95, subsampling=0)
     yield image("formats/coffee.jpeg", "coffee", quality=50)
     yield image("formats/coffee.png", "coffee")
-    yield vips_image("formats/coffee-interlaced.png", "coffee", lambda pixels: pixels, interlace=True)
+    yield vips_image(
+        "formats/coffee-interlaced.png", "coffee", lambda pixels: pixels, interlace=True
+    )
     yield image("formats/coffee.webp", "coffee", quality=80)
     yield image("formats/coffee-lossless.webp", "coffee", lossless=True, method=2)
     yield image("formats/coffee.avif", "coffee", quality=60, speed=8)
@@ -39,7 +41,9 @@ def _sizes() -> Iterator[File]:
     for side in (16, 64, 128, 256, 512, 1024):
         yield image(f"sizes/retina-{side}.jpg", "retina", edits.filled(side, side), quality=85)
     for width, height in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):
-        yield image(f"sizes/rocket-{width}x{height}.jpg", "rocket", edits.filled(width, height), quality=75)
+        yield image(
+            f"sizes/rocket-{width}x{height}.jpg", "rocket", edits.filled(width, height), quality=75
+        )
     yield image("sizes/motorcycle-portrait.webp", "motorcycle", edits.filled(480, 640))
     yield image("sizes/rocket-tower.jpg", "rocket", edits.filled(120, 1200), quality=85)
     yield image("sizes/text-panorama.png", "text", edits.filled(1600, 200))
@@ -53,11 +57,15 @@ def _pixel_types() -> Iterator[File]:
     yield image("pixels/coins-gray16.tif", "coins", edits.sixteen_bit)
     yield image("pixels/coins-float.tif", "coins", edits.floating)
     yield vips_image("pixels/coffee-rgb16.png", "coffee", edits.sixteen_bit_rgb)
-    yield vips_image("pixels/coffee-rgb16.tif", "coffee", edits.sixteen_bit_rgb, compression="deflate")
+    yield vips_image(
+        "pixels/coffee-rgb16.tif", "coffee", edits.sixteen_bit_rgb, compression="deflate"
+    )
     yield image("pixels/page-bilevel.png", "page", edits.converted("1"))
     yield image("pixels/page-fax.tif", "page", edits.converted("1"), compression="group4")
     yield image("pixels/chelsea-palette.png", "chelsea", edits.quantized(64))
-    yield image("pixels/chelsea-palette-transparent.png", "chelsea", edits.quantized(64), transparency=0)
+    yield image(
+        "pixels/chelsea-palette-transparent.png", "chelsea", edits.quantized(64), transparency=0
+    )
     yield image("pixels/chelsea-transparent.gif", "chelsea", edits.quantized(64), transparency=0)
     yield image("pixels/astronaut-alpha.png", "astronaut", edits.vignette)
     yield image("pixels/astronaut-alpha.webp", "astronaut", edits.vignette, quality=80)
@@ -87,7 +95,9 @@ def _orientations() -> Iterator[File]:
     for orientation in range(1, 9):
         turned = edits.stored_as(orientation)
         exif = orientation_exif(orientation)
-        yield image(f"orientation/astronaut-{orientation}.jpg", "astronaut", turned, quality=85, exif=exif)
+        yield image(
+            f"orientation/astronaut-{orientation}.jpg", "astronaut", turned, quality=85, exif=exif
+        )
     for extension in ("png", "webp", "tif"):
         exif = orientation_exif(6)
         yield image(f"orientation/rocket-6.{extension}", "rocket", edits.stored_as(6), exif=exif)
@@ -119,9 +129,16 @@ def _shot(trip: Trip, number: int) -> File:
     view = edits.cut(0.15, 0.1, 0.75, 0.7) if closer else edits.cut(0, 0, 1, 1)
     upright = number % 4 == 3
     width, height = reversed(trip.camera.size) if upright else trip.camera.size
-    steps = [view, edits.converted("RGB"), edits.filled(width, height), *([edits.stored_as(6)] if upright else [])]
+    steps = [
+        view,
+        edits.converted("RGB"),
+        edits.filled(width, height),
+        *([edits.stored_as(6)] if upright else []),
+    ]
     exif = shot_exif(trip, number, orientation=6 if upright else 1)
-    return image(f"trips/{trip.folder}/IMG_{number + 1:04}.jpg", photo, *steps, quality=80, exif=exif)
+    return image(
+        f"trips/{trip.folder}/IMG_{number + 1:04}.jpg", photo, *steps, quality=80, exif=exif
+    )
 
 
 def _names() -> Iterator[File]:
@@ -156,9 +173,15 @@ def _damaged() -> Iterator[File]:
     whole = image("whole.jpg", "coffee", quality=85).make
     flat = image("whole.png", "chelsea").make
     page = b"<!DOCTYPE html>\n<title>404 Not Found</title>\n<p>The photograph has moved.</p>\n"
-    yield File("damaged/truncated.jpg", lambda photos: whole(photos)[: len(whole(photos)) // 2], "damaged")
-    yield File("damaged/truncated.png", lambda photos: flat(photos)[: len(flat(photos)) // 3], "damaged")
-    yield File("damaged/text.jpg", lambda _: b"This is a text file, whatever its name says.\n", "damaged")
+    yield File(
+        "damaged/truncated.jpg", lambda photos: whole(photos)[: len(whole(photos)) // 2], "damaged"
+    )
+    yield File(
+        "damaged/truncated.png", lambda photos: flat(photos)[: len(flat(photos)) // 3], "damaged"
+    )
+    yield File(
+        "damaged/text.jpg", lambda _: b"This is a text file, whatever its name says.\n", "damaged"
+    )
     yield File("damaged/web page.jpg", lambda _: page, "damaged")
     yield File("damaged/empty.png", lambda _: b"", "damaged")
     yield File("README.txt", lambda _: README.encode(), "ignored")

@@ -99,7 +99,9 @@ def require_engine(name: str) -> None:
         return
     if not _SPARK.fullmatch(name):
         if name.startswith(("spark://", "k8s://", "local[")):
-            raise UsageError(f'Expected a Spark master such as {_MASTERS}, but received --engine "{name}".')
+            raise UsageError(
+                f'Expected a Spark master such as {_MASTERS}, but received --engine "{name}".'
+            )
         raise unknown("--engine", name, ENGINES)
     if find_spec("pyspark") is None:
         raise EngineError(

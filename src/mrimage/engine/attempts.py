@@ -13,7 +13,9 @@ LONGEST_DELAY = 30.0
 """Seconds before a retry after a transient storage error; doubled each time."""
 
 
-def after_failure(attempt: Attempt, error: Exception, task: str, retries: int) -> tuple[Attempt, float]:
+def after_failure(
+    attempt: Attempt, error: Exception, task: str, retries: int
+) -> tuple[Attempt, float]:
     """The next attempt and the seconds to wait before it. Raises when there is to be none.
 
     A storage error that may pass is retried with exponential backoff and jitter; one that will not, and an
@@ -39,4 +41,6 @@ def _next(attempt: Attempt, told: str, task: str, retries: int) -> Attempt:
             f"Task {task} failed {attempt.number} times, the last time because {told.rstrip('.')}. "
             "What is done is kept; run the same command again to continue, or raise --retries."
         )
-    return replace(attempt, number=attempt.number + 1, speculative=False, errors=(*attempt.errors, told))
+    return replace(
+        attempt, number=attempt.number + 1, speculative=False, errors=(*attempt.errors, told)
+    )

@@ -61,7 +61,12 @@ def _reduce_function(plan: Plan, exchange: Exchange, scratch: Path) -> TaskFunct
 
 
 def _reduce_here(
-    plan: Plan, parts: list[str], pending: str | None, scratch: Path, task: Partition, attempt: Attempt
+    plan: Plan,
+    parts: list[str],
+    pending: str | None,
+    scratch: Path,
+    task: Partition,
+    attempt: Attempt,
 ) -> TaskReport:
     """One reduce task: sort its share of the records out of core, and reduce it."""
     return reduce_partition(plan, task, sorted_records(parts, task, pending, scratch), attempt)
@@ -227,7 +232,11 @@ class _Phase:
         return None
 
     def _assign(self, worker: Worker, task: Task, attempt: Attempt) -> None:
-        worker.task, worker.attempt, worker.started = task, replace(attempt, worker=worker.name), time.monotonic()
+        worker.task, worker.attempt, worker.started = (
+            task,
+            replace(attempt, worker=worker.name),
+            time.monotonic(),
+        )
         try:
             worker.connection.send(("run", task, worker.attempt))
         except OSError:
@@ -243,7 +252,11 @@ class _Phase:
             return
         now = time.monotonic()
         limit = max(1.0, STRAGGLER * statistics.median(self._seconds))
-        slow = [other for other in self._pool.busy() if now - other.started > limit and _try(other) not in self._raced]
+        slow = [
+            other
+            for other in self._pool.busy()
+            if now - other.started > limit and _try(other) not in self._raced
+        ]
         if slow:
             straggler = min(slow, key=lambda other: other.started)
             assert straggler.task

@@ -12,7 +12,9 @@ from mrimage.job.job import Job
 from mrimage.storage.settings import SETTINGS, Settings
 
 
-def run(job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any) -> Summary:
+def run(
+    job: Job, source: str | os.PathLike[str], out: str | os.PathLike[str], **how: Any
+) -> Summary:
     """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
 
     Keywords are those of ``flow.How``: ``engine`` ("local" or "spark"), ``workers``, ``retries``, ``speculate``,

@@ -18,9 +18,15 @@ def check_job(job: Job) -> None:
         if name not in EXTRACTORS:
             raise unknown("--extract", name, EXTRACTORS)
     check_sink(job)
-    if job.edits and job.edits.resize is None and (job.edits.fit != "contain" or not job.edits.enlarge):
+    if (
+        job.edits
+        and job.edits.resize is None
+        and (job.edits.fit != "contain" or not job.edits.enlarge)
+    ):
         idle = "--no-enlarge" if job.edits.fit == "contain" else f"--fit {job.edits.fit}"
-        raise UsageError(f"Expected --resize for {idle} to apply to, but received none. Add it, or leave {idle} out.")
+        raise UsageError(
+            f"Expected --resize for {idle} to apply to, but received none. Add it, or leave {idle} out."
+        )
     if job.combine and not job.reduce:
         raise UsageError(
             "Expected a reduce for the values that combine shrinks, but received combine alone. Add reduce."

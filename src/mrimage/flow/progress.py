@@ -111,7 +111,11 @@ class Lines:
         if self._size:
             facts.append(f"{self._size / 1e6 / seconds:.1f} MB/s")
         facts.append(f"{self._quarantined} quarantined")
-        print(f"{self._phase}: {', '.join(facts)}, {seconds:.1f} s, {state}", file=sys.stderr, flush=True)
+        print(
+            f"{self._phase}: {', '.join(facts)}, {seconds:.1f} s, {state}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def watch(quiet: bool) -> Progress:
@@ -126,8 +130,16 @@ def unfinished(tasks: Sequence[TaskReport], reused: int, listed: int, command: s
     mapped = [task for task in tasks if task.phase == "map"]
     reduced = [task for task in tasks if task.phase == "reduce"]
     images = reused + sum(task.images for task in mapped)
-    done = f"{images} of {listed} images are mapped ({len(mapped)} splits in this run)" if listed else "nothing is new"
+    done = (
+        f"{images} of {listed} images are mapped ({len(mapped)} splits in this run)"
+        if listed
+        else "nothing is new"
+    )
     if reduced:
         done += f", {sum(task.images for task in reduced)} images are reduced ({len(reduced)} partitions in this run)"
-    again = f"run the same command again to continue: {command}" if command else "run it again to continue."
+    again = (
+        f"run the same command again to continue: {command}"
+        if command
+        else "run it again to continue."
+    )
     return f"interrupted: {done}. What is done is kept; {again}"

@@ -37,7 +37,11 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
         yield Path(local_path(store.root))
         return
     names = (*TABLES, FACTS)
-    present = [name for name, there in zip(names, each(store, partial(exists, store), names), strict=True) if there]
+    present = [
+        name
+        for name, there in zip(names, each(store, partial(exists, store), names), strict=True)
+        if there
+    ]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
 
@@ -100,7 +104,9 @@ def write_report(
     """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder, or a
     copy of it that is told by ``against_name``."""
     with results_folder(store, scratch) as results:
-        made = report.build(results, facts, places=places, against=against, against_name=against_name)
+        made = report.build(
+            results, facts, places=places, against=against, against_name=against_name
+        )
     store.write("report.html", made.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))
     return made

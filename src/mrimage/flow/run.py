@@ -17,18 +17,41 @@ import msgspec
 from mrimage import report
 from mrimage.commit.damage import damage_named, fingerprint
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.ledger import ROOT, Committed, delete_all, deliver, exists, localize, merge_tables, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    delete_all,
+    deliver,
+    exists,
+    localize,
+    merge_tables,
+    task_of,
+)
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.prune import prune_groups, prune_split
-from mrimage.commit.publish import PUBLISHED, Published, Publisher, count_quarantined, is_whole, read_published
+from mrimage.commit.publish import (
+    PUBLISHED,
+    Published,
+    Publisher,
+    count_quarantined,
+    is_whole,
+    read_published,
+)
 from mrimage.commit.removed import forget_removed, tell_removed
 from mrimage.engine import Engine, Options, open_engine
 from mrimage.errors import SourceError
 from mrimage.flow.budget import Budget
 from mrimage.flow.check import check_job
 from mrimage.flow.progress import Progress, task_done, unfinished, watch
-from mrimage.flow.results import FACTS, is_reported, library_versions, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    FACTS,
+    is_reported,
+    library_versions,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.summary import Summary, describe_ignored
 from mrimage.job.job import How as How
 from mrimage.job.job import Job, Plan
@@ -63,7 +86,9 @@ def run(job: Job, source: str, out: str, how: How = How()) -> Summary:  # noqa: 
     plan.stores.apply()
     with system_errors(out), ExitStack() as stack:
         warm = how.fresh or not exists(open_store(out), PUBLISHED)
-        options = Options(how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm)
+        options = Options(
+            how.workers, how.retries, how.speculate, job.limits.memory, how.quiet, warm
+        )
         engine = open_engine(how.engine, options)
         stack.callback(engine.close)
         require_images(plan)
@@ -101,7 +126,9 @@ def require_sense(job: Job) -> None:
     reducers_of(job)
 
 
-def entries_of(plan: Plan, on_ignored: Callable[[str], None], on_earlier: OnEarlier) -> Iterator[Entry]:
+def entries_of(
+    plan: Plan, on_ignored: Callable[[str], None], on_earlier: OnEarlier
+) -> Iterator[Entry]:
     """The plan's source, listed by the job's selection."""
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
     return list_entries(plan.source, selection, on_ignored, on_earlier)
@@ -170,7 +197,9 @@ class Run:
             combined = self.plan.job.combine is not None
             prune_split(self.store, committed, task_of(part), uris, combined)
         if gone:
-            shutil.rmtree(self.scratch / "copies", ignore_errors=True)  # what they are copies of has changed
+            shutil.rmtree(
+                self.scratch / "copies", ignore_errors=True
+            )  # what they are copies of has changed
             parts = Committed(self.store, "map").tables("catalogue")
             inventory.learn(localize(self.store, parts, self.scratch))
 
@@ -182,7 +211,9 @@ class Run:
         self.quarantined = sum(committed.rows("quarantine"))
         self.budget.check(self.quarantined, self.listed)
         splits = (
-            cut_splits(inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers))
+            cut_splits(
+                inventory.to_map(), *split_limits(self.plan.job, images, size, self.engine.workers)
+            )
             if images
             else iter(())
         )
@@ -203,7 +234,9 @@ class Run:
                 self._touch()
             done = localize(self.store, reduced.tables("groups"), self.scratch)
             if not done:
-                return Exchange(tuple(names), plan_partitions(weighed, self.engine.workers)), weighed
+                return Exchange(
+                    tuple(names), plan_partitions(weighed, self.engine.workers)
+                ), weighed
             pending = self.scratch / "pending.parquet"
             write_pending(weighed, done, pending, self.scratch)
             partitions = plan_partitions(pending, self.engine.workers)
@@ -251,7 +284,9 @@ class Run:
         if wishes:
             splits = cut_wishes(wishes, weighed, self.engine.workers)
             function = partial(draw_thumbnails, self.plan)
-            self._execute("thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits))
+            self._execute(
+                "thumbnails", len(wishes) + len(weighed), self.engine.run(function, splits)
+            )
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
@@ -322,7 +357,9 @@ class Run:
         try:
             yield
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(unfinished(self.tasks, self.reused, self.listed, self.how.command)) from None
+            raise KeyboardInterrupt(
+                unfinished(self.tasks, self.reused, self.listed, self.how.command)
+            ) from None
         finally:
             if images != 0:
                 self.progress.finish()

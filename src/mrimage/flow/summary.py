@@ -32,7 +32,9 @@ def describe_ignored(files: int, earlier: Mapping[str, int] = NOTHING) -> str:
     by_name = files - sum(earlier.values())
     told = []
     if by_name or not earlier:
-        told.append(f"{_count(by_name, 'file')}, by {'its name' if by_name == 1 else 'their names'} or by --exclude")
+        told.append(
+            f"{_count(by_name, 'file')}, by {'its name' if by_name == 1 else 'their names'} or by --exclude"
+        )
     if earlier:
         told.append(describe_earlier(earlier))
     return "; ".join(told)
@@ -100,7 +102,10 @@ class Summary:
         facts = self.facts
         reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
         rows = [
-            ("images", f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined"),
+            (
+                "images",
+                f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined",
+            ),
             ("quarantined", reasons or "none"),
             ("groups", str(facts.groups)),
             ("outputs", str(facts.outputs)),
@@ -113,7 +118,12 @@ class Summary:
             rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
         if retried := [task for task in facts.tasks if task.attempts > 1]:
             rows.append(("retried", _count(len(retried), "task")))
-        rows.append(("seconds", ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())))
+        rows.append(
+            (
+                "seconds",
+                ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items()),
+            )
+        )
         rows.append(("report", self.report))
         return rows
 

@@ -35,12 +35,18 @@ def start_child(module: str) -> tuple[subprocess.Popen[bytes], Connection]:
     """
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)
+        }
         # Arrow's own allocator reserves a gigabyte of address space at once, and ours is limited.
         environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         command = [sys.executable, "-m", module, str(theirs.fileno()), str(os.getpid())]
         process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, process_group=0
+            command,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
         )
         return process, Connection(ours.detach())
 
@@ -63,7 +69,9 @@ def portable(error: Exception) -> Exception:
 
 def describe_exit(code: int) -> str:
     """How a process ended, for people: ``was ended by SIGSEGV``, ``exited with status 3``."""
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    return (
+        f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+    )
 
 
 def limit_memory(room: int) -> None:

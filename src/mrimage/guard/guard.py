@@ -14,7 +14,14 @@ from typing import Any, Generic, TypeVar
 import cloudpickle
 
 from mrimage.errors import ImageError
-from mrimage.guard.child import describe_exit, die_with_parent, end_child, limit_memory, portable, start_child
+from mrimage.guard.child import (
+    describe_exit,
+    die_with_parent,
+    end_child,
+    limit_memory,
+    portable,
+    start_child,
+)
 from mrimage.guard.deadline import deadline, timed_out
 from mrimage.guard.failure import OUT_OF_MEMORY
 from mrimage.types import Limits
@@ -81,7 +88,10 @@ class Guard(Generic[Argument, Result]):
         peak = usage.ru_maxrss * 1024
         end = describe_exit(process.returncode)
         # Native code that is refused memory aborts or is killed; its peak tells that apart from a plain crash.
-        if process.returncode in (-signal.SIGABRT, -signal.SIGKILL) and peak > 0.6 * self._limits.memory:
+        if (
+            process.returncode in (-signal.SIGABRT, -signal.SIGKILL)
+            and peak > 0.6 * self._limits.memory
+        ):
             return ImageError("out-of-memory", f"Its process {end} for want of memory.")
         return ImageError("crashed", f"Its process {end}.")
 

@@ -24,7 +24,9 @@ CORRECTIONS = CORRECTION_NAMES
 ENCODERS = ENCODER_NAMES
 
 
-def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
+def encode(
+    pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None
+) -> bytes:
     """An array H x W x 3 or H x W of sRGB bytes as a file of ``format``, one of ENCODERS but ``keep``."""
     from mrimage.image.encoding import encode as encode_array
 

@@ -56,7 +56,8 @@ class Blocks:
         found = self.at(start, length)
         if len(found) < length:
             raise ImageError(
-                "truncated", f"Expected {start + length} bytes for the header, but the file has {self.size}."
+                "truncated",
+                f"Expected {start + length} bytes for the header, but the file has {self.size}.",
             )
         return found
 

@@ -9,7 +9,9 @@ Colour = tuple[int, int, int]
 """sRGB, 0..255."""
 
 
-def padded(image: Picture, canvas: tuple[int, int], background: Colour, profile: bytes | None) -> Picture:
+def padded(
+    image: Picture, canvas: tuple[int, int], background: Colour, profile: bytes | None
+) -> Picture:
     """``image`` in the middle of ``canvas`` (width, height), which is opaque ``background``."""
     if canvas == (image.width, image.height):
         return image

@@ -36,7 +36,9 @@ def white_patch(pixels: Array) -> Array:
     """
     top = _top(pixels)
     planes = pixels.reshape(-1, pixels.shape[2] if pixels.ndim == 3 else 1)
-    whites = np.array([_percentile(planes[:, i], 0.99, top) for i in range(planes.shape[1])], dtype=np.float64)
+    whites = np.array(
+        [_percentile(planes[:, i], 0.99, top) for i in range(planes.shape[1])], dtype=np.float64
+    )
     return _scaled(pixels, np.where(whites > 0, top / np.maximum(whites, 1), 1.0))
 
 
@@ -73,7 +75,9 @@ def equalize(pixels: Array) -> Array:
     if pixels.ndim == 2:
         return _rounded(table, pixels.dtype)[pixels]
     out = np.empty_like(pixels)
-    for row in range(0, pixels.shape[0], 256):  # In strips: the floating-point copy of a large image is not needed.
+    for row in range(
+        0, pixels.shape[0], 256
+    ):  # In strips: the floating-point copy of a large image is not needed.
         out[row : row + 256] = _hue_kept(pixels[row : row + 256], table, top)
     return out
 
@@ -114,7 +118,9 @@ def _rounded(values: Array, kind: np.dtype[Any]) -> Array:
 def _luma(pixels: Array) -> Array:
     if pixels.ndim == 2:
         return pixels
-    return np.rint(pixels.astype(np.float32) @ np.array(_LUMA, dtype=np.float32)).astype(pixels.dtype)
+    return np.rint(pixels.astype(np.float32) @ np.array(_LUMA, dtype=np.float32)).astype(
+        pixels.dtype
+    )
 
 
 def _percentile(channel: Array, part: float, top: int) -> int:
@@ -133,7 +139,9 @@ def _by_tables(pixels: Array, table_of: Callable[[Array], Array]) -> Array:
     if pixels.ndim == 2:
         return _rounded(table_of(pixels), pixels.dtype)[pixels]
     channels = [pixels[..., i] for i in range(pixels.shape[2])]
-    return np.stack([_rounded(table_of(channel), pixels.dtype)[channel] for channel in channels], axis=2)
+    return np.stack(
+        [_rounded(table_of(channel), pixels.dtype)[channel] for channel in channels], axis=2
+    )
 
 
 def _hue_kept(pixels: Array, table: Array, top: int) -> Array:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.canvas import eight_bits, flattened, padded
-from mrimage.image.color.conversion import built_in, colours, converted, is_srgb, source_profile, standard
+from mrimage.image.color.conversion import (
+    built_in,
+    colours,
+    converted,
+    is_srgb,
+    source_profile,
+    standard,
+)
 from mrimage.image.decode.decode import Picture, complaints, decode, from_array, misread, to_array
 from mrimage.image.encoding import ENCODERS, Companions, encode_picture, encoder_for
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
@@ -60,12 +67,16 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
     with complaints(opened.data, opened.header):
         image = resized(opened, geometry, limits)
         if geometry.cut is not None:
-            image = image.crop(geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height)
+            image = image.crop(
+                geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height
+            )
         profile = source_profile(opened.header, opened.shot)
         image, profile = _coloured(image, profile, edits, format)
         if edits.correct is not None:
             image = _corrected(image, edits.correct)
-        if geometry.canvas is not None:  # Behind the correction, whose statistics the padding is none of.
+        if (
+            geometry.canvas is not None
+        ):  # Behind the correction, whose statistics the padding is none of.
             image = padded(image, geometry.canvas, edits.background, profile)
         if not encoder.alpha and image.hasalpha():
             image = flattened(image, edits.background, profile)
@@ -101,13 +112,16 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
             else f"result, before it is cut, has {stored.width}x{stored.height} = {result}"
         )
         raise ImageError(
-            "too-large", f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}."
+            "too-large",
+            f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}.",
         )
 
 
 def streams(header: Header) -> bool:
     """Can libvips decode this file from top to bottom without holding it?"""
-    return (header.format == "png" and not header.progressive) or (header.format == "tiff" and not misread(header))
+    return (header.format == "png" and not header.progressive) or (
+        header.format == "tiff" and not misread(header)
+    )
 
 
 def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
@@ -140,7 +154,9 @@ def turned(image: Picture, orientation: int) -> Picture:
     )()
 
 
-def _coloured(image: Picture, profile: bytes | None, edits: Edits, format: str) -> tuple[Picture, bytes | None]:
+def _coloured(
+    image: Picture, profile: bytes | None, edits: Edits, format: str
+) -> tuple[Picture, bytes | None]:
     encoder = ENCODERS[format]
     if edits.to is not None:
         return converted(image, profile, edits.to)
@@ -148,7 +164,9 @@ def _coloured(image: Picture, profile: bytes | None, edits: Edits, format: str) 
         return image, profile
     image = standard(image)
     count = colours(image)
-    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (count == 1 and not encoder.gray and profile)
+    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (
+        count == 1 and not encoder.gray and profile
+    )
     if awkward or count == 2 or count > 4:
         return converted(image, profile, "srgb")
     return image, profile
@@ -159,7 +177,9 @@ def _corrected(image: Picture, name: str) -> Picture:
 
     count = colours(image)
     if image.hasalpha():
-        image = image.copy_memory()  # Colours and alpha are read one after the other; a stream can be read once.
+        image = (
+            image.copy_memory()
+        )  # Colours and alpha are read one after the other; a stream can be read once.
     alpha = image[count] if image.hasalpha() else None
     pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
     result = from_array(CORRECTIONS[name](pixels))

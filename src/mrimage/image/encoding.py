@@ -85,14 +85,20 @@ def encode_picture(image: Picture, format: str, quality: int | None, beside: Com
     if format == "webp":
         return _bare_exif(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
     if format == "avif":
-        return bytes(image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8))
-    if image.interpretation == "lab":  # what came of bytes; libvips would write floating-point numbers
+        return bytes(
+            image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
+        )
+    if (
+        image.interpretation == "lab"
+    ):  # what came of bytes; libvips would write floating-point numbers
         image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
     return into_tiff(data, beside.exif, beside.iptc)
 
 
-def encode(pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None) -> bytes:
+def encode(
+    pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None
+) -> bytes:
     """An array H x W x 3 or H x W of sRGB bytes as a file of ``format`` (a name in ENCODERS)."""
     import numpy as np
 
@@ -105,8 +111,12 @@ def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
     array = to_array(image)
     if array.ndim == 2:
         array = array[..., None]
-    space, sampling = ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
-    data: bytes = simplejpeg.encode_jpeg(array, quality=quality, colorspace=space, colorsubsampling=sampling)
+    space, sampling = (
+        ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
+    )
+    data: bytes = simplejpeg.encode_jpeg(
+        array, quality=quality, colorspace=space, colorsubsampling=sampling
+    )
     extra = b""
     if beside.exif:
         extra += _segment(0xE1, b"Exif\x00\x00" + beside.exif)
@@ -132,7 +142,9 @@ def _bare_exif(webp: bytes) -> bytes:
         start, end = position + 8, position + 8 + length + (length & 1)
         if name == b"EXIF" and webp[start : start + 6] == b"Exif\x00\x00":
             head = b"RIFF" + struct.pack("<I", len(webp) - 8 - 6) + webp[8:position]
-            return head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
+            return (
+                head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
+            )
         position = end
     return webp
 
@@ -144,9 +156,13 @@ def _segment(marker: int, body: bytes) -> bytes:
 def _dressed(image: Picture, beside: Companions) -> Picture:
     image = image.copy()
     for field in image.get_fields():
-        if field in ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientation") or field.startswith(
-            "exif-"
-        ):
+        if field in (
+            "icc-profile-data",
+            "exif-data",
+            "xmp-data",
+            "iptc-data",
+            "orientation",
+        ) or field.startswith("exif-"):
             image.remove(field)
     exif = b"Exif\x00\x00" + beside.exif if beside.exif else None
     for field, blob in (

@@ -128,7 +128,9 @@ def _at_analysis_size(luma: Array) -> Array:
     longer = max(height, width)
     if longer <= ANALYSIS_SIDE:
         return luma.astype("float32")
-    return averaged(luma, *(max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width)))
+    return averaged(
+        luma, *(max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width))
+    )
 
 
 def sharpness(luma: Array) -> float:
@@ -140,7 +142,9 @@ def sharpness(luma: Array) -> float:
     if min(luma.shape) < 3:
         return 0.0
     centre = luma[1:-1, 1:-1]
-    laplacian: Array = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
+    laplacian: Array = (
+        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
+    )
     return float(laplacian.var(dtype="float64"))
 
 
@@ -187,7 +191,9 @@ def perceptual_hash(luma: Array) -> str:
 
     basis = _cosines(32, 8)
     frequencies = (basis @ averaged(luma, 32, 32) @ basis.T).ravel()
-    frequencies = np.round(frequencies, 2)  # What only rounding decides, in a flat picture, is no frequency.
+    frequencies = np.round(
+        frequencies, 2
+    )  # What only rounding decides, in a flat picture, is no frequency.
     bits = frequencies > np.median(frequencies[1:])
     return np.packbits(bits).tobytes().hex()
 

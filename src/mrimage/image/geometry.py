@@ -61,14 +61,17 @@ def _crop(width: int, height: int, crop: Crop | None) -> Box:
     wide, high = min(wide, width - x), min(high, height - y)
     if wide <= 0 or high <= 0 or x < 0 or y < 0:
         raise ImageError(
-            "unsupported", f"Expected a crop inside the image of {width}x{height}, but it begins at {x},{y}."
+            "unsupported",
+            f"Expected a crop inside the image of {width}x{height}, but it begins at {x},{y}.",
         )
     return Box(x, y, wide, high)
 
 
 def _fitted(crop: Box, width: int, height: int, fit: Fit, enlarge: bool) -> Geometry:
     if fit == "stretch":
-        wide, high = (width, height) if enlarge else (min(width, crop.width), min(height, crop.height))
+        wide, high = (
+            (width, height) if enlarge else (min(width, crop.width), min(height, crop.height))
+        )
         return Geometry(crop, wide, high)
     across, down = width / crop.width, height / crop.height
     factor = max(across, down) if fit == "cover" else min(across, down)

@@ -97,4 +97,6 @@ class Image:
         as it is without ``enlarge``."""
         from mrimage.image.thumbnail import thumbnail
 
-        return thumbnail(self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits)
+        return thumbnail(
+            self._opened(), Edits(resize=(width, height), fit=fit, enlarge=enlarge), self._limits
+        )

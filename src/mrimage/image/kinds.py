@@ -62,19 +62,30 @@ KINDS = {
         Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
         Kind("avif", ("avif",), "libvips", "libvips"),
         Kind("bmp", ("bmp", "dib"), "Pillow"),
-        Kind("jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"),
+        Kind(
+            "jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"
+        ),
         Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm"), "Pillow"),
         Kind("ico", ("ico",), "Pillow"),
         Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
         Kind("psd", ("psd", "psb"), "Pillow"),
         Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
-        Kind("jxl", ("jxl",), "pillow-jxl-plugin", extra="jxl", module="pillow_jxl", deep="over 8 bits"),
+        Kind(
+            "jxl",
+            ("jxl",),
+            "pillow-jxl-plugin",
+            extra="jxl",
+            module="pillow_jxl",
+            deep="over 8 bits",
+        ),
         Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
 """Every format known, by the name that stands in the catalogue's ``format`` column."""
 
-EXTENSIONS: frozenset[str] = frozenset(extension for kind in KINDS.values() for extension in kind.extensions)
+EXTENSIONS: frozenset[str] = frozenset(
+    extension for kind in KINDS.values() for extension in kind.extensions
+)
 """Extensions of all formats, in lower case without dot, also of those whose decoder is missing here."""
 
 
@@ -148,7 +159,8 @@ def sniff(blocks: Blocks) -> str:
         if looks_like(head, blocks):
             return name
     raise ImageError(
-        "not-an-image", f"Expected an image, but the content is of no known format: it begins with {_shown(head)}."
+        "not-an-image",
+        f"Expected an image, but the content is of no known format: it begins with {_shown(head)}.",
     )
 
 
@@ -160,7 +172,9 @@ def _is_bmp(head: bytes, blocks: Blocks) -> bool:
 
 def _is_ppm(head: bytes, blocks: Blocks) -> bool:
     return (
-        head[:1] == b"P" and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F") and head[2:3] in b"\n\r\t #"
+        head[:1] == b"P"
+        and head[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6", b"f", b"F")
+        and head[2:3] in b"\n\r\t #"
     )
 
 
@@ -169,7 +183,9 @@ def _is_ico(head: bytes, blocks: Blocks) -> bool:
         return False
     count = struct.unpack("<H", head[4:6])[0]
     length, offset = struct.unpack("<II", head[14:22])
-    return 0 < count < 256 and head[9] == 0 and length > 0 and 6 + 16 * count <= offset < blocks.size
+    return (
+        0 < count < 256 and head[9] == 0 and length > 0 and 6 + 16 * count <= offset < blocks.size
+    )
 
 
 def _is_tga(head: bytes, blocks: Blocks) -> bool:
@@ -178,14 +194,23 @@ def _is_tga(head: bytes, blocks: Blocks) -> bool:
         return False
     map_kind, kind, depth, attributes = head[1], head[2], head[16], head[17]
     width, height = struct.unpack("<HH", head[12:16])
-    if map_kind > 1 or kind not in (1, 2, 3, 9, 10, 11) or depth not in (8, 15, 16, 24, 32) or not (width and height):
+    if (
+        map_kind > 1
+        or kind not in (1, 2, 3, 9, 10, 11)
+        or depth not in (8, 15, 16, 24, 32)
+        or not (width and height)
+    ):
         return False
     if attributes & 0xC0 or (attributes & 0x0F) not in (0, 1, 8):
         return False
     if blocks.at(max(0, blocks.size - 18), 18) == b"TRUEVISION-XFILE.\x00":
         return True
     entries, entry_bits = struct.unpack("<H", head[5:7])[0], head[7]
-    mapped = entry_bits in (15, 16, 24, 32) and entries > 0 if map_kind else entries == 0 and entry_bits in (0, 24, 32)
+    mapped = (
+        entry_bits in (15, 16, 24, 32) and entries > 0
+        if map_kind
+        else entries == 0 and entry_bits in (0, 24, 32)
+    )
     if not mapped or (kind in (1, 9)) != bool(map_kind):
         return False
     pixels = width * height * ((depth + 7) // 8)

@@ -24,5 +24,7 @@ def caption(text: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.u
     while shown and font.getlength(shown) > width:
         shown = shown.removesuffix("…")[:-1] + "…" if len(shown) > 2 else ""
     strip = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(strip).text((width / 2, height / 2), shown, fill="#444444", font=font, anchor="mm")
+    ImageDraw.Draw(strip).text(
+        (width / 2, height / 2), shown, fill="#444444", font=font, anchor="mm"
+    )
     return np.asarray(strip)

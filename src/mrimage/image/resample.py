@@ -93,11 +93,15 @@ def _by_pillow(image: Picture, horizontal: float, vertical: float) -> Picture:
         )
         for band in bands
     ]
-    result = from_array(np.ascontiguousarray(done[0] if len(done) == 1 else np.stack(done, axis=-1)))
+    result = from_array(
+        np.ascontiguousarray(done[0] if len(done) == 1 else np.stack(done, axis=-1))
+    )
     return result.copy(interpretation=image.interpretation)
 
 
-def _averaged(image: Picture, horizontal: float, vertical: float, gap: float) -> tuple[Picture, float, float]:
+def _averaged(
+    image: Picture, horizontal: float, vertical: float, gap: float
+) -> tuple[Picture, float, float]:
     """The averaging that ``resize`` would do itself, but in floating point, for libvips rounds averages of bytes to one
     side, up to half a level; across before down, and into memory: so that a few lines of a wide stream are held, and not
     hundreds (115 MB in place of 490 for 623 megapixels with alpha)."""

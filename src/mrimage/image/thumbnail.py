@@ -24,7 +24,9 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
     with complaints(opened.data, opened.header):
         image = resized(opened, geometry, limits)
         if geometry.cut is not None:
-            image = image.crop(geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height)
+            image = image.crop(
+                geometry.cut.x, geometry.cut.y, geometry.cut.width, geometry.cut.height
+            )
         return _srgb_array(image, opened)
 
 
@@ -34,14 +36,22 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     header = opened.header
     longer = max(header.width, header.height)
     eighths = next((m for m in EIGHTHS if -(-longer * m // 8) >= side), 8)
-    if header.format != "jpeg" or header.model == "cmyk" or header.pixels * eighths * eighths > 64 * limits.max_pixels:
+    if (
+        header.format != "jpeg"
+        or header.model == "cmyk"
+        or header.pixels * eighths * eighths > 64 * limits.max_pixels
+    ):
         return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
     wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
     stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
     guard(header, stored, eighths, limits)
     with complaints(opened.data, header):
         pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
-        if header.model == "rgb" and opened.orientation == 1 and is_srgb(source_profile(header, opened.shot)):
+        if (
+            header.model == "rgb"
+            and opened.orientation == 1
+            and is_srgb(source_profile(header, opened.shot))
+        ):
             return pixels
         return _srgb_array(turned(from_array(pixels), opened.orientation), opened)
 

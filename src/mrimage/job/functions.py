@@ -27,7 +27,9 @@ def describe_function(function: Callable[..., object] | None) -> str | None:
 def name_function(function: Callable[..., object]) -> str:
     """``module:name``, of what is behind partials and wrappers, and of the class of an object that can be called."""
     while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
-        function = function.func if isinstance(function, functools.partial) else function.__wrapped__
+        function = (
+            function.func if isinstance(function, functools.partial) else function.__wrapped__
+        )
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}:{named.__qualname__}"
 
@@ -61,7 +63,11 @@ def _plain(value: object) -> str:
     except (TypeError, ValueError):
         kind = value if isinstance(value, type) else type(value)
         state = vars(value) if not isinstance(value, type) and hasattr(value, "__dict__") else {}
-        plain = {name: part for name, part in state.items() if isinstance(part, str | int | float | bool | None)}
+        plain = {
+            name: part
+            for name, part in state.items()
+            if isinstance(part, str | int | float | bool | None)
+        }
         return f"{_source(kind)} {sorted(plain.items())}"
 
 

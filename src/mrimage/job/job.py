@@ -67,12 +67,16 @@ class Job:
         for name in ("key", "extract", "group", "include", "exclude"):
             given = getattr(self, name)
             if not isinstance(given, Iterable):
-                raise UsageError(f"Expected {name} of the job as text, or several, but received {brief(given)}.")
+                raise UsageError(
+                    f"Expected {name} of the job as text, or several, but received {brief(given)}."
+                )
             names = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
             object.__setattr__(self, name, names)
         for name, kind in (("edits", Edits | None), ("limits", Limits)):
             if not isinstance(given := getattr(self, name), kind):
-                raise UsageError(f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}.")
+                raise UsageError(
+                    f"Expected {name} of the job as mrimage.{name.title()}, but received {brief(given)}."
+                )
         object.__setattr__(self, "extract", tuple(dict.fromkeys((*self.extract, *self.needs))))
 
     @property
@@ -101,8 +105,14 @@ class Job:
         Functions are described by their name and a hash of their source, so that an edited mapper is a
         different job.
         """
-        facts = {name: value for name, value in vars(self).items() if name not in ("map", "reduce", "combine")}
-        facts |= {name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")}
+        facts = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("map", "reduce", "combine")
+        }
+        facts |= {
+            name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")
+        }
         facts["edits"] = asdict(self.edits) if self.edits else None
         limits = facts.pop("limits")
         facts |= {name: getattr(limits, name) for name in ("max_pixels", "allow_truncated")}

@@ -27,7 +27,9 @@ def check_values(job: Job) -> None:
         if not all(isinstance(item, str) for item in getattr(job, name)):
             raise _expected(name, "text, or several", getattr(job, name))
         if not all(is_unicode(item) for item in getattr(job, name)):
-            raise _expected(name, "valid Unicode (in a pattern, ? stands for what is none)", getattr(job, name))
+            raise _expected(
+                name, "valid Unicode (in a pattern, ? stands for what is none)", getattr(job, name)
+            )
     if not job.key and job.map is None:
         raise _expected("key", "at least one name", job.key)
     _within("shard_size", job.shard_size, range(1, 1 << 62))
@@ -50,7 +52,9 @@ def _check_types(name: str, value: Edits | Limits) -> None:
         try:
             msgspec.convert({field.name: msgspec.to_builtins(given)}, kind)
         except (TypeError, msgspec.ValidationError):
-            raise _expected(f"{name}.{field.name}", f"mrimage.{kind.__name__} says", given) from None
+            raise _expected(
+                f"{name}.{field.name}", f"mrimage.{kind.__name__} says", given
+            ) from None
 
 
 def _check_edits(edits: Edits) -> None:
@@ -68,7 +72,11 @@ def _check_edits(edits: Edits) -> None:
         _within("edits.crop", (edits.crop.width, edits.crop.height), range(1, 1 << 31))
         if (edits.crop.x is None) != (edits.crop.y is None):
             raise _expected("edits.crop", "both x and y, or none of them", edits.crop)
-        _within("edits.crop", tuple(side for side in (edits.crop.x, edits.crop.y) if side is not None), range(1 << 31))
+        _within(
+            "edits.crop",
+            tuple(side for side in (edits.crop.x, edits.crop.y) if side is not None),
+            range(1 << 31),
+        )
 
 
 def _check_limits(limits: Limits) -> None:

@@ -44,7 +44,9 @@ def draw_thumbnail(wish: Thumbnail, source: ByteSource | None = None) -> NDArray
     if source is None:
         with clock_stopped():
             source = open_entry(_entry(wish.entry))
-    return Image(fair(source), wish.limits).thumbnail(wish.width, wish.height, wish.fit, enlarge=wish.enlarge)
+    return Image(fair(source), wish.limits).thumbnail(
+        wish.width, wish.height, wish.fit, enlarge=wish.enlarge
+    )
 
 
 @dataclass
@@ -87,7 +89,8 @@ class Context:
                 return self._guard(wish)
             with deadline(self.limits.deadline, self.attempt.expendable):
                 return draw_thumbnail(
-                    wish, self._ahead if self._ahead and self._ahead.uri == _entry(entry).uri else None
+                    wish,
+                    self._ahead if self._ahead and self._ahead.uri == _entry(entry).uri else None,
                 )
         except (ImageError, StoreError, MemoryError) as error:
             uri = entry.uri if isinstance(entry, Entry) else entry

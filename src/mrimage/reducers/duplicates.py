@@ -92,7 +92,13 @@ def _to_parquet(pile: Pile, images: Indices, clusters: Indices) -> bytes:
             part = slice(start, start + ROWS)
             rows, exact = pile.rows(images[part]), images[part] != twins[part]
             exact[exact] = rows["sha256"][exact] == pile.rows(twins[part][exact])["sha256"]
-            columns = [clusters[part], pile.uris(rows), keep[part], _kinds(keep[part], exact), distances[part]]
+            columns = [
+                clusters[part],
+                pile.uris(rows),
+                keep[part],
+                _kinds(keep[part], exact),
+                distances[part],
+            ]
             arrays = [pa.array(column) for column in [*columns, rows["pixels"], rows["bytes"]]]
             writer.write_table(pa.Table.from_arrays(arrays, DUPLICATES.names).cast(DUPLICATES))
     return buffer.getvalue()
@@ -105,4 +111,7 @@ def _first_of_each(contents: Hashes) -> Indices:
 
 
 def _kinds(keep: NDArray[np.bool_], exact: NDArray[np.bool_]) -> list[str | None]:
-    return [None if kept else "exact" if copy else "near" for kept, copy in zip(keep, exact, strict=True)]
+    return [
+        None if kept else "exact" if copy else "near"
+        for kept, copy in zip(keep, exact, strict=True)
+    ]

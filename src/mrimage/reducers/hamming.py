@@ -31,7 +31,9 @@ MOST_KEPT = 3
 """More blocks in common than this never pay."""
 
 
-def near_pairs(hashes: Hashes, distance: int, kept: int | None = None) -> Iterator[tuple[Indices, Indices]]:
+def near_pairs(
+    hashes: Hashes, distance: int, kept: int | None = None
+) -> Iterator[tuple[Indices, Indices]]:
     """The indices of all pairs of ``hashes`` that differ in at most ``distance`` bits, in batches, in no promised order;
     a pair may come more than once. Memory is a few dozen bytes for each hash. ``kept``, the blocks that are sorted by at
     a time, changes what it costs and not what is found; it is chosen for hashes that are spread evenly."""
@@ -46,7 +48,9 @@ def near_pairs(hashes: Hashes, distance: int, kept: int | None = None) -> Iterat
             yield order[near], order[near + step]
             step += 1
             first = first[first + step < len(keys)]
-            first = first[keys[first] == keys[first + step]]  # a run of equals: the next one is equal only if this was
+            first = first[
+                keys[first] == keys[first + step]
+            ]  # a run of equals: the next one is equal only if this was
 
 
 def _least_work(count: int, distance: int) -> int:
@@ -63,7 +67,10 @@ def _masks(distance: int, kept: int) -> Iterator[np.uint64]:
     """The bits to sort by, for each choice of ``kept`` blocks; of none, one mask that takes all hashes for equal."""
     places = [STRIDE * bit % BITS for bit in range(BITS)]
     count = distance + kept
-    blocks = [sum(1 << place for place in places[BITS * n // count : BITS * (n + 1) // count]) for n in range(count)]
+    blocks = [
+        sum(1 << place for place in places[BITS * n // count : BITS * (n + 1) // count])
+        for n in range(count)
+    ]
     for chosen in combinations(blocks, kept):
         yield np.uint64(sum(chosen))
 
@@ -77,7 +84,9 @@ def components(count: int, pairs: Iterable[tuple[Indices, Indices]]) -> Indices:
             left, right = _roots(parents, left), _roots(parents, right)
             apart = left != right
             left, right = left[apart], right[apart]
-            parents[np.maximum(left, right)] = np.minimum(left, right)  # of several for one node any, then once more
+            parents[np.maximum(left, right)] = np.minimum(
+                left, right
+            )  # of several for one node any, then once more
     return _roots(parents, np.arange(count))
 
 

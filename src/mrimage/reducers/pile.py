@@ -42,7 +42,12 @@ class Pile:
     def __enter__(self) -> Pile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._files.close()
 
     def column(self, name: str) -> NDArray[Any]:
@@ -50,13 +55,17 @@ class Pile:
         column = np.empty(self.count, FACTS[name])
         self._facts.seek(0)
         for start in range(0, self.count, PART):
-            column[start : start + PART] = np.frombuffer(self._facts.read(PART * FACTS.itemsize), FACTS)[name]
+            column[start : start + PART] = np.frombuffer(
+                self._facts.read(PART * FACTS.itemsize), FACTS
+            )[name]
         return column
 
     def rows(self, images: NDArray[np.intp]) -> NDArray[Any]:
         """All facts of some images."""
         file, size = self._facts.fileno(), FACTS.itemsize
-        return np.frombuffer(b"".join(os.pread(file, size, size * image) for image in images.tolist()), FACTS)
+        return np.frombuffer(
+            b"".join(os.pread(file, size, size * image) for image in images.tolist()), FACTS
+        )
 
     def uris(self, rows: NDArray[Any]) -> list[str]:
         """The uris of images, by their facts."""
@@ -73,7 +82,17 @@ class Pile:
             carried, length = record.carried, self._uris.write(record.entry.uri.encode())
             sha256 = bytes.fromhex(carried["sha256"])
             content = int.from_bytes(sha256[:8], "little")
-            part.append((int(carried["phash"], 16), sha256, content, record.pixels, record.entry.size, place, length))
+            part.append(
+                (
+                    int(carried["phash"], 16),
+                    sha256,
+                    content,
+                    record.pixels,
+                    record.entry.size,
+                    place,
+                    length,
+                )
+            )
             place += length
             if len(part) == PART:
                 count += self._write(part)

@@ -49,8 +49,14 @@ def contact_sheet(images: Iterable[Entry | str], limit: int = LIMIT, title: str 
     tiles = [_tile(image) for image in current().ahead(chosen, _same)]
     width = _sheet_width(tiles)
     rows = list(_rows(tiles, width - 2 * GAP))
-    heads = [_heading(title, len(chosen), counted.number, width)] if title or counted.number > len(chosen) else []
-    return np.vstack([*heads, _blank(width, GAP), *(_row(row, width, last=row is rows[-1]) for row in rows)])
+    heads = (
+        [_heading(title, len(chosen), counted.number, width)]
+        if title or counted.number > len(chosen)
+        else []
+    )
+    return np.vstack(
+        [*heads, _blank(width, GAP), *(_row(row, width, last=row is rows[-1]) for row in rows)]
+    )
 
 
 def _tile(image: Entry | str) -> Pixels:
@@ -60,7 +66,9 @@ def _tile(image: Entry | str) -> Pixels:
     tile = _blank(max(width, NARROWEST), HEIGHT + CAPTION + GAP)
     top, left = (HEIGHT - height) // 2, (tile.shape[1] - width) // 2
     tile[top : top + height, left : left + width] = picture if picture is not None else NOTHING
-    tile[HEIGHT : HEIGHT + CAPTION] = caption(_uri(image).rpartition("/")[2], tile.shape[1], CAPTION)
+    tile[HEIGHT : HEIGHT + CAPTION] = caption(
+        _uri(image).rpartition("/")[2], tile.shape[1], CAPTION
+    )
     return tile
 
 
@@ -135,13 +143,18 @@ class _Counted:
 
 def sample(images: Iterable[Entry | str], limit: int) -> list[Entry | str]:
     """At most ``limit`` of ``images``, each given once, chosen uniformly by a hash of their uris, in bounded memory."""
-    ranked = ((hashlib.blake2b(_uri(image).encode(), digest_size=8).digest(), _uri(image), image) for image in images)
+    ranked = (
+        (hashlib.blake2b(_uri(image).encode(), digest_size=8).digest(), _uri(image), image)
+        for image in images
+    )
     return [image for _, _, image in heapq.nsmallest(limit, ranked, key=lambda item: item[:2])]
 
 
 def reduce_to_sheet(key: str, records: Iterable[Record]) -> Iterator[Output]:
     """``--group contact-sheet``: ``contact-sheet.jpg``."""
-    yield Output("contact-sheet.jpg", contact_sheet((record.entry for record in records), title=key))
+    yield Output(
+        "contact-sheet.jpg", contact_sheet((record.entry for record in records), title=key)
+    )
 
 
 def _same(image: Entry | str) -> Entry | str:

@@ -146,7 +146,9 @@ def query(results: Path, sql: str, format: Literal["table", "csv", "json"] = "ta
     return ask.query(results, sql, format)
 
 
-def stream(results: Path, sql: str, format: Literal["table", "csv", "json"] = "table") -> Iterator[str]:
+def stream(
+    results: Path, sql: str, format: Literal["table", "csv", "json"] = "table"
+) -> Iterator[str]:
     """As ``query``, piece by piece; see ``ask.stream``."""
     from mrimage.report.tables import ask
 

@@ -40,7 +40,11 @@ def write_pngs(summary: Summary, folder: Path) -> list[Path]:
     written = []
     for chart in make_charts(summary).all:
         path = folder / f"{chart.name}.png"
-        spec = _on_paper(chart) | {"background": "white", "padding": _PNG_PADDING, "title": _title(chart)}
+        spec = _on_paper(chart) | {
+            "background": "white",
+            "padding": _PNG_PADDING,
+            "title": _title(chart),
+        }
         path.write_bytes(vl_convert.vegalite_to_png(spec, scale=_PNG_SCALE, format_locale=_LOCALE))
         written.append(path)
     return written
@@ -73,7 +77,13 @@ def svg_uri(chart: Chart) -> str:
 
 def _title(chart: Chart) -> dict[str, Any]:
     """A picture leaves its page, and takes the chart's name along."""
-    return {"text": chart.title, "anchor": "start", "fontSize": 15, "offset": 10, "color": PAPER["var(--ink)"]}
+    return {
+        "text": chart.title,
+        "anchor": "start",
+        "fontSize": 15,
+        "offset": 10,
+        "color": PAPER["var(--ink)"],
+    }
 
 
 def _on_paper(chart: Chart) -> dict[str, Any]:

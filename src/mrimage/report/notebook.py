@@ -17,9 +17,7 @@ SHOWN = ("format", "color_space", "megapixels", "size", "groups", "dimensions")
 INSIGHTS, WIDTH = 8, 400
 
 _CELL = "text-align: right; padding: 2px 8px"
-_FIGURE = (
-    "display: inline-block; vertical-align: top; margin: 0 12px 12px 0; padding: 8px; background: #fff; color: #14181b"
-)
+_FIGURE = "display: inline-block; vertical-align: top; margin: 0 12px 12px 0; padding: 8px; background: #fff; color: #14181b"
 """White in a dark notebook too: the charts are drawn for paper."""
 
 

@@ -75,12 +75,20 @@ def _fill(
 
 
 def _plain(chart: Chart) -> dict[str, object]:
-    return {"name": chart.name, "spec": chart.spec, "rows": chart.rows, "groups": dict(chart.groups)}
+    return {
+        "name": chart.name,
+        "spec": chart.spec,
+        "rows": chart.rows,
+        "groups": dict(chart.groups),
+    }
 
 
 def _group_rows(summary: Summary) -> list[list[object]]:
     """One short list for each group, in the order of the table's columns."""
-    return [[g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes, g.sample] for g in summary.groups.rows]
+    return [
+        [g.key, g.images, g.bytes, g.pixels, g.outputs, g.output_bytes, g.sample]
+        for g in summary.groups.rows
+    ]
 
 
 def _policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
@@ -133,7 +141,11 @@ def _quantity(value: float, unit: Unit) -> str:
 def _difference(change: Change) -> str:
     if change.before == change.after:
         return "none"
-    return "new" if change.share is None else f"{100 * change.share:+,.1f}\u00a0%".replace("-", "\u2212")
+    return (
+        "new"
+        if change.share is None
+        else f"{100 * change.share:+,.1f}\u00a0%".replace("-", "\u2212")
+    )
 
 
 def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -144,7 +156,9 @@ def _flatten(job: Mapping[str, object]) -> list[tuple[str, str]]:
             lines += [(f"{name}.{inner}", shown) for inner, shown in _flatten(value)]
         elif value not in (None, [], (), ""):
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            lines.append((text.cut(name, 40), text.cut({"True": "yes", "False": "no"}.get(shown, shown))))
+            lines.append(
+                (text.cut(name, 40), text.cut({"True": "yes", "False": "no"}.get(shown, shown)))
+            )
     return lines
 
 

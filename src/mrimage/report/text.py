@@ -11,7 +11,9 @@ TEXT_LIMIT = 160
 _BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _COUNT_UNITS = ("", "k", "M", "G", "T", "P")
 _LINE_ENDS = "\u2028\u2029"
-_UNSEEN = "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+_UNSEEN = (
+    "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 
 
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
@@ -46,7 +48,8 @@ def width(text: str) -> int:
     (5, 4)
     """
     return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
     )
 
 
@@ -102,7 +105,9 @@ def size(value: float) -> str:
     amount, unit = float(value), 0
     while abs(amount) >= 999.5 and unit < len(_BYTE_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
-    digits = f"{amount:.0f}" if unit == 0 or abs(amount) >= 99.95 else f"{amount:.1f}".removesuffix(".0")
+    digits = (
+        f"{amount:.0f}" if unit == 0 or abs(amount) >= 99.95 else f"{amount:.1f}".removesuffix(".0")
+    )
     return f"{digits}\u00a0{_BYTE_UNITS[unit]}"
 
 

@@ -83,7 +83,9 @@ def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
         yield _partition(batch)
 
 
-def sorted_records(parts: list[str], partition: Partition, pending: str | None, scratch: Path) -> Iterator[Record]:
+def sorted_records(
+    parts: list[str], partition: Partition, pending: str | None, scratch: Path
+) -> Iterator[Record]:
     """The partition's records, sorted by key, image and number: out of core, streamed."""
     only = f"SEMI JOIN {read_parquet([pending], WEIGHED)} p USING (key)" if pending else ""
     query = f"""
@@ -116,6 +118,9 @@ def _groups(weighed: Path) -> Iterator[Group]:
 
 def _write(query: str, schema: pa.Schema, target: Path, scratch: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with connect(scratch) as connection, pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with (
+        connect(scratch) as connection,
+        pq.ParquetWriter(target, schema, compression="zstd") as writer,
+    ):
         for batch in batches(connection, query):
             writer.write_batch(batch.cast(schema))

@@ -69,19 +69,25 @@ def make_records(
     for seq, pair in enumerate(pairs):
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield (text key, value), but received {brief(pair)}."
+                "mapper-failed",
+                f"Expected {maker} to yield (text key, value), but received {brief(pair)}.",
             )
         key, value = pair
         if not _is_unicode(key):
             raise ImageError(
-                "mapper-failed", f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}."
+                "mapper-failed",
+                f"Expected {maker} to yield keys of valid Unicode, but received {brief(key)}.",
             )
         first = key not in seen
         try:
             along = carried if first else NOTHING
-            records.append(make_record(key, entry, seq, value, pixels if first else 0, int(first), along))
+            records.append(
+                make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
+            )
         except ValueError as error:
-            raise ImageError("mapper-failed", f"Expected {maker} to yield plain data, but {error}.") from None
+            raise ImageError(
+                "mapper-failed", f"Expected {maker} to yield plain data, but {error}."
+            ) from None
         seen.add(key)
     return records
 
@@ -95,7 +101,13 @@ def _is_unicode(key: str) -> bool:
 
 
 def make_record(
-    key: str, entry: Entry, seq: int, value: Value, pixels: int, images: int, carried: Mapping[str, Value] = NOTHING
+    key: str,
+    entry: Entry,
+    seq: int,
+    value: Value,
+    pixels: int,
+    images: int,
+    carried: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data."""
@@ -109,13 +121,17 @@ def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
     try:
         return msgspec.msgpack.encode((value, carried), order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ValueError(f"received {type(value).__name__} as a value of key {brief(key)} ({error})") from None
+        raise ValueError(
+            f"received {type(value).__name__} as a value of key {brief(key)} ({error})"
+        ) from None
 
 
 class Spill:
     """Collects a map task's records and hands them on as sorted Arrow tables, a bounded number at a time."""
 
-    def __init__(self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]) -> None:
+    def __init__(
+        self, combine: Combiner | None, schema: pa.Schema, write: Callable[[int, pa.Table], None]
+    ) -> None:
         self._combine, self._schema, self._write = combine, schema, write
         self._records: list[Record] = []
         self._bytes = self._parts = 0
@@ -158,10 +174,17 @@ def combined(records: list[Record], combine: Combiner) -> Iterator[Record]:
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        total = Entry(first.entry.uri, first.entry.path, sum(r.entry.size for r in firsts), first.entry.version)
+        total = Entry(
+            first.entry.uri,
+            first.entry.path,
+            sum(r.entry.size for r in firsts),
+            first.entry.version,
+        )
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):
-            raise JobError(f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}.")
+            raise JobError(
+                f"Expected {name_function(combine)} to yield values, but it returned {brief(values)}."
+            )
         for seq, value in enumerate(values):
             yield make_record(
                 key,

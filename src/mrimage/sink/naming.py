@@ -33,7 +33,9 @@ def component(text: str, unsafe: str = "") -> str:
     >>> component("a/b<c>")
     'a%2Fb%3Cc%3E'
     """
-    escaped = "".join(char if _is_safe(char) and char not in unsafe else _percent(char) for char in text)
+    escaped = "".join(
+        char if _is_safe(char) and char not in unsafe else _percent(char) for char in text
+    )
     if escaped[:1] in {".", "-", " "}:
         escaped = _percent(escaped[0]) + escaped[1:]
     if escaped[-1:] in {".", " ", "!"}:  # "!/" is what stands between a shard and a name in it
@@ -43,7 +45,9 @@ def component(text: str, unsafe: str = "") -> str:
     if len(escaped.encode()) <= MAX_BYTES:
         return escaped
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return escaped.encode()[: MAX_BYTES - 26].decode("utf-8", "ignore").rstrip("% .") + "~~" + digest
+    return (
+        escaped.encode()[: MAX_BYTES - 26].decode("utf-8", "ignore").rstrip("% .") + "~~" + digest
+    )
 
 
 def image_name(path: str, extension: str) -> str:

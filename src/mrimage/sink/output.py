@@ -29,7 +29,9 @@ class Output:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise JobError(f"Expected the name of an output as text, but received {brief(self.name)}.")
+            raise JobError(
+                f"Expected the name of an output as text, but received {brief(self.name)}."
+            )
 
     def encoded(self) -> tuple[bytes, int | None, int | None]:
         """The bytes to write, and width and height where they are an image made from pixels.
@@ -55,15 +57,24 @@ class Output:
         from mrimage.image import encode
 
         extension = posixpath.splitext(self.name)[1].lower().lstrip(".")
-        name = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "tif": "tiff"}.get(
-            extension, extension
-        )
+        name = {
+            "jpg": "jpeg",
+            "jpeg": "jpeg",
+            "png": "png",
+            "webp": "webp",
+            "avif": "avif",
+            "tif": "tiff",
+        }.get(extension, extension)
         if name not in {"jpeg", "png", "webp", "avif", "tiff"}:
             raise JobError(
                 f"Expected the name of an output with pixels to end in .jpg, .png, .webp, .avif or .tiff, "
                 f"but received {self.name!r}."
             )
-        if str(pixels.dtype) != "uint8" or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)) or not pixels.size:
+        if (
+            str(pixels.dtype) != "uint8"
+            or not (pixels.ndim == 2 or pixels.shape[2:] == (3,))
+            or not pixels.size
+        ):
             raise JobError(
                 f"Expected the pixels of output {self.name!r} as uint8, H x W x 3 or H x W, but received {pixels.dtype}, "
                 f"{' x '.join(map(str, pixels.shape))}."

@@ -51,7 +51,9 @@ SCHEMA = pa.schema(
 )
 
 _FACTS = [name for name in SCHEMA.names if name != "image"]
-_COMPRESSION: dict[str, Any] = {"image.bytes": "none"} | dict.fromkeys(["image.path", *_FACTS], "zstd")
+_COMPRESSION: dict[str, Any] = {"image.bytes": "none"} | dict.fromkeys(
+    ["image.path", *_FACTS], "zstd"
+)
 
 
 class ParquetShard:
@@ -71,7 +73,11 @@ class ParquetShard:
 
     @staticmethod
     def cost(row: OutputRow, data: bytes) -> int:
-        return len(data) + _ROW + sum(len(text.encode()) for text in (row.output, row.uri or "", row.key))
+        return (
+            len(data)
+            + _ROW
+            + sum(len(text.encode()) for text in (row.output, row.uri or "", row.key))
+        )
 
     def add(self, row: OutputRow, data: bytes) -> str:
         name = _row_name(self._rows, row.output)
@@ -106,10 +112,14 @@ def read_parquet_shard(source: ByteSource) -> Iterator[Sample]:
             for values in file.read_row_group(group, use_threads=False).to_pylist():
                 image = values["image"] or {}
                 data, path = image.get("bytes") or b"", image.get("path") or ""
-                yield Sample(_row_name(row, path), path, data, {name: values[name] for name in FACTS})
+                yield Sample(
+                    _row_name(row, path), path, data, {name: values[name] for name in FACTS}
+                )
                 row += 1
     except (pa.ArrowException, OSError) as error:
-        raise ImageError("corrupt", f"{source.uri} is damaged: {str(error).partition(chr(10))[0][:200]}.") from error
+        raise ImageError(
+            "corrupt", f"{source.uri} is damaged: {str(error).partition(chr(10))[0][:200]}."
+        ) from error
 
 
 def _row_name(row: int, path: str) -> str:

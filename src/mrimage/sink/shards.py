@@ -168,14 +168,18 @@ def repack(store: Store, rows: Iterable[OutputRow], gone: Iterable[OutputRow]) -
     left = {row.output for row in gone}
     touched = {split_output(output)[0] for output in left}
     moved: list[OutputRow] = []
-    for shard, members in groupby(sorted(rows, key=_output), lambda row: split_output(row.output)[0]):
+    for shard, members in groupby(
+        sorted(rows, key=_output), lambda row: split_output(row.output)[0]
+    ):
         if shard in touched:
             kept = {row.output: row for row in members if row.output not in left}
             moved += _rewrite(store, shard, kept, sorted(left)) if kept else []
     return moved
 
 
-def _rewrite(store: Store, shard: str, kept: dict[str, OutputRow], gone: list[str]) -> list[OutputRow]:
+def _rewrite(
+    store: Store, shard: str, kept: dict[str, OutputRow], gone: list[str]
+) -> list[OutputRow]:
     match = _NAME.fullmatch(shard)
     assert match
     digest = hashlib.blake2b("\0".join([shard, *gone]).encode(), digest_size=4).hexdigest()
@@ -189,7 +193,9 @@ def _rewrite(store: Store, shard: str, kept: dict[str, OutputRow], gone: list[st
                 continue
             if hashlib.sha256(sample.data).hexdigest() != row.sha256:
                 raise ImageError("corrupt", f"{row.output} does not have the hash of its lineage.")
-            moved.append(replace(row, output=writer.put(replace(row, output=sample.path), sample.data)))
+            moved.append(
+                replace(row, output=writer.put(replace(row, output=sample.path), sample.data))
+            )
         if kept:
             raise ImageError("truncated", f"{shard} lacks {len(kept)} of its images.")
     except BaseException:

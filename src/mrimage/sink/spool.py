@@ -29,7 +29,9 @@ class Spool:
                 folder = Path(local_path(store.root), STAGING)
                 folder.mkdir(parents=True, exist_ok=True)
                 self._path = folder / f"shard-{secrets.token_hex(8)}"
-            self.file = cast(BinaryIO, self._path.open("xb") if self._path else tempfile.TemporaryFile())  # noqa: SIM115
+            self.file = cast(
+                BinaryIO, self._path.open("xb") if self._path else tempfile.TemporaryFile()
+            )  # noqa: SIM115
         except OSError as error:
             raise store_error(error, "write", store.uri(name)) from error
 

@@ -50,7 +50,12 @@ class TarShard:
 def _parts(row: OutputRow, data: bytes) -> list[bytes]:
     """What follows each other in the tar, each filled up to whole blocks: header, image, header, sidecar."""
     sidecar = msgspec.json.encode(facts_of(row), order="sorted")
-    return [_header(row.output, len(data)), data, _header(f"{_stem(row.output)}.json", len(sidecar)), sidecar]
+    return [
+        _header(row.output, len(data)),
+        data,
+        _header(f"{_stem(row.output)}.json", len(sidecar)),
+        sidecar,
+    ]
 
 
 def _header(name: str, size: int) -> bytes:
@@ -88,7 +93,9 @@ def read_tar_shard(source: ByteSource) -> Iterator[Sample]:
 def _members(source: ByteSource) -> Iterator[tuple[str, bytes]]:
     reader = cast("tarfile._Fileobj", BlockReader(source, READ))
     try:
-        with tarfile.open(fileobj=reader, mode="r|", bufsize=1 << 20, errors="surrogateescape") as tar:
+        with tarfile.open(
+            fileobj=reader, mode="r|", bufsize=1 << 20, errors="surrogateescape"
+        ) as tar:
             for info in tar:
                 vars(tar)["members"].clear()  # or the headers of the whole shard stay in memory
                 if info.size > MAX_MEMBER:

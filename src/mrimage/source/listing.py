@@ -6,7 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mrimage.errors import DeniedError, ImageError, NotFoundError, SourceError, StoreError, UsageError
+from mrimage.errors import (
+    DeniedError,
+    ImageError,
+    NotFoundError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from mrimage.source.earlier import EarlierRuns, OnEarlier, nobody
 from mrimage.source.rows import list_rows
 from mrimage.source.selection import EXTENSIONS, Selection
@@ -14,7 +21,15 @@ from mrimage.source.shards import list_shard
 from mrimage.storage import open_object, open_store, redact
 from mrimage.storage.lists import is_list
 from mrimage.storage.local import LocalStore, file_version
-from mrimage.storage.names import SHARD_SUFFIXES, is_shard, local_path, local_uri, plain_path, scheme, suffix
+from mrimage.storage.names import (
+    SHARD_SUFFIXES,
+    is_shard,
+    local_path,
+    local_uri,
+    plain_path,
+    scheme,
+    suffix,
+)
 from mrimage.types import Entry
 
 OnIgnored = Callable[[str], None]
@@ -44,16 +59,24 @@ def list_entries(
     try:
         yield from _list(source, selection, on_ignored, on_earlier)
     except (StoreError, ImageError) as error:
-        advice = " Leave it out with --exclude, or make it readable." if isinstance(error, DeniedError) else ""
+        advice = (
+            " Leave it out with --exclude, or make it readable."
+            if isinstance(error, DeniedError)
+            else ""
+        )
         raise SourceError(f"Cannot list the source: {error}{advice}") from error
 
 
-def _list(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
+def _list(
+    source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier
+) -> Iterator[Entry]:
     kind = scheme(source)
     if kind == "file" and not is_list(source):
         yield from _list_local(local_path(source), selection, on_ignored, on_earlier)
     elif kind == "file" and Path(local_path(source)).is_dir():  # a folder may be called photos.txt
-        yield from _list_folder(os.path.abspath(local_path(source)), selection, on_ignored, on_earlier)  # noqa: PTH100
+        yield from _list_folder(
+            os.path.abspath(local_path(source)), selection, on_ignored, on_earlier
+        )  # noqa: PTH100
     elif is_list(source):
         yield from list_rows(source, selection, on_ignored)
     elif kind in ("http", "https"):
@@ -62,17 +85,23 @@ def _list(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: 
         yield from _list_remote(source, selection, on_ignored, on_earlier)
 
 
-def _list_local(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
+def _list_local(
+    source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier
+) -> Iterator[Entry]:
     place = os.path.abspath(source)  # noqa: PTH100 - resolve() would follow links
     if Path(place).is_file():
         status = Path(place).stat()
-        entry = Entry(local_uri(place), plain_path(_last(place)), status.st_size, file_version(status))
+        entry = Entry(
+            local_uri(place), plain_path(_last(place)), status.st_size, file_version(status)
+        )
         yield from _single(entry, selection, on_ignored)
     else:
         yield from _list_folder(place, selection, on_ignored, on_earlier)
 
 
-def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
+def _list_folder(
+    place: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier
+) -> Iterator[Entry]:
     prefix = "" if place == "/" else place
     store = LocalStore(place)
     earlier = EarlierRuns(store, on_earlier)
@@ -80,15 +109,21 @@ def _list_folder(place: str, selection: Selection, on_ignored: OnIgnored, on_ear
         if earlier.wrote(item.path):
             continue
         if item.path.endswith(SHARD_SUFFIXES) or is_shard(item.path):
-            entry = Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            entry = Entry(
+                local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version
+            )
             yield from _enter(entry, selection, on_ignored)
         elif selection.takes(item.path):
-            yield Entry(local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version)
+            yield Entry(
+                local_uri(f"{prefix}/{item.path}"), plain_path(item.path), item.size, item.version
+            )
         else:
             on_ignored(item.path)
 
 
-def _list_remote(source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier) -> Iterator[Entry]:
+def _list_remote(
+    source: str, selection: Selection, on_ignored: OnIgnored, on_earlier: OnEarlier
+) -> Iterator[Entry]:
     """A prefix or a directory; or a single object, which is looked for first where the name is like one's."""
     if suffix(source) in EXTENSIONS or is_shard(source):
         try:
@@ -123,7 +158,9 @@ def _stat(source: str) -> Entry:
 def _single(entry: Entry, selection: Selection, on_ignored: OnIgnored) -> Iterator[Entry]:
     """A source that is one file: an image by any name, or an archive, whose members' names begin at its own top."""
     if scheme(entry.uri) in ("http", "https"):
-        open_object(entry.uri, None).read(0, 1)  # a wrong url is told as such, and not as a bad image or archive
+        open_object(entry.uri, None).read(
+            0, 1
+        )  # a wrong url is told as such, and not as a bad image or archive
     if not is_shard(entry.uri):
         yield entry
         return

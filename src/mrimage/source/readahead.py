@@ -48,7 +48,9 @@ def read_ahead(entries: Iterable[Entry], whole: bool) -> Iterator[tuple[Entry, B
     try:
         while True:
             burst = len(waiting) <= AHEAD - REQUESTS
-            while burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting):
+            while (
+                burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting)
+            ):
                 entry = next(stream, None)
                 if entry is None:
                     ended = True
@@ -74,7 +76,9 @@ class Fetched:
 
     __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_wanted")
 
-    def __init__(self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False) -> None:
+    def __init__(
+        self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False
+    ) -> None:
         self.uri = inner.uri
         self.was_wanted = False
         self._inner = inner

@@ -18,7 +18,9 @@ from mrimage.types import Entry
 _WEB = ("http", "https")
 
 
-def list_rows(source: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_rows(
+    source: str, selection: Selection, on_ignored: Callable[[str], None]
+) -> Iterator[Entry]:
     """The entries of a list. A name without a scheme is taken from the list's own folder.
 
     Whoever wrote a name into a list meant it, so every row is an entry, whatever its extension; ``--include`` and
@@ -42,7 +44,9 @@ def _entry(place: str, column: str | None, number: int, text: str) -> Entry:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
-            return _refused(f"{place}!/{number}", "a list from the web may not name files of this machine", text)
+            return _refused(
+                f"{place}!/{number}", "a list from the web may not name files of this machine", text
+            )
         return _remote(place, column, number, urljoin(place, text))
     if scheme(place) != "file":
         if text.startswith(("/", "file:")):
@@ -83,4 +87,6 @@ def _local(text: str, folder: str) -> Entry:
 
 
 def _refused(uri: str, why: str, text: str) -> Entry:
-    return broken(uri, uri.rpartition("/")[2], "unreadable", "", f"{printable(redact(text))}: {why}.")
+    return broken(
+        uri, uri.rpartition("/")[2], "unreadable", "", f"{printable(redact(text))}: {why}."
+    )

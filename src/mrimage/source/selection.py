@@ -59,7 +59,9 @@ class Selection:
             if len(known) > 10_000:
                 known.clear()
             parts = folder.split("/") if folder else []
-            known[folder] = all(self.enters("/".join(parts[: end + 1])) for end in range(len(parts)))
+            known[folder] = all(
+                self.enters("/".join(parts[: end + 1])) for end in range(len(parts))
+            )
         return known[folder]
 
     def admits(self, path: str) -> bool:
@@ -112,7 +114,11 @@ def _matches(pattern: re.Pattern[str] | None, path: str) -> bool:
 
 
 def _compile(globs: tuple[str, ...]) -> re.Pattern[str] | None:
-    return re.compile("|".join(f"(?:{_translate(glob)})" for glob in globs), re.DOTALL) if globs else None
+    return (
+        re.compile("|".join(f"(?:{_translate(glob)})" for glob in globs), re.DOTALL)
+        if globs
+        else None
+    )
 
 
 def _translate(glob: str) -> str:
@@ -122,7 +128,12 @@ def _translate(glob: str) -> str:
     parts = ["" if anchored else "(?:.*/)?"]
     position = 0
     while position < len(glob):
-        for token, replacement in (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]")):
+        for token, replacement in (
+            ("**/", "(?:.*/)?"),
+            ("**", ".*"),
+            ("*", "[^/]*"),
+            ("?", "[^/]"),
+        ):
             if glob.startswith(token, position):
                 parts.append(replacement)
                 position += len(token)

@@ -16,7 +16,9 @@ _PACKED = re.compile(r"([^@]*)@(-?\d+)@(.*)", re.DOTALL)
 _BROKEN = re.compile(r"!([\w-]+)!([^!]*)!(.*)", re.DOTALL)
 
 
-def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None]) -> Iterator[Entry]:
+def list_shard(
+    shard: Entry, path: str, selection: Selection, on_ignored: Callable[[str], None]
+) -> Iterator[Entry]:
     """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
     the source, empty where it is the source.
 
@@ -29,7 +31,9 @@ def list_shard(shard: Entry, path: str, selection: Selection, on_ignored: Callab
     try:
         for member in members_of(open_container(shard.uri, size, shard.version)):
             found = True
-            if not member.ignored and selection.admits(f"{path}/{member.name}" if path else member.name):
+            if not member.ignored and selection.admits(
+                f"{path}/{member.name}" if path else member.name
+            ):
                 name = f"{path}!/{member.name}" if path else member.name
                 version = _pack(shard.version, size, member.place)
                 yield Entry(f"{shard.uri}!/{member.name}", name, member.size, version)

@@ -61,7 +61,9 @@ def open_store(url: str, *, create: bool = False) -> Store:
                 f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
             )
         raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(os.getpid(), url if url.endswith("/") else f"{url}/", create, _environment())
+    return _open_remote(
+        os.getpid(), url if url.endswith("/") else f"{url}/", create, _environment()
+    )
 
 
 def open_uri(uri: str) -> ByteSource:
@@ -162,7 +164,9 @@ _SETTINGS = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULAT
 
 @_by_one_thread
 @lru_cache(maxsize=64)
-def _open_remote(process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]) -> Store:
+def _open_remote(
+    process: int, url: str, create: bool, environment: tuple[tuple[str, str], ...]
+) -> Store:
     # One store per place and process: connections are reused, and never shared with a forked child, nor with what
     # other settings and credentials are to be used for.
     module, name, library, extra = BACKENDS[scheme(url)]

@@ -30,7 +30,9 @@ _ENDPOINTS = {
 
 def endpoint(kind: str) -> str | None:
     """The address of the service where it is not the provider's own; ``kind`` is ``s3``, ``gs`` or ``az``."""
-    found = {variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)}
+    found = {
+        variable: os.environ[variable] for variable in _ENDPOINTS[kind] if os.environ.get(variable)
+    }
     if not found and kind == "s3" and "endpoint_url" in _profile():
         found["endpoint_url"] = _profile()["endpoint_url"]
     for variable, address in found.items():
@@ -43,14 +45,20 @@ def endpoint(kind: str) -> str | None:
 def s3_config(bucket: str) -> S3Config:
     """Settings of S3 beyond what obstore takes from the environment."""
     config: S3Config = {}
-    if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"):
+    if not os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get(
+        "AWS_WEB_IDENTITY_TOKEN_FILE"
+    ):
         profile = _profile()
         if "aws_access_key_id" in profile and "aws_secret_access_key" in profile:
             config["access_key_id"] = profile["aws_access_key_id"]
             config["secret_access_key"] = profile["aws_secret_access_key"]
             if "aws_session_token" in profile:
                 config["session_token"] = profile["aws_session_token"]
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _profile().get("region")
+    region = (
+        os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+        or _profile().get("region")
+    )
     if region:
         config["region"] = region
     virtual = _is_virtual()
@@ -65,7 +73,14 @@ def _is_virtual() -> bool:
     addressing = os.environ.get("MRIMAGE_S3_ADDRESSING")
     if addressing:
         return addressing == "virtual"
-    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    return os.environ.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() in (
+        "1",
+        "true",
+        "yes",
+        "on",
+        "y",
+        "t",
+    )
 
 
 def _of_bucket(address: str, bucket: str) -> str:
@@ -94,7 +109,9 @@ def _profile() -> dict[str, str]:
     """The settings of AWS_PROFILE (or of ``default``), the credentials file before the config file."""
     name = os.environ.get("AWS_PROFILE") or "default"
     files = {
-        os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config": name if name == "default" else f"profile {name}",
+        os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config": name
+        if name == "default"
+        else f"profile {name}",
         os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials": name,
     }
     settings: dict[str, str] = {}

@@ -40,7 +40,9 @@ def create(place: str, data: bytes) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
-        _fill(os.open(place, _NEW, 0o666), data, False)  # a file system without hard links: all of it a moment later
+        _fill(
+            os.open(place, _NEW, 0o666), data, False
+        )  # a file system without hard links: all of it a moment later
     finally:
         Path(temporary).unlink(missing_ok=True)
 

@@ -66,7 +66,9 @@ class HdfsStore:
 
     def list(self, prefix: str = "") -> Iterator[Item]:
         try:
-            yield from self._walk(self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/")
+            yield from self._walk(
+                self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
+            )
         except NotFoundError:
             if not prefix:
                 raise
@@ -93,7 +95,11 @@ class HdfsStore:
                 return next(found, None)
             except Exception:
                 # A listing that failed is over: the next try, if the error allows one, goes on behind the last name.
-                found = (each for each in self._client.list_status(folder) if each.path.encode() > last.encode())
+                found = (
+                    each
+                    for each in self._client.list_status(folder)
+                    if each.path.encode() > last.encode()
+                )
                 raise
 
         while status := self._try("list", folder[len(self._folder) + 1 :], step):
@@ -107,7 +113,9 @@ class HdfsStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.length, str(status.modification_time))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         place = self._place(path)
         listed = expected.size if expected else -1
 
@@ -219,7 +227,9 @@ class HdfsStore:
             raise
 
     def _fill(self, place: str, data: bytes, durable: bool) -> None:
-        options = hdfs_native.WriteOptions(replication=_replication(), overwrite=True, create_parent=True)
+        options = hdfs_native.WriteOptions(
+            replication=_replication(), overwrite=True, create_parent=True
+        )
         with self._client.create(place, options) as writer:
             writer.write(data)
             if durable and data:
@@ -272,18 +282,41 @@ class HdfsStore:
     def _translate(self, error: Exception, action: str, path: str) -> StoreError:
         text = str(error)
         # Behind the first line is the NameNode's Java stack trace.
-        reason = text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".") if text else type(error).__name__
+        reason = (
+            text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".")
+            if text
+            else type(error).__name__
+        )
         place = "" if not self._authority.endswith("/") else f" at {_default_file_system()}"
         what = f"Cannot {action} {self.uri(path) if path else self.root}{place}"
         if isinstance(error, FileNotFoundError):
             return NotFoundError(f"{what}: there is nothing of this name.")
-        if isinstance(error, PermissionError) or "AccessControlException" in text or "Permission denied" in text:
-            return DeniedError(f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket.")
+        if (
+            isinstance(error, PermissionError)
+            or "AccessControlException" in text
+            or "Permission denied" in text
+        ):
+            return DeniedError(
+                f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket."
+            )
         if "No NameNode hosts found" in text:
-            return StoreError(f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}")
-        if any(sign in text for sign in ("SafeMode", "StandbyException", "RetriableException", "AlreadyBeingCreated")):
+            return StoreError(
+                f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}"
+            )
+        if any(
+            sign in text
+            for sign in (
+                "SafeMode",
+                "StandbyException",
+                "RetriableException",
+                "AlreadyBeingCreated",
+            )
+        ):
             return StoreError(f"{what}: the NameNode asks to wait ({reason}).", transient=True)
-        if isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError)) or "RPCError" in text:
+        if (
+            isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError))
+            or "RPCError" in text
+        ):
             return StoreError(f"{what}: {reason}.")
         return StoreError(f"{what}: {reason}. {_CHECK}", transient=True)
 
@@ -312,5 +345,7 @@ def _replication() -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
-        raise UsageError(f'Expected MRIMAGE_HDFS_REPLICATION as a number from 1 to 512, but received "{text}".')
+        raise UsageError(
+            f'Expected MRIMAGE_HDFS_REPLICATION as a number from 1 to 512, but received "{text}".'
+        )
     return int(text)

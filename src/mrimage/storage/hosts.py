@@ -64,13 +64,19 @@ class Host(Retry):
         that was there a moment ago: where nobody answers any longer."""
         started = time.monotonic()
         if started - self._dead < DEAD:
-            raise StoreError(f"Cannot read from {self._name}, which has just been asked: {self._reason}")
+            raise StoreError(
+                f"Cannot read from {self._name}, which has just been asked: {self._reason}"
+            )
         try:
             result = super().__call__(action)
         except StoreError as error:
             now = time.monotonic()
-            lately = (started + now) / 2  # what was under way when a server went away may still have been answered
-            if not error.transient or (_heard < lately and (self.contacted or self._refused < lately)):
+            lately = (
+                started + now
+            ) / 2  # what was under way when a server went away may still have been answered
+            if not error.transient or (
+                _heard < lately and (self.contacted or self._refused < lately)
+            ):
                 raise
             if not self.contacted and self._heard < lately:
                 self._dead, self._reason = now, str(error).rpartition(": ")[2]
@@ -87,5 +93,7 @@ class Host(Retry):
 def _requests() -> int:
     text = os.environ.get("MRIMAGE_HTTP_PER_HOST", "8")
     if not text.isascii() or not text.isdigit() or text == "0":
-        raise UsageError(f'Expected MRIMAGE_HTTP_PER_HOST as a whole number above 0, but received "{text}".')
+        raise UsageError(
+            f'Expected MRIMAGE_HTTP_PER_HOST as a whole number above 0, but received "{text}".'
+        )
     return int(text)

@@ -77,8 +77,14 @@ class HttpSource:
     def _fetch(self, start: int, end: int | None) -> _Answer:
         with self._host.limit:
             try:
-                return self._follow(start, end, time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0))
-            except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.RemoteProtocolError) as error:
+                return self._follow(
+                    start, end, time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0)
+                )
+            except (
+                httpcore.TimeoutException,
+                httpcore.NetworkError,
+                httpcore.RemoteProtocolError,
+            ) as error:
                 self._host.note(error)
                 reason = redact(str(error)) or type(error).__name__
                 raise StoreError(f"Cannot read {self.uri}: {reason}.", transient=True) from None
@@ -87,14 +93,21 @@ class HttpSource:
 
     def _follow(self, start: int, end: int | None, deadline: float) -> _Answer:
         url = self._url
-        headers = {"User-Agent": f"mrimage/{__version__}", "Accept": "image/*,*/*;q=0.8", "Accept-Encoding": "identity"}
+        headers = {
+            "User-Agent": f"mrimage/{__version__}",
+            "Accept": "image/*,*/*;q=0.8",
+            "Accept-Encoding": "identity",
+        }
         if start or end is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         if start and self._etag.startswith('"'):
             headers["If-Match"] = self._etag
         for _ in range(_REDIRECTS + 1):
             with _pool().stream(
-                "GET", _plain(url), headers=_headers(url, headers), extensions={"timeout": _TIMEOUTS}
+                "GET",
+                _plain(url),
+                headers=_headers(url, headers),
+                extensions={"timeout": _TIMEOUTS},
             ) as response:
                 self._host.hear()
                 if response.status in (301, 302, 303, 307, 308):
@@ -106,10 +119,14 @@ class HttpSource:
     def _redirected(self, url: str, location: str) -> str:
         target = urljoin(url, location)
         if urlsplit(target).scheme not in ("http", "https"):
-            raise DeniedError(f"Cannot read {self.uri}: it redirects to {redact(target)}, which is no http url.")
+            raise DeniedError(
+                f"Cannot read {self.uri}: it redirects to {redact(target)}, which is no http url."
+            )
         return target
 
-    def _body(self, response: httpcore.Response, start: int, end: int | None, deadline: float) -> _Answer:
+    def _body(
+        self, response: httpcore.Response, start: int, end: int | None, deadline: float
+    ) -> _Answer:
         status = response.status
         etag = _header(response, b"etag")
         length = _header(response, b"content-length")
@@ -121,7 +138,9 @@ class HttpSource:
         first, size = 0, announced
         if status == 206:
             match = _RANGE.match(_header(response, b"content-range"))
-            first, size = (int(match[1]), int(match[2]) if match[2] != "*" else -1) if match else (start, -1)
+            first, size = (
+                (int(match[1]), int(match[2]) if match[2] != "*" else -1) if match else (start, -1)
+            )
         # A server that ignores the range sends everything: only as much is read as was asked for.
         wanted = MAX_BYTES + 1 if end is None else end - first
         parts, got = [], 0
@@ -172,7 +191,10 @@ _TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}
 @cache
 def _pool_of(process: int, private: bool) -> httpcore.ConnectionPool:
     return httpcore.ConnectionPool(
-        max_connections=64, max_keepalive_connections=32, keepalive_expiry=15, network_backend=GuardedNetwork()
+        max_connections=64,
+        max_keepalive_connections=32,
+        keepalive_expiry=15,
+        network_backend=GuardedNetwork(),
     )
 
 
@@ -184,7 +206,9 @@ def _pool() -> httpcore.ConnectionPool:
 def _name_of_host(url: str, shown: str) -> str:
     try:
         parts = urlsplit(url)
-        misread = _MISREAD.match(url)  # or a part of the password would be taken for the host, and sent there
+        misread = _MISREAD.match(
+            url
+        )  # or a part of the password would be taken for the host, and sent there
         if parts.scheme in ("http", "https") and parts.hostname and not misread:
             return f"{parts.hostname}:{parts.port or parts.scheme}"
     except ValueError:  # brackets or a port that are none
@@ -195,10 +219,17 @@ def _name_of_host(url: str, shown: str) -> str:
 def _plain(url: str) -> bytes:
     """``url`` as it goes over the wire: without user, password and fragment, percent-encoded where it must be."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].encode("idna").decode() if not parts.netloc.isascii() else parts.netloc
+    host = (
+        parts.netloc.rpartition("@")[2].encode("idna").decode()
+        if not parts.netloc.isascii()
+        else parts.netloc
+    )
     query = f"?{parts.query}" if parts.query else ""
     text = f"{parts.scheme}://{host.rpartition('@')[2]}{parts.path or '/'}{query}"
-    return b"".join(bytes([c]) if 0x21 <= c <= 0x7E else b"%%%02X" % c for c in text.encode("utf-8", "surrogateescape"))
+    return b"".join(
+        bytes([c]) if 0x21 <= c <= 0x7E else b"%%%02X" % c
+        for c in text.encode("utf-8", "surrogateescape")
+    )
 
 
 def _headers(url: str, headers: dict[str, str]) -> Sequence[tuple[bytes | str, bytes | str]]:
@@ -210,4 +241,6 @@ def _headers(url: str, headers: dict[str, str]) -> Sequence[tuple[bytes | str, b
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), "")
+    return next(
+        (value.decode("latin-1") for key, value in response.headers if key.lower() == name), ""
+    )

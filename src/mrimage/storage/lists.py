@@ -85,12 +85,16 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
     try:
         file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(source)), mode="r"))
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}") from error
+        raise SourceError(
+            f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}"
+        ) from error
     chosen = _choose(file.schema_arrow.names, source.uri, column)
     kind = file.schema_arrow.field(chosen).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         place = source.uri
-        raise SourceError(f"Expected text in column {chosen} of the list {place}, but it holds {kind}.")
+        raise SourceError(
+            f"Expected text in column {chosen} of the list {place}, but it holds {kind}."
+        )
     for batch in file.iter_batches(columns=[chosen]):
         yield from (str(value or "") for value in batch.column(0).to_pylist())
 
@@ -119,7 +123,10 @@ class _Keyed:
         self.column = column
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and (self.source.uri, self.column) == (other.source.uri, other.column)
+        return isinstance(other, _Keyed) and (self.source.uri, self.column) == (
+            other.source.uri,
+            other.column,
+        )
 
     def __hash__(self) -> int:
         return hash((self.source.uri, self.column))
@@ -128,4 +135,6 @@ class _Keyed:
 @lru_cache(maxsize=2)
 def _all_rows(process: int, keyed: _Keyed) -> dict[int, str]:
     # Only what is redacted elsewhere has to be looked up here.
-    return {row: text for row, text in read_rows(keyed.source, keyed.column) if redact(text) != text}
+    return {
+        row: text for row, text in read_rows(keyed.source, keyed.column) if redact(text) != text
+    }

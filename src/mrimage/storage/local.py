@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mrimage.errors import DeniedError, ImageError, MrimageError, NotFoundError, StoreError
-from mrimage.storage.disk import TEMPORARY, create, flush_file_system, flush_folder, is_behind_link, only_one, put
+from mrimage.storage.disk import (
+    TEMPORARY,
+    create,
+    flush_file_system,
+    flush_folder,
+    is_behind_link,
+    only_one,
+    put,
+)
 from mrimage.storage.names import local_path, local_uri, require_safe
 from mrimage.storage.store import Item
 
@@ -40,9 +48,13 @@ _TRANSIENT = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.EAGAIN)
 def store_error(error: OSError, action: str, uri: str) -> StoreError:
     """The StoreError for a failed system call on ``uri``; ``action`` is "read", "write", "list" or "delete"."""
     code = error.errno or 0
-    message = f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    message = (
+        f"Cannot {action} {uri}: {_ADVICE.get(code, os.strerror(code) if code else str(error))}."
+    )
     if code in _MISSING:
-        missing = "its folder does not exist" if action == "write" else "there is nothing of this name"
+        missing = (
+            "its folder does not exist" if action == "write" else "there is nothing of this name"
+        )
         return NotFoundError(f"Cannot {action} {uri}: {_ADVICE.get(code, missing)}.")
     if code in _DENIED:
         return DeniedError(message)
@@ -104,7 +116,9 @@ class LocalSource:
             status = os.fstat(descriptor)
             if self._expected and (status.st_size, file_version(status)) != self._expected:
                 raise ImageError("changed", f"{self.uri} is not the file that was listed.")
-            wanted = status.st_size - start if length is None else min(length, status.st_size - start)
+            wanted = (
+                status.st_size - start if length is None else min(length, status.st_size - start)
+            )
             return _pread(descriptor, start, max(wanted, 0))
         except OSError as error:
             raise store_error(error, "read", self.uri) from error
@@ -160,7 +174,9 @@ class LocalStore:
                 return
             raise NotFoundError(f"Cannot list {local_uri(top)}: there is nothing of this name.")
         if not os.path.isdir(top):  # noqa: PTH112 - top is text
-            raise StoreError(f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither.")
+            raise StoreError(
+                f"Cannot list {local_uri(top)}: it is neither a folder nor a file, or a link to neither."
+            )
         seen: set[tuple[int, int]] = set()
         linked = [prefix.rstrip("/")]
         while linked:
@@ -209,7 +225,9 @@ class LocalStore:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.st_size, file_version(status))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         listed = (expected.size, expected.version) if expected else None
         return LocalSource(self.uri(path), self._join(path), listed).read(start, length)
 
@@ -308,4 +326,6 @@ def _item(child: os.DirEntry[str], path: str) -> Item | None:
         if error.errno in _MISSING:
             return Item(path, 0, "missing")
         raise store_error(error, "list", local_uri(child.path)) from error
-    return Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
+    return (
+        Item(path, status.st_size, file_version(status)) if modes.S_ISREG(status.st_mode) else None
+    )

@@ -111,7 +111,9 @@ class ObjectStore:
         require_safe(path)
         return self._try("read", path, lambda: _item(obstore.head(self._asked, path), path))
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         require_safe(path)
         if length == 0 or (expected and 0 <= expected.size <= start):
             return b""
@@ -126,7 +128,9 @@ class ObjectStore:
                 found = obstore.get(self._store, path, options=options)
                 data = bytes(found.bytes())
             except exceptions.BaseError as error:
-                if _status(str(error)) == 416 or "Wanted range starting" in str(error):  # behind the object's end
+                if _status(str(error)) == 416 or "Wanted range starting" in str(
+                    error
+                ):  # behind the object's end
                     return b""
                 raise
             size = found.meta["size"]
@@ -134,7 +138,10 @@ class ObjectStore:
                 raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
             first, last = found.range
             if len(data) != last - first or (expected and expected.size not in (-1, size)):
-                raise StoreError(f"Cannot read {self.uri(path)}{self._place()}: the answer is short.", transient=True)
+                raise StoreError(
+                    f"Cannot read {self.uri(path)}{self._place()}: the answer is short.",
+                    transient=True,
+                )
             return data
 
         try:
@@ -163,7 +170,11 @@ class ObjectStore:
         client = self._store if len(data) < _LITTLE else self._sender
         # On Azure two uploads in parts of one name mix their parts; it takes all of it at once.
         parts = False if self._kind == "az" and len(data) < _AZURE_LIMIT else None
-        self._try("write", path, lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS))
+        self._try(
+            "write",
+            path,
+            lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS),
+        )
 
     def create(self, path: str, data: bytes) -> bool:
         require_safe(path)
@@ -193,7 +204,9 @@ class ObjectStore:
             found = obstore.get(self._store, path)
             now = bytes(found.bytes())
             if now != expected:
-                return tries > 1 and now == data  # an earlier try came through and only its answer was lost
+                return (
+                    tries > 1 and now == data
+                )  # an earlier try came through and only its answer was lost
             version: UpdateVersion = {}
             if tag := found.meta.get("e_tag"):
                 version["e_tag"] = tag
@@ -204,7 +217,8 @@ class ObjectStore:
             except exceptions.PreconditionError as error:
                 if any(code in str(error) for code in _PASSING):
                     raise StoreError(
-                        f"Cannot write {self.uri(path)}: another write is under way.", transient=True
+                        f"Cannot write {self.uri(path)}: another write is under way.",
+                        transient=True,
                     ) from None
                 return False
             return True
@@ -243,31 +257,47 @@ class ObjectStore:
             return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
         if code in _MISSING_CONTAINER:
             where = (
-                "container {}. Check its name and the account" if self._kind == "az" else "bucket {}. Check its name"
+                "container {}. Check its name and the account"
+                if self._kind == "az"
+                else "bucket {}. Check its name"
             )
             region = ", the endpoint and the region" if self._kind == "s3" else " and the endpoint"
             return StoreError(f"{what}: there is no {where.format(self._bucket)}{region}.")
         if _NO_CREDENTIALS.search(text):
-            return StoreError(f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True)
-        if isinstance(error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)) or status in (
+            return StoreError(
+                f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True
+            )
+        if isinstance(
+            error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
+        ) or status in (
             401,
             403,
         ):
             said = f" ({code})" if code else ""
             return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
         if action == "list" and status == 404:
-            return StoreError(f"{what}: the server answered 404, as no object store does. Check the endpoint.")
+            return StoreError(
+                f"{what}: the server answered 404, as no object store does. Check the endpoint."
+            )
         if isinstance(error, FileNotFoundError) or status == 404:
             return NotFoundError(f"{what}: there is nothing of this name.")
         if code in _PASSING:
             return StoreError(f"{what}: the server answered {status} {code}.", transient=True)
-        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(error, exceptions.NotSupportedError):
-            return StoreError(f"{what}: the server answered {status} {code}. Check the endpoint and the region.")
+        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(
+            error, exceptions.NotSupportedError
+        ):
+            return StoreError(
+                f"{what}: the server answered {status} {code}. Check the endpoint and the region."
+            )
         if "parse path" in text or "parsing Path" in text:
-            return StoreError(f"{what}: the name has a part or a character that object stores cannot be asked for.")
+            return StoreError(
+                f"{what}: the name has a part or a character that object stores cannot be asked for."
+            )
         if status:
             transient = status >= 500 or status in (408, 429)
-            return StoreError(f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient)
+            return StoreError(
+                f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient
+            )
         return StoreError(f"{what}: {_reason(text)}", transient=True)
 
     def _place(self) -> str:
@@ -282,7 +312,10 @@ def _reason(text: str) -> str:
     """A line for a failure without an answer."""
     for sign, reason in (
         ("dns error", "the host's name cannot be resolved. Check the endpoint"),
-        ("Connection refused", "the connection was refused. Check that the server runs, and the endpoint"),
+        (
+            "Connection refused",
+            "the connection was refused. Check that the server runs, and the endpoint",
+        ),
         ("imed out", "the server did not answer in time. Check the endpoint and the network"),
         ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
         ("certificate", "the server's certificate is not trusted"),
@@ -290,7 +323,11 @@ def _reason(text: str) -> str:
     ):
         if sign in text:
             return reason + "."
-    return "the connection failed (" + redact(text.splitlines()[0][:200] if text else "no reason given") + ")."
+    return (
+        "the connection failed ("
+        + redact(text.splitlines()[0][:200] if text else "no reason given")
+        + ")."
+    )
 
 
 def _item(meta: ObjectMeta, path: str) -> Item:
@@ -309,12 +346,20 @@ def _connect(
     try:
         if kind == "s3":
             config = credentials.s3_config(bucket)
-            return S3Store(bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY)
+            return S3Store(
+                bucket, prefix=below, config=config, client_options=client, retry_config=_NO_RETRY
+            )
         if kind == "gs":
             google = credentials.gcs_config()
-            return GCSStore(bucket, prefix=below, config=google, client_options=client, retry_config=_NO_RETRY)
+            return GCSStore(
+                bucket, prefix=below, config=google, client_options=client, retry_config=_NO_RETRY
+            )
         azure = credentials.azure_config()
-        return AzureStore(bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY)
+        return AzureStore(
+            bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY
+        )
     except exceptions.BaseError as error:
         first = redact(str(error).splitlines()[0]).rstrip(".")
-        raise StoreError(f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}.") from None
+        raise StoreError(
+            f"Cannot open {kind}://{bucket}: {first}. Check {_ADVICE[kind]}."
+        ) from None

@@ -59,7 +59,9 @@ class Writer:
         if scheme(self._store.root) == "file":
             self._store.write(path, data)
             return
-        while self._sent and (self._bytes + len(data) > HELD_BYTES or len(self._sent) >= 2 * REQUESTS):
+        while self._sent and (
+            self._bytes + len(data) > HELD_BYTES or len(self._sent) >= 2 * REQUESTS
+        ):
             self._finish_one()
         self._bytes += len(data)
         self._burst.append((path, data))
@@ -89,6 +91,8 @@ class Writer:
             written.result()
         except BaseException:
             self._burst.clear()
-            if self._pool:  # what is under way ends first: it must not write over what the next attempt writes
+            if (
+                self._pool
+            ):  # what is under way ends first: it must not write over what the next attempt writes
                 self._pool.shutdown(cancel_futures=True)
             raise

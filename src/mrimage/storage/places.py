@@ -24,7 +24,9 @@ def holds(outer: str, inner: str) -> bool:
         return any(_holds_plainly(read(outer), read(inner)) for read in (str, unquote))
     if scheme(outer) != scheme(inner):
         return False
-    real = [os.path.realpath(local_path(place)) for place in (outer, inner)]  # Path.resolve() fails on loops
+    real = [
+        os.path.realpath(local_path(place)) for place in (outer, inner)
+    ]  # Path.resolve() fails on loops
     return _below(*(["/", *(part for part in place.split("/") if part)] for place in real))
 
 

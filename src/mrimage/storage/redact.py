@@ -20,7 +20,9 @@ _SECRET_NAMES = (
     "x-api-key|subscription-key|hmac|key(?==AIza)"
 )
 _SECRET_QUERY = re.compile(rf"(?i)([?&;](?:{_SECRET_NAMES})=)[^&;#\s\"'<>]*")
-_SECRET_VARIABLE = re.compile(r"(?i)(SECRET|SESSION_TOKEN|PASSWORD|ACCOUNT_KEY|STORAGE_KEY|SAS_|BEARER|CLIENT_SECRET)")
+_SECRET_VARIABLE = re.compile(
+    r"(?i)(SECRET|SESSION_TOKEN|PASSWORD|ACCOUNT_KEY|STORAGE_KEY|SAS_|BEARER|CLIENT_SECRET)"
+)
 _STORE_VARIABLE = re.compile(r"(?i)^(AWS|AZURE|GOOGLE|GCS|HDFS|MRIMAGE)_")
 
 
@@ -43,11 +45,15 @@ def redact(text: str) -> str:
 
 
 def _secrets() -> tuple[str, ...]:
-    named = tuple((name, value) for name, value in os.environ.items() if _STORE_VARIABLE.match(name))
+    named = tuple(
+        (name, value) for name, value in os.environ.items() if _STORE_VARIABLE.match(name)
+    )
     return _values(named)
 
 
 @lru_cache(maxsize=4)
 def _values(named: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     # A value shorter than this is no secret, and replacing it would garble the text.
-    return tuple(value for name, value in named if _SECRET_VARIABLE.search(name) and len(value) >= 8)
+    return tuple(
+        value for name, value in named if _SECRET_VARIABLE.search(name) and len(value) >= 8
+    )

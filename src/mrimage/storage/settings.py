@@ -36,7 +36,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.replication is not None and not 1 <= self.replication <= 512:
-            raise UsageError(f"Expected --replication as a number from 1 to 512, but received {self.replication}.")
+            raise UsageError(
+                f"Expected --replication as a number from 1 to 512, but received {self.replication}."
+            )
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
             raise UsageError(
                 "Expected --endpoint as a url that begins with http:// or https://, as http://localhost:9000."
@@ -46,7 +48,9 @@ class Settings:
                 "Expected --endpoint without credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             )
         if self.addressing not in (None, "path", "virtual"):
-            raise UsageError(f'Expected --addressing as one of path, virtual, but received "{self.addressing}".')
+            raise UsageError(
+                f'Expected --addressing as one of path, virtual, but received "{self.addressing}".'
+            )
 
     def apply(self) -> None:
         """Let the stores of this process work by these settings."""

@@ -42,7 +42,9 @@ class Store(Protocol):
 
     def stat(self, path: str) -> Item: ...
 
-    def read(self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None) -> bytes:
+    def read(
+        self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
+    ) -> bytes:
         """The bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
 
         With ``expected``, as listed, another version raises ImageError("changed") and a missing one

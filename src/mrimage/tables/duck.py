@@ -56,7 +56,10 @@ def read_parquet(paths: list[str], schema: pa.Schema, *, filename: bool = False)
 
 
 def batches(
-    connection: duckdb.DuckDBPyConnection, query: str, values: tuple[str, ...] = (), rows: int = 10_000
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    values: tuple[str, ...] = (),
+    rows: int = 10_000,
 ) -> Iterator[pa.RecordBatch]:
     """The query's result as a stream of Arrow batches of about ``rows`` rows; ``values`` fill its ``?``."""
     yield from connection.sql(query, params=list(values)).to_arrow_reader(rows)

@@ -92,16 +92,24 @@ DUPLICATES = _schema(
 )
 """A row for each image of a group that has a duplicate there; what each column says stands at its reducer."""
 
-THUMBNAILS = _schema(uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64())
+THUMBNAILS = _schema(
+    uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64()
+)
 """Pictures for the report; or, with ``webp``, the bytes that an image takes in that format at its full size."""
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
     """The catalogue's columns: the entry's, the header's, then those of the extractors in the order given."""
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {"uri": pa.string(), "size": pa.int64(), "version": pa.string()}
+    columns: dict[str, pa.DataType] = {
+        "uri": pa.string(),
+        "size": pa.int64(),
+        "version": pa.string(),
+    }
     columns |= {"status": pa.string(), "reason": pa.string()}
-    columns |= {field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)}
+    columns |= {
+        field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)
+    }
     for name in extract:
         columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
     return _schema(**columns)

@@ -32,13 +32,18 @@ LIGHT = Edits(format="webp", quality=80, metadata="strip")
 """What a format is weighed against."""
 
 
-def cut_wishes(wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int) -> list[Split]:
+def cut_wishes(
+    wishes: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
+) -> list[Split]:
     """Tasks that draw the ``(uri, is an output)`` pairs, whose entry has no path for a picture of the source; and
     before them a task for each image to weigh, since it is decoded whole."""
     entries = [Entry(uri, uri if is_output else "", 0, "") for uri, is_output in wishes]
     per_task = max(1, min(16, len(wishes) // (2 * workers)))
     return [
-        *(Split(f"weighed-{number:05}", (Entry(uri, "", 0, WEIGH),)) for number, uri in enumerate(weighed)),
+        *(
+            Split(f"weighed-{number:05}", (Entry(uri, "", 0, WEIGH),))
+            for number, uri in enumerate(weighed)
+        ),
         *(
             Split(f"thumbnails-{start:05}", tuple(entries[start : start + per_task]))
             for start in range(0, len(entries), per_task)

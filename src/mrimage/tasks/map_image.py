@@ -47,7 +47,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     image = Image(source, job.limits, entry.path)
     try:
         metadata = image.metadata
-        row |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}  # asdict copies, slowly
+        row |= {
+            name: getattr(metadata, name) for name in metadata.__dataclass_fields__
+        }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         carried = {column: row[column] for name in job.needs for column in EXTRACTORS[name].columns}
         pixels = metadata.width * metadata.height
@@ -61,7 +63,9 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """An image set aside, with as much of its catalogue ``row`` as is known."""
     facts = {"uri": entry.uri, "size": entry.size, "version": entry.version}
-    return Mapped(entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure)
+    return Mapped(
+        entry, facts | row | {"status": "quarantined", "reason": failure.reason}, [], None, failure
+    )
 
 
 def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
@@ -69,12 +73,15 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
             raise ImageError(
-                "mapper-failed", f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}."
+                "mapper-failed",
+                f"Expected {_named(mapper)} to yield (key, value), but it returned {brief(pairs)}.",
             )
         yield from pairs
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except BaseException as error:  # SystemExit too, and what libraries in Rust raise when they panic
+    except (
+        BaseException
+    ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
         raise ImageError("mapper-failed", f"{_named(mapper)} raised {describe(error)}") from error
 
 

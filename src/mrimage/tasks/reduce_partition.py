@@ -26,7 +26,9 @@ from mrimage.tables.schemas import DONE_GROUPS
 from mrimage.types import Attempt, Partition, TaskReport
 
 
-def reduce_partition(plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt) -> TaskReport:
+def reduce_partition(
+    plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt
+) -> TaskReport:
     """Reduce every key of ``partition``; ``records`` are all of theirs, sorted by key, image and number.
 
     The groups that are done are committed with a fingerprint of their records, by which a later run knows
@@ -59,17 +61,25 @@ def _run_reducer(
     try:
         outputs = reducer(key, records)
         if isinstance(outputs, Output) or not isinstance(outputs, Iterable):
-            raise JobError(f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}.")
+            raise JobError(
+                f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}."
+            )
         names: set[str] = set()
         for output in outputs:
             if not isinstance(output, Output):
-                raise JobError(f"Expected it to yield mrimage.Output, but received {brief(output)}.")
+                raise JobError(
+                    f"Expected it to yield mrimage.Output, but received {brief(output)}."
+                )
             if output.name in names:
-                raise JobError(f"Expected a name of its own for each output, but received {output.name!r} twice.")
+                raise JobError(
+                    f"Expected a name of its own for each output, but received {output.name!r} twice."
+                )
             names.add(output.name)
             yield group_path(key, output.name), *output.encoded()
     except (StoreError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
         told = str(error) if isinstance(error, JobError) else describe(error)
-        raise JobError(f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}") from error
+        raise JobError(
+            f"The reducer {name_function(reducer)} failed on key {brief(key)}. {told}"
+        ) from error

@@ -84,17 +84,29 @@ class SparkEngine:
         tasks.foreachPartition(partial(run_packed, payload, self._options, outcomes))
 
     def _exchange(self, payload: bytes, exchange: Exchange, outcomes: Accumulator[Any]) -> None:
-        slices = min(len(exchange.parts), max(2 * self.workers, len(exchange.parts) // PARTS_PER_TASK))
+        slices = min(
+            len(exchange.parts), max(2 * self.workers, len(exchange.parts) // PARTS_PER_TASK)
+        )
         names = self._context.parallelize(list(exchange.parts), slices)
-        rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(partial(read_records, payload, exchange.pending))
+        rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(
+            partial(read_records, payload, exchange.pending)
+        )
         firsts = [partition.first for partition in exchange.partitions]
         ranges = rows.repartitionAndSortWithinPartitions(len(firsts), partial(find_range, firsts))
-        ranges.foreachPartition(partial(reduce_sorted, payload, exchange.partitions, self._options, outcomes))
+        ranges.foreachPartition(
+            partial(reduce_sorted, payload, exchange.partitions, self._options, outcomes)
+        )
 
-    def _watch(self, title: str, action: Callable[[Accumulator[Any]], None]) -> Iterator[TaskReport]:
+    def _watch(
+        self, title: str, action: Callable[[Accumulator[Any]], None]
+    ) -> Iterator[TaskReport]:
         """Start ``action``, a Spark job, and answer the reports of its tasks as they come. However this ends, the
         job ends with it."""
-        outcomes, group, ended = self._context.accumulator([], Outcomes()), next(self._groups), Event()
+        outcomes, group, ended = (
+            self._context.accumulator([], Outcomes()),
+            next(self._groups),
+            Event(),
+        )
         failed: list[Exception] = []
 
         def work() -> None:

@@ -74,8 +74,12 @@ def needed(name: str, left_out: frozenset[str]) -> list[Distribution]:
             found[name] = distribution(name)
         except PackageNotFoundError:
             continue  # an extra that nobody installed here, or a requirement of another platform
-        requirements = [r for r in found[name].requires or () if name == "mrimage" or "extra ==" not in r]
-        waiting += [re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requirements]
+        requirements = [
+            r for r in found[name].requires or () if name == "mrimage" or "extra ==" not in r
+        ]
+        waiting += [
+            re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requirements
+        ]
     return list(found.values())
 
 
@@ -96,7 +100,9 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[-1])
     count = write_archive(target, driver)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    print(f"{target}: {count} files, {target.stat().st_size / 1e6:.0f} MB, for Python {version} on {sys.platform}")
+    print(
+        f"{target}: {count} files, {target.stat().st_size / 1e6:.0f} MB, for Python {version} on {sys.platform}"
+    )
     return 0
 
 

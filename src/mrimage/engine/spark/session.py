@@ -75,7 +75,9 @@ def open_session(master: str, options: Options) -> Session:
     running = SparkContext._active_spark_context
     if running is not None:
         if running._jsc.sc().isStopped():
-            raise EngineError("Expected a running Spark application, but this process's has stopped. Start a new one.")
+            raise EngineError(
+                "Expected a running Spark application, but this process's has stopped. Start a new one."
+            )
         if master not in ("spark", running.master):
             raise EngineError(
                 f"Expected --engine {running.master}, of the Spark application that is running in this process, but "
@@ -86,9 +88,13 @@ def open_session(master: str, options: Options) -> Session:
     if not submitted:
         _require_java()
     _require_listener(master)
-    warnings.filterwarnings("ignore", "PySpark does not yet", FutureWarning)  # it asks for pandas, which we do not use
+    warnings.filterwarnings(
+        "ignore", "PySpark does not yet", FutureWarning
+    )  # it asks for pandas, which we do not use
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own reserves address space, which we limit
+    os.environ.setdefault(
+        "ARROW_DEFAULT_MEMORY_POOL", "system"
+    )  # its own reserves address space, which we limit
     java = not submitted and SparkContext._gateway is None
     try:
         _start_java()
@@ -113,31 +119,41 @@ def defaults(options: Options, local: bool) -> dict[str, str]:
         "spark.task.maxFailures": str(failures),
         "spark.executor.defaultJavaOptions": SHORT_LIVED,
         "spark.executorEnv.ARROW_DEFAULT_MEMORY_POOL": "system",
-        **{f"spark.executorEnv.{name}": text for name, text in os.environ.items() if name.startswith("MRIMAGE_")},
+        **{
+            f"spark.executorEnv.{name}": text
+            for name, text in os.environ.items()
+            if name.startswith("MRIMAGE_")
+        },
         "spark.task.reaper.enabled": "true",  # a cancelled task that does not end takes its executor with it
         "spark.task.reaper.killTimeout": "60s",
     }
     if options.workers and not local:
-        chosen |= {"spark.cores.max": str(options.workers), "spark.executor.instances": str(options.workers)}
+        chosen |= {
+            "spark.cores.max": str(options.workers),
+            "spark.executor.instances": str(options.workers),
+        }
     if local:
         return chosen
-    return chosen | {
-        # A straggler is what runs three times as long as its siblings' median, once half of them are done.
-        "spark.speculation": str(options.speculate).lower(),
-        "spark.speculation.interval": "250ms",
-        "spark.speculation.multiplier": "3",
-        "spark.speculation.quantile": "0.5",
-        "spark.speculation.minTaskRuntime": "2s",
-        # A worker process that dies is mostly an image's fault: an executor is left out only after many.
-        "spark.excludeOnFailure.enabled": "true",
-        "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout": "30s",  # to wait for a machine that may come
-        "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
-        "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
-        "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
-        "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "4",
-        "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "40",
-        "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "4",
-    }
+    return (
+        chosen
+        | {
+            # A straggler is what runs three times as long as its siblings' median, once half of them are done.
+            "spark.speculation": str(options.speculate).lower(),
+            "spark.speculation.interval": "250ms",
+            "spark.speculation.multiplier": "3",
+            "spark.speculation.quantile": "0.5",
+            "spark.speculation.minTaskRuntime": "2s",
+            # A worker process that dies is mostly an image's fault: an executor is left out only after many.
+            "spark.excludeOnFailure.enabled": "true",
+            "spark.scheduler.excludeOnFailure.unschedulableTaskSetTimeout": "30s",  # to wait for a machine that may come
+            "spark.excludeOnFailure.task.maxTaskAttemptsPerExecutor": str(failures - 1),
+            "spark.excludeOnFailure.task.maxTaskAttemptsPerNode": str(failures - 1),
+            "spark.excludeOnFailure.stage.maxFailedTasksPerExecutor": "20",
+            "spark.excludeOnFailure.stage.maxFailedExecutorsPerNode": "4",
+            "spark.excludeOnFailure.application.maxFailedTasksPerExecutor": "40",
+            "spark.excludeOnFailure.application.maxFailedExecutorsPerNode": "4",
+        }
+    )
 
 
 def explain(error: Exception) -> EngineError:
@@ -156,7 +172,9 @@ def explain(error: Exception) -> EngineError:
         told = "a worker process died each time"
     reason = " ".join((told or text.partition("\n")[0]).split())[:300]
     times = f"A task failed {aborted[1]} times: " if aborted else "Spark gave up: "
-    return EngineError(f"{times}{reason}. What is done is kept; run the same command again to continue.")
+    return EngineError(
+        f"{times}{reason}. What is done is kept; run the same command again to continue."
+    )
 
 
 def _within(master: str, options: Options, submitted: bool) -> SparkContext:
@@ -170,7 +188,9 @@ def _within(master: str, options: Options, submitted: bool) -> SparkContext:
         except Exception as error:  # noqa: BLE001  # told to the thread that waits
             failed.append(error)
 
-    patient = master in ("yarn", "spark") or master.startswith("k8s://")  # these queue an application
+    patient = master in ("yarn", "spark") or master.startswith(
+        "k8s://"
+    )  # these queue an application
     thread = Thread(target=make, daemon=True)
     thread.start()
     waited, java = 0.0, getattr(SparkContext._gateway, "proc", None)
@@ -221,7 +241,9 @@ def _make_context(master: str, options: Options, submitted: bool) -> SparkContex
     conf = SparkConf()
     if not submitted:
         conf.set("spark.master", _full_master(master, options))
-    for name, value in defaults(options, local=conf.get("spark.master", "").startswith("local")).items():
+    for name, value in defaults(
+        options, local=conf.get("spark.master", "").startswith("local")
+    ).items():
         conf.setIfMissing(name, value)
     if not submitted:  # what the launcher presumes of a prompt
         conf.set("spark.app.name", "mrimage").set("spark.ui.showConsoleProgress", "false")

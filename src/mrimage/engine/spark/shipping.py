@@ -36,9 +36,18 @@ def plans_of(what: object) -> list[Plan]:
 
 def _own_modules(plan: Plan) -> list[ModuleType]:
     """The modules of the job's functions, and every loaded module in the folders where those lie."""
-    functions = [function for function in (plan.job.map, plan.job.combine, plan.job.reduce) if function]
-    found = [inspect.getmodule(inspect.unwrap(getattr(function, "func", function))) for function in functions]
-    folders = {Path(module.__file__).parent for module in found if module and _is_own(module) and module.__file__}
+    functions = [
+        function for function in (plan.job.map, plan.job.combine, plan.job.reduce) if function
+    ]
+    found = [
+        inspect.getmodule(inspect.unwrap(getattr(function, "func", function)))
+        for function in functions
+    ]
+    folders = {
+        Path(module.__file__).parent
+        for module in found
+        if module and _is_own(module) and module.__file__
+    }
     return [
         module
         for module in list(sys.modules.values())
@@ -49,7 +58,13 @@ def _own_modules(plan: Plan) -> list[ModuleType]:
 def _is_own(module: ModuleType) -> bool:
     """Whether no installation on a worker would have ``module``."""
     path = getattr(module, "__file__", None)
-    if path is None or module.__name__ == "__main__" or module.__name__.partition(".")[0] == "mrimage":
+    if (
+        path is None
+        or module.__name__ == "__main__"
+        or module.__name__.partition(".")[0] == "mrimage"
+    ):
         return False
-    installed = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    installed = {
+        Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
     return not installed & set(Path(path).parents)

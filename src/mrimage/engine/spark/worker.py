@@ -79,7 +79,9 @@ def reduce_sorted(
     _attempt(partition.id, work, [plan], options, outcomes)
 
 
-def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> Iterator[tuple[SortKey, Row]]:
+def read_records(
+    payload: bytes, pending: str | None, names: Iterable[str]
+) -> Iterator[tuple[SortKey, Row]]:
     """The records of the tables ``names`` below the plan's OUT, under what they are sorted by; with ``pending``,
     those whose key is in that table."""
     plan = cloudpickle.loads(payload)
@@ -87,15 +89,23 @@ def read_records(payload: bytes, pending: str | None, names: Iterable[str]) -> I
     out, store = plan.out, open_store(plan.out)
     keys = _pending_keys(out, pending) if pending else None
     for name in names:
-        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(ROWS, columns=list(COLUMNS)):
+        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(
+            ROWS, columns=list(COLUMNS)
+        ):
             if keys is not None:
                 batch = batch.filter(pc.is_in(batch["key"], value_set=keys))
-            for key, uri, seq, *rest in zip(*(batch[column].to_pylist() for column in COLUMNS), strict=True):
+            for key, uri, seq, *rest in zip(
+                *(batch[column].to_pylist() for column in COLUMNS), strict=True
+            ):
                 yield (key, uri, seq), tuple(rest)
 
 
 def _attempt(
-    task: str, work: Callable[[Attempt], TaskReport], plans: list[Plan], options: Options, outcomes: Any
+    task: str,
+    work: Callable[[Attempt], TaskReport],
+    plans: list[Plan],
+    options: Options,
+    outcomes: Any,
 ) -> None:
     """One attempt, as Spark numbers them. Its outcome is a report, or the error that ends the run; any other
     error is Spark's to retry."""
@@ -131,7 +141,9 @@ def _require_places(plan: Plan) -> None:
     and what it makes would be written to a folder of its own that nobody reads."""
     source, out = plan.source, plan.out
     found = {
-        source: scheme(source) != "file" or Path(source).exists() or Path(source.partition("#")[0]).exists(),
+        source: scheme(source) != "file"
+        or Path(source).exists()
+        or Path(source.partition("#")[0]).exists(),
         out: scheme(out) != "file" or Path(out, JOB).exists(),
     }
     for place in (place for place, is_there in found.items() if not is_there):
@@ -155,12 +167,17 @@ def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterato
 
 @lru_cache(maxsize=1)
 def _pending_keys(out: str, pending: str) -> Any:
-    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])["key"].combine_chunks()
+    return pq.read_table(io.BytesIO(open_store(out).read(pending)), columns=["key"])[
+        "key"
+    ].combine_chunks()
 
 
 def _limit(room: int) -> None:
     """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
-    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+    if (
+        sys.platform == "linux"
+        and resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+    ):
         limit_memory(room)
 
 

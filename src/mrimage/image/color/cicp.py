@@ -36,7 +36,11 @@ _STEPS = 4096
 
 def space_of(primaries: int, transfer: int) -> str:
     """The name of a color space in the catalogue."""
-    return "srgb" if (primaries, transfer) in _AS_SRGB else _NAMES.get((primaries, transfer), "rgb-other")
+    return (
+        "srgb"
+        if (primaries, transfer) in _AS_SRGB
+        else _NAMES.get((primaries, transfer), "rgb-other")
+    )
 
 
 @lru_cache(maxsize=32)
@@ -52,7 +56,9 @@ def profile_of(primaries: int, transfer: int) -> bytes | None:
 
     codes = np.linspace(0, 1, _STEPS)
     light = _pq_light(codes) if transfer == _PQ else PEAK * _hlg_light(codes) ** 1.2
-    return curve_profile(name, chromaticities, _bent(light) / WHITE, bytes((primaries, transfer, 0, 1)))
+    return curve_profile(
+        name, chromaticities, _bent(light) / WHITE, bytes((primaries, transfer, 0, 1))
+    )
 
 
 def _bent(light: Array) -> Array:
@@ -64,7 +70,11 @@ def _bent(light: Array) -> Array:
     knee = 1.5 * most - 0.5
     code = np.minimum(_pq_code(light) / top, 1)
     t = (code - knee) / (1 - knee)
-    spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
+    spline = (
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (3 * t**2 - 2 * t**3) * most
+    )
     return _pq_light(np.where(code < knee, code, spline) * top)
 
 

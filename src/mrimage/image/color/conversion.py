@@ -11,7 +11,14 @@ from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 from mrimage.image.tags.exif import Shot
 
-_SIGNATURES = {"rgb": "RGB", "palette": "RGB", "ycbcr": "RGB", "gray": "GRAY", "cmyk": "CMYK", "lab": "Lab"}
+_SIGNATURES = {
+    "rgb": "RGB",
+    "palette": "RGB",
+    "ycbcr": "RGB",
+    "gray": "GRAY",
+    "cmyk": "CMYK",
+    "lab": "Lab",
+}
 _PROFILE = "icc-profile-data"
 
 
@@ -35,7 +42,9 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
     if header.colorants is not None and shot.color_space is None:
         return matrix_profile("PNG gAMA and cHRM", header.colorants[:8], 1 / header.colorants[8])
     space = header.space if header.colorants is None and header.space else shot.color_space
-    return {"adobe-rgb": adobe_rgb, "display-p3": lambda: built_in("p3")}.get(space or "", lambda: None)()
+    return {"adobe-rgb": adobe_rgb, "display-p3": lambda: built_in("p3")}.get(
+        space or "", lambda: None
+    )()
 
 
 @cache
@@ -58,7 +67,11 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
     image = standard(image)
     if to == "gray":
         return _gray(image, profile), None
-    target = {"srgb": lambda: built_in("srgb"), "display-p3": lambda: built_in("p3"), "adobe-rgb": adobe_rgb}[to]()
+    target = {
+        "srgb": lambda: built_in("srgb"),
+        "display-p3": lambda: built_in("p3"),
+        "adobe-rgb": adobe_rgb,
+    }[to]()
     if colours(image) == 3 and is_srgb(profile) and to == "srgb":
         return image, target
     if colours(image) == 1 and profile is None:
@@ -80,7 +93,12 @@ def standard(image: Picture) -> Picture:
     if image.interpretation in ("labs", "scrgb", "xyz"):
         return image.colourspace("rgb16")
     if image.format in ("float", "double"):
-        return (image * 65_535).rint().cast("ushort").copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+        return (
+            (image * 65_535)
+            .rint()
+            .cast("ushort")
+            .copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+        )
     return image
 
 

@@ -45,7 +45,9 @@ def profile_named(icc: bytes) -> ProfileName:
     tags = _tags(icc)
     model = icc[16:20].decode("latin-1").strip()
     description = _text(tags.get("desc", b""))
-    if not tags or (model == "RGB" and "A2B0" not in tags and not {"rXYZ", "gXYZ", "bXYZ"} <= tags.keys()):
+    if not tags or (
+        model == "RGB" and "A2B0" not in tags and not {"rXYZ", "gXYZ", "bXYZ"} <= tags.keys()
+    ):
         return ProfileName(description, None, DAMAGED)
     space = _rgb_space(tags) if model == "RGB" else None
     coded = tags.get("cicp", b"")
@@ -63,7 +65,9 @@ def _tags(icc: bytes) -> dict[str, bytes]:
     count = min(struct.unpack(">I", icc[128:132])[0], (len(icc) - 132) // 12, 200)
     table = (struct.unpack(">4sII", icc[132 + 12 * i : 144 + 12 * i]) for i in range(count))
     return {
-        name.decode("latin-1"): icc[start : start + size] for name, start, size in table if start + size <= len(icc)
+        name.decode("latin-1"): icc[start : start + size]
+        for name, start, size in table
+        if start + size <= len(icc)
     }
 
 
@@ -103,10 +107,19 @@ def _gamma(tag: bytes) -> float | None:
             return float(struct.unpack(">H", tag[12:14])[0] / 256)
         middle = 12 + 2 * (count // 2)
         if len(tag) >= middle + 2:
-            return _fitting(struct.unpack(">H", tag[middle : middle + 2])[0] / 65_535, (count // 2) / (count - 1))
+            return _fitting(
+                struct.unpack(">H", tag[middle : middle + 2])[0] / 65_535,
+                (count // 2) / (count - 1),
+            )
     if tag[:4] == b"para" and len(tag) >= 16:
         kind, gamma = struct.unpack(">HxxI", tag[8:16])
-        return gamma / 65_536 if kind == 0 else 2.2 if abs(gamma / 65_536 - 2.4) < 0.05 else gamma / 65_536
+        return (
+            gamma / 65_536
+            if kind == 0
+            else 2.2
+            if abs(gamma / 65_536 - 2.4) < 0.05
+            else gamma / 65_536
+        )
     return None
 
 
@@ -123,7 +136,9 @@ def matrix_profile(description: str, chromaticities: Chromaticities, gamma: floa
     return _profile(description, chromaticities, curve)
 
 
-def curve_profile(description: str, chromaticities: Chromaticities, light: object, cicp: bytes) -> bytes:
+def curve_profile(
+    description: str, chromaticities: Chromaticities, light: object, cicp: bytes
+) -> bytes:
     """A profile of three colorants and a curve given by its values, 0..1, at even steps. ``cicp`` are the code points
     of H.273 for readers that know better what to do with them (ICC.1:2022, 9.2.17)."""
     import numpy as np
@@ -133,7 +148,9 @@ def curve_profile(description: str, chromaticities: Chromaticities, light: objec
     return _profile(description, chromaticities, curve, (b"cicp", b"cicp\x00\x00\x00\x00" + cicp))
 
 
-def _profile(description: str, chromaticities: Chromaticities, curve: bytes, *more: tuple[bytes, bytes]) -> bytes:
+def _profile(
+    description: str, chromaticities: Chromaticities, curve: bytes, *more: tuple[bytes, bytes]
+) -> bytes:
     """A version 2 RGB profile (ICC.1:2001-04).
 
     Made here and not shipped as a file, because PNG's gAMA and cHRM may ask for any. The white point is adapted
@@ -144,7 +161,9 @@ def _profile(description: str, chromaticities: Chromaticities, curve: bytes, *mo
     xy = np.asarray(chromaticities, dtype=np.float64).reshape(4, 2)
     xyz = np.stack([xy[:, 0] / xy[:, 1], np.ones(4), (1 - xy.sum(axis=1)) / xy[:, 1]])
     white, primaries = xyz[:, 0], xyz[:, 1:]
-    bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+    bradford = np.array(
+        [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+    )
     d50 = np.array([0.9642, 1.0, 0.8249])
     adapt = np.linalg.inv(bradford) @ np.diag((bradford @ d50) / (bradford @ white)) @ bradford
     colorants = adapt @ (primaries * np.linalg.solve(primaries, white))
@@ -180,6 +199,10 @@ def _assembled(tags: list[tuple[bytes, bytes]]) -> bytes:
     size = offset + body.tell()
     head = struct.pack(">I4sI4s4s4s", size, b"\x00" * 4, 0x02400000, b"mntr", b"RGB ", b"XYZ ")
     head += (
-        struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + b"\x00" * 28 + struct.pack(">3i", 63_190, 65_536, 54_061)
+        struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp")
+        + b"\x00" * 28
+        + struct.pack(">3i", 63_190, 65_536, 54_061)
     )
-    return head.ljust(128, b"\x00") + struct.pack(">I", len(tags)) + table.getvalue() + body.getvalue()
+    return (
+        head.ljust(128, b"\x00") + struct.pack(">I", len(tags)) + table.getvalue() + body.getvalue()
+    )

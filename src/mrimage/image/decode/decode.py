@@ -110,12 +110,16 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
         raise
     except vips().Error as error:
         detail = str(error.detail).lower()
-        if "out of memory" in detail and "out of memory reading of" not in detail:  # libtiff's word for a bad count
+        if (
+            "out of memory" in detail and "out of memory reading of" not in detail
+        ):  # libtiff's word for a bad count
             raise MemoryError(str(error)) from error
         raise _vips_damage(error, data, header) from error
     except DAMAGE as error:
         if header.format == "jp2" and data[-2:] != b"\xff\xd9":
-            raise ImageError("truncated", "Expected the end marker of the JPEG 2000 codestream at its end.") from error
+            raise ImageError(
+                "truncated", "Expected the end marker of the JPEG 2000 codestream at its end."
+            ) from error
         raise damaged(error, header.format) from error
 
 
@@ -126,9 +130,14 @@ def _vips_damage(error: Exception, data: bytes, header: Header) -> ImageError:
     if header.format == "jpeg":
         return _jpeg_damage(ValueError(text), data, header)
     if header.format == "png" and b"IEND" not in data[-64:]:
-        return ImageError("truncated", f"Expected IEND at the end of the PNG, but the file ends before: {text[:200]}")
+        return ImageError(
+            "truncated",
+            f"Expected IEND at the end of the PNG, but the file ends before: {text[:200]}",
+        )
     if header.format == "webp" and len(data) < 8 + int.from_bytes(data[4:8], "little"):
-        return ImageError("truncated", f"Expected the bytes that the WebP's header says, but it has {len(data)}.")
+        return ImageError(
+            "truncated", f"Expected the bytes that the WebP's header says, but it has {len(data)}."
+        )
     return damaged(ValueError(text), header.format)
 
 
@@ -137,7 +146,9 @@ def _decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> P
         from mrimage.image.decode.high_depth import decode_deep
 
         if header.variant == "hierarchical" or header.model == "cmyk":
-            raise ImageError("unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}.")
+            raise ImageError(
+                "unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}."
+            )
         if not limits.allow_truncated and (cut := _cut_off(data, header)):
             raise cut  # its decoder does not mind
         return from_array(decode_deep(data, header))
@@ -159,11 +170,15 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Arr
     import simplejpeg
 
     if header.progressive and data.count(b"\xff\xda", header.body) >= MOST_SCANS:
-        raise ImageError("corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more.")
+        raise ImageError(
+            "corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more."
+        )
     space = "GRAY" if header.model == "gray" else "RGB"
     wide, high = (-(-side * eighths // 8) for side in (header.width, header.height))
     try:
-        array: Array = simplejpeg.decode_jpeg(data, space, min_width=wide, min_height=high, strict=True)
+        array: Array = simplejpeg.decode_jpeg(
+            data, space, min_width=wide, min_height=high, strict=True
+        )
     except ValueError as error:
         if not limits.allow_truncated and not any(text in str(error) for text in _FORGIVEN):
             raise _jpeg_damage(error, data, header) from error
@@ -175,7 +190,9 @@ def _jpeg_damage(error: Exception, data: bytes, header: Header) -> ImageError:
     if cut := _cut_off(data, header):
         return cut
     if "not supported" in str(error).lower() or "unsupported" in str(error).lower():
-        return ImageError("unsupported", f"Expected a JPEG that libjpeg-turbo reads, but it says: {error}")
+        return ImageError(
+            "unsupported", f"Expected a JPEG that libjpeg-turbo reads, but it says: {error}"
+        )
     return ImageError("corrupt", f"Expected a sound JPEG, but libjpeg-turbo says: {error}")
 
 
@@ -183,7 +200,9 @@ def _cut_off(data: bytes, header: Header) -> ImageError | None:
     """The error of a JPEG without its end marker."""
     if data.find(b"\xff\xd9", header.body) >= 0:
         return None
-    return ImageError("truncated", "Expected the end marker of the JPEG, but the file ends before it.")
+    return ImageError(
+        "truncated", "Expected the end marker of the JPEG, but the file ends before it."
+    )
 
 
 def load_png(data: bytes, limits: Limits) -> Picture:
@@ -192,10 +211,15 @@ def load_png(data: bytes, limits: Limits) -> Picture:
 
 
 def _load(data: bytes, header: Header, limits: Limits) -> Picture:
-    options: dict[str, object] = {"fail_on": "none" if limits.allow_truncated else "error", "access": "sequential"}
+    options: dict[str, object] = {
+        "fail_on": "none" if limits.allow_truncated else "error",
+        "access": "sequential",
+    }
     if header.format == "tiff" and not limits.allow_truncated:
         check_strips(data, header)
-    if header.format in ("png", "tiff") or (header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE):
+    if header.format in ("png", "tiff") or (
+        header.format == "avif" and max(header.width, header.height) > _AVIF_SIDE
+    ):
         options["unlimited"] = True
     image = getattr(vips().Image, _VIPS_LOADERS[header.format])(data, **options)
     if image.interpretation == "lab":
@@ -203,7 +227,9 @@ def _load(data: bytes, header: Header, limits: Limits) -> Picture:
     if image.format == "uint":
         image = (image / 65_537).rint().cast("ushort")
         return image.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-    if image.interpretation != "labs" and image.format not in _USUAL:  # Signed numbers, as Pillow takes them.
+    if (
+        image.interpretation != "labs" and image.format not in _USUAL
+    ):  # Signed numbers, as Pillow takes them.
         space = "grey16" if image.bands < 3 else "rgb16"
         return image.cast("ushort").copy(interpretation=space)
     return image
@@ -225,5 +251,7 @@ def to_array(image: Picture) -> Any:
     import numpy as np
 
     kinds = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-    shape = (image.height, image.width, image.bands) if image.bands > 1 else (image.height, image.width)
+    shape = (
+        (image.height, image.width, image.bands) if image.bands > 1 else (image.height, image.width)
+    )
     return np.frombuffer(image.write_to_memory(), dtype=kinds[image.format]).reshape(shape)

@@ -53,13 +53,22 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, limits.allow_truncated
+        before, ImageFile.LOAD_TRUNCATED_IMAGES = (
+            ImageFile.LOAD_TRUNCATED_IMAGES,
+            limits.allow_truncated,
+        )
         try:
-            picture = _jpeg_xl(data, header) if header.format == "jxl" else open_picture(Blocks.of(data), header.format)
+            picture = (
+                _jpeg_xl(data, header)
+                if header.format == "jxl"
+                else open_picture(Blocks.of(data), header.format)
+            )
             check_size(picture.size, header)
             picture.load()
             if picture.mode in ("P", "PA"):
-                picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
+                picture = picture.convert(
+                    "RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB"
+                )
             elif picture.mode in ("1", "YCbCr", "RGBX"):
                 picture = picture.convert("L" if picture.mode == "1" else "RGB")
             array = np.asarray(picture)
@@ -67,7 +76,9 @@ def _by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
             ImageFile.LOAD_TRUNCATED_IMAGES = before
     if array.dtype.kind == "i":
         array = np.clip(array, 0, 65_535).astype(np.uint16)
-    if header.bit_depth == 12 and header.format == "tiff":  # Pillow leaves 12 bits at the lower end of 16.
+    if (
+        header.bit_depth == 12 and header.format == "tiff"
+    ):  # Pillow leaves 12 bits at the lower end of 16.
         array = (array.astype(np.uint32) * 65_535 // 4095).astype(np.uint16)
     return np.ascontiguousarray(array)
 
@@ -109,13 +120,17 @@ def _pnm(data: bytes, limits: Limits) -> Array | None:
     if layout.floating:
         return np.ascontiguousarray(values[::-1], dtype=np.float32)  # Rows go from bottom to top.
     top = int(layout.top)
-    return ((np.minimum(values, top).astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
+    return ((np.minimum(values, top).astype(np.uint32) * 65_535 + top // 2) // top).astype(
+        np.uint16
+    )
 
 
 def _filled(data: bytes, length: int, limits: Limits) -> bytes:
     """The first ``length`` bytes. Where fewer are there: ImageError ``truncated``, or zeros if that is allowed."""
     if len(data) < length and not limits.allow_truncated:
-        raise ImageError("truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}.")
+        raise ImageError(
+            "truncated", f"Expected {length} bytes of pixels, but the file has {len(data)}."
+        )
     return data[:length].ljust(length, b"\x00")
 
 
@@ -148,12 +163,19 @@ def _planes(body: bytes, layout: psd.Layout, count: int, limits: Limits) -> list
         body = _filled(body, size * count, limits)
         return [body[at : at + size] for at in range(0, size * count, size)]
     if method != 1:
-        raise ImageError("unsupported", f"Expected plain or packed pixels in the Photoshop file, received {method}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected plain or packed pixels in the Photoshop file, received {method}.",
+        )
     rows, wide = layout.height * layout.channels, 4 if layout.large else 2
-    lengths = struct.unpack(f">{rows}{'I' if layout.large else 'H'}", _filled(body, rows * wide, limits))
+    lengths = struct.unpack(
+        f">{rows}{'I' if layout.large else 'H'}", _filled(body, rows * wide, limits)
+    )
     position, planes = rows * wide, []
     for channel in range(count):
-        length = min(sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows)
+        length = min(
+            sum(lengths[channel * layout.height : (channel + 1) * layout.height]), 2 * size + rows
+        )
         packed = _filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero

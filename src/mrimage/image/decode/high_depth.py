@@ -18,7 +18,9 @@ def is_deep(header: Header) -> bool:
     if header.format == "tiff":
         return header.variant == BY_TIFFFILE
     deep = (header.bit_depth or 8) > 8
-    return (header.format == "jxl" and deep) or (header.format == "jp2" and deep and header.bands > 1)
+    return (header.format == "jxl" and deep) or (
+        header.format == "jp2" and deep and header.bands > 1
+    )
 
 
 def decode_deep(data: bytes, header: Header) -> Array:
@@ -27,9 +29,13 @@ def decode_deep(data: bytes, header: Header) -> Array:
     import numpy as np
 
     if header.format == "tiff" and header.model in ("ycbcr", "palette"):
-        raise ImageError("unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions.")
+        raise ImageError(
+            "unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions."
+        )
     if reason := KINDS[header.format].missing_deep:
-        raise ImageError("unsupported", f"Expected a decoder for this {header.format}, but {reason}")
+        raise ImageError(
+            "unsupported", f"Expected a decoder for this {header.format}, but {reason}"
+        )
     import imagecodecs
 
     if header.format == "jpeg":
@@ -51,9 +57,13 @@ def _spread(array: Array, header: Header) -> Array:
     if array.dtype.kind == "f":
         return array.astype(np.float32)
     if array.dtype.kind == "i":  # the middle of the range is zero
-        array = (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(f"u{array.dtype.itemsize}")
+        array = (array.astype(np.int64) + (1 << (array.dtype.itemsize * 8 - 1))).astype(
+            f"u{array.dtype.itemsize}"
+        )
     top = (1 << (header.bit_depth or 16)) - 1
-    if array.dtype.itemsize == 1 or top == 65_535 or header.format == "jxl":  # whose decoder has done it
+    if (
+        array.dtype.itemsize == 1 or top == 65_535 or header.format == "jxl"
+    ):  # whose decoder has done it
         return array
     if top < 65_535:
         return ((array.astype(np.uint32) * 65_535 + top // 2) // top).astype(np.uint16)
@@ -65,13 +75,19 @@ def _tiff(data: bytes) -> Array:
     import numpy as np
     import tifffile
 
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it warns of is not for the user's terminal
+    logging.getLogger("tifffile").addHandler(
+        logging.NullHandler()
+    )  # what it warns of is not for the user's terminal
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
             array = page.asarray(maxworkers=1)
             if page.axes.startswith("S"):
                 array = np.moveaxis(array, 0, -1)
-            return ~array if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u" else array
+            return (
+                ~array
+                if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and array.dtype.kind == "u"
+                else array
+            )
     except tifffile.TiffFileError as error:
         raise ValueError(str(error)) from error

@@ -44,7 +44,9 @@ def top_boxes(blocks: Blocks) -> Iterator[tuple[bytes, int, int]]:
         if length == 0:
             length = blocks.size - position
         if length < skip:
-            raise ImageError("corrupt", f"Expected a box length of {skip} or more, but received {length}.")
+            raise ImageError(
+                "corrupt", f"Expected a box length of {skip} or more, but received {length}."
+            )
         yield name, position + skip, length - skip
         position += length
     return

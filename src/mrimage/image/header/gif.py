@@ -45,7 +45,9 @@ def read_gif(blocks: Blocks) -> Header:
     left, top, wide, high, own = struct.unpack("<4HB", first)
     tables = own if own & 0x80 else flags
     depth = (tables & 7) + 1 if tables & 0x80 else 8
-    header = Header("gif", max(width, left + wide), max(height, top + high), 1, depth, "palette", transparent)
+    header = Header(
+        "gif", max(width, left + wide), max(height, top + high), 1, depth, "palette", transparent
+    )
     header.frames, header.progressive = frames, bool(own & 0x40)
     return header
 

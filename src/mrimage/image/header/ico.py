@@ -38,8 +38,13 @@ def read_ico(blocks: Blocks) -> Header:
         return header
     size, width, height, _, bits = struct.unpack("<IiiHH", blocks.need(start, 16))
     if size < 40 or bits not in (1, 4, 8, 16, 24, 32):
-        raise ImageError("unsupported", f"Expected a PNG or a plain BMP in the icon, but received one of {bits} bits.")
-    header = Header("ico", width, abs(height) // 2, {32: 4, 24: 3, 16: 3}.get(bits, 1), bits, "palette", True)
+        raise ImageError(
+            "unsupported",
+            f"Expected a PNG or a plain BMP in the icon, but received one of {bits} bits.",
+        )
+    header = Header(
+        "ico", width, abs(height) // 2, {32: 4, 24: 3, 16: 3}.get(bits, 1), bits, "palette", True
+    )
     if bits > 8:
         header.model, header.bit_depth = "rgb", 5 if bits == 16 else 8
     header.frames = frames

@@ -37,7 +37,10 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
         if name not in (b"meta", b"moov"):
             continue
         if length > _LONGEST_META:
-            raise ImageError("corrupt", f"Expected a description under 8 MiB in the {format}, but it has {length}.")
+            raise ImageError(
+                "corrupt",
+                f"Expected a description under 8 MiB in the {format}, but it has {length}.",
+            )
         if name == b"meta" and not picture.properties:
             _meta(picture, blocks.need(start, length)[4:])
         elif name == b"moov":
@@ -45,9 +48,16 @@ def read_isobmff(blocks: Blocks, format: str) -> Header:
         if name == b"moov" or not sequence:
             break
     mine = _properties_of(picture)
-    sizes = [struct.unpack(">II", body[4:12]) for name, body in mine if name == b"ispe" and len(body) >= 12]
+    sizes = [
+        struct.unpack(">II", body[4:12])
+        for name, body in mine
+        if name == b"ispe" and len(body) >= 12
+    ]
     if not sizes:
-        raise ImageError("corrupt", f"Expected the size of the primary picture in the {format}, but there is none.")
+        raise ImageError(
+            "corrupt",
+            f"Expected the size of the primary picture in the {format}, but there is none.",
+        )
     header = _header(format, sizes[-1], mine, picture.alpha)
     header.exif, header.frames = _exif(picture, blocks), frames
     return header
@@ -58,15 +68,25 @@ def _properties_of(picture: _Picture) -> list[tuple[bytes, bytes]]:
     depth there alone."""
 
     def of(item: int) -> list[tuple[bytes, bytes]]:
-        return [picture.properties[i] for i in picture.owned.get(item, []) if 0 <= i < len(picture.properties)]
+        return [
+            picture.properties[i]
+            for i in picture.owned.get(item, [])
+            if 0 <= i < len(picture.properties)
+        ]
 
     mine = of(picture.primary)
     names = {name for name, _ in mine}
     tile = of(picture.tiles[picture.primary]) if picture.primary in picture.tiles else []
-    return [prop for prop in tile if prop[0] in (b"colr", b"pixi", b"hvcC", b"av1C") and prop[0] not in names] + mine
+    return [
+        prop
+        for prop in tile
+        if prop[0] in (b"colr", b"pixi", b"hvcC", b"av1C") and prop[0] not in names
+    ] + mine
 
 
-def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool) -> Header:
+def _header(
+    format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]], alpha: bool
+) -> Header:
     bands, depth, icc, cicp = 3, None, None, None
     width, height = size
     for name, body in mine:
@@ -82,8 +102,12 @@ def _header(format: str, size: tuple[int, int], mine: list[tuple[bytes, bytes]],
             width, height = height, width
         elif name == b"clap" and len(body) >= 16:
             top, bottom, left, right = struct.unpack(">4I", body[:16])
-            width, height = (round(top / bottom), round(left / right)) if bottom and right else (width, height)
-    header = Header(format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha)
+            width, height = (
+                (round(top / bottom), round(left / right)) if bottom and right else (width, height)
+            )
+    header = Header(
+        format, width, height, bands + alpha, depth, "gray" if bands == 1 else "rgb", alpha
+    )
     header.icc, header.upright = icc, True
     if cicp is not None and icc is None:
         header.cicp, header.space = cicp, space_of(*cicp)
@@ -105,7 +129,9 @@ def _samples(body: bytes) -> int | None:
     for name, track in boxes(body):
         parts = dict(boxes(dict(boxes(track)).get(b"mdia", b""))) if name == b"trak" else {}
         if parts.get(b"hdlr", b"")[8:12] == b"pict":
-            table = dict(boxes(dict(boxes(parts.get(b"minf", b""))).get(b"stbl", b""))).get(b"stsz", b"")
+            table = dict(boxes(dict(boxes(parts.get(b"minf", b""))).get(b"stbl", b""))).get(
+                b"stsz", b""
+            )
             return int.from_bytes(table[8:12], "big")
     return None
 
@@ -113,7 +139,9 @@ def _samples(body: bytes) -> int | None:
 def _meta(picture: _Picture, body: bytes) -> None:
     for name, content in boxes(body):
         if name == b"pitm":
-            picture.primary = int.from_bytes(content[4:6] if content[:1] == b"\x00" else content[4:8], "big")
+            picture.primary = int.from_bytes(
+                content[4:6] if content[:1] == b"\x00" else content[4:8], "big"
+            )
         elif name == b"iprp":
             _properties(picture, content)
         elif name == b"iinf":
@@ -121,7 +149,9 @@ def _meta(picture: _Picture, body: bytes) -> None:
             for entry, info in boxes(content[skip:]):
                 if entry == b"infe" and info[:1] in (b"\x02", b"\x03"):
                     wide = 2 if info[0] == 2 else 4
-                    picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[6 + wide : 10 + wide]
+                    picture.kinds[int.from_bytes(info[4 : 4 + wide], "big")] = info[
+                        6 + wide : 10 + wide
+                    ]
         elif name == b"iloc":
             _locations(picture, content)
         elif name == b"iref":
@@ -159,8 +189,13 @@ def _associations(picture: _Picture, content: bytes) -> None:
             return
         number, at = content[at], at + 1
         step = 2 if wide_index else 1
-        raw = [int.from_bytes(content[at + i * step : at + (i + 1) * step], "big") for i in range(number)]
-        picture.owned.setdefault(item, []).extend((i & (0x7FFF if wide_index else 0x7F)) - 1 for i in raw)
+        raw = [
+            int.from_bytes(content[at + i * step : at + (i + 1) * step], "big")
+            for i in range(number)
+        ]
+        picture.owned.setdefault(item, []).extend(
+            (i & (0x7FFF if wide_index else 0x7F)) - 1 for i in raw
+        )
         at += number * step
 
 
@@ -169,7 +204,12 @@ def _locations(picture: _Picture, body: bytes) -> None:
     if len(body) < 8:
         return
     version, sizes = body[0], struct.unpack(">H", body[4:6])[0]
-    offset_size, length_size, base_size, index_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15, sizes & 15
+    offset_size, length_size, base_size, index_size = (
+        sizes >> 12,
+        sizes >> 8 & 15,
+        sizes >> 4 & 15,
+        sizes & 15,
+    )
     wide = 4 if version == 2 else 2
     count, at = int.from_bytes(body[6 : 6 + wide], "big"), 6 + wide
 

@@ -31,7 +31,9 @@ def read_jp2(blocks: Blocks) -> Header:
         elif name == b"jp2c" and header is None:
             header = _codestream(blocks, start)
     if header is None:
-        raise ImageError("truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one.")
+        raise ImageError(
+            "truncated", "Expected a codestream in the JPEG 2000 file, but it ends before one."
+        )
     header.exif = exif
     _describe(header, description)
     return header
@@ -41,14 +43,21 @@ def _codestream(blocks: Blocks, start: int) -> Header:
     """What the SIZ marker says."""
     head = blocks.need(start, 42)
     if head[:4] != _CODESTREAM:
-        raise ImageError("corrupt", "Expected the SIZ marker at the start of the JPEG 2000 codestream.")
+        raise ImageError(
+            "corrupt", "Expected the SIZ marker at the start of the JPEG 2000 codestream."
+        )
     right, bottom, left, top = struct.unpack(">4I", head[8:24])
     bands = struct.unpack(">H", head[40:42])[0]
     if not 1 <= bands <= 4:
-        raise ImageError("unsupported", f"Expected 1 to 4 components in the JPEG 2000 image, but received {bands}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected 1 to 4 components in the JPEG 2000 image, but received {bands}.",
+        )
     depth = max(blocks.need(start + 42, 3 * bands)[::3]) & 0x7F
     model: Model = "gray" if bands < 3 else "rgb"
-    return Header("jp2", right - left, bottom - top, bands, depth + 1, model, has_alpha=bands in (2, 4))
+    return Header(
+        "jp2", right - left, bottom - top, bands, depth + 1, model, has_alpha=bands in (2, 4)
+    )
 
 
 def _describe(header: Header, description: bytes) -> None:
@@ -60,7 +69,9 @@ def _describe(header: Header, description: bytes) -> None:
         elif name == b"pclr" and header.bands == 1:
             header.model = "palette"
         elif name == b"cdef":
-            kinds = [struct.unpack(">H", body[at + 2 : at + 4])[0] for at in range(2, len(body) - 5, 6)]
+            kinds = [
+                struct.unpack(">H", body[at + 2 : at + 4])[0] for at in range(2, len(body) - 5, 6)
+            ]
             header.has_alpha = any(kind in (1, 2) for kind in kinds)
         elif name == b"res ":
             header.dpi = _resolution(dict(boxes(body)))

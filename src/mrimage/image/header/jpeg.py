@@ -29,11 +29,16 @@ def read_jpeg(blocks: Blocks) -> Header:
         if marker in _NO_BODY:
             continue
         if marker == 0xD9:
-            raise ImageError("truncated", "Expected image data in the JPEG, but it ends after its header.")
+            raise ImageError(
+                "truncated", "Expected image data in the JPEG, but it ends after its header."
+            )
         length = struct.unpack(">H", blocks.need(position, 2))[0]
         start, size = position + 2, length - 2
         if size < 0:
-            raise ImageError("corrupt", f"Expected a segment length of 2 or more in the JPEG, but received {length}.")
+            raise ImageError(
+                "corrupt",
+                f"Expected a segment length of 2 or more in the JPEG, but received {length}.",
+            )
         if marker == 0xDA:
             break
         if marker in _FRAMES and frame is None:
@@ -50,9 +55,14 @@ def read_jpeg(blocks: Blocks) -> Header:
                 frames = _pictures(blocks.at(start + 4, size - 4))
         position = start + size
     else:
-        raise ImageError("corrupt", f"Expected a scan in the JPEG within {_MOST_SEGMENTS} segments.")
+        raise ImageError(
+            "corrupt", f"Expected a scan in the JPEG within {_MOST_SEGMENTS} segments."
+        )
     if frame is None:
-        raise ImageError("corrupt", "Expected a frame header before the first scan of the JPEG, but there is none.")
+        raise ImageError(
+            "corrupt",
+            "Expected a frame header before the first scan of the JPEG, but there is none.",
+        )
     header = _header(*frame)
     header.icc = b"".join(chunks[number] for number in sorted(chunks)) or None
     header.exif, header.dpi, header.frames, header.body = exif, jfif, frames, start + size
@@ -63,10 +73,14 @@ def _next_marker(blocks: Blocks, position: int) -> tuple[int, int]:
     pair = blocks.need(position, 2)
     if pair[0] == 0xFF and pair[1] not in (0x00, 0xFF):
         return pair[1], position + 2
-    while True:  # Fill bytes are allowed, and stray bytes between segments are what decoders forgive.
+    while (
+        True
+    ):  # Fill bytes are allowed, and stray bytes between segments are what decoders forgive.
         chunk = blocks.at(position, 4096)
         if len(chunk) < 2:
-            raise ImageError("truncated", "Expected a scan in the JPEG, but the file ends in its header.")
+            raise ImageError(
+                "truncated", "Expected a scan in the JPEG, but the file ends in its header."
+            )
         found = _MARKER.search(chunk)
         if found is not None:
             return found[1][0], position + found.end()
@@ -75,20 +89,33 @@ def _next_marker(blocks: Blocks, position: int) -> tuple[int, int]:
 
 def _header(marker: int, body: bytes) -> Header:
     if len(body) < 6:
-        raise ImageError("corrupt", f"Expected 6 bytes or more of frame header in the JPEG, but received {len(body)}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected 6 bytes or more of frame header in the JPEG, but received {len(body)}.",
+        )
     depth, height, width, bands = struct.unpack(">BHHB", body[:6])
     models: dict[int, Model] = {1: "gray", 3: "rgb", 4: "cmyk"}
     if bands not in models:
-        raise ImageError("unsupported", f"Expected 1, 3 or 4 components in the JPEG, but received {bands}.")
+        raise ImageError(
+            "unsupported", f"Expected 1, 3 or 4 components in the JPEG, but received {bands}."
+        )
     if height == 0 and width:
         raise ImageError(
-            "unsupported", "Expected the height in the JPEG's frame header, but it is left to a DNL marker."
+            "unsupported",
+            "Expected the height in the JPEG's frame header, but it is left to a DNL marker.",
         )
     variant = ""
     if marker not in _DECODABLE:
         variant = "lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else "hierarchical"
     return Header(
-        "jpeg", width, height, bands, depth, models[bands], progressive=marker in _PROGRESSIVE, variant=variant
+        "jpeg",
+        width,
+        height,
+        bands,
+        depth,
+        models[bands],
+        progressive=marker in _PROGRESSIVE,
+        variant=variant,
     )
 
 

@@ -25,7 +25,11 @@ _PRIMARIES = {1: SRGB[2:], 9: BT_2020[2:], 11: DISPLAY_P3[2:]}
 _CODES = {1: 1, 9: 9, 11: 12}
 """Primaries of 18181-1 in the numbers of H.273; transfer functions have the same in both."""
 
-_NAMED = {"srgb": (SRGB, 1 / 2.2), "display-p3": (DISPLAY_P3, 1 / 2.2), "adobe-rgb": (ADOBE_RGB, 256 / 563)}
+_NAMED = {
+    "srgb": (SRGB, 1 / 2.2),
+    "display-p3": (DISPLAY_P3, 1 / 2.2),
+    "adobe-rgb": (ADOBE_RGB, 256 / 563),
+}
 """Spaces by their chromaticities and exponent; sRGB's own curve counts as 1/2.2."""
 
 
@@ -38,7 +42,10 @@ class _Bits:
 
     def take(self, count: int) -> int:
         if count > self._left:
-            raise ImageError("truncated", "Expected the header of the JPEG XL codestream, but the file ends in it.")
+            raise ImageError(
+                "truncated",
+                "Expected the header of the JPEG XL codestream, but the file ends in it.",
+            )
         found = self._number & ((1 << count) - 1)
         self._number >>= count
         self._left -= count
@@ -87,7 +94,9 @@ def _parts(blocks: Blocks) -> tuple[bytes, bytes | None]:
 
 def _bare(body: bytes) -> bytes | None:
     """The block behind its offset, which some writers leave out."""
-    return body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    return (
+        body if body[:2] in (b"II", b"MM") else body[4 + int.from_bytes(body[:4], "big") :] or None
+    )
 
 
 def _unpacked(packed: bytes) -> bytes:
@@ -143,7 +152,9 @@ def _metadata(bits: _Bits, header: Header) -> None:
 
 def _preview(bits: _Bits) -> None:
     eighths = bits.flag()
-    choices = ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    choices = (
+        ((0, 16), (0, 32), (5, 1), (9, 33)) if eighths else ((6, 1), (8, 65), (10, 321), (12, 1345))
+    )
     bits.one_of(*choices)
     if not bits.take(3):
         bits.one_of(*choices)
@@ -184,9 +195,13 @@ def _color(bits: _Bits, header: Header) -> None:
     if profile or space == _XYB:
         return
     white = bits.enumerated()
-    point = _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    point = (
+        _chromaticities(bits, 1) if white == _CUSTOM else SRGB[:2] if white == _D65 else (0.0, 0.0)
+    )
     primaries = bits.enumerated() if space != _GRAY else 1
-    corners = _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    corners = (
+        _chromaticities(bits, 3) if primaries == _CUSTOM else _PRIMARIES.get(primaries, (0.0,) * 6)
+    )
     if bits.flag():
         exponent = bits.take(24) / 1e7
     else:
@@ -204,5 +219,8 @@ def _color(bits: _Bits, header: Header) -> None:
 
 def _chromaticities(bits: _Bits, count: int) -> tuple[float, ...]:
     """CIE 1931 x and y of ``count`` colors, as signed millionths, the sign in the lowest bit."""
-    numbers = [bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152)) for _ in range(2 * count)]
+    numbers = [
+        bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
+        for _ in range(2 * count)
+    ]
     return tuple((number >> 1 ^ -(number & 1)) / 1e6 for number in numbers)

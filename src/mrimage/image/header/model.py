@@ -56,7 +56,8 @@ class Header:
     def __post_init__(self) -> None:
         if not (0 < self.width <= LONGEST_SIDE and 0 < self.height <= LONGEST_SIDE):
             raise ImageError(
-                "corrupt", f"Expected a width and a height above zero, but the header says {self.width}x{self.height}."
+                "corrupt",
+                f"Expected a width and a height above zero, but the header says {self.width}x{self.height}.",
             )
 
     @property

@@ -68,7 +68,9 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
 
     Image.init()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The size is judged by max_pixels, not by Pillow's fixed bound.
+        warnings.simplefilter(
+            "ignore"
+        )  # The size is judged by max_pixels, not by Pillow's fixed bound.
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(BlockFile(blocks), formats=PLUGINS[format])
@@ -88,7 +90,9 @@ def require(format: str) -> None:
 def damaged(error: Exception, format: str) -> ImageError:
     """The reason behind what a decoder raised."""
     first = error.args[0] if error.args else ""
-    text = " ".join((first.decode(errors="replace") if isinstance(first, bytes) else str(error)).split())
+    text = " ".join(
+        (first.decode(errors="replace") if isinstance(first, bytes) else str(error)).split()
+    )
     text = text or type(error).__name__
     lowered = text.lower()
     if isinstance(error, EOFError) or any(word in lowered for word in _TRUNCATED):
@@ -96,10 +100,15 @@ def damaged(error: Exception, format: str) -> ImageError:
     elif isinstance(error, NotImplementedError) or any(word in lowered for word in _UNSUPPORTED):
         reason = "unsupported"
     elif format == "tiff" and "cannot identify" in lowered:
-        reason, text = "unsupported", "a layout that neither libvips nor Pillow reads"  # its directory was sound
+        reason, text = (
+            "unsupported",
+            "a layout that neither libvips nor Pillow reads",
+        )  # its directory was sound
     else:
         reason = "corrupt"
-    return ImageError(reason, f"Expected a readable {format} image, but its decoder says: {text[:200]}")
+    return ImageError(
+        reason, f"Expected a readable {format} image, but its decoder says: {text[:200]}"
+    )
 
 
 def read_other(blocks: Blocks, format: str) -> Header:

@@ -30,21 +30,28 @@ def read_png(blocks: Blocks) -> Header:
         raise ImageError("corrupt", "Expected IHDR as the first chunk of the PNG.")
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", first[8:21])
     if kind not in _MODELS or depth not in (1, 2, 4, 8, 16):
-        raise ImageError("corrupt", f"Expected a known PNG colour type and depth, but received {kind} and {depth}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a known PNG colour type and depth, but received {kind} and {depth}.",
+        )
     model, bands, alpha = _MODELS[kind]
     header = Header("png", width, height, bands, depth, model, alpha, progressive=interlace == 1)
     position, chromaticities, gamma = 33, None, None
     for _ in range(_MOST_CHUNKS):
         head = blocks.at(position, 8)
         if len(head) < 8:
-            raise ImageError("truncated", "Expected pixels in the PNG, but the file ends in its header.")
+            raise ImageError(
+                "truncated", "Expected pixels in the PNG, but the file ends in its header."
+            )
         length, name = struct.unpack(">I4s", head)
         start = position + 8
         position = start + length + 4
         if name in (b"IDAT", b"IEND"):
             break
         if name == b"cHRM" and length == 32:
-            chromaticities = tuple(value / 100_000 for value in struct.unpack(">8I", blocks.need(start, 32)))
+            chromaticities = tuple(
+                value / 100_000 for value in struct.unpack(">8I", blocks.need(start, 32))
+            )
         elif name == b"gAMA" and length == 4:
             gamma = struct.unpack(">I", blocks.need(start, 4))[0] / 100_000
         else:
@@ -101,7 +108,9 @@ def _inflate_after_name(chunk: bytes) -> bytes | None:
 
 
 def _own_colorants(header: Header, chromaticities: tuple[float, ...], gamma: float) -> None:
-    near_srgb = all(abs(a - b) < 0.005 for a, b in zip(chromaticities, _SRGB_COLORANTS, strict=True))
+    near_srgb = all(
+        abs(a - b) < 0.005 for a, b in zip(chromaticities, _SRGB_COLORANTS, strict=True)
+    )
     if near_srgb and abs(gamma - 1 / 2.2) < 0.01:
         header.space = "srgb"
     else:

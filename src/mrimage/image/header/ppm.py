@@ -40,17 +40,24 @@ def layout_of(head: bytes) -> Layout:
         found = _WORD.match(head, position, _LONGEST)
         if found is None:
             reason = "corrupt" if len(head) >= _LONGEST else "truncated"
-            raise ImageError(reason, f"Expected the size of the {kind} image in its first {_LONGEST} bytes.")
+            raise ImageError(
+                reason, f"Expected the size of the {kind} image in its first {_LONGEST} bytes."
+            )
         words.append(found[1])
         position = found.end()
     try:
         width, height = int(words[0]), int(words[1])
         top = float(words[2]) if len(words) > 2 else 1.0
     except ValueError as error:
-        raise ImageError("corrupt", f"Expected numbers in the header of the {kind} image: {error}.") from error
+        raise ImageError(
+            "corrupt", f"Expected numbers in the header of the {kind} image: {error}."
+        ) from error
     layout = Layout(kind, width, height, top, position)
     if top != top or (not layout.floating and not 0 < top < 65_536) or top == 0:
-        raise ImageError("corrupt", f"Expected a white of 1 to 65535 in the {kind} image, but received {words[2]!r}.")
+        raise ImageError(
+            "corrupt",
+            f"Expected a white of 1 to 65535 in the {kind} image, but received {words[2]!r}.",
+        )
     return layout
 
 

@@ -56,8 +56,15 @@ class Layout:
 def layout_of(blocks: Blocks) -> Layout:
     """Raises ImageError."""
     version, channels, height, width, depth, mode = struct.unpack(">4xH6xHIIHH", blocks.need(0, 26))
-    if mode not in _MODELS or depth not in (1, 8, 16, 32) or not _MODELS[mode][1] <= channels <= _MOST_CHANNELS:
-        raise ImageError("corrupt", f"Expected a known Photoshop mode, but received {mode} with {channels} channels.")
+    if (
+        mode not in _MODELS
+        or depth not in (1, 8, 16, 32)
+        or not _MODELS[mode][1] <= channels <= _MOST_CHANNELS
+    ):
+        raise ImageError(
+            "corrupt",
+            f"Expected a known Photoshop mode, but received {mode} with {channels} channels.",
+        )
     layout = Layout(version == 2, mode, channels, height, width, depth)
     position = 30 + _length(blocks, 26, 4)
     layout.resources = position + 4, _length(blocks, position, 4)
@@ -88,7 +95,12 @@ def _layers(blocks: Blocks, position: int, length: int, wide: int) -> int | None
         name = blocks.need(position + 4, 4)
         if name in (b"Lr16", b"Lr32"):
             return _signed(blocks, position + 8 + wide)
-        step = wide if name in (b"Mt16", b"Mt32", b"Mtrn", b"LMsk", b"Alph", b"FMsk", b"lnk2", b"FEid", b"FXid") else 4
+        step = (
+            wide
+            if name
+            in (b"Mt16", b"Mt32", b"Mtrn", b"LMsk", b"Alph", b"FMsk", b"lnk2", b"FEid", b"FXid")
+            else 4
+        )
         size = _length(blocks, position + 8, step)
         position += 8 + step + size + -size % 4
     return None

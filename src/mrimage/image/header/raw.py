@@ -44,7 +44,9 @@ def _canon(blocks: Blocks) -> Header | None:
     """A CR3, whose tags are three TIFF blocks in a box of Canon's own (https://github.com/lclevy/canon_cr3)."""
     for name, start, length in top_boxes(blocks):
         if name == b"moov" and length < LONGEST_BLOCK:
-            own = next((body for kind, body in boxes(blocks.at(start, length)) if body[:16] == _CANON), b"")
+            own = next(
+                (body for kind, body in boxes(blocks.at(start, length)) if body[:16] == _CANON), b""
+            )
             parts = {kind: tree_of(body) for kind, body in boxes(own[16:])}
             first = parts.get(b"CMT1")
             width, height = (first.first.integer(tag) if first else None for tag in (WIDTH, HEIGHT))

@@ -15,7 +15,16 @@ EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
 X_RESOLUTION, RESOLUTION_UNIT, PLANAR = 282, 296, 284
 SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
 
-_MODELS: dict[int, Model] = {0: "gray", 1: "gray", 2: "rgb", 3: "palette", 5: "cmyk", 6: "ycbcr", 8: "lab", 9: "lab"}
+_MODELS: dict[int, Model] = {
+    0: "gray",
+    1: "gray",
+    2: "rgb",
+    3: "palette",
+    5: "cmyk",
+    6: "ycbcr",
+    8: "lab",
+    9: "lab",
+}
 _COLOURS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
 _CFA, _LINEAR_RAW = 32803, 34892
 _MOST_SAMPLES = 1024
@@ -32,11 +41,16 @@ def read_tiff(blocks: Blocks) -> Header:
     """Size, sample layout and tags of the first page (TIFF 6.0; BigTIFF by its published layout)."""
     tree = Tree(blocks.at)
     if not tree.valid:
-        raise ImageError("corrupt", "Expected a TIFF header with a known version, but received another.")
+        raise ImageError(
+            "corrupt", "Expected a TIFF header with a known version, but received another."
+        )
     first = tree.first
     if not len(first):
         kind = "truncated" if tree.offset + 2 > blocks.size else "corrupt"
-        raise ImageError(kind, f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.")
+        raise ImageError(
+            kind,
+            f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.",
+        )
     if _is_raw(first):
         return read_raw(blocks)
     width, height = first.integer(WIDTH), first.integer(HEIGHT)
@@ -46,10 +60,16 @@ def read_tiff(blocks: Blocks) -> Header:
     bands = first.integer(SAMPLES) or 1
     model = _MODELS.get(photometric if photometric is not None else 1)
     if model is None:
-        raise ImageError("unsupported", f"Expected a known photometric interpretation, but received {photometric}.")
+        raise ImageError(
+            "unsupported",
+            f"Expected a known photometric interpretation, but received {photometric}.",
+        )
     bits = first.integer(BITS) or 1
     if bits > 64 or bands > _MOST_SAMPLES:
-        raise ImageError("corrupt", f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.")
+        raise ImageError(
+            "corrupt",
+            f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.",
+        )
     has_alpha = _alpha(first, bands - _COLOURS[model])
     return Header(
         "tiff",
@@ -96,10 +116,16 @@ def read_raw(blocks: Blocks) -> Header:
     tree = Tree(blocks.at)
     first = tree.first
     offsets = first.get(SUB_DIRECTORIES) or ()
-    pages = [Directory(tree, int(offset)) for offset in offsets[:16]] if not isinstance(offsets, bytes) else []
+    pages = (
+        [Directory(tree, int(offset)) for offset in offsets[:16]]
+        if not isinstance(offsets, bytes)
+        else []
+    )
     best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
     sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
-    return Header("raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first))
+    return Header(
+        "raw", *_size(best), 3, best.integer(BITS) if sensor else None, "rgb", dpi=resolution(first)
+    )
 
 
 def _size(page: Directory) -> tuple[int, int]:
@@ -117,11 +143,18 @@ def check_strips(data: bytes, header: Header) -> None:
         return
     end = max(int(offset + count) for offset, count in zip(offsets, counts, strict=False))
     if end > len(data):
-        raise ImageError("truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}.")
-    row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
-    if first.integer(COMPRESSION) == 1 and header.model != "ycbcr" and sum(counts) < row * header.height:
         raise ImageError(
-            "corrupt", f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}."
+            "truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}."
+        )
+    row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
+    if (
+        first.integer(COMPRESSION) == 1
+        and header.model != "ycbcr"
+        and sum(counts) < row * header.height
+    ):
+        raise ImageError(
+            "corrupt",
+            f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}.",
         )
 
 

@@ -41,13 +41,19 @@ def read_webp(blocks: Blocks) -> Header:
             icc = blocks.at(start, length)
         elif name == b"EXIF" and length < LONGEST_BLOCK:
             exif = blocks.at(start, length)
-        if (name == b"VP8X" and not flags[0] & 0x0A) or (name in (b"VP8 ", b"VP8L") and position >= end):
+        if (name == b"VP8X" and not flags[0] & 0x0A) or (
+            name in (b"VP8 ", b"VP8L") and position >= end
+        ):
             if name == b"VP8X" and flags[0] & 0x20:
                 continue
             break
     if not width:
-        raise ImageError("truncated", "Expected a bitstream in the WebP, but the file ends in its header.")
-    return Header("webp", width, height, 4 if alpha else 3, 8, "rgb", alpha, icc, exif, max(frames, 1))
+        raise ImageError(
+            "truncated", "Expected a bitstream in the WebP, but the file ends in its header."
+        )
+    return Header(
+        "webp", width, height, 4 if alpha else 3, 8, "rgb", alpha, icc, exif, max(frames, 1)
+    )
 
 
 def _bitstream(name: bytes, body: bytes) -> tuple[int, int, bool]:

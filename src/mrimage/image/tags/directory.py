@@ -23,9 +23,38 @@ LONGEST_VALUE = 32 << 20
 MOST_DIRECTORIES = 65_536
 """Pages after which the chain of directories is taken for damage."""
 
-_CODES = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_CODES = {
+    3: "H",
+    4: "I",
+    6: "b",
+    8: "h",
+    9: "i",
+    11: "f",
+    12: "d",
+    13: "I",
+    16: "Q",
+    17: "q",
+    18: "Q",
+}
 _UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 
 
 class Directory:
@@ -36,14 +65,24 @@ class Directory:
         order, big = tree.order, tree.big
         count_size, entry_size = (8, 20) if big else (2, 12)
         head = tree.read(offset, count_size)
-        count = struct.unpack(order + ("Q" if big else "H"), head)[0] if len(head) == count_size else 0
-        body = tree.read(offset + count_size, min(count, 65_535) * entry_size + count_size * (1 if big else 2))
+        count = (
+            struct.unpack(order + ("Q" if big else "H"), head)[0] if len(head) == count_size else 0
+        )
+        body = tree.read(
+            offset + count_size, min(count, 65_535) * entry_size + count_size * (1 if big else 2)
+        )
         layout = struct.Struct(order + ("HHQ8s" if big else "HHI4s"))
         whole = min(count, len(body) // entry_size)
         entries = layout.iter_unpack(body[: whole * entry_size])
-        self._entries: dict[int, tuple[int, int, bytes]] = {tag: (kind, n, raw) for tag, kind, n, raw in entries}
+        self._entries: dict[int, tuple[int, int, bytes]] = {
+            tag: (kind, n, raw) for tag, kind, n, raw in entries
+        }
         tail = body[whole * entry_size : whole * entry_size + tree.pointer]
-        self.next = int(struct.unpack(order + ("Q" if big else "I"), tail)[0]) if len(tail) == tree.pointer else 0
+        self.next = (
+            int(struct.unpack(order + ("Q" if big else "I"), tail)[0])
+            if len(tail) == tree.pointer
+            else 0
+        )
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -66,7 +105,8 @@ class Directory:
         if kind in (5, 10):
             parts = struct.unpack(f"{order}{2 * count}{'I' if kind == 5 else 'i'}", raw)
             return tuple(
-                top / bottom if bottom else float("nan") for top, bottom in zip(parts[::2], parts[1::2], strict=True)
+                top / bottom if bottom else float("nan")
+                for top, bottom in zip(parts[::2], parts[1::2], strict=True)
             )
         return struct.unpack(f"{order}{count}{_CODES[kind]}", raw)
 
@@ -81,14 +121,21 @@ class Directory:
             return None
         if length <= len(inline):
             return inline[:length]
-        return self._tree.read(struct.unpack(self._tree.order + ("Q" if self._tree.big else "I"), inline)[0], length)
+        return self._tree.read(
+            struct.unpack(self._tree.order + ("Q" if self._tree.big else "I"), inline)[0], length
+        )
 
     def fields(self) -> dict[int, Field]:
         """Every tag whose value is whole and of a type that TIFF 6.0 knows."""
         found: dict[int, Field] = {}
         for tag, (kind, count, _) in self._entries.items():
             raw = self.raw(tag)
-            if raw is not None and kind in _SIZES and kind < 16 and len(raw) == count * _SIZES[kind]:
+            if (
+                raw is not None
+                and kind in _SIZES
+                and kind < 16
+                and len(raw) == count * _SIZES[kind]
+            ):
                 found[tag] = kind, count, self._little(raw, _UNITS.get(kind, 1))
         return found
 
@@ -131,12 +178,20 @@ class Tree:
         self.read = read
         head = read(0, 16)
         self.order = "<" if head[:2] == b"II" else ">"
-        magic = struct.unpack(self.order + "H", head[2:4])[0] if len(head) >= 8 and head[:2] in (b"II", b"MM") else 0
+        magic = (
+            struct.unpack(self.order + "H", head[2:4])[0]
+            if len(head) >= 8 and head[:2] in (b"II", b"MM")
+            else 0
+        )
         self.big = magic == 43
         self.pointer = 8 if self.big else 4
         self.valid = magic in (42, 43, 0x55, 0x4F52, 0x5352) and (not self.big or len(head) == 16)
         where = head[8:16] if self.big else head[4:8]
-        self.offset = int(struct.unpack(self.order + ("Q" if self.big else "I"), where)[0]) if self.valid else 0
+        self.offset = (
+            int(struct.unpack(self.order + ("Q" if self.big else "I"), where)[0])
+            if self.valid
+            else 0
+        )
 
     @property
     def first(self) -> Directory:

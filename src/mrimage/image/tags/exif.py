@@ -63,7 +63,8 @@ def read_shot(tree: Tree | None) -> Shot:
         camera_make=make,
         camera=_camera(make, first.text(MODEL)),
         lens=detail.text(LENS_MODEL),
-        taken_at=_moment(detail, ORIGINAL, SUB_ORIGINAL) or _moment(detail, DIGITIZED, SUB_DIGITIZED),
+        taken_at=_moment(detail, ORIGINAL, SUB_ORIGINAL)
+        or _moment(detail, DIGITIZED, SUB_DIGITIZED),
         iso=_iso(detail),
         exposure_time=_positive(detail, EXPOSURE_TIME),
         f_number=_positive(detail, F_NUMBER),

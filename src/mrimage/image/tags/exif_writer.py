@@ -41,7 +41,9 @@ LONGEST = 65_000
 
 _PACKET = re.compile(rb"<x:xmpmeta.*?</x:xmpmeta>", re.DOTALL)
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:=[\"']|>))[2-8]")
-_CONTINUED = re.compile(rb"<(xmpNote:HasExtendedXMP)>.*?</\1>|xmpNote:HasExtendedXMP=([\"']).*?\2", re.DOTALL)
+_CONTINUED = re.compile(
+    rb"<(xmpNote:HasExtendedXMP)>.*?</\1>|xmpNote:HasExtendedXMP=([\"']).*?\2", re.DOTALL
+)
 
 
 @dataclass
@@ -60,7 +62,11 @@ def whole_block(tree: Tree, rights: Rights) -> bytes | None:
         root.fields[ORIENTATION] = (3, 1, struct.pack("<H", 1))
     for pointer in (EXIF_DIRECTORY, GPS_DIRECTORY):
         found = first.directory(pointer)
-        fields = {tag: value for tag, value in found.fields().items() if tag not in _STALE} if found else {}
+        fields = (
+            {tag: value for tag, value in found.fields().items() if tag not in _STALE}
+            if found
+            else {}
+        )
         if fields:
             root.branches[pointer] = _Branch(fields)
     if not root.fields and not root.branches:
@@ -89,7 +95,10 @@ def joined(first: Tree, detail: Tree | None, gps: Tree | None) -> bytes:
 
 
 def _credits(rights: Rights) -> dict[int, Field]:
-    given = ((ARTIST, "; ".join(rights.get("dc:creator", ()))), (COPYRIGHT, "".join(rights.get("dc:rights", ()))))
+    given = (
+        (ARTIST, "; ".join(rights.get("dc:creator", ()))),
+        (COPYRIGHT, "".join(rights.get("dc:rights", ()))),
+    )
     texts = {tag: text[:LONGEST_TEXT].encode() + b"\x00" for tag, text in given if text}
     return {tag: (2, len(text), text) for tag, text in texts.items()}
 
@@ -114,7 +123,11 @@ def into_tiff(file: bytes, block: bytes | None, iptc: bytes | None) -> bytes:
     tree = Tree(lambda start, length: file[start : start + length])
     if tree.big or tree.order != "<" or not (block or iptc):
         return file
-    root = _branch(Tree(lambda start, length: block[start : start + length]).first) if block else _Branch()
+    root = (
+        _branch(Tree(lambda start, length: block[start : start + length]).first)
+        if block
+        else _Branch()
+    )
     if iptc:
         root.fields[_IPTC] = 7, len(iptc), iptc
     file += b"\x00" * (len(file) & 1)
@@ -136,7 +149,9 @@ def _block(root: _Branch) -> bytes:
     return b"II*\x00\x08\x00\x00\x00" + _written(root, 8)
 
 
-def _written(branch: _Branch, at: int, beside: Mapping[int, bytes] | None = None, following: int = 0) -> bytes:
+def _written(
+    branch: _Branch, at: int, beside: Mapping[int, bytes] | None = None, following: int = 0
+) -> bytes:
     """The directory as little-endian bytes for offset ``at``, its values and branches behind it. ``beside`` are
     finished 12-byte entries of other tags."""
     beside = beside or {}

@@ -80,7 +80,9 @@ def places_of(data: bytes, header: Header) -> Iterator[bytes]:
         first = Tree(lambda start, length: data[start : start + length]).first
         for tag in (_XMP, _IIM, _RESOURCES):
             value = first.raw(tag) or b""
-            if tag == _IIM and value[:1] != b"\x1c":  # Declared as numbers of four bytes, it may be stored as such.
+            if (
+                tag == _IIM and value[:1] != b"\x1c"
+            ):  # Declared as numbers of four bytes, it may be stored as such.
                 value = b"".join(value[at : at + 4][::-1] for at in range(0, len(value), 4))
             yield resource_of(value) if tag == _IIM else value
     elif header.body:
@@ -97,7 +99,9 @@ def _of_xmp(place: bytes) -> Rights:
     if len(packet) > _LONGEST_PACKET:
         return {}
     try:
-        tree = ElementTree.fromstring(packet)  # Begun here it has no document type, so that no entity can be defined.
+        tree = ElementTree.fromstring(
+            packet
+        )  # Begun here it has no document type, so that no entity can be defined.
     except (ElementTree.ParseError, ValueError, LookupError):
         return {}
     names = {f"{{{_NAMESPACES[name.split(':')[0]]}}}{name.split(':')[1]}": name for name in _FIELDS}
@@ -108,9 +112,14 @@ def _of_xmp(place: bytes) -> Rights:
                 found.setdefault(names[attribute], (text.strip(),))
         for element in description:
             if element.tag in names:
-                items = [item.text or "" for item in element.iter(f"{_RDF}li")] or [element.text or ""]
+                items = [item.text or "" for item in element.iter(f"{_RDF}li")] or [
+                    element.text or ""
+                ]
                 found.setdefault(names[element.tag], tuple(text.strip() for text in items))
-    return {name: texts if _FIELDS[name] in ("Seq", "Bag") else texts[:1] for name, texts in found.items()}
+    return {
+        name: texts if _FIELDS[name] in ("Seq", "Bag") else texts[:1]
+        for name, texts in found.items()
+    }
 
 
 def _of_iptc(place: bytes) -> Rights:
@@ -138,7 +147,13 @@ def iim_of(place: bytes) -> bytes | None:
 
 def resource_of(block: bytes) -> bytes:
     """An IPTC block as a Photoshop resource."""
-    return _IIM_RESOURCE + b"\x00\x00" + struct.pack(">I", len(block)) + block + b"\x00" * (len(block) & 1)
+    return (
+        _IIM_RESOURCE
+        + b"\x00\x00"
+        + struct.pack(">I", len(block))
+        + block
+        + b"\x00" * (len(block) & 1)
+    )
 
 
 def _of_texts(data: bytes) -> Rights:
@@ -147,8 +162,13 @@ def _of_texts(data: bytes) -> Rights:
     position = 8
     while position + 8 <= len(data):
         length, kind = struct.unpack(">I4s", data[position : position + 8])
-        body, position = data[position + 8 : position + 8 + min(length, _NEAR)], position + length + 12
-        keyword, _, rest = body.partition(b"\x00") if kind in (b"tEXt", b"zTXt", b"iTXt") else (b"", b"", b"")
+        body, position = (
+            data[position + 8 : position + 8 + min(length, _NEAR)],
+            position + length + 12,
+        )
+        keyword, _, rest = (
+            body.partition(b"\x00") if kind in (b"tEXt", b"zTXt", b"iTXt") else (b"", b"", b"")
+        )
         if keyword in _TEXTS and (text := clean_text(_text(kind, rest))):
             found.setdefault(_TEXTS[keyword], (text,))
     return found
@@ -168,10 +188,15 @@ def _text(kind: bytes, rest: bytes) -> bytes:
 
 def packet_of(rights: Rights) -> bytes | None:
     """An XMP packet of ``rights``; None where EXIF's artist and copyright say all of it."""
-    if all(name in ("dc:creator", "dc:rights") and len(texts) == 1 for name, texts in rights.items()):
+    if all(
+        name in ("dc:creator", "dc:rights") and len(texts) == 1 for name, texts in rights.items()
+    ):
         return None
     spaces = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items())
-    fields = "".join(f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>" for name, texts in sorted(rights.items()))
+    fields = "".join(
+        f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>"
+        for name, texts in sorted(rights.items())
+    )
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         f'<rdf:RDF xmlns:rdf="{_RDF[1:-1]}"><rdf:Description rdf:about=""{spaces}>{fields}</rdf:Description></rdf:RDF>'
@@ -184,4 +209,8 @@ def _listed(kind: str, texts: tuple[str, ...]) -> str:
     items = [escape(text) for text in texts]
     if not kind:
         return items[0]
-    return f"<rdf:{kind}>" + "".join(f"<rdf:li{language}>{item}</rdf:li>" for item in items) + f"</rdf:{kind}>"
+    return (
+        f"<rdf:{kind}>"
+        + "".join(f"<rdf:li{language}>{item}</rdf:li>" for item in items)
+        + f"</rdf:{kind}>"
+    )

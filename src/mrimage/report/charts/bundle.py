@@ -38,7 +38,12 @@ def warm() -> Iterator[Callable[[], None]]:
     if cache_path().exists() or not _can_keep(cache_path()):
         yield lambda: None
         return
-    command = [sys.executable, "-P", "-c", "from mrimage.report.charts import bundle; bundle.load()"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        "from mrimage.report.charts import bundle; bundle.load()",
+    ]
     quiet = subprocess.DEVNULL
     maker = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
     try:
@@ -73,7 +78,9 @@ def _make(path: Path) -> str:
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, delete=False
+        ) as file:
             file.write(script)
         Path(file.name).replace(path)
     except OSError:

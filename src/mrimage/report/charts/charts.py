@@ -70,7 +70,9 @@ class Chart:
     @property
     def small(self) -> bool:
         """Whether a narrow card is enough."""
-        return "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
+        return (
+            "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
+        )
 
     @property
     def aligned(self) -> bool:
@@ -166,7 +168,12 @@ CONFIG: Spec = {
 
 def _row(bar: Bar, total: int) -> Row:
     share = text.percent(bar.images / total if total else 0)
-    row: Row = {"label": bar.label, "images": bar.images, "share": share, "bytes": text.size(bar.bytes)}
+    row: Row = {
+        "label": bar.label,
+        "images": bar.images,
+        "share": share,
+        "bytes": text.size(bar.bytes),
+    }
     if bar.low is not None:
         row |= {"low": bar.low, "high": bar.high}
     return row
@@ -175,7 +182,12 @@ def _row(bar: Bar, total: int) -> Row:
 def _tooltip(title: str, noun: str) -> list[Spec]:
     return [
         {"field": "label", "type": "nominal", "title": title},
-        {"field": "images", "type": "quantitative", "title": f"{noun.capitalize()}s", "format": ","},
+        {
+            "field": "images",
+            "type": "quantitative",
+            "title": f"{noun.capitalize()}s",
+            "format": ",",
+        },
         {"field": "share", "type": "nominal", "title": "Share"},
         {"field": "bytes", "type": "nominal", "title": "Size"},
     ]
@@ -185,12 +197,18 @@ def _across(distribution: Distribution, noun: str) -> Spec:
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
     x = {"field": "images", "type": "quantitative", "title": None, "axis": None,
          "scale": {"padding": 0}}  # fmt: skip
-    bars = {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}}, "encoding": {"x": x}}
+    bars = {
+        "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}},
+        "encoding": {"x": x},
+    }
     counts = {
         "mark": {"type": "text", "align": "left", "dx": 5},
         "encoding": {"x": x, "text": {"field": "images", "type": "quantitative", "format": ","}},
     }
-    view = {"encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)}, "layer": [bars, counts]}
+    view = {
+        "encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)},
+        "layer": [bars, counts],
+    }
     return base(view, BAR_STEP * len(distribution.bars))
 
 
@@ -237,7 +255,12 @@ def _ticks(edges: Sequence[float | None]) -> list[float]:
     known = [edge for edge in edges if edge is not None]
     low, high = known[0], known[-1]
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [tick for power in powers for m in (1, 2, 5) if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)]
+    ticks = [
+        tick
+        for power in powers
+        for m in (1, 2, 5)
+        if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)
+    ]
     doubling = math.isclose(known[1] / low, 2)
     return known if doubling or len(ticks) < FEWEST_TICKS else ticks
 
@@ -306,7 +329,16 @@ def _in_words(distribution: Distribution, total: int, noun: str) -> str:
 
 def _table(distribution: Distribution, total: int, noun: str) -> Table:
     rows = tuple(
-        (bar.label, text.number(bar.images), text.percent(bar.images / total if total else 0), text.size(bar.bytes))
+        (
+            bar.label,
+            text.number(bar.images),
+            text.percent(bar.images / total if total else 0),
+            text.size(bar.bytes),
+        )
         for bar in distribution.bars
     )
-    return Table((distribution.title, f"{noun.capitalize()}s", "Share", "Size"), rows, (False, True, True, True))
+    return Table(
+        (distribution.title, f"{noun.capitalize()}s", "Share", "Size"),
+        rows,
+        (False, True, True, True),
+    )

@@ -9,7 +9,17 @@ from itertools import groupby
 from operator import attrgetter
 
 from mrimage.report import text
-from mrimage.report.charts.charts import CHART, PLAIN_LABEL, SECOND, THIRD, Chart, Spec, Table, base, distribution_chart
+from mrimage.report.charts.charts import (
+    CHART,
+    PLAIN_LABEL,
+    SECOND,
+    THIRD,
+    Chart,
+    Spec,
+    Table,
+    base,
+    distribution_chart,
+)
 from mrimage.report.figures.data import Bar, Distribution
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.figures import Groups
@@ -50,7 +60,11 @@ def _since(start: float, end: float) -> Spec:
     """The axis of time since the first task, in the unit that suits its length."""
     unit, seconds = next(
         (unit, seconds)
-        for unit, seconds, least in (("Hours", 3600, 3 * 3600), ("Minutes", 60, 180), ("Seconds", 1, 0))
+        for unit, seconds, least in (
+            ("Hours", 3600, 3 * 3600),
+            ("Minutes", 60, 180),
+            ("Seconds", 1, 0),
+        )
         if end >= least
     )
     return {
@@ -69,13 +83,23 @@ def _since(start: float, end: float) -> Spec:
 def _even_ticks(start: float, end: float, unit: float) -> list[float]:
     step = nice_step(start / unit, end / unit, bins=12)
     return [
-        round(place * step, 9) * unit for place in range(math.ceil(start / unit / step), int(end / unit / step) + 1)
+        round(place * step, 9) * unit
+        for place in range(math.ceil(start / unit / step), int(end / unit / step) + 1)
     ]
 
 
 def _phase_color(phases: Sequence[str]) -> Spec:
-    scale = {"domain": list(phases), "range": [_COLORS[place % len(_COLORS)] for place in range(len(phases))]}
-    return {"field": "phase", "type": "nominal", "title": None, "legend": {"orient": "top"}, "scale": scale}
+    scale = {
+        "domain": list(phases),
+        "range": [_COLORS[place % len(_COLORS)] for place in range(len(phases))],
+    }
+    return {
+        "field": "phase",
+        "type": "nominal",
+        "title": None,
+        "legend": {"orient": "top"},
+        "scale": scale,
+    }
 
 
 def _throughput(phase: str, moments: Sequence[Moment]) -> Chart:
@@ -99,7 +123,12 @@ def _throughput(phase: str, moments: Sequence[Moment]) -> Chart:
         }
     )  # fmt: skip
     table = tuple(
-        (text.duration(m.start), f"{m.images_per_second:,.1f}", f"{text.size(m.bytes_per_second)}/s") for m in moments
+        (
+            text.duration(m.start),
+            f"{m.images_per_second:,.1f}",
+            f"{text.size(m.bytes_per_second)}/s",
+        )
+        for m in moments
     )
     best = max(moment.images_per_second for moment in moments)
     return Chart(
@@ -115,7 +144,10 @@ def _throughput(phase: str, moments: Sequence[Moment]) -> Chart:
 
 def _timeline(health: Health, phases: Sequence[str], end: float) -> Chart:
     """Each task as a bar from its start to its end, in its worker's row."""
-    workers = {worker.worker: f"worker {place + 1}" for place, worker in enumerate(health.workers[:TIMELINE_WORKERS])}
+    workers = {
+        worker.worker: f"worker {place + 1}"
+        for place, worker in enumerate(health.workers[:TIMELINE_WORKERS])
+    }
     drawn = [task for task in health.timeline if task.worker in workers]
     rows = tuple(
         {"worker": workers[t.worker], "host": t.worker, "task": t.task, "phase": t.phase, "start": t.start,
@@ -140,12 +172,25 @@ def _timeline(health: Health, phases: Sequence[str], end: float) -> Chart:
     )  # fmt: skip
     longest = sorted(drawn, key=lambda task: -task.seconds)[:20]
     table = tuple(
-        (t.task, t.phase, workers[t.worker], text.duration(t.start), text.duration(t.seconds), text.number(t.images))
+        (
+            t.task,
+            t.phase,
+            workers[t.worker],
+            text.duration(t.start),
+            text.duration(t.seconds),
+            text.number(t.images),
+        )
         for t in longest
     )
-    cut = "" if health.tasks <= len(drawn) else f" The {len(drawn)} longest of {text.number(health.tasks)} tasks."
+    cut = (
+        ""
+        if health.tasks <= len(drawn)
+        else f" The {len(drawn)} longest of {text.number(health.tasks)} tasks."
+    )
     marked = (
-        " A marked border is a retry, a speculative attempt or a straggler." if any(r["trouble"] for r in rows) else ""
+        " A marked border is a retry, a speculative attempt or a straggler."
+        if any(r["trouble"] for r in rows)
+        else ""
     )
     return Chart(
         name="tasks",
@@ -169,9 +214,17 @@ def groups_chart(groups: Groups) -> Chart | None:
         return None
     shown = groups.rows[:14]
     labels = text.unique(text.cut(group.key, 60) or "(empty key)" for group in shown)
-    bars = tuple(Bar(label, group.images, group.bytes) for label, group in zip(labels, shown, strict=True))
-    more = f" The {len(shown)} largest of {text.number(groups.total)}." if groups.total > len(shown) else ""
+    bars = tuple(
+        Bar(label, group.images, group.bytes) for label, group in zip(labels, shown, strict=True)
+    )
+    more = (
+        f" The {len(shown)} largest of {text.number(groups.total)}."
+        if groups.total > len(shown)
+        else ""
+    )
     about = "Images in each group." + more
     sql = "SELECT key, images, bytes, pixels FROM groups ORDER BY images DESC, key"
-    chart = distribution_chart(Distribution("groups", "Largest groups", "category", about, sql, bars))
+    chart = distribution_chart(
+        Distribution("groups", "Largest groups", "category", about, sql, bars)
+    )
     return replace(chart, wide=True)

@@ -38,7 +38,10 @@ def dimensions_chart(dimensions: Dimensions) -> Chart:
         rows=rows,
         table=Table(
             ("Size", "Name", "Images"),
-            tuple((f"{s.width} × {s.height}", s.name, text.number(s.images)) for s in dimensions.common),
+            tuple(
+                (f"{s.width} × {s.height}", s.name, text.number(s.images))
+                for s in dimensions.common
+            ),
             (False, False, True),
         ),
         sql=dimensions.sql,
@@ -87,7 +90,12 @@ def _strength(counts: Sequence[int]) -> Spec:
                     "symbolType": "square", "symbolFillColor": CHART, "symbolStrokeWidth": 0, "symbolSize": 140}  # fmt: skip
     scale: Spec = {"type": "log", "range": [0.2, 1], "nice": False}
     spread = len(set(counts)) > 1
-    return {"field": "images", "type": "quantitative", "legend": legend if spread else None, "scale": scale}
+    return {
+        "field": "images",
+        "type": "quantitative",
+        "legend": legend if spread else None,
+        "scale": scale,
+    }
 
 
 def _heat_map(named: Sequence[Row], counts: Sequence[int]) -> Spec:
@@ -123,10 +131,26 @@ def _heat_map(named: Sequence[Row], counts: Sequence[int]) -> Spec:
         "mark": {"type": "point", "size": 60, "strokeWidth": 2, "color": "var(--ink)"},
         "encoding": {**at, "tooltip": tips},
     }
-    label: Spec = {"type": "text", "align": "right", "dx": -9, "dy": -8, "fontSize": 12, "fontWeight": 600}
-    halo: Spec = {"stroke": "var(--surface)", "strokeWidth": 3.5, "strokeJoin": "round", "opacity": 0.85}
+    label: Spec = {
+        "type": "text",
+        "align": "right",
+        "dx": -9,
+        "dy": -8,
+        "fontSize": 12,
+        "fontWeight": 600,
+    }
+    halo: Spec = {
+        "stroke": "var(--surface)",
+        "strokeWidth": 3.5,
+        "strokeJoin": "round",
+        "opacity": 0.85,
+    }
     names = [
-        {"data": {"values": list(named)}, "mark": {**label, **look}, "encoding": {**at, "text": {"field": "text"}}}
+        {
+            "data": {"values": list(named)},
+            "mark": {**label, **look},
+            "encoding": {**at, "text": {"field": "text"}},
+        }
         for look in (halo, {"color": "var(--ink)"})
     ]
     return base({"layer": [cells, rings, *names] if named else [cells]}, 360)
@@ -137,7 +161,8 @@ def _apart(sizes: Sequence[NamedSize]) -> list[NamedSize]:
     kept: list[NamedSize] = []
     for size in (size for size in sizes if size.images > max(1, sizes[0].images // 20)):
         clear = all(
-            abs(math.log2(size.height / other.height)) > 0.45 or abs(math.log2(size.width / other.width)) > 2
+            abs(math.log2(size.height / other.height)) > 0.45
+            or abs(math.log2(size.width / other.width)) > 2
             for other in kept
         )
         if clear and len(kept) < NAMED_LABELS:

@@ -17,7 +17,16 @@ from mrimage.report.figures.figures import Summary
 LOOKS = "How they look"
 PARTS = {
     "What they are": (
-        *("format", "color_space", "aspect", "dimensions", "megapixels", "size", "density", "density_by_format"),
+        *(
+            "format",
+            "color_space",
+            "aspect",
+            "dimensions",
+            "megapixels",
+            "size",
+            "density",
+            "density_by_format",
+        ),
         *("bands", "icc_profile", "bit_depth", "progressive", "frames"),
     ),
     "Where they come from": (
@@ -78,14 +87,18 @@ def make_charts(summary: Summary) -> Charts:
 
 
 def _parts(data: Data) -> Iterator[Part]:
-    drawn = {found.name: distribution_chart(found) for found in data.distributions if len(found.bars) > 1}
+    drawn = {
+        found.name: distribution_chart(found) for found in data.distributions if len(found.bars) > 1
+    }
     same = {found.name: _fact(found) for found in data.distributions if len(found.bars) == 1}
     drawn |= {spreads.name: spreads_chart(spreads) for spreads in data.spreads}
     if data.dimensions and data.dimensions.distinct > 1:
         drawn["dimensions"] = dimensions_chart(data.dimensions)
     elif data.dimensions and data.dimensions.common:
         (only,) = data.dimensions.common
-        same["dimensions"] = Fact("Dimensions", f"{only.width} × {only.height}", text.plural(only.images, "image"))
+        same["dimensions"] = Fact(
+            "Dimensions", f"{only.width} × {only.height}", text.plural(only.images, "image")
+        )
     if data.places:
         drawn["places"] = places_chart(data.places)
     for title, names in PARTS.items():

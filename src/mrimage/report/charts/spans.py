@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from mrimage.report import text
-from mrimage.report.charts.charts import BAR_STEP, CHART, COUNT_AXIS, PLAIN_LABEL, SECOND, Chart, Spec, Table, base
+from mrimage.report.charts.charts import (
+    BAR_STEP,
+    CHART,
+    COUNT_AXIS,
+    PLAIN_LABEL,
+    SECOND,
+    Chart,
+    Spec,
+    Table,
+    base,
+)
 from mrimage.report.figures.data import Spreads
 from mrimage.report.figures.figures import SideBySide
 
@@ -11,16 +21,31 @@ from mrimage.report.figures.figures import SideBySide
 def spreads_chart(spreads: Spreads) -> Chart:
     """For each label a line from the 5th to the 95th percentile, a bar over the middle half, a mark at the median."""
     rows = tuple(
-        {"label": s.label, "images": s.images, "p5": s.p5, "p25": s.p25, "median": s.median, "p75": s.p75, "p95": s.p95}
+        {
+            "label": s.label,
+            "images": s.images,
+            "p5": s.p5,
+            "p25": s.p25,
+            "median": s.median,
+            "p75": s.p75,
+            "p95": s.p95,
+        }
         for s in spreads.rows
     )
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
     x = {"type": "quantitative", "scale": {"type": "log"}, "title": "Bits per pixel",
          "axis": {"labelExpr": PLAIN_LABEL, "values": [m * 10.0**e for e in range(-3, 4) for m in (1, 2, 5)],
                   "labelOverlap": "greedy", "labelSeparation": 8}}  # fmt: skip
-    tips = [("label", "Format"), ("images", "Images"), ("p5", "5 %"), ("median", "Median"), ("p95", "95 %")]
+    tips = [
+        ("label", "Format"),
+        ("images", "Images"),
+        ("p5", "5 %"),
+        ("median", "Median"),
+        ("p95", "95 %"),
+    ]
     tooltip = [
-        {"field": name, "title": title, **({"format": ".3~g"} if name[0] in "pm" else {})} for name, title in tips
+        {"field": name, "title": title, **({"format": ".3~g"} if name[0] in "pm" else {})}
+        for name, title in tips
     ]
     layers: list[Spec] = [
         {"mark": {"type": "rule", "color": CHART, "opacity": 0.6},
@@ -34,7 +59,11 @@ def spreads_chart(spreads: Spreads) -> Chart:
         layer["encoding"]["tooltip"] = tooltip
     columns = ("Format", "Images", "5 %", "25 %", "Median", "75 %", "95 %")
     table = tuple(
-        (s.label, text.number(s.images), *(f"{v:.3g}" for v in (s.p5, s.p25, s.median, s.p75, s.p95)))
+        (
+            s.label,
+            text.number(s.images),
+            *(f"{v:.3g}" for v in (s.p5, s.p25, s.median, s.p75, s.p95)),
+        )
         for s in spreads.rows
     )
     words = "; ".join(f"{s.label} {s.median:.3g}" for s in spreads.rows[:6])

@@ -17,7 +17,16 @@ from mrimage.report.tables.views import Tables, open_tables
 EXAMPLES = 10
 LABELS = 12
 
-BESIDE = ("format", "color_space", "aspect", "megapixels", "size", "orientation", "camera", "bit_depth")
+BESIDE = (
+    "format",
+    "color_space",
+    "aspect",
+    "megapixels",
+    "size",
+    "orientation",
+    "camera",
+    "bit_depth",
+)
 """Distributions that are drawn side by side where the runs differ; their labels do not depend on the run."""
 
 _TOTALS: tuple[tuple[str, str, Unit], ...] = (
@@ -76,12 +85,20 @@ def _match(tables: Tables, other_columns: frozenset[str]) -> None:
     path below the folder that all images of a run are in. Versions are only compared of the same uri.
     """
     same_place = tables.rows("SELECT 1 FROM catalogue JOIN other_catalogue USING (uri) LIMIT 1")
-    cuts = [0, 0] if same_place else [_common_folder(tables, name) for name in ("other_catalogue", "catalogue")]
+    cuts = (
+        [0, 0]
+        if same_place
+        else [_common_folder(tables, name) for name in ("other_catalogue", "catalogue")]
+    )
     differences = ["o.size IS DISTINCT FROM n.size"]
     if same_place:
         differences.append("o.version IS DISTINCT FROM n.version")
     both = tables.columns & other_columns
-    differences += [f"o.{name} IS DISTINCT FROM n.{name}" for name in ("width", "height", "sha256") if name in both]
+    differences += [
+        f"o.{name} IS DISTINCT FROM n.{name}"
+        for name in ("width", "height", "sha256")
+        if name in both
+    ]
     tables.connection.execute(
         f"""CREATE TEMP TABLE moved AS SELECT
             coalesce(n.path, o.path) AS path, o.size AS before, n.size AS after,
@@ -99,7 +116,9 @@ def _common_folder(tables: Tables, view: str) -> int:
     first, last = tables.row(f"SELECT min(uri), max(uri) FROM {view}")
     if first is None:
         return 0
-    shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    shared = "".join(
+        a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    )
     return shared.rfind("/") + 1
 
 
@@ -107,7 +126,9 @@ def _examples(tables: Tables, condition: str) -> tuple[Moved, ...]:
     found = tables.rows(
         f"SELECT path, before, after, reason FROM moved WHERE {condition} ORDER BY path LIMIT {EXAMPLES}"
     )
-    return tuple(Moved(text.cut(path), _what(before, after, reason)) for path, before, after, reason in found)
+    return tuple(
+        Moved(text.cut(path), _what(before, after, reason)) for path, before, after, reason in found
+    )
 
 
 def _what(before: int | None, after: int | None, reason: str | None) -> str:
@@ -115,16 +136,25 @@ def _what(before: int | None, after: int | None, reason: str | None) -> str:
         return text.cut(reason, 40)
     if before is None or after is None:
         return text.size(before or after or 0)
-    return f"{text.size(before)} to {text.size(after)}" if before != after else "other content, same size"
+    return (
+        f"{text.size(before)} to {text.size(after)}"
+        if before != after
+        else "other content, same size"
+    )
 
 
 def _changes(before: Totals, after: Totals) -> tuple[Change, ...]:
     """The totals of both runs."""
     pairs = [(name, unit, getattr(before, key), getattr(after, key)) for key, name, unit in _TOTALS]
-    return tuple(Change(name, unit, was, now, (now - was) / was if was else None) for name, unit, was, now in pairs)
+    return tuple(
+        Change(name, unit, was, now, (now - was) / was if was else None)
+        for name, unit, was, now in pairs
+    )
 
 
-def _side_by_side(before: Sequence[Distribution], after: Sequence[Distribution]) -> tuple[SideBySide, ...]:
+def _side_by_side(
+    before: Sequence[Distribution], after: Sequence[Distribution]
+) -> tuple[SideBySide, ...]:
     """The distributions that differ, with the labels of both."""
     old = {distribution.name: distribution for distribution in before}
     new = {distribution.name: distribution for distribution in after}
@@ -133,7 +163,10 @@ def _side_by_side(before: Sequence[Distribution], after: Sequence[Distribution])
         found = [distribution for distribution in (new.get(name), old.get(name)) if distribution]
         if not found:
             continue
-        counts = [{bar.label: bar.images for bar in d.bars} if d else {} for d in (old.get(name), new.get(name))]
+        counts = [
+            {bar.label: bar.images for bar in d.bars} if d else {}
+            for d in (old.get(name), new.get(name))
+        ]
         if counts[0] == counts[1]:
             continue
         ordered = sorted(

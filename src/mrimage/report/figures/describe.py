@@ -35,7 +35,11 @@ SIZE_NAMES = {
 def describe(tables: Tables, *, places: bool) -> Data:
     """All figures of the section on data; ``places`` asks for the coarse map of GPS positions."""
     filters = _make_grouped(tables)
-    located = tables.row("SELECT count(latitude) FROM image")[0] if tables.has("latitude", "longitude") else 0
+    located = (
+        tables.row("SELECT count(latitude) FROM image")[0]
+        if tables.has("latitude", "longitude")
+        else 0
+    )
     return Data(
         distributions=count_all(tables, filters),
         dimensions=_dimensions(tables, filters),
@@ -57,7 +61,9 @@ def _make_grouped(tables: Tables) -> list[str]:
     if len(found) < 2 or not tables.rows(f"SELECT 1 FROM {source} WHERE uri IS NOT NULL LIMIT 1"):
         return []
     keys = [row[0] for row in found]
-    heavy = ", ".join(sorted(tables.columns & {"version", "reason", "phash", "sha256", "dominant_colors"}))
+    heavy = ", ".join(
+        sorted(tables.columns & {"version", "reason", "phash", "sha256", "dominant_colors"})
+    )
     tables.connection.execute(
         f"""CREATE TEMP TABLE grouped AS
         SELECT member.g, image.* EXCLUDE (uri{", " + heavy if heavy else ""}) FROM image JOIN (
@@ -79,17 +85,23 @@ def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
         "GROUP BY ALL ORDER BY images DESC, width, height"
     )
     sizes = tables.rows(
-        f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?", [COMMON_SIZES]
+        f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?",
+        [COMMON_SIZES],
     )
     places = {(row[0], row[1]): place for place, row in enumerate(grid)}
     groups = [[0] * len(grid) for _ in filters]
     if filters:
-        inside = f"SELECT g, {x}, {y}, count(*) FROM grouped WHERE width > 0 AND height > 0 GROUP BY ALL"
+        inside = (
+            f"SELECT g, {x}, {y}, count(*) FROM grouped WHERE width > 0 AND height > 0 GROUP BY ALL"
+        )
         for group, column, row, images in tables.rows(inside):
             if (column, row) in places:
                 groups[group][places[column, row]] = images
     return Dimensions(
-        cells=tuple(Cell(2 ** (x / 4), 2 ** ((x + 1) / 4), 2 ** (y / 4), 2 ** ((y + 1) / 4), n) for x, y, n in grid),
+        cells=tuple(
+            Cell(2 ** (x / 4), 2 ** ((x + 1) / 4), 2 ** (y / 4), 2 ** ((y + 1) / 4), n)
+            for x, y, n in grid
+        ),
         common=tuple(NamedSize(w, h, _size_name(w, h), n) for w, h, n, _ in sizes),
         distinct=sizes[0][3] if sizes else 0,
         sql=sql,
@@ -107,13 +119,18 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
     if not tables.has("format", "width", "height"):
         return ()
     # Quantiles of hundredths, counted: exact, the same on every thread count, and in little memory for any pile.
-    quantiles = ", ".join(f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95))
+    quantiles = ", ".join(
+        f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+    )
     sql = f"""SELECT format, max(images) AS images, [{quantiles}] AS bits_per_pixel FROM (
         SELECT *, sum(n) OVER (PARTITION BY format ORDER BY value) AS upto, sum(n) OVER (PARTITION BY format)::BIGINT AS images
         FROM (SELECT format, round(8.0 * size / pixels, 2) AS value, count(*) AS n FROM image
               WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL))
         GROUP BY format ORDER BY images DESC, format LIMIT 12"""
-    rows = tuple(Spread(text.cut(label, 40), images, *map(float, spread)) for label, images, spread in tables.rows(sql))
+    rows = tuple(
+        Spread(text.cut(label, 40), images, *map(float, spread))
+        for label, images, spread in tables.rows(sql)
+    )
     if all(row.images < ENOUGH_TO_SPREAD for row in rows):
         return ()
     about = "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half. RGB takes 24 uncompressed."
@@ -129,11 +146,16 @@ def _swatches(tables: Tables) -> tuple[Swatch, ...]:
     sql = f"""SELECT cell, count(*) AS images FROM (SELECT unnest(list_distinct(list_transform(dominant_colors,
         lambda color: CASE WHEN length(color) = 7 THEN {cell} END))) AS cell FROM image)
         WHERE regexp_full_match(cell, '[0-9a-f]{{3}}') GROUP BY cell"""
-    counted = {tuple(int(digit, 16) * 16 + 16 for digit in digits): images for digits, images in tables.rows(sql)}
+    counted = {
+        tuple(int(digit, 16) * 16 + 16 for digit in digits): images
+        for digits, images in tables.rows(sql)
+    }
     frequent = sorted(counted.items(), key=lambda cell: (-cell[1], cell[0]))[:SWATCHES]
     cells = sorted(frequent, key=lambda cell: (*_rainbow(cell[0]), cell[0]))
     shown = sum(images for _, images in cells)
-    return tuple(Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells)
+    return tuple(
+        Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells
+    )
 
 
 def _rainbow(rgb: tuple[int, ...]) -> tuple[bool, float, float]:

@@ -34,7 +34,9 @@ def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...
     """
     known = (measure for measure in MEASURES if tables.has(*measure.needs))
     counted = (_count(tables, measure, filters) for measure in known)
-    return tuple(distribution for distribution in counted if any(bar.label for bar in distribution.bars))
+    return tuple(
+        distribution for distribution in counted if any(bar.label for bar in distribution.bars)
+    )
 
 
 def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
@@ -46,12 +48,21 @@ def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribu
     sql, missing, counted = _bins(tables, value)
     bins = _without_gaps(list(counted))
     bars = tuple(
-        Bar(_range(edge(bin_), edge(bin_ + 1), measure.unit), *counted.get(bin_, (0, 0)), edge(bin_), edge(bin_ + 1))
+        Bar(
+            _range(edge(bin_), edge(bin_ + 1), measure.unit),
+            *counted.get(bin_, (0, 0)),
+            edge(bin_),
+            edge(bin_ + 1),
+        )
         for bin_ in bins
     )
-    groups = _by_group(tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters)
+    groups = _by_group(
+        tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters
+    )
     same = _exactly(tables, measure) if len(bars) == 1 else ""
-    return Distribution(measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, same, groups)
+    return Distribution(
+        measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, same, groups
+    )
 
 
 def _exactly(tables: Tables, measure: Measure) -> str:
@@ -61,24 +72,36 @@ def _exactly(tables: Tables, measure: Measure) -> str:
 
 
 def _extent(tables: Tables, measure: Measure) -> tuple[float | None, float | None]:
-    low, high = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
+    low, high = tables.row(
+        f"SELECT min({measure.expression}), max({measure.expression}) FROM image"
+    )
     return low, high
 
 
 def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
     """Days, months or years, whichever gives a chart that can be read."""
-    first, last = tables.row(f"SELECT min({measure.expression}), max({measure.expression}) FROM image")
+    first, last = tables.row(
+        f"SELECT min({measure.expression}), max({measure.expression}) FROM image"
+    )
     days = (last - first).days if first is not None else 0
     part = "day" if days <= 62 else "month" if days <= 366 * 8 else "year"
     value = f"date_trunc('{part}', {measure.expression})::TIMESTAMP"
     sql, missing, counted = _bins(tables, value)
     bars = tuple(
-        Bar(start.strftime(_DATES[part]), images, size, _epoch(start), _epoch(start) + _SECONDS[part])
+        Bar(
+            start.strftime(_DATES[part]),
+            images,
+            size,
+            _epoch(start),
+            _epoch(start) + _SECONDS[part],
+        )
         for start, (images, size) in sorted(counted.items())[-TIMELINE_LIMIT:]
     )
     places = {start: place for place, start in enumerate(sorted(counted)[-TIMELINE_LIMIT:])}
     groups = _by_group(tables, value, places, len(bars), None, filters)
-    return Distribution(measure.name, measure.title, "timeline", measure.about, sql, bars, missing, groups=groups)
+    return Distribution(
+        measure.name, measure.title, "timeline", measure.about, sql, bars, missing, groups=groups
+    )
 
 
 def _bins(tables: Tables, value: str) -> tuple[str, int, dict[Any, tuple[int, int]]]:
@@ -86,7 +109,11 @@ def _bins(tables: Tables, value: str) -> tuple[str, int, dict[Any, tuple[int, in
     sql = f"SELECT {value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes FROM image GROUP BY ALL ORDER BY bin"
     found = tables.rows(sql)
     missing = sum(images for bin_, images, _ in found if bin_ is None)
-    return sql, missing, {bin_: (images, size or 0) for bin_, images, size in found if bin_ is not None}
+    return (
+        sql,
+        missing,
+        {bin_: (images, size or 0) for bin_, images, size in found if bin_ is not None},
+    )
 
 
 def _epoch(moment: datetime) -> float:
@@ -105,25 +132,46 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
     total = tables.row("SELECT count(*) FROM image")[0]
     labels = text.unique(text.cut(row[0], 60) for row in every)
     bars = [Bar(label, row[1], int(row[2] or 0)) for label, row in zip(labels, every, strict=True)]
-    counted, size, distinct = (int(every[0][4]), int(every[0][5] or 0), every[0][3]) if every else (0, 0, 0)
+    counted, size, distinct = (
+        (int(every[0][4]), int(every[0][5] or 0), every[0][3]) if every else (0, 0, 0)
+    )
     folded = distinct - len(bars)
     if folded:
-        bars.append(Bar(OTHER, counted - sum(b.images for b in bars), size - sum(b.bytes for b in bars)))
+        bars.append(
+            Bar(OTHER, counted - sum(b.images for b in bars), size - sum(b.bytes for b in bars))
+        )
     places = {row[0]: place for place, row in enumerate(every)}
-    groups = _by_group(tables, measure.expression, places, len(bars), len(bars) - 1 if folded else None, filters)
+    groups = _by_group(
+        tables, measure.expression, places, len(bars), len(bars) - 1 if folded else None, filters
+    )
     return Distribution(
-        measure.name, measure.title, "category", measure.about, sql, tuple(bars), total - counted, folded, groups=groups
+        measure.name,
+        measure.title,
+        "category",
+        measure.about,
+        sql,
+        tuple(bars),
+        total - counted,
+        folded,
+        groups=groups,
     )
 
 
 def _by_group(
-    tables: Tables, value: str, places: dict[object, int], width: int, rest: int | None, filters: Sequence[str]
+    tables: Tables,
+    value: str,
+    places: dict[object, int],
+    width: int,
+    rest: int | None,
+    filters: Sequence[str],
 ) -> dict[str, tuple[int, ...]]:
     """Counts of each group, aligned with the bars; a value without a bar goes to ``rest``, or nowhere."""
     if not filters:
         return {}
     counts = [[0] * width for _ in filters]
-    for group, label, images in tables.rows(f"SELECT g, {value} AS label, count(*) FROM grouped GROUP BY ALL"):
+    for group, label, images in tables.rows(
+        f"SELECT g, {value} AS label, count(*) FROM grouped GROUP BY ALL"
+    ):
         place = places.get(label, rest)
         if place is not None and label is not None:
             counts[group][place] += images
@@ -137,7 +185,10 @@ def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
         return f"decade_bin({value})", lambda bin_: (1.0, 2.0, 5.0)[bin_ % 3] * 10.0 ** (bin_ // 3)
     if measure.scale == "octave":
         anchor, step = measure.anchor, measure.step
-        return f"floor(log2({value} / {anchor}) * {step})::INTEGER", lambda bin_: anchor * 2.0 ** (bin_ / step)
+        return (
+            f"floor(log2({value} / {anchor}) * {step})::INTEGER",
+            lambda bin_: anchor * 2.0 ** (bin_ / step),
+        )
     width = nice_step(*_extent(tables, measure))
     # A value on an edge belongs to the bin that begins there, whatever the quotient's last digit.
     return f"floor({value} / {width!r} + 1e-9)::INTEGER", lambda bin_: round(bin_ * width, 12)

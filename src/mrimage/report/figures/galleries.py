@@ -66,7 +66,9 @@ def select(tables: Tables) -> tuple[Galleries, dict[str, str]]:
         return Galleries((), (), _sheets(tables), ()), {}
     _make_affordable(tables)
     samples, groups = _groups(tables)
-    return Galleries(_extremes(tables), _pairs(tables, list(samples)), _sheets(tables), groups), samples
+    return Galleries(
+        _extremes(tables), _pairs(tables, list(samples)), _sheets(tables), groups
+    ), samples
 
 
 def in_order_of_worth(galleries: Galleries, samples: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -88,12 +90,17 @@ def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries
     """The galleries without the pictures that have no thumbnail."""
 
     def kept(rows: Sequence[Gallery]) -> tuple[Gallery, ...]:
-        cut = (replace(row, pictures=tuple(p for p in row.pictures if p.uri in available)) for row in rows)
+        cut = (
+            replace(row, pictures=tuple(p for p in row.pictures if p.uri in available))
+            for row in rows
+        )
         return tuple(row for row in cut if row.pictures)
 
     return Galleries(
         extremes=kept(galleries.extremes),
-        pairs=tuple(p for p in galleries.pairs if p.before.uri in available and p.after.uri in available),
+        pairs=tuple(
+            p for p in galleries.pairs if p.before.uri in available and p.after.uri in available
+        ),
         sheets=tuple(p for p in galleries.sheets if p.uri in available),
         groups=kept(galleries.groups),
     )
@@ -102,7 +109,11 @@ def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries
 def _make_affordable(tables: Tables) -> None:
     """The view ``affordable``: images whose decoding costs at most MAX_COST."""
     rates = " ".join(f"WHEN '{name}' THEN {rate}" for name, rate in _SECONDS_PER_PIXEL.items())
-    passes = f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END" if tables.has("progressive") else ""
+    passes = (
+        f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END"
+        if tables.has("progressive")
+        else ""
+    )
     cost = f"pixels * CASE format {rates} ELSE {_OTHER_SECONDS_PER_PIXEL} END{passes}"
     tables.connection.execute(
         f"CREATE TEMP VIEW affordable AS SELECT *, {cost} AS cost FROM image WHERE pixels > 0 AND {cost} <= {MAX_COST}"
@@ -143,7 +154,9 @@ def _unlike(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str
 
 def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
     """For each of the largest keys the image nearest to its median size (and brightness), and a few by chance."""
-    light = " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
+    light = (
+        " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
+    )
     found = tables.rows(
         f"""WITH largest AS (
             SELECT key, row_number() OVER (ORDER BY images DESC, key) AS place
@@ -189,10 +202,20 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
 
 
 def _pair(
-    uri: str, output: str, kind: str, width: int, height: int, size: int, w: int, h: int, size_after: int
+    uri: str,
+    output: str,
+    kind: str,
+    width: int,
+    height: int,
+    size: int,
+    w: int,
+    h: int,
+    size_after: int,
 ) -> Pair:
     suffix = output.rpartition(".")[2].lower()
-    smaller = f"{size / size_after:.1f} times smaller" if size_after and size >= size_after else "larger"
+    smaller = (
+        f"{size / size_after:.1f} times smaller" if size_after and size >= size_after else "larger"
+    )
     return Pair(
         before=_picture(uri, f"{kind} · {width} × {height} · {text.size(size)}"),
         after=_picture(output, f"{suffix} · {w} × {h} · {text.size(size_after)}"),

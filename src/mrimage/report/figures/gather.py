@@ -116,4 +116,6 @@ def _groups(tables: Tables, samples: Mapping[str, str], shots: Mapping[str, Shot
         for key, images, size, pixels, files, made, *_ in found
     )
     members = int(found[0][7] or 0) if found else 0
-    return Groups(found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0)
+    return Groups(
+        found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0
+    )

@@ -44,7 +44,10 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     origin = reports[0].started if reports else 0.0
     every = _by_phase(reports)
     medians = {
-        phase: (statistics.median(r.seconds for r in found), statistics.median(r.bytes for r in found))
+        phase: (
+            statistics.median(r.seconds for r in found),
+            statistics.median(r.bytes for r in found),
+        )
         for phase, found in every.items()
     }
     tasks = [_task(report, origin, *medians[report.phase]) for report in reports]
@@ -54,7 +57,9 @@ def examine(facts: RunFacts, groups: Groups) -> Health:
     phases = {phase: found for phase, found in every.items() if phase != OWN_PHASE}
     return Health(
         phases=_phases(facts),
-        throughput=tuple(m for phase, found in phases.items() for m in _throughput(phase, found, origin)),
+        throughput=tuple(
+            m for phase, found in phases.items() for m in _throughput(phase, found, origin)
+        ),
         durations=tuple(_durations(phase, found) for phase, found in phases.items()),
         timeline=tuple(sorted(longest, key=lambda task: task.start)),
         straggling=len(stragglers),
@@ -165,7 +170,9 @@ def _durations(phase: str, reports: Sequence[TaskReport]) -> Distribution:
         label = f"{text.duration(low)} to {text.duration(high)}"
         bars.append(Bar(label, len(found), sum(r.bytes for r in found), low, high))
     about = "Tasks by their wall time; a long tail to the right is a straggler."
-    return Distribution(f"durations_{phase}", f"Task times: {phase}", "histogram", about, "", tuple(bars))
+    return Distribution(
+        f"durations_{phase}", f"Task times: {phase}", "histogram", about, "", tuple(bars)
+    )
 
 
 def _workers(reports: Sequence[TaskReport]) -> tuple[Worker, ...]:

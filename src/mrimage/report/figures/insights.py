@@ -19,7 +19,9 @@ MOST, MOST_CAMERAS = 0.9, 100
 """Cameras are counted until they account for this share; more of them than that are no finding."""
 
 
-def find_insights(tables: Tables, facts: RunFacts, groups: Groups, health: Health) -> tuple[Insight, ...]:
+def find_insights(
+    tables: Tables, facts: RunFacts, groups: Groups, health: Health
+) -> tuple[Insight, ...]:
     """What a person would want to be told, the most pressing first."""
     found = [
         *_from_job(facts, health),
@@ -41,7 +43,9 @@ def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
         f"count(*) FILTER ({rule.condition}), coalesce(sum(size) FILTER ({rule.condition}), 0)::BIGINT"
         for rule in rules
     )
-    row = tables.row(f"SELECT count(*), coalesce(sum(size), 0)::BIGINT{', ' if counts else ''}{counts} FROM image")
+    row = tables.row(
+        f"SELECT count(*), coalesce(sum(size), 0)::BIGINT{', ' if counts else ''}{counts} FROM image"
+    )
     total, size = row[:2]
     edits = job.get("edits")
     for rule, images, held in zip(rules, row[2::2], row[3::2], strict=True):
@@ -115,10 +119,14 @@ def _quarantined(facts: RunFacts) -> Insight:
 
 
 def _heaviest(tables: Tables) -> Iterator[Insight]:
-    total, size, limit = tables.row("SELECT count(*), sum(size)::BIGINT, quantile_disc(size, 0.99) FROM image")
+    total, size, limit = tables.row(
+        "SELECT count(*), sum(size)::BIGINT, quantile_disc(size, 0.99) FROM image"
+    )
     if not total or total < 200 or not size:
         return
-    images, held = tables.row("SELECT count(*), sum(size)::BIGINT FROM image WHERE size > ?", [limit])
+    images, held = tables.row(
+        "SELECT count(*), sum(size)::BIGINT FROM image WHERE size > ?", [limit]
+    )
     if images and held / size >= 0.1:
         words = (
             f"The {text.number(images)} largest files, {text.percent(images / total)} of all, hold "
@@ -140,21 +148,27 @@ def _cameras(tables: Tables) -> Iterator[Insight]:
     sql = f"""SELECT camera, images FROM ({counted}) WINDOW upto AS (ORDER BY images DESC, camera)
         QUALIFY sum(images) OVER upto - images < {MOST} * sum(images) OVER () ORDER BY images DESC, camera"""
     place, held = tables.row(f"SELECT count(*), coalesce(sum(images), 0)::BIGINT FROM ({sql})")
-    distinct, total = tables.row(f"SELECT count(*), coalesce(sum(images), 0)::BIGINT FROM ({counted})")
+    distinct, total = tables.row(
+        f"SELECT count(*), coalesce(sum(images), 0)::BIGINT FROM ({counted})"
+    )
     if place == distinct or place > MOST_CAMERAS:
         return
     words = (
         f"{text.plural(place, 'camera accounts', 'cameras account')} for {text.percent(held / total)} of the "
         f"{text.plural(total, 'image that names one', 'images that name one')}."
     )
-    rule = f"The fewest cameras that together took {text.percent(MOST)} of the images that name one."
+    rule = (
+        f"The fewest cameras that together took {text.percent(MOST)} of the images that name one."
+    )
     yield Insight("cameras", "info", words, "", rule, sql, place, "cameras")
 
 
 def _outputs(tables: Tables) -> Iterator[Insight]:
     sql = """SELECT uri, any_value(size) AS size, sum(o.bytes)::BIGINT AS made FROM image JOIN outputs o USING (uri)
         GROUP BY uri ORDER BY made DESC, uri"""
-    images, before, after = tables.row(f"SELECT count(*), sum(size)::BIGINT, sum(made)::BIGINT FROM ({sql})")
+    images, before, after = tables.row(
+        f"SELECT count(*), sum(size)::BIGINT, sum(made)::BIGINT FROM ({sql})"
+    )
     if not images:
         return
     if after and before > 1.05 * after:
@@ -178,9 +192,7 @@ def _outputs(tables: Tables) -> Iterator[Insight]:
 def _from_groups(tables: Tables, groups: Groups) -> Iterator[Insight]:
     if groups.total > 1 and groups.largest >= 0.5:
         first = groups.rows[0]
-        words = (
-            f'One group, "{text.isolate(text.cut(first.key, 60))}", holds {text.percent(groups.largest)} of all images.'
-        )
+        words = f'One group, "{text.isolate(text.cut(first.key, 60))}", holds {text.percent(groups.largest)} of all images.'
         sql = f"""SELECT DISTINCT uri FROM {tables.membership} WHERE uri IS NOT NULL
             AND key = (SELECT key FROM groups ORDER BY images DESC, key LIMIT 1) ORDER BY uri"""
         rule = "A group with at least half of the images."

@@ -37,7 +37,8 @@ def _aspect() -> str:
     """Names the ratio of the longer to the shorter side within 1.5 %, and says which way the image stands."""
     ratio = "(greatest(width, height)::DOUBLE / nullif(least(width, height), 0))"
     cases = " ".join(
-        f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'" for name, value in _ASPECTS.items()
+        f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'"
+        for name, value in _ASPECTS.items()
     )
     named = f"CASE {cases} WHEN {ratio} > 2.5 THEN 'over 2.5:1' ELSE 'uncommon' END"
     way = "CASE WHEN abs(width - height) <= 0.015 * height THEN '' WHEN width > height THEN ' wide' ELSE ' tall' END"

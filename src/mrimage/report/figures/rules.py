@@ -55,7 +55,9 @@ _EXTENSIONS = {
 
 def _misnamed() -> str:
     """Names that claim one of the common formats and hold another."""
-    claims = " ".join(f"WHEN '{one}' THEN '{name}'" for name, ones in _EXTENSIONS.items() for one in ones.split())
+    claims = " ".join(
+        f"WHEN '{one}' THEN '{name}'" for name, ones in _EXTENSIONS.items() for one in ones.split()
+    )
     return f"CASE lower(split_part(uri, '.', -1)) {claims} END <> format"
 
 

@@ -61,7 +61,11 @@ def _edits(edits: Mapping[str, object]) -> Iterator[str]:
     if method := edits.get("correct"):
         yield f"corrected by {method}"
     quality = f" at quality {edits['quality']}" if edits.get("quality") else ""
-    yield f"in its own format{quality}" if edits.get("format") in (None, "keep") else f"as {edits['format']}{quality}"
+    yield (
+        f"in its own format{quality}"
+        if edits.get("format") in (None, "keep")
+        else f"as {edits['format']}{quality}"
+    )
     kept = {"keep": "with all metadata", "strip": "without metadata"}
     yield kept.get(str(edits.get("metadata")), "with artist and copyright as only metadata")
 

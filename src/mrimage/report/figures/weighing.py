@@ -65,7 +65,9 @@ def find_savings(tables: Tables) -> Iterator[Insight]:
     )
     told: set[str] = set()
     for name, made, sample, before, after in measured:
-        images, size = tables.row("SELECT count(*), sum(size)::BIGINT FROM single WHERE format = ?", [name])
+        images, size = tables.row(
+            "SELECT count(*), sum(size)::BIGINT FROM single WHERE format = ?", [name]
+        )
         every = tables.row("SELECT count(*) FROM image WHERE format = ?", [name])[0]
         saved = size * (1 - after / before)
         if saved <= 0 or name in told:
@@ -91,7 +93,9 @@ def find_savings(tables: Tables) -> Iterator[Insight]:
 
 def _make_single(tables: Tables) -> None:
     """The view ``single``: images of one page and 8 bits, since other formats would keep no more of them."""
-    tables.connection.execute(f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}")
+    tables.connection.execute(
+        f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}"
+    )
 
 
 def _single(tables: Tables) -> str:

@@ -45,7 +45,9 @@ def stream(results: Path, sql: str, format: Format = "table") -> Iterator[str]:
             if not cursor or not cursor.description:
                 raise duckdb.Error("there is nothing to answer in it")
             columns = text.unique(name for name, *_ in cursor.description)
-            yield from _WRITERS[format](columns, chain.from_iterable(iter(lambda: cursor.fetchmany(CHUNK), [])))
+            yield from _WRITERS[format](
+                columns, chain.from_iterable(iter(lambda: cursor.fetchmany(CHUNK), []))
+            )
         except duckdb.Error as error:
             reason = text.cut(" ".join(str(error).split()), 400)
             raise UsageError(
@@ -62,15 +64,25 @@ def query(results: Path, sql: str, format: Format = "table") -> str:
 def _table(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     """Columns aligned, numbers to the right; nothing that a terminal would obey gets through."""
     shown = list(islice(rows, TABLE_ROWS))
-    cells = [[text.cut(name, CELL) for name in columns], *([_cell(value) for value in row] for row in shown)]
+    cells = [
+        [text.cut(name, CELL) for name in columns],
+        *([_cell(value) for value in row] for row in shown),
+    ]
     widths = [max(text.width(row[i]) for row in cells) for i in range(len(columns))]
-    right = [all(isinstance(row[i], int | float | Decimal | None) for row in shown) for i in range(len(columns))]
+    right = [
+        all(isinstance(row[i], int | float | Decimal | None) for row in shown)
+        for i in range(len(columns))
+    ]
     for number, row in enumerate(cells):
         yield "  ".join(map(_aligned, row, widths, right)).rstrip() + "\n"
         if number == 0:
             yield "  ".join("─" * width for width in widths) + "\n"
     more = next(rows, None) is not None
-    yield f"The first {TABLE_ROWS} rows; --format csv gives all.\n" if more else f"{text.plural(len(shown), 'row')}\n"
+    yield (
+        f"The first {TABLE_ROWS} rows; --format csv gives all.\n"
+        if more
+        else f"{text.plural(len(shown), 'row')}\n"
+    )
     if any(len(cell) == CELL and "…" in cell for row in cells for cell in row):
         yield f"Values are cut to {CELL} characters; --format csv gives them whole.\n"
 
@@ -90,7 +102,9 @@ def _csv(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     part: Sequence[Sequence[object]] = [columns]
     while part:
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([_flat(value) for value in row] for row in part)
+        csv.writer(buffer, lineterminator="\n").writerows(
+            [_flat(value) for value in row] for row in part
+        )
         yield buffer.getvalue()
         part = list(islice(rows, CHUNK))
 
@@ -102,7 +116,9 @@ def _flat(value: object) -> object:
 def _json(columns: Sequence[str], rows: Iterator[Row]) -> Iterator[str]:
     yield "["
     for number, row in enumerate(rows):
-        yield (",\n" if number else "\n") + _JSON.encode(dict(zip(columns, row, strict=True))).decode()
+        yield (",\n" if number else "\n") + _JSON.encode(
+            dict(zip(columns, row, strict=True))
+        ).decode()
     yield "\n]\n"
 
 

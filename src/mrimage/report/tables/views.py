@@ -108,5 +108,8 @@ def _make_view(connection: Connection, name: str, files: list[str], columns: str
     if files:
         connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {parquet_files(files)}")
         return
-    fields = ", ".join(f"NULL::{kind} AS {column}" for column, kind in (field.split() for field in columns.split(", ")))
+    fields = ", ".join(
+        f"NULL::{kind} AS {column}"
+        for column, kind in (field.split() for field in columns.split(", "))
+    )
     connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {fields} WHERE false")

@@ -78,5 +78,7 @@ def find_member(archive: Archive, uri: str, name: str) -> ByteSource:
     """The member ``name`` of the archive at ``uri``, looked up in its index."""
     member = _index_of(archive, uri).get(name)
     if member is None:
-        raise NotFoundError(f"Cannot read {uri}!/{name}: the archive has no whole file of this name.")
+        raise NotFoundError(
+            f"Cannot read {uri}!/{name}: the archive has no whole file of this name."
+        )
     return archive.open(member.name, member.place, member.size)

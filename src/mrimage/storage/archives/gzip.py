@@ -123,7 +123,13 @@ class GunzipSource:
 
     def _check(self, now: _State) -> None:
         if now.given > _BOMB_FLOOR and now.given > _BOMB_RATIO * max(now.taken, 1):
-            raise ImageError("too-large", f"{self.uri} inflates to more than {_BOMB_RATIO} times its size.")
+            raise ImageError(
+                "too-large", f"{self.uri} inflates to more than {_BOMB_RATIO} times its size."
+            )
         last = self._points[-1]
-        if now.given - last.given >= _SPACING and len(self._points) < _KEPT and not now.inflater.eof:
+        if (
+            now.given - last.given >= _SPACING
+            and len(self._points) < _KEPT
+            and not now.inflater.eof
+        ):
             self._points.append(now.copy())

@@ -45,7 +45,9 @@ class ParquetArchive:
             return
         try:
             for column in columns:
-                yield from self._column(file, column, prefix=f"{printable(column)}/" if len(columns) > 1 else "")
+                yield from self._column(
+                    file, column, prefix=f"{printable(column)}/" if len(columns) > 1 else ""
+                )
         except (pa.ArrowException, OSError) as error:
             raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
 
@@ -55,7 +57,9 @@ class ParquetArchive:
         for group in range(file.num_row_groups):
             for values in _batches(file, group, column):
                 data, names = _parts(values)
-                for index, length in enumerate(pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()):
+                for index, length in enumerate(
+                    pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
+                ):
                     yield Member(prefix + _name(row, names, index), length or 0, f"{column}:{row}")
                     row += 1
 
@@ -73,7 +77,9 @@ class ParquetArchive:
             except BaseException as error:
                 self._group = None  # a decoding that was broken off cannot go on
                 if isinstance(error, (pa.ArrowException, OSError)):
-                    raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+                    raise ImageError(
+                        "corrupt", f"{self._uri} is damaged: {_first_line(error)}"
+                    ) from error
                 raise
 
     def _find_group(self, column: str, row: int) -> _Group:
@@ -91,10 +97,14 @@ class ParquetArchive:
             raise ImageError("empty", f"{self._uri} has no bytes.")
         try:
             # Arrow asks for no more than a readable, seekable file.
-            return pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(self._source, 64 << 10)), mode="r"))
+            return pq.ParquetFile(
+                pa.PythonFile(cast("io.IOBase", BlockReader(self._source, 64 << 10)), mode="r")
+            )
         except (pa.ArrowException, OSError) as error:
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
-            raise ImageError(reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}") from error
+            raise ImageError(
+                reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}"
+            ) from error
 
 
 class _Group:
@@ -148,13 +158,17 @@ class _Row:
 
 def image_columns(schema: pa.Schema) -> list[str]:
     """The columns that hold bytes: binary ones, and structs with a binary field ``bytes`` (Hugging Face)."""
-    return [field.name for field in schema if _is_binary(field.type) or _is_image_struct(field.type)]
+    return [
+        field.name for field in schema if _is_binary(field.type) or _is_image_struct(field.type)
+    ]
 
 
 def _is_binary(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _is_binary(kind.value_type)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
 
 
 def _is_image_struct(kind: pa.DataType) -> bool:
@@ -167,7 +181,9 @@ def _is_image_struct(kind: pa.DataType) -> bool:
 def _batches(file: pq.ParquetFile, group: int, column: str) -> Iterator[pa.Array[Any]]:
     """The rows of one column of a row group, a few at a time."""
     at_once = max(1, min(_ROWS, _DECODED // max(1, file.metadata.row_group(group).total_byte_size)))
-    for batch in file.iter_batches(batch_size=at_once, row_groups=[group], columns=[column], use_threads=False):
+    for batch in file.iter_batches(
+        batch_size=at_once, row_groups=[group], columns=[column], use_threads=False
+    ):
         yield batch.column(0)
 
 
@@ -177,7 +193,9 @@ def _parts(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
         return values.cast(pa.large_binary()), []
     index = values.type.get_field_index("path")
     names = pc.struct_field(values, [index]).to_pylist() if index >= 0 else []
-    return pc.struct_field(values, [values.type.get_field_index("bytes")]).cast(pa.large_binary()), names
+    return pc.struct_field(values, [values.type.get_field_index("bytes")]).cast(
+        pa.large_binary()
+    ), names
 
 
 def _name(row: int, names: list[str | None], index: int) -> str:

@@ -50,7 +50,9 @@ def whole_members(source: ByteSource) -> Iterator[Member]:
             end = start + packed + _length_of_descriptor(_at(reader, start + packed, 26))
         if end > source.size:
             return
-        text = name.decode("utf-8" if header.flags & _UTF8 else "cp437", "replace").replace("\0", "%00")
+        text = name.decode("utf-8" if header.flags & _UTF8 else "cp437", "replace").replace(
+            "\0", "%00"
+        )
         if not text.endswith("/"):
             place = f"{offset}:{packed}:{header.method}:{crc}"
             yield Member(text, size, place + (":encrypted" if header.flags & _ENCRYPTED else ""))

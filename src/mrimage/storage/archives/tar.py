@@ -37,13 +37,19 @@ class TarArchive:
         self._source = GunzipSource(source) if gzipped else source
 
     def members(self) -> Iterator[Member]:
-        reader = _Headers(self._source, _LOCAL_BLOCK if scheme(self._uri) == "file" else _REMOTE_BLOCK)
+        reader = _Headers(
+            self._source, _LOCAL_BLOCK if scheme(self._uri) == "file" else _REMOTE_BLOCK
+        )
         count = 0
         try:
             # tarfile asks for no more than read, seek and tell.
-            with tarfile.open(fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape") as tar:
+            with tarfile.open(
+                fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape"
+            ) as tar:
                 while info := tar.next():
-                    vars(tar)["members"].clear()  # or the index of a shard of a million files stays in memory
+                    vars(tar)[
+                        "members"
+                    ].clear()  # or the index of a shard of a million files stays in memory
                     ends = info.offset_data + info.size
                     if info.isreg() and info.issparse():
                         yield Member(info.name, info.size, _SPARSE)
@@ -67,7 +73,12 @@ class TarArchive:
     def open(self, name: str, place: str, size: int) -> ByteSource:
         uri = f"{self._uri}!/{name}"
         if place == _SPARSE:
-            return Broken(uri, ImageError("unsupported", f"{uri} is kept as a sparse file. Pack it without --sparse."))
+            return Broken(
+                uri,
+                ImageError(
+                    "unsupported", f"{uri} is kept as a sparse file. Pack it without --sparse."
+                ),
+            )
         return Window(uri, self._source, int(place), size)
 
     def _has(self, reader: BlockReader, end: int) -> bool:

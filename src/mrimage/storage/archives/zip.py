@@ -41,7 +41,9 @@ class ZipArchive:
                 place = f"{info.header_offset}:{info.compress_size}:{info.compress_type}:{info.CRC}"
                 if info.flag_bits & 0x1:
                     place += ":encrypted"
-                yield Member(info.orig_filename.replace("\0", "%00"), info.file_size, place, ignored=link)
+                yield Member(
+                    info.orig_filename.replace("\0", "%00"), info.file_size, place, ignored=link
+                )
 
     def _without_index(self, error: Exception) -> Iterator[Member]:
         if self._source.size == 0:
@@ -85,7 +87,9 @@ class _ZipMember:
                 data += self._source.read(data_start + len(data), int(packed) - len(data))
             data = self._inflate(data[: int(packed)], end)[start:]
         else:
-            raise ImageError("unsupported", f"{self.uri} is compressed by method {method}; only deflate is read.")
+            raise ImageError(
+                "unsupported", f"{self.uri} is compressed by method {method}; only deflate is read."
+            )
         if start == 0 and end == self.size and zlib.crc32(data) != int(crc):
             raise ImageError("corrupt", f"{self.uri}: the checksum does not fit.")
         return data
@@ -95,7 +99,9 @@ class _ZipMember:
         ahead = 30 + len(self.uri) + packed + _SLACK if packed else 30
         head = self._source.read(offset, ahead)
         if len(head) < 30 or not head.startswith(b"PK\3\4"):
-            raise ImageError("corrupt", f"{self.uri}: its place in the archive holds something else.")
+            raise ImageError(
+                "corrupt", f"{self.uri}: its place in the archive holds something else."
+            )
         _, name, extra = _LOCAL_HEADER.unpack_from(head)
         return offset + 30 + name + extra, head[30 + name + extra :]
 
