@@ -254,3 +254,28 @@ def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) ->
         assert not (tmp_path / "_run/unclean").exists()
         TaskWriter(store, FileSink(store), phase, "1", Attempt(number=2)).commit(0, 0, {})
     assert (tmp_path / "_run/unclean").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_a_query_of_the_report_is_answered_as_everywhere(
+    number: signal.Signals, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert main(["run", str(photos), str(out), "--no-thumbnails", "--quiet", "--workers", "1"]) == 0
+    slow = "SELECT count(*) FROM range(6000000) WHERE md5(range::VARCHAR) LIKE 'no'"
+    program = (
+        "import sys; from mrimage.report.tables import views; from mrimage.cli.main import main\n"
+        "real = views.Tables._make_images\n"
+        f"views.Tables._make_images = lambda self: (print(flush=True), self.rows({slow!r}), real(self))\n"
+        f"sys.exit(main(['report', {str(out)!r}]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    process.stdout.readline()
+    time.sleep(0.2)  # until DuckDB is at it
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.count("\n")) == (1, 1)
+    assert told.startswith("mrimage: interrupted.")

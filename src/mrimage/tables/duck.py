@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from mrimage.report.tables.files import parquet_files
+from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.storage.local import system_errors
 
 MEMORY = "160MB"
@@ -25,14 +26,8 @@ def connect(scratch: Path, threads: int = 1) -> Iterator[duckdb.DuckDBPyConnecti
     spill.mkdir(parents=True, exist_ok=True)
     connection = _database(os.getpid(), str(spill), threads).cursor()
     try:
-        with system_errors(str(scratch)):
+        with interrupts_raised(), system_errors(str(scratch)):
             yield connection
-    except RuntimeError as error:
-        if "interrupted" in str(
-            error
-        ):  # what DuckDB makes of the KeyboardInterrupt of a signal's handler
-            raise KeyboardInterrupt from None
-        raise
     finally:
         connection.close()
 

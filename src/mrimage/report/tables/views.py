@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from mrimage.report.tables.files import allowed_paths, parquet_files
+from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
 
 MEMORY_LIMIT = "1GB"
@@ -106,7 +107,8 @@ def open_tables(results: Path) -> Iterator[Tables]:
         connection = duckdb.connect(":memory:", config=settings)
         try:
             _hide_progress(connection)
-            yield Tables(results, connection)
+            with interrupts_raised():
+                yield Tables(results, connection)
         finally:
             connection.close()
 
