@@ -39,7 +39,7 @@ job = mr.Job(map=when_released, group=("mean",), limits=Limits(deadline=250))
 
 if __name__ == "__main__":
     import patient
-    from mrimage import flow
+    from mrimage.flow import splitting
     splitting.HEADER_SPLIT = (1, 1)
     mr.run(patient.job, "photos", "out", engine=sys.argv[1], workers=2, thumbnails=False)
 """
