@@ -37,16 +37,30 @@ def options(photos: Path | str, out: Path | str) -> list[str]:
 
 
 def start(photos: Path) -> None:
+    bring_back(photos / "0.png")
     for number in range(3):
         image(photos / f"{number}.png", 70 * number)
     (photos / "bad.png").write_bytes(b"no image")
     os.utime(photos / "bad.png", (1, 1))
-    (photos / "late.png").unlink(missing_ok=True)
+    put_away(photos / "late.png")
 
 
 def grow(photos: Path) -> None:
+    bring_back(photos / "late.png")
     image(photos / "late.png", 200)
-    (photos / "0.png").unlink()
+    put_away(photos / "0.png")
+
+
+def put_away(path: Path) -> None:
+    """Take a file out of the source. It stays the same file on the disk, which the catalogue knows by its inode."""
+    if path.exists():
+        path.rename(path.parent.with_name(f"away-{path.name}"))
+
+
+def bring_back(path: Path) -> None:
+    away = path.parent.with_name(f"away-{path.name}")
+    if away.exists():
+        away.rename(path)
 
 
 @pytest.fixture(scope="module")

@@ -110,8 +110,8 @@ def _require_empty(store: Store) -> None:
     foreign = next((name for name in _top(store) if name != ROOT), None)
     if foreign is not None:
         raise SinkError(
-            f"Expected OUT as a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r}. "
-            "Choose another OUT."
+            f"OUT must be a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r} and no {JOB}. "
+            "Choose another OUT, or remove what is there."
         )
 
 
@@ -130,10 +130,10 @@ def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> st
     if standing is Standing.FREE:
         clear(store)
     elif standing is not Standing.NEW:
+        forget_earlier(store, plan.job)
         require_whole(store)
         if not exists(store, PUBLISHED):
             store.write(UNCLEAN, b"")  # the run before did not come to its end
-        forget_earlier(store, plan.job)
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
