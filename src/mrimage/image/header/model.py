@@ -33,7 +33,7 @@ class Header:
     decoder has already turned the picture, so that the EXIF orientation is history. ``variant`` separates
     what one format's decoders separate, such as the lossless JPEG; ``body`` is where a
     JPEG's entropy-coded data begin; ``decoded_icc`` is the profile that the decoder of a JPEG XL gives with
-    its pixels, whose own may be out of the header's reach. ``exif_behind`` says that the EXIF block of a PNG stands
+    its pixels, whose own may be out of the header's reach. ``exif_after_pixels`` says that the EXIF block of a PNG stands
     behind the pixels, where it gives facts, but viewers, which show pixels as they come, do not turn them by it. ``gain_map`` says that an HDR gain map comes with the picture.
     """
 
@@ -60,7 +60,7 @@ class Header:
     associated: bool = False
     xmp: bytes | None = None
     iptc: bytes | None = None
-    exif_behind: bool = False
+    exif_after_pixels: bool = False
     gain_map: bool = False
 
     def __post_init__(self) -> None:

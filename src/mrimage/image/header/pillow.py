@@ -127,7 +127,7 @@ def header_of(picture: Picture, format: str) -> Header:
     return Header(format, picture.width, picture.height, bands, depth, model, alpha)
 
 
-def read_other(blocks: Blocks, format: str) -> Header:
+def read_with_pillow(blocks: Blocks, format: str) -> Header:
     """Size and layout of DDS, PCX, TGA, XBM or XPM."""
     picture = open_picture(blocks, format)
     header = header_of(picture, format)

@@ -84,7 +84,7 @@ def _ancillary(header: Header, name: bytes, blocks: Blocks, start: int, length: 
         _text(header, name, blocks, start, length)
 
 
-def read_behind_pixels(header: Header, data: bytes) -> None:
+def read_after_pixels(header: Header, data: bytes) -> None:
     """Add to ``header`` the EXIF, XMP and IPTC that the PNG ``data`` has behind its pixels, and not before them.
 
     Chunks that are damaged or cut off end the search; they are no part of the picture.
@@ -103,7 +103,7 @@ def read_behind_pixels(header: Header, data: bytes) -> None:
             _ancillary(behind, name, blocks, position + 8, length)
         position += 12 + length
     if header.exif is None and behind.exif is not None:
-        header.exif, header.exif_behind = behind.exif, True
+        header.exif, header.exif_after_pixels = behind.exif, True
     header.xmp = header.xmp or behind.xmp
     header.iptc = header.iptc or behind.iptc
     header.software = header.software or behind.software
