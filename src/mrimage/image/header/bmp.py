@@ -60,7 +60,9 @@ def as_windows(data: bytes) -> bytes:
 def _with_pixels_moved(data: bytes, by: int) -> bytes:
     """Return ``data`` with ``by`` bytes added to the offset at which its pixels begin."""
     start = struct.unpack("<I", data[10:14])[0]
-    return data[:10] + struct.pack("<I", max(0, start + by)) + data[14:]
+    moved = max(0, start + by)
+    offset = struct.pack("<I", moved)
+    return data[:10] + offset + data[14:]
 
 
 def read_bmp(blocks: Blocks) -> Header:
@@ -79,12 +81,15 @@ def read_bmp(blocks: Blocks) -> Header:
 
 def _depth(head: bytes, header: Header) -> int:
     """Return the bits of a sample. The file gives bits per pixel; 16 of them are 5 per color."""
-    core = struct.unpack("<I", head[14:18])[0] == _CORE
-    at = 24 if core else 28
+    size = struct.unpack("<I", head[14:18])[0]
+    at = 24 if size == _CORE else 28
     bits: int = struct.unpack("<H", head[at : at + 2])[0]
-    if header.model == "palette" or bits <= 8:
+    is_indexed = header.model == "palette" or bits <= 8
+    if is_indexed:
         return bits
-    return 5 if bits == 16 else 8
+    if bits == 16:
+        return 5
+    return 8
 
 
 def _profile(blocks: Blocks) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
+from mrimage.image.header.numbers import number_at
 
 _AVIF = frozenset([b"avif", b"avis"])
 _HEIC = frozenset(
@@ -15,8 +16,7 @@ _HEIC = frozenset(
 _OTHER_HEIF = frozenset(
     [b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi", b"unif"]
 )
-"""Brands of HEIF files in codings that no decoder here reads. Knowing them, the error can name
-the coding."""
+"""Brands of HEIF files in codings that no decoder here reads; the error then names the coding."""
 
 _MOST_BOXES = 64
 """Real files have about ten top-level boxes."""
@@ -41,11 +41,11 @@ def brands(head: bytes) -> list[bytes]:
     """Return the major brand of a file, then its compatible brands; nothing without ``ftyp``."""
     if head[4:8] != b"ftyp" or len(head) < 16:
         return []
-    length = struct.unpack(">I", head[:4])[0]
+    length = number_at(head, 0, 4)
     end = min(length, len(head), _LONGEST_BRANDS)
     # Bytes 12 to 15 are the minor version.
-    compatible = [head[at : at + 4] for at in range(16, end, 4)]
-    return [head[8:12], *compatible]
+    starts = (8, *range(16, end, 4))
+    return [head[start : start + 4] for start in starts]
 
 
 def top_boxes(blocks: Blocks) -> Iterator[tuple[bytes, int, int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import Header
 
 CARD = 80
 """Bytes of a card."""
@@ -78,7 +78,13 @@ def _cards(blocks: Blocks) -> tuple[dict[str, str], int]:
 
 
 def read_fits(blocks: Blocks) -> Header:
-    """Read size and depth. Three planes are red, green and blue; of other cubes the first counts."""
+    """Read size and depth. Three planes are red, green and blue; of other cubes only the first is read."""
     layout = layout_of(blocks)
-    model: Model = "rgb" if layout.planes == 3 else "gray"
-    return Header("fits", layout.width, layout.height, layout.planes, abs(layout.bits), model)
+    return Header(
+        "fits",
+        layout.width,
+        layout.height,
+        bands=layout.planes,
+        bit_depth=abs(layout.bits),
+        model="rgb" if layout.planes == 3 else "gray",
+    )

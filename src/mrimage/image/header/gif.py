@@ -86,10 +86,14 @@ def _walk(blocks: Blocks, position: int) -> _Findings:
 def _read_extension(found: _Findings, blocks: Blocks, position: int) -> None:
     """Add the first frame's transparency or the first XMP packet to ``found``."""
     control = blocks.at(position + 1, 3)
-    if found.frames == 0 and len(control) == 3 and control[0] == _CONTROL:
+    is_whole = len(control) == 3
+    if found.frames == 0 and is_whole and control[0] == _CONTROL:
         found.transparent = bool(control[2] & 1)
-    if found.xmp is None and blocks.at(position + 2, len(_XMP)) == _XMP:
-        found.xmp = _packet(blocks, position + 2 + len(_XMP))
+    if found.xmp is not None:
+        return
+    application = position + 2
+    if blocks.at(application, len(_XMP)) == _XMP:
+        found.xmp = _packet(blocks, application + len(_XMP))
 
 
 def _packet(blocks: Blocks, position: int) -> bytes:
@@ -99,7 +103,8 @@ def _packet(blocks: Blocks, position: int) -> bytes:
     after it lead from any position to the terminator.
     """
     end = _after_sub_blocks(blocks, position)
-    return blocks.at(position, end - position)[:LONGEST_TEXT]
+    length = min(end - position, LONGEST_TEXT)
+    return blocks.at(position, length)
 
 
 def _depth(flags: int) -> int:

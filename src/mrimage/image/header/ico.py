@@ -19,7 +19,7 @@ _BANDS = {32: 4, 24: 3, 16: 3}
 def largest(blocks: Blocks) -> tuple[int, int, int]:
     """Return the number of the largest image in the directory, and its start and length in bytes.
 
-    Of several images with one size, the one with the most bits per pixel counts, then the first.
+    Among images of one size, the one with the most bits per pixel wins, then the first.
     """
     count = struct.unpack("<H", blocks.need(4, 2))[0]
     entries = list(struct.iter_unpack("<BBBBHHII", blocks.need(6, 16 * count)))

@@ -11,6 +11,7 @@ from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.header.boxes import boxes, brands, top_boxes
 from mrimage.image.header.model import LONGEST_TEXT, Header, Model
+from mrimage.image.header.numbers import number_at
 from mrimage.image.tags.gain_maps import APPLE_AUXILIARY
 
 _SEQUENCES = frozenset([b"avis", b"hevc", b"hevx", b"msf1"])
@@ -99,7 +100,7 @@ def _read_boxes(blocks: Blocks, format: str) -> tuple[_Meta, int]:
             raise ImageError(
                 "corrupt",
                 f"The {format} file describes its image in {length} bytes, but at most "
-                f"{_LONGEST_META} are possible.",
+                f"{_LONGEST_META} are allowed.",
             )
         if name == b"meta" and not meta.properties:
             # Version and flags come first.
@@ -142,8 +143,10 @@ def _format_of(meta: _Meta, format: str) -> str:
 
 def _has_gain_map(meta: _Meta) -> bool:
     """Return whether the image has a tone map (ISO/IEC 23008-12:2024, 6.6.2.4) or Apple's."""
-    is_apple = any(name == b"auxC" and APPLE_AUXILIARY in body for name, body in meta.properties)
-    return is_apple or b"tmap" in meta.types.values()
+    if b"tmap" in meta.types.values():
+        return True
+    auxiliary = [body for name, body in meta.properties if name == b"auxC"]
+    return any(APPLE_AUXILIARY in body for body in auxiliary)
 
 
 def _primary_properties(meta: _Meta) -> list[Property]:
@@ -157,21 +160,26 @@ def _primary_properties(meta: _Meta) -> list[Property]:
     names = {name for name, _ in own}
     tile = _properties_of(meta, meta.tiles[meta.primary])
     wanted = {b"colr", b"pixi", b"hvcC", b"av1C"} - names
-    return [(name, body) for name, body in tile if name in wanted] + own
+    inherited = [(name, body) for name, body in tile if name in wanted]
+    return inherited + own
 
 
 def _properties_of(meta: _Meta, item: int) -> list[Property]:
-    count = len(meta.properties)
-    return [meta.properties[index] for index in meta.indices.get(item, []) if 0 <= index < count]
+    indices = meta.indices.get(item, [])
+    existing = range(len(meta.properties))
+    return [meta.properties[index] for index in indices if index in existing]
 
 
 def _size(properties: list[Property], format: str) -> tuple[int, int]:
     """Return width and height in pixels from the last ``ispe``. Raises ImageError ``corrupt``."""
-    sizes = [body[4:12] for name, body in properties if name == b"ispe" and len(body) >= 12]
-    if not sizes:
+    size = None
+    for name, body in properties:
+        if name == b"ispe" and len(body) >= 12:
+            width, height = struct.unpack(">II", body[4:12])
+            size = (width, height)
+    if size is None:
         raise ImageError("corrupt", f"The {format} file does not give the size of its image.")
-    width, height = struct.unpack(">II", sizes[-1])
-    return width, height
+    return size
 
 
 def _header(
@@ -211,16 +219,21 @@ def _cropped(body: bytes) -> tuple[int, int] | None:
     wide, wide_per, high, high_per = struct.unpack(">4I", body[:16])
     if not wide_per or not high_per:
         return None
-    return round(wide / wide_per), round(high / high_per)
+    width = round(wide / wide_per)
+    height = round(high / high_per)
+    return width, height
 
 
 def _bands_and_depth(name: bytes, body: bytes) -> tuple[int, int | None]:
     """Return bands and bits of a sample (AV1-ISOBMFF 2.3.3; ISO/IEC 14496-15, 8.3.3.1.2)."""
     if name == b"av1C" and len(body) >= 3:
-        return _av1_bands(body[2]), _av1_depth(body[2])
+        flags = body[2]
+        return _av1_bands(flags), _av1_depth(flags)
     if name == b"hvcC" and len(body) >= 18:
-        bands = 3 if body[16] & 3 else 1
-        return bands, 8 + (body[17] & 7)
+        chroma_format = body[16] & 3
+        depth = 8 + (body[17] & 7)
+        bands = 3 if chroma_format else 1
+        return bands, depth
     return 3, None
 
 
@@ -245,7 +258,8 @@ def _frame_count(moov: bytes) -> int | None:
         media = _find(track, b"mdia")
         if _find(media, b"hdlr")[8:12] == b"pict":
             table = _find(_find(media, b"minf"), b"stbl")
-            return int.from_bytes(_find(table, b"stsz")[8:12], "big")
+            sizes = _find(table, b"stsz")
+            return number_at(sizes, 8, 4)
     return None
 
 
@@ -257,8 +271,8 @@ def _find(body: bytes, name: bytes) -> bytes:
 def _read_meta(meta: _Meta, body: bytes) -> None:
     for name, content in boxes(body):
         if name == b"pitm":
-            number = content[4:6] if content[:1] == b"\x00" else content[4:8]
-            meta.primary = int.from_bytes(number, "big")
+            id_size = 2 if content[:1] == b"\x00" else 4
+            meta.primary = number_at(content, 4, id_size)
         elif name == b"iprp":
             _read_properties(meta, content)
         elif name == b"iinf":
@@ -276,10 +290,12 @@ def _read_item_types(meta: _Meta, content: bytes) -> None:
         if name != b"infe" or info[:1] not in (b"\x02", b"\x03"):
             continue
         id_size = 2 if info[0] == 2 else 4
-        item = int.from_bytes(info[4 : 4 + id_size], "big")
+        item = number_at(info, 4, id_size)
         # Between the number and the type are two bytes of protection.
-        meta.types[item] = info[6 + id_size : 10 + id_size]
-        if _RDF in info[10 + id_size :]:
+        start = 6 + id_size
+        end = start + 4
+        meta.types[item] = info[start:end]
+        if _RDF in info[end:]:
             meta.xmp_item = item
 
 
@@ -287,13 +303,14 @@ def _read_references(meta: _Meta, content: bytes) -> None:
     """Read ``iref``: which items are derived from which, and which are multiplied by alpha."""
     id_size = 4 if content[:1] == b"\x01" else 2
     for name, body in boxes(content[4:]):
-        item = int.from_bytes(body[:id_size], "big")
+        item = number_at(body, 0, id_size)
+        # The number of references, 2 bytes, comes before the first of them.
+        first_start = id_size + 2
+        first_end = first_start + id_size
         if name == b"prem" and len(body) >= id_size:
             meta.premultiplied.add(item)
-        # The number of references, 2 bytes, comes before the first of them.
-        elif name == b"dimg" and len(body) >= 2 * id_size + 2:
-            first = body[id_size + 2 : 2 * id_size + 2]
-            meta.tiles[item] = int.from_bytes(first, "big")
+        elif name == b"dimg" and len(body) >= first_end:
+            meta.tiles[item] = number_at(body, first_start, id_size)
 
 
 def _read_properties(meta: _Meta, body: bytes) -> None:
@@ -308,7 +325,9 @@ def _read_properties(meta: _Meta, body: bytes) -> None:
 
 def _announces_alpha(name: bytes, body: bytes) -> bool:
     """Return whether a property marks an auxiliary image as alpha, by MPEG's name or HEVC's."""
-    return name == b"auxC" and (b":alpha" in body or b"auxid:1" in body)
+    if name != b"auxC":
+        return False
+    return b":alpha" in body or b"auxid:1" in body
 
 
 def _read_associations(meta: _Meta, content: bytes) -> None:
@@ -317,10 +336,10 @@ def _read_associations(meta: _Meta, content: bytes) -> None:
     index_size = 2 if content[3] & 1 else 1
     # The high bit says that the property is essential.
     mask = 0x7FFF if index_size == 2 else 0x7F
-    count = struct.unpack(">I", content[4:8])[0]
+    count = number_at(content, 4, 4)
     at = 8
     for _ in range(min(count, _MOST_ITEMS)):
-        item = int.from_bytes(content[at : at + id_size], "big")
+        item = number_at(content, at, id_size)
         at += id_size
         if at >= len(content):
             return
@@ -328,7 +347,7 @@ def _read_associations(meta: _Meta, content: bytes) -> None:
         at += 1
         owned = meta.indices.setdefault(item, [])
         for _ in range(number):
-            index = int.from_bytes(content[at : at + index_size], "big")
+            index = number_at(content, at, index_size)
             owned.append((index & mask) - 1)
             at += index_size
 
@@ -341,7 +360,7 @@ def _extents(body: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
     if len(body) < 8:
         return
     version = body[0]
-    sizes = struct.unpack(">H", body[4:6])[0]
+    sizes = number_at(body, 4, 2)
     offset_size = sizes >> 12
     length_size = sizes >> 8 & 15
     base_size = sizes >> 4 & 15
@@ -380,7 +399,7 @@ class _Numbers:
         """Return the next number, of ``size`` bytes; after the end it is 0."""
         start = self._position
         self._position += size
-        return int.from_bytes(self._body[start : self._position], "big")
+        return number_at(self._body, start, size)
 
     @property
     def is_at_end(self) -> bool:
@@ -388,10 +407,13 @@ class _Numbers:
 
 
 def _xmp(meta: _Meta, blocks: Blocks) -> bytes | None:
-    if meta.xmp_item is None or meta.xmp_item not in meta.extents:
+    item = meta.xmp_item
+    if item is None or item not in meta.extents:
         return None
-    start, length = meta.extents[meta.xmp_item]
-    return blocks.at(start, length) if length < LONGEST_TEXT else None
+    start, length = meta.extents[item]
+    if length >= LONGEST_TEXT:
+        return None
+    return blocks.at(start, length)
 
 
 def _exif(meta: _Meta, blocks: Blocks) -> bytes | None:
@@ -400,6 +422,6 @@ def _exif(meta: _Meta, blocks: Blocks) -> bytes | None:
         if kind == b"Exif" and item in meta.extents:
             start, length = meta.extents[item]
             block = blocks.at(start, min(length, _LONGEST_EXIF))
-            offset = int.from_bytes(block[:4], "big")
+            offset = number_at(block, 0, 4)
             return block[4 + offset :] or None
     return None

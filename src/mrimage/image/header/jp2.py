@@ -1,6 +1,6 @@
 """JPEG 2000: the boxes of a JP2 file, or a bare codestream (ISO/IEC 15444-1, annexes A and I).
 
-Pillow 12 does not serve here: it reports neither the profile nor the depth.
+Pillow 12 cannot be used: it reports neither the profile nor the depth.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.boxes import boxes, top_boxes
 from mrimage.image.header.model import LONGEST_BLOCK, Header, Model
+from mrimage.image.header.numbers import number_at
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 """The markers SOC and SIZ."""
@@ -69,17 +70,24 @@ def _codestream(blocks: Blocks, start: int) -> Header:
     if head[:4] != _CODESTREAM:
         raise ImageError("corrupt", "The JPEG 2000 codestream does not begin with a SIZ marker.")
     right, bottom, left, top = struct.unpack(">4I", head[8:24])
-    bands = struct.unpack(">H", head[40:42])[0]
+    bands = number_at(head, 40, 2)
     if not 1 <= bands <= 4:
         raise ImageError(
             "unsupported",
             f"Only JPEG 2000 images of 1 to 4 components can be read, but this one has {bands}.",
         )
     # Three bytes for each component, first its depth less 1, whose high bit means signed.
-    depth = 1 + (max(blocks.need(start + 42, 3 * bands)[::3]) & 0x7F)
-    model: Model = "gray" if bands < 3 else "rgb"
-    alpha = bands in (2, 4)
-    return Header("jp2", right - left, bottom - top, bands, depth, model, alpha)
+    components = blocks.need(start + 42, 3 * bands)
+    largest = max(components[::3])
+    return Header(
+        "jp2",
+        width=right - left,
+        height=bottom - top,
+        bands=bands,
+        bit_depth=1 + (largest & 0x7F),
+        model="gray" if bands < 3 else "rgb",
+        has_alpha=bands in (2, 4),
+    )
 
 
 def _describe(header: Header, description: bytes) -> None:
@@ -102,13 +110,13 @@ def _describe(header: Header, description: bytes) -> None:
 def _channel_types(body: bytes) -> list[int]:
     """Return the types of the channels: the second of three 16-bit numbers for each."""
     starts = range(4, len(body) - 3, 6)
-    return [int.from_bytes(body[start : start + 2], "big") for start in starts]
+    return [number_at(body, start, 2) for start in starts]
 
 
 def _read_color(header: Header, body: bytes) -> None:
     method = body[0]
     if method == _BY_ENUMERATION and len(body) >= 7:
-        space = int.from_bytes(body[3:7], "big")
+        space = number_at(body, 3, 4)
         header.model = _ENUMERATED.get(space, header.model)
     elif method in _BY_PROFILE:
         header.icc = body[3:]
@@ -129,5 +137,5 @@ def _resolution(found: dict[bytes, bytes]) -> float | None:
     numerator, denominator, exponent = struct.unpack(">4xHHxb", body[:10])
     if denominator == 0:
         return None
-    across = numerator / denominator * 10.0**exponent * 0.0254
-    return across or None
+    per_meter = numerator / denominator * 10.0**exponent
+    return per_meter * 0.0254 or None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import LONGEST_TEXT, Header, Model
+from mrimage.image.header.numbers import number_at
 from mrimage.image.tags.directory import tree_of
 from mrimage.image.tags.gain_maps import ISO, announces_gain_map
 
@@ -87,7 +88,7 @@ def _read_segments(blocks: Blocks) -> tuple[_Segments, int]:
             continue
         if marker == _END:
             raise ImageError("truncated", "The JPEG ends after its header, without image data.")
-        length = struct.unpack(">H", blocks.need(position, 2))[0]
+        length = number_at(blocks.need(position, 2), 0, 2)
         # The length counts its own two bytes.
         start = position + 2
         size = length - 2
@@ -125,8 +126,8 @@ def _read_app1(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
     # skipped whatever it is.
     if found.exif is None and blocks.at(start, 6)[:5] == _EXIF:
         found.exif = blocks.at(start + 6, size - 6)
-    elif found.xmp is None and _begins_with(blocks, start, size, _XMP):
-        found.xmp = blocks.at(start + len(_XMP), size - len(_XMP))
+    elif found.xmp is None:
+        found.xmp = _after_head(blocks, start, size, _XMP)
 
 
 def _read_app2(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
@@ -142,13 +143,16 @@ def _read_app2(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
 
 def _read_app13(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
     # Photoshop's resources, with IPTC among them, may continue in further segments.
-    if len(found.iptc) < LONGEST_TEXT and _begins_with(blocks, start, size, _PHOTOSHOP):
-        head = len(_PHOTOSHOP)
-        found.iptc += blocks.at(start + head, size - head)
+    if len(found.iptc) < LONGEST_TEXT:
+        found.iptc += _after_head(blocks, start, size, _PHOTOSHOP) or b""
 
 
-def _begins_with(blocks: Blocks, start: int, size: int, head: bytes) -> bool:
-    return blocks.at(start, min(size, len(head))) == head
+def _after_head(blocks: Blocks, start: int, size: int, head: bytes) -> bytes | None:
+    """Return the rest of a segment that begins with ``head``; None for other segments."""
+    length = len(head)
+    if blocks.at(start, min(size, length)) != head:
+        return None
+    return blocks.at(start + length, size - length)
 
 
 def _next_marker(blocks: Blocks, position: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """JPEG XL: the first bits of the codestream, bare or in boxes (ISO/IEC 18181-1 annex D, 18181-2).
 
-Pillow's plugin does not serve here: it decodes every pixel before it reports the size.
+Pillow's plugin cannot be used: it decodes every pixel before it reports the size.
 """
 
 from __future__ import annotations
@@ -60,6 +60,22 @@ _NAMED = {
 }
 """Named spaces: white, red, green and blue (CIE 1931 x and y), and the exponent."""
 
+_ENUM = ((0, 0), (0, 1), (4, 2), (6, 18))
+_SIDE = ((9, 1), (13, 1), (18, 1), (30, 1))
+_PREVIEW_SIDE = ((6, 1), (8, 65), (10, 321), (12, 1345))
+_PREVIEW_SIDE_BY_8 = ((0, 16), (0, 32), (5, 1), (9, 33))
+_TICKS = ((0, 100), (0, 1000), (10, 1), (30, 1))
+_TICKS_DIVISOR = ((0, 1), (0, 1001), (8, 1), (10, 1))
+_LOOPS = ((0, 0), (3, 0), (16, 0), (32, 0))
+_DEPTH = ((0, 8), (0, 10), (0, 12), (6, 1))
+_FLOATING_DEPTH = ((0, 32), (0, 16), (0, 24), (6, 1))
+_CHANNEL_COUNT = ((0, 0), (0, 1), (4, 2), (12, 1))
+_DIM_SHIFT = ((0, 0), (0, 3), (0, 4), (3, 1))
+_NAME_LENGTH = ((0, 0), (4, 0), (5, 16), (10, 48))
+_CFA_CHANNEL = ((0, 1), (2, 0), (4, 3), (8, 19))
+_COORDINATE = ((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
+"""Choices of numbers called U32: two bits choose a number of further bits and an offset."""
+
 
 class _Bits:
     """Numbers from a stream of bits, the low ones first."""
@@ -72,7 +88,8 @@ class _Bits:
         """Return the next ``count`` bits. Raises ImageError ``truncated`` at the end."""
         if count > self._left:
             raise ImageError("truncated", "The JPEG XL file ends in the header of its codestream.")
-        found = self._number & ((1 << count) - 1)
+        mask = (1 << count) - 1
+        found = self._number & mask
         self._number >>= count
         self._left -= count
         return found
@@ -81,13 +98,13 @@ class _Bits:
         return self.take(1) == 1
 
     def one_of(self, *choices: tuple[int, int]) -> int:
-        """Return a U32: two bits choose among four pairs of a number of bits and an offset."""
+        """Return a U32: two bits choose among four pairs (number of bits, offset)."""
         bits, offset = choices[self.take(2)]
         return self.take(bits) + offset
 
     def enumerated(self) -> int:
         """Return an Enum."""
-        return self.one_of((0, 0), (0, 1), (4, 2), (6, 18))
+        return self.one_of(*_ENUM)
 
 
 def read_jxl(blocks: Blocks) -> Header:
@@ -176,8 +193,9 @@ def _size(bits: _Bits) -> tuple[int, int]:
 def _side(bits: _Bits, is_small: bool) -> int:
     """Read a side in pixels; small ones are stored in units of 8."""
     if is_small:
-        return 8 * (bits.take(5) + 1)
-    return bits.one_of((9, 1), (13, 1), (18, 1), (30, 1))
+        units = bits.take(5) + 1
+        return 8 * units
+    return bits.one_of(*_SIDE)
 
 
 def _read_metadata(bits: _Bits, header: Header) -> None:
@@ -187,7 +205,7 @@ def _read_metadata(bits: _Bits, header: Header) -> None:
         _read_extra_fields(bits, header)
     header.bit_depth = _depth(bits)
     bits.flag()  # modular_16_bit_buffers
-    count = bits.one_of((0, 0), (0, 1), (4, 2), (12, 1))
+    count = bits.one_of(*_CHANNEL_COUNT)
     channels = [_channel(bits) for _ in range(count)]
     header.has_alpha = any(kind == _ALPHA for kind, _ in channels)
     header.associated = (_ALPHA, True) in channels
@@ -215,10 +233,8 @@ def _read_extra_fields(bits: _Bits, header: Header) -> None:
 
 def _skip_preview(bits: _Bits) -> None:
     """Skip a PreviewHeader: height, ratio and, without a ratio, width."""
-    choices = ((6, 1), (8, 65), (10, 321), (12, 1345))
     in_units_of_8 = bits.flag()
-    if in_units_of_8:
-        choices = ((0, 16), (0, 32), (5, 1), (9, 33))
+    choices = _PREVIEW_SIDE_BY_8 if in_units_of_8 else _PREVIEW_SIDE
     bits.one_of(*choices)
     ratio = bits.take(3)
     if not ratio:
@@ -228,9 +244,9 @@ def _skip_preview(bits: _Bits) -> None:
 def _skip_animation(bits: _Bits) -> None:
     """Skip an AnimationHeader: ticks per second as a fraction, loops, and whether it has time
     codes."""
-    bits.one_of((0, 100), (0, 1000), (10, 1), (30, 1))
-    bits.one_of((0, 1), (0, 1001), (8, 1), (10, 1))
-    bits.one_of((0, 0), (3, 0), (16, 0), (32, 0))
+    bits.one_of(*_TICKS)
+    bits.one_of(*_TICKS_DIVISOR)
+    bits.one_of(*_LOOPS)
     bits.flag()
 
 
@@ -238,8 +254,8 @@ def _depth(bits: _Bits) -> int:
     """Read a BitDepth: the bits of a sample."""
     is_floating = bits.flag()
     if not is_floating:
-        return bits.one_of((0, 8), (0, 10), (0, 12), (6, 1))
-    depth = bits.one_of((0, 32), (0, 16), (0, 24), (6, 1))
+        return bits.one_of(*_DEPTH)
+    depth = bits.one_of(*_FLOATING_DEPTH)
     bits.take(4)  # bits of the exponent
     return depth
 
@@ -252,15 +268,15 @@ def _channel(bits: _Bits) -> tuple[int, bool]:
     associated = False
     kind = bits.enumerated()
     _depth(bits)
-    bits.one_of((0, 0), (0, 3), (0, 4), (3, 1))  # dim_shift
-    name_length = bits.one_of((0, 0), (4, 0), (5, 16), (10, 48))
+    bits.one_of(*_DIM_SHIFT)
+    name_length = bits.one_of(*_NAME_LENGTH)
     bits.take(8 * name_length)
     if kind == _ALPHA:
         associated = bits.flag()
     elif kind == _SPOT:
         bits.take(64)
     elif kind == _CFA:
-        bits.one_of((0, 1), (2, 0), (4, 3), (8, 19))
+        bits.one_of(*_CFA_CHANNEL)
     return kind, associated
 
 
@@ -324,8 +340,10 @@ def _chromaticities(bits: _Bits, count: int) -> tuple[float, ...]:
 
     They are stored as millionths, with the sign in the lowest bit.
     """
-    numbers = [
-        bits.one_of((19, 0), (19, 524_288), (20, 1_048_576), (21, 2_097_152))
-        for _ in range(2 * count)
-    ]
-    return tuple((number >> 1 ^ -(number & 1)) / 1e6 for number in numbers)
+    found: list[float] = []
+    for _ in range(2 * count):
+        number = bits.one_of(*_COORDINATE)
+        is_negative = number & 1
+        magnitude = number >> 1
+        found.append((magnitude ^ -is_negative) / 1e6)
+    return tuple(found)

@@ -1,6 +1,6 @@
 """DDS, PCX, TGA, XBM and XPM, whose headers Pillow reads well from a few bytes.
 
-Also how the errors that Pillow's plugins raise become reasons.
+It also turns the errors of Pillow's plugins into ImageErrors with a reason.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def _text_of(error: Exception) -> str:
     first = error.args[0] if error.args else ""
     # Some decoders raise their C library's message as bytes.
     message = first.decode(errors="replace") if isinstance(first, bytes) else str(error)
-    return " ".join(message.split()) or type(error).__name__
+    on_one_line = " ".join(message.split())
+    return on_one_line or type(error).__name__
 
 
 def _reason_of(error: Exception, message: str) -> str:
@@ -139,9 +140,16 @@ def _reason_of(error: Exception, message: str) -> str:
 
 def header_of(picture: Picture, format: str) -> Header:
     """Return size and layout as Pillow reports them."""
-    model, bands, depth, alpha = _MODELS[picture.mode]
-    alpha = alpha or "transparency" in picture.info
-    return Header(format, picture.width, picture.height, bands, depth, model, alpha)
+    model, bands, depth, has_alpha = _MODELS[picture.mode]
+    return Header(
+        format,
+        picture.width,
+        picture.height,
+        bands,
+        depth,
+        model,
+        has_alpha or "transparency" in picture.info,
+    )
 
 
 def read_with_pillow(blocks: Blocks, format: str) -> Header:

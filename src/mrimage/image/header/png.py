@@ -12,6 +12,7 @@ from mrimage.image.blocks import Blocks
 from mrimage.image.color.cicp import space_of
 from mrimage.image.color.primaries import EXPONENTS, SRGB, Chromaticities, is_possible
 from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header, Model
+from mrimage.image.header.numbers import number_at
 from mrimage.image.tags.directory import clean_text
 from mrimage.image.tags.texts import LONGEST_KEYWORD, TEXT_CHUNKS, keyword_of, raw_profile, text_of
 
@@ -105,7 +106,7 @@ def _read_chunk(header: Header, name: bytes, blocks: Blocks, start: int, length:
     elif name == b"pHYs" and length == 9:
         header.dpi = _dpi(blocks.need(start, 9))
     elif name == b"acTL" and length == 8:
-        frames = int.from_bytes(blocks.need(start, 4), "big")
+        frames = number_at(blocks.need(start, 4), 0, 4)
         header.frames = max(1, frames)
     elif name == b"eXIf" and length < LONGEST_BLOCK:
         header.exif = blocks.at(start, length)
@@ -145,14 +146,19 @@ def _read_text(header: Header, name: bytes, blocks: Blocks, start: int, length: 
 
     Raw profiles are blocks that ImageMagick writes as text in hexadecimal digits.
     """
-    keyword = keyword_of(blocks.at(start, min(length, LONGEST_KEYWORD + 1)))
-    if name == b"tEXt" and keyword == b"Software" and length < _LONGEST_SOFTWARE:
-        header.software = clean_text(blocks.at(start, length)[len(keyword) + 1 :])
+    head = blocks.at(start, min(length, LONGEST_KEYWORD + 1))
+    keyword = keyword_of(head)
+    is_plain = name == b"tEXt"
+    if is_plain and keyword == b"Software" and length < _LONGEST_SOFTWARE:
+        chunk = blocks.at(start, length)
+        header.software = clean_text(chunk[len(keyword) + 1 :])
     elif keyword == _XMP_KEYWORD and header.xmp is None:
-        header.xmp = text_of(name, blocks.at(start, length), LONGEST_TEXT)
+        chunk = blocks.at(start, length)
+        header.xmp = text_of(name, chunk, LONGEST_TEXT)
     elif keyword.startswith(_RAW_PROFILE):
-        text = text_of(name, blocks.at(start, length), LONGEST_BLOCK)
-        _add_raw_profile(header, keyword.removeprefix(_RAW_PROFILE), raw_profile(text))
+        chunk = blocks.at(start, length)
+        profile = raw_profile(text_of(name, chunk, LONGEST_BLOCK))
+        _add_raw_profile(header, keyword.removeprefix(_RAW_PROFILE), profile)
 
 
 def _add_raw_profile(header: Header, name: bytes, profile: bytes | None) -> None:
@@ -182,22 +188,27 @@ def _dpi(body: bytes) -> float | None:
 def _chromaticities(body: bytes) -> Chromaticities | None:
     """Return white, red, green and blue of a cHRM chunk.
 
-    Returns None if no device has such colors; libpng ignores the chunk then, too.
+    Returns None if no device has such colors; libpng also ignores the chunk then.
     """
-    numbers = tuple(value / 100_000 for value in struct.unpack(">8I", body))
-    return numbers if is_possible(numbers) else None
+    stored = struct.unpack(">8I", body)
+    numbers = tuple(value / 100_000 for value in stored)
+    if not is_possible(numbers):
+        return None
+    return numbers
 
 
 def _gamma(body: bytes) -> float | None:
-    """Return the exponent of a gAMA chunk, usually 1/2.2; None if no device has such a one."""
-    gamma = int.from_bytes(body, "big") / 100_000
+    """Return the exponent of a gAMA chunk, usually 1/2.2; None if no device has it."""
+    gamma = number_at(body, 0, 4) / 100_000
     least, greatest = EXPONENTS
     return gamma if least <= gamma <= greatest else None
 
 
 def _set_colorants(header: Header, chromaticities: Chromaticities, gamma: float) -> None:
-    near_srgb = all(abs(a - b) < 0.005 for a, b in zip(chromaticities, SRGB, strict=True))
-    if near_srgb and abs(gamma - _SRGB_GAMMA) < 0.01:
+    pairs = zip(chromaticities, SRGB, strict=True)
+    near_primaries = all(abs(own - srgb) < 0.005 for own, srgb in pairs)
+    near_gamma = abs(gamma - _SRGB_GAMMA) < 0.01
+    if near_primaries and near_gamma:
         header.space = "srgb"
     else:
         header.space = "rgb-other"

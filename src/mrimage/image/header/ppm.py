@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import Header
 
 PAM = b"P7\n"
 
@@ -102,7 +102,9 @@ def _words(head: bytes, kind: str) -> tuple[list[bytes], int]:
 
 def _reason(head: bytes) -> str:
     """Return why a header has no end: it is too long, or the file ends in it."""
-    return "corrupt" if len(head) >= _LONGEST else "truncated"
+    if len(head) >= _LONGEST:
+        return "corrupt"
+    return "truncated"
 
 
 def _wrong_white(kind: str, given: str) -> str:
@@ -140,5 +142,12 @@ def read_ppm(blocks: Blocks) -> Header:
     """Read size and layout; the depth is the bits that the value of white needs."""
     layout = layout_of(blocks.at(0, _LONGEST))
     depth = 32 if layout.floating else int(layout.top).bit_length()
-    model: Model = "rgb" if layout.bands > 2 else "gray"
-    return Header("ppm", layout.width, layout.height, layout.bands, depth, model, layout.alpha)
+    return Header(
+        "ppm",
+        layout.width,
+        layout.height,
+        layout.bands,
+        depth,
+        model="rgb" if layout.bands > 2 else "gray",
+        has_alpha=layout.alpha,
+    )

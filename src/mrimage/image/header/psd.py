@@ -1,7 +1,7 @@
 """Photoshop files, small (PSD) and large (PSB): header, resources, and the start of the composite.
 
-Source: Adobe Photoshop File Formats Specification, 2019. Pillow 12 does not serve here: it refuses
-16 bits and PSB, takes any fourth channel for alpha, and reads Lab as RGB.
+Source: Adobe Photoshop File Formats Specification, 2019. Pillow 12 cannot be used: it refuses 16
+bits and PSB, takes any fourth channel for alpha, and reads Lab as RGB.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import LONGEST_BLOCK, LONGEST_TEXT, Header, Model
+from mrimage.image.header.numbers import number_at
 
 _MODELS: dict[int, tuple[Model, int]] = {
     0: ("gray", 1),  # bitmap
@@ -108,7 +109,8 @@ def _check(mode: int, depth: int, channels: int) -> None:
 
 def _number(blocks: Blocks, position: int, size: int) -> int:
     """Return the big-endian number of ``size`` bytes at ``position``."""
-    return int.from_bytes(blocks.need(position, size), "big")
+    body = blocks.need(position, size)
+    return number_at(body, 0, size)
 
 
 def _layer_count(blocks: Blocks, position: int, length: int, pointer: int) -> int | None:
@@ -137,7 +139,8 @@ def _layer_count(blocks: Blocks, position: int, length: int, pointer: int) -> in
 
 
 def _layer_number(blocks: Blocks, position: int) -> int:
-    return int.from_bytes(blocks.need(position, 2), "big", signed=True)
+    body = blocks.need(position, 2)
+    return int.from_bytes(body, "big", signed=True)
 
 
 def read_psd(blocks: Blocks) -> Header:
@@ -163,7 +166,7 @@ def read_psd(blocks: Blocks) -> Header:
 def _read_resource(header: Header, number: int, blocks: Blocks, start: int, size: int) -> None:
     if number == _RESOLUTION and size >= 6:
         # Dots per inch, a fixed-point number with 16 fraction bits.
-        across = int.from_bytes(blocks.need(start, 6)[:4], "big")
+        across = number_at(blocks.need(start, 6), 0, 4)
         header.dpi = across / 65_536 or None
     elif number == _PROFILE and size < LONGEST_BLOCK:
         header.icc = blocks.at(start, size)

@@ -1,7 +1,7 @@
 """Camera RAW.
 
 The header comes from TIFF directories, Canon's boxes or Fujifilm's directory where the file has
-them, and otherwise from LibRaw. LibRaw makes the pixels.
+them, and otherwise from LibRaw. LibRaw always develops the pixels.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mrimage.image.blocks import BlockFile, Blocks, Part
 from mrimage.image.header.boxes import boxes, top_boxes
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import LONGEST_BLOCK, Header
+from mrimage.image.header.numbers import number_at
 from mrimage.image.header.pillow import damaged, require
 from mrimage.image.header.tiff import HEIGHT, WIDTH, read_raw
 from mrimage.image.silence import silent
@@ -54,7 +55,8 @@ def read_camera_raw(blocks: Blocks) -> Header:
 def _by_libraw(blocks: Blocks) -> Header:
     with opened_by_libraw(BlockFile(blocks)) as raw:
         width, height = _upright_size(raw)
-        depth = int(raw.white_level or 0).bit_length() or None
+        white = int(raw.white_level or 0)
+        depth = white.bit_length() or None
         return Header("raw", width, height, 3, depth, "rgb", upright=True)
 
 
@@ -98,7 +100,7 @@ def _fujifilm(blocks: Blocks) -> Header | None:
     """
     preview, length, directory = struct.unpack(">III", blocks.need(84, 12))
     size = None
-    count = int.from_bytes(blocks.need(directory, 4), "big")
+    count = number_at(blocks.need(directory, 4), 0, 4)
     position = directory + 4
     for _ in range(min(_MOST_FUJI_TAGS, count)):
         tag, value_length = struct.unpack(">HH", blocks.need(position, 4))

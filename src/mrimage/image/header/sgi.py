@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
-from mrimage.image.header.model import Header, Model
+from mrimage.image.header.model import Header
+from mrimage.image.header.numbers import number_at
 
 START = 512
 """The byte at which the pixels of a plain file begin, or the tables of a packed one."""
@@ -36,7 +37,7 @@ def layout_of(head: bytes) -> Layout:
     Raises ImageError ``unsupported`` for more than 4 channels and for color maps.
     """
     storage, wide, dimensions, width, height, channels = struct.unpack(">BBHHHH", head[2:12])
-    color_map = struct.unpack(">I", head[104:108])[0]
+    color_map = number_at(head, 104, 4)
     if dimensions < 3:
         channels = 1
     if dimensions < 2:
@@ -53,7 +54,12 @@ def layout_of(head: bytes) -> Layout:
 def read_sgi(blocks: Blocks) -> Header:
     """Read size and layout. Raises what ``layout_of`` raises."""
     layout = layout_of(blocks.need(0, 108))
-    model: Model = "gray" if layout.channels < 3 else "rgb"
-    alpha = layout.channels in (2, 4)
-    bits = 8 * layout.wide
-    return Header("sgi", layout.width, layout.height, layout.channels, bits, model, alpha)
+    return Header(
+        "sgi",
+        layout.width,
+        layout.height,
+        bands=layout.channels,
+        bit_depth=8 * layout.wide,
+        model="gray" if layout.channels < 3 else "rgb",
+        has_alpha=layout.channels in (2, 4),
+    )

@@ -53,6 +53,9 @@ _STRAIGHT = 2
 """Values of ExtraSamples (TIFF 6.0, section 18): alpha multiplied into the colors, and alpha that
 is not."""
 
+_REDUCED_OR_MASK = 0b101
+"""Flags of NewSubfileType."""
+
 _CFA = 32803
 _LINEAR_RAW = 34892
 """PhotometricInterpretation of camera RAW."""
@@ -77,7 +80,7 @@ _SEPARATE = 2
 """Value of PlanarConfiguration: one plane for each sample."""
 
 BY_PILLOW = "by-pillow"
-"""Variant of files that libvips' wheel cannot read, or takes for another layout."""
+"""Variant of files that the libvips wheel cannot read, or takes for another layout."""
 
 BY_TIFFFILE = "by-tifffile"
 """Variant of files that Pillow cannot read either, or cuts to 8 bits."""
@@ -103,7 +106,7 @@ def read_tiff(blocks: Blocks) -> Header:
         raise ImageError(
             "corrupt",
             f"The TIFF says {bands} samples of {bits} bits for each pixel, but at most "
-            f"{_MOST_SAMPLES} samples of {_MOST_BITS} bits are possible.",
+            f"{_MOST_SAMPLES} samples of {_MOST_BITS} bits are allowed.",
         )
     alpha = _alpha(first, model, bands - _COLORS[model])
     return Header(
@@ -175,7 +178,7 @@ def _variant(first: Directory, model: Model, bits: int, alpha: int | None) -> st
 
 
 def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
-    """Return whether libvips' wheel reads this layout correctly."""
+    """Return whether the libvips wheel reads this layout correctly."""
     compression = first.integer(COMPRESSION)
     if compression not in _BY_LIBVIPS or first.integer(PHOTOMETRIC) is None:
         return False
@@ -189,7 +192,8 @@ def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
 
 
 def _has_separate_tiles(first: Directory) -> bool:
-    return first.integer(PLANAR) == _SEPARATE and TILE_OFFSETS in first
+    is_separate = first.integer(PLANAR) == _SEPARATE
+    return is_separate and TILE_OFFSETS in first
 
 
 def read_raw(blocks: Blocks) -> Header:
@@ -225,7 +229,9 @@ def _sub_directories(tree: Tree) -> list[Directory]:
 
 
 def _size(page: Directory) -> tuple[int, int]:
-    return page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0
+    width = page.integer(WIDTH) or 0
+    height = page.integer(HEIGHT) or 0
+    return width, height
 
 
 def _pixel_count(page: Directory) -> int:
@@ -299,11 +305,14 @@ def _bytes(directory: Directory, tag: int) -> bytes | None:
 
 def _is_reduced(page: Directory) -> bool:
     """Return whether a directory is a reduced version of another page, or a mask."""
-    return bool((page.integer(SUBFILE_TYPE) or 0) & 0b101)
+    flags = page.integer(SUBFILE_TYPE) or 0
+    return bool(flags & _REDUCED_OR_MASK)
 
 
 def _is_raw(first: Directory) -> bool:
     """Return whether the file is camera RAW: by its tags, or by a small preview as first page."""
-    if DNG_VERSION in first or first.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
+    if DNG_VERSION in first:
+        return True
+    if first.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
         return True
     return _is_reduced(first) and SUB_DIRECTORIES in first and MAKE in first

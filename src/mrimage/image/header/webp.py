@@ -18,6 +18,8 @@ _XMP = 0x04
 _ANIMATION = 0x02
 """Flags of the VP8X chunk."""
 
+_EXTRAS = _ICC | _EXIF | _XMP | _ANIMATION
+
 
 @dataclass(slots=True)
 class _Findings:
@@ -72,7 +74,7 @@ def read_webp(blocks: Blocks) -> Header:
 
 def _nothing_follows(flags: int) -> bool:
     """Return whether VP8X announces no chunk that matters here, so that reading can stop."""
-    return not flags & (_ICC | _EXIF | _XMP | _ANIMATION)
+    return flags & _EXTRAS == 0
 
 
 def _read_chunk(found: _Findings, name: bytes, blocks: Blocks, start: int, length: int) -> None:

@@ -29,7 +29,7 @@ _LONGEST = 64
 """Characters of a date."""
 
 _LARGEST_OFFSET = 15
-"""Hours. The largest offset in history was 15:13 (Manila and Alaska before 1867); today it is 14."""
+"""Hours. The largest offset in history was 15:13 (Manila and Alaska before 1867); today's is 14."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def timestamp_of(text: str | None, *, whole_day: bool = False) -> Timestamp | No
         )
     except ValueError:
         return None
-    return Timestamp(with_fraction(at, match["fraction"]), offset_of(match["zone"]))
+    at = with_fraction(at, match["fraction"])
+    return Timestamp(at, offset_of(match["zone"]))
 
 
 def _hour(match: re.Match[str]) -> int:
@@ -74,7 +75,7 @@ def _hour(match: re.Match[str]) -> int:
 
 
 def with_fraction(at: datetime, digits: str | None) -> datetime:
-    """Return ``at`` plus the decimals of a second that ``digits`` begins with, to the microsecond."""
+    """Return ``at`` plus the decimals of a second, up to six of them, at the start of ``digits``."""
     found = re.match(r"\d{1,6}", digits or "")
     if found is None:
         return at

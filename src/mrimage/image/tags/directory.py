@@ -99,8 +99,8 @@ _SIZES = {
 _BIG = 43
 """Version of BigTIFF."""
 
-_VERSIONS = (42, _BIG, 0x55, 0x4F52, 0x5352)
-"""Also those of Panasonic (RW2) and Olympus (ORF) RAW files."""
+_VERSIONS = (42, 0x55, 0x4F52, 0x5352)
+"""Those of TIFF, and of Panasonic (RW2) and Olympus (ORF) RAW files."""
 
 
 class Directory:
@@ -111,18 +111,17 @@ class Directory:
 
     def __init__(self, tree: Tree, offset: int) -> None:
         self._tree = tree
-        entry_layout = tree.entry_layout
+        layout = tree.entry_layout
         count = self._entry_count(offset)
-        body = tree.read(
-            offset + tree.count_size,
-            min(count, _MOST_ENTRIES) * entry_layout.size + tree.pointer_size,
-        )
+        start = offset + tree.count_size
+        table_size = min(count, _MOST_ENTRIES) * layout.size
+        body = tree.read(start, table_size + tree.pointer_size)
         # A file may end within its directory.
-        whole = min(count, len(body) // entry_layout.size)
-        end = whole * entry_layout.size
-        self._entries: dict[int, tuple[int, int, bytes]] = {
-            tag: (kind, n, raw) for tag, kind, n, raw in entry_layout.iter_unpack(body[:end])
-        }
+        whole = min(count, len(body) // layout.size)
+        end = whole * layout.size
+        self._entries: dict[int, tuple[int, int, bytes]] = {}
+        for tag, kind, length, raw in layout.iter_unpack(body[:end]):
+            self._entries[tag] = (kind, length, raw)
         tail = body[end : end + tree.pointer_size]
         self.next = tree.integer(tail) if len(tail) == tree.pointer_size else 0
 
@@ -177,9 +176,12 @@ class Directory:
         found: dict[int, RawField] = {}
         for tag, (kind, count, _) in self._entries.items():
             raw = self.raw(tag)
-            if raw is None or kind >= _LONG8 or len(raw) != count * _SIZES[kind]:
+            # The types from LONG8 on exist only in BigTIFF.
+            if raw is None or kind >= _LONG8:
                 continue
-            found[tag] = (kind, count, self._little_endian(raw, _UNITS.get(kind, 1)))
+            if len(raw) == count * _SIZES[kind]:
+                unit = _UNITS.get(kind, 1)
+                found[tag] = (kind, count, self._little_endian(raw, unit))
         return found
 
     def _little_endian(self, raw: bytes, unit: int) -> bytes:
@@ -192,7 +194,10 @@ class Directory:
     def entries(self) -> dict[int, bytes]:
         """Return the 12 bytes of each entry as the file has them; not for BigTIFF."""
         layout = self._tree.entry_layout
-        return {tag: layout.pack(tag, *entry) for tag, entry in self._entries.items()}
+        found: dict[int, bytes] = {}
+        for tag, (kind, count, raw) in self._entries.items():
+            found[tag] = layout.pack(tag, kind, count, raw)
+        return found
 
     def number(self, tag: int) -> int | float | None:
         """Return the first number of ``tag``; None if missing, not a number or not finite."""
@@ -222,7 +227,9 @@ class Directory:
 
 def _quotients(numbers: tuple[int, ...]) -> tuple[float, ...]:
     """Return the quotients of pairs of numbers, nan for a denominator of 0."""
-    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    numerators = numbers[::2]
+    denominators = numbers[1::2]
+    pairs = zip(numerators, denominators, strict=True)
     return tuple(top / bottom if bottom else math.nan for top, bottom in pairs)
 
 
@@ -241,12 +248,18 @@ class Tree:
         has_head = len(head) >= 8 and head[:2] in (b"II", b"MM")
         version = self.integer(head[2:4]) if has_head else 0
         self.big = version == _BIG
-        # BigTIFF has wider counts and pointers.
-        self.count_size = 8 if self.big else 2
-        self.pointer_size = 8 if self.big else 4
-        self.entry_layout = struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
-        self.valid = version in _VERSIONS and (not self.big or len(head) == 16)
-        pointer = head[8:16] if self.big else head[4:8]
+        if self.big:
+            self.count_size = 8
+            self.pointer_size = 8
+            self.entry_layout = struct.Struct(self.order + "HHQ8s")
+            self.valid = len(head) == 16
+            pointer = head[8:16]
+        else:
+            self.count_size = 2
+            self.pointer_size = 4
+            self.entry_layout = struct.Struct(self.order + "HHI4s")
+            self.valid = version in _VERSIONS
+            pointer = head[4:8]
         self.offset = self.integer(pointer) if self.valid else 0
 
     def integer(self, raw: bytes) -> int:
@@ -295,4 +308,5 @@ def clean_text(raw: bytes) -> str | None:
 
 def printable(text: str) -> str | None:
     """Return ``text`` stripped and without control characters; None if nothing is left."""
-    return "".join(char for char in text if char.isprintable()).strip() or None
+    kept = "".join(char for char in text if char.isprintable())
+    return kept.strip() or None

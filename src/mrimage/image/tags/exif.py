@@ -46,7 +46,7 @@ _INTEROP_INDEX = 1
 _SRGB = 1
 _ADOBE_RGB = 2
 _UNCALIBRATED = 65_535
-"""Values of ColorSpace. The second is not in the standard, but some cameras write it."""
+"""Values of ColorSpace. ``_ADOBE_RGB`` is not in the standard, but some cameras write it."""
 
 _ISO_ELSEWHERE = 65_535
 """What ISOSpeedRatings says if the number needs more than its 16 bits (EXIF 2.3, 4.6.5)."""
@@ -223,7 +223,8 @@ def _offset_in_hours(details: _Details, index: int) -> str | None:
     hours = details.directory_with(TIME_ZONE).get(TIME_ZONE)
     if hours is None or isinstance(hours, bytes) or len(hours) <= index:
         return None
-    return offset_of(f"{int(hours[index]):+}")
+    offset = int(hours[index])
+    return offset_of(f"{offset:+}")
 
 
 def _position(gps: Directory | None) -> tuple[float | None, float | None]:
@@ -248,7 +249,8 @@ def _degrees(
     parts = gps.get(tag)
     if parts is None or isinstance(parts, bytes) or not 1 <= len(parts) <= 3:
         return None
-    return degrees_of([float(part) for part in parts], reference, letters, bound)
+    numbers = [float(part) for part in parts]
+    return degrees_of(numbers, reference, letters, bound)
 
 
 def degrees_of(

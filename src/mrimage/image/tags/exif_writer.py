@@ -232,9 +232,12 @@ def _written(
             table += _entry(tag, _LONG, 1, struct.pack("<I", end))
         else:
             table += finished[tag]
-    return struct.pack("<H", len(tags)) + table + struct.pack("<I", next_offset) + heap
+    entry_count = struct.pack("<H", len(tags))
+    pointer = struct.pack("<I", next_offset)
+    return entry_count + table + pointer + heap
 
 
 def _entry(tag: int, kind: int, count: int, value: bytes) -> bytes:
     """Return the entry of a tag; ``value`` has at most 4 bytes and may be an offset."""
-    return struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\x00")
+    head = struct.pack("<HHI", tag, kind, count)
+    return head + value.ljust(4, b"\x00")

@@ -88,7 +88,8 @@ def with_other_facts(shot: Shot, xmp: bytes | None, iptc: bytes | None) -> Shot:
 
 
 def _has_any(shot: Shot, group: tuple[str, ...]) -> bool:
-    return any(getattr(shot, name) is not None for name in group)
+    values = [getattr(shot, name) for name in group]
+    return any(value is not None for value in values)
 
 
 def _filled(shot: Shot, facts: Facts, source: str, sources: list[str]) -> Shot:
@@ -205,7 +206,10 @@ def _first(texts: tuple[str, ...] | None) -> str:
 def _iptc_date(date: str, time: str) -> str:
     """Return ``2024-01-31T14:22:59+0100`` for IPTC's date and time."""
     digits = re.sub(r"\D", "", date)
-    text = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+    year = digits[:4]
+    month = digits[4:6]
+    day = digits[6:8]
+    text = f"{year}-{month}-{day}"
     clock = _CLOCK.fullmatch(time)
     if clock is None:
         return text

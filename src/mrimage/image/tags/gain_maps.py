@@ -102,8 +102,9 @@ def parameters_of(packet: bytes) -> bytes | None:
 
 def _sequence(name: str, values: list[str]) -> str:
     """Return a property with a value for each color."""
-    items = "".join(f"<rdf:li>{value}</rdf:li>" for value in values)
-    return f"<hdrgm:{name}><rdf:Seq>{items}</rdf:Seq></hdrgm:{name}>"
+    items = [f"<rdf:li>{value}</rdf:li>" for value in values]
+    sequence = f"<rdf:Seq>{''.join(items)}</rdf:Seq>"
+    return f"<hdrgm:{name}>{sequence}</hdrgm:{name}>"
 
 
 def _plain(text: str) -> str:

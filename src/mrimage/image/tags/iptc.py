@@ -21,17 +21,20 @@ def datasets_of(data: bytes) -> Mapping[int, tuple[str, ...]]:
 
     ``data`` is an IPTC block, or has one in a Photoshop resource somewhere.
     """
-    block = data if data[:1] == _MARKER else iim_of(data) or b""
+    block = data if data.startswith(_MARKER) else iim_of(data) or b""
     found: dict[int, tuple[str, ...]] = {}
     position = 0
-    while position + 5 <= len(block) and block[position : position + 1] == _MARKER:
+    while block.startswith(_MARKER, position):
         start = position + 5
-        record, number, length = struct.unpack(">BBH", block[position + 1 : start])
-        text = clean_text(block[start : start + length])
+        head = block[position + 1 : start]
+        if len(head) < 4:
+            break
+        record, number, length = struct.unpack(">BBH", head)
+        position = start + length
+        text = clean_text(block[start:position])
         if record == _APPLICATION_RECORD and text:
             earlier = found.get(number, ())
             found[number] = (*earlier, text)
-        position = start + length
     return found
 
 
@@ -42,10 +45,12 @@ def iim_of(data: bytes) -> bytes | None:
         return None
     # The name, with its length byte, is padded to an even number of bytes.
     name_length = data[start + 6]
-    position = start + 7 + name_length + (name_length + 1) % 2
+    padding = (name_length + 1) % 2
+    position = start + 7 + name_length + padding
     body = position + 4
     length = int.from_bytes(data[position:body], "big")
-    return data[body : body + length] or None
+    end = body + length
+    return data[body:end] or None
 
 
 def resource_of(block: bytes) -> bytes:
@@ -61,7 +66,7 @@ def unswapped(block: bytes) -> bytes:
 
     Writers that declare the tag as 32-bit numbers may store them in the order of the TIFF.
     """
-    if block[:1] == _MARKER:
+    if block.startswith(_MARKER):
         return block
     numbers = [block[at : at + 4] for at in range(0, len(block), 4)]
     return b"".join(number[::-1] for number in numbers)

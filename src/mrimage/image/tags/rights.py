@@ -104,7 +104,8 @@ def _tags_of(data: bytes) -> Iterator[bytes]:
     """Yield the values of a TIFF's tags for XMP, IPTC and Photoshop's resources."""
     first = Tree(lambda start, length: data[start : start + length]).first
     yield first.raw(_XMP_TAG) or b""
-    yield resource_of(unswapped(first.raw(_IPTC_TAG) or b""))
+    iptc = first.raw(_IPTC_TAG) or b""
+    yield resource_of(unswapped(iptc))
     yield first.raw(_PHOTOSHOP_TAG) or b""
 
 
@@ -175,5 +176,6 @@ def _element(name: str, texts: tuple[str, ...]) -> str:
     if not list_kind:
         return f"<{name}>{escaped[0]}</{name}>"
     language = ' xml:lang="x-default"' if list_kind == "Alt" else ""
-    items = "".join(f"<rdf:li{language}>{text}</rdf:li>" for text in escaped)
-    return f"<{name}><rdf:{list_kind}>{items}</rdf:{list_kind}></{name}>"
+    items = [f"<rdf:li{language}>{text}</rdf:li>" for text in escaped]
+    content = f"<rdf:{list_kind}>{''.join(items)}</rdf:{list_kind}>"
+    return f"<{name}>{content}</{name}>"

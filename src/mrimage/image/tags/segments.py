@@ -9,4 +9,5 @@ def segment(marker: int, body: bytes) -> bytes:
     """Return a segment with the marker 0xFF ``marker`` and a body of at most 65,533 bytes."""
     # The length counts its own two bytes.
     length = len(body) + 2
-    return struct.pack(">BBH", 0xFF, marker, length) + body
+    head = struct.pack(">BBH", 0xFF, marker, length)
+    return head + body

@@ -15,7 +15,9 @@ _RAW_PROFILE = re.compile(rb"\s*[^\s]{1,20}\s+(\d{1,9})\s+([0-9a-fA-F\s]*)")
 
 def keyword_of(chunk: bytes) -> bytes:
     """Return the keyword at the start of a text chunk, in Latin-1."""
-    return chunk[: LONGEST_KEYWORD + 1].partition(b"\x00")[0]
+    head = chunk[: LONGEST_KEYWORD + 1]
+    keyword, _, _ = head.partition(b"\x00")
+    return keyword
 
 
 def text_of(name: bytes, chunk: bytes, longest: int) -> bytes:
