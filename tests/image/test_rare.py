@@ -260,7 +260,7 @@ NAMED: dict[str, bytes | Callable[[], bytes]] = {
     "floating-point": lambda: fits(np.zeros((1, 8, 8), np.float32)),
     "scale of 2.0": lambda: fits(np.zeros((1, 8, 8), np.uint8), BSCALE=2),
     "first unit": lambda: fits(np.zeros((1, 8, 8), np.uint8), NAXIS=0),
-    "but received 5": lambda: sgi(np.zeros((5, 8, 8), np.uint8), packed=False),
+    "has 5 channels": lambda: sgi(np.zeros((5, 8, 8), np.uint8), packed=False),
     "OS/2": lambda: os2_huffman(),
 }
 

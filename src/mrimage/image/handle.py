@@ -12,7 +12,7 @@ from mrimage.image.arguments import check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
-from mrimage.image.header.png import read_behind_pixels
+from mrimage.image.header.png import read_after_pixels
 from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
 from mrimage.image.tags.exif import Shot
 from mrimage.types import ByteSource, Edits, Fit, Limits
@@ -69,7 +69,7 @@ class Image:
     def _header(self) -> Header:
         header = read_header(self._blocks)
         if self._whole and header.format == "png":
-            read_behind_pixels(header, self.data)
+            read_after_pixels(header, self.data)
         return header
 
     @cached_property

@@ -80,9 +80,9 @@ def read_header(blocks: Blocks) -> Header:
         from mrimage.image.header.raw import read_camera_raw
 
         return read_camera_raw(blocks)
-    from mrimage.image.header.pillow import read_other
+    from mrimage.image.header.pillow import read_with_pillow
 
-    return read_other(blocks, format)
+    return read_with_pillow(blocks, format)
 
 
 def read_shot_of(header: Header, blocks: Blocks) -> Shot:
@@ -92,7 +92,7 @@ def read_shot_of(header: Header, blocks: Blocks) -> Shot:
         shot = read_shot(tree) if tree.valid else NOTHING
     else:
         shot = shot_of(header.exif)
-    if header.exif_behind:
+    if header.exif_after_pixels:
         shot = replace(shot, orientation=None, color_space=None)
     return with_other_facts(shot, header.xmp, header.iptc)
 

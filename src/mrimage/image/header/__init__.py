@@ -1,1 +1,1 @@
-"""Headers: what a file says about its picture, from its first bytes."""
+"""Headers: what a file says about its image in its first bytes, one module per format."""

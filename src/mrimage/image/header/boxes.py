@@ -1,4 +1,4 @@
-"""Boxes, of which AVIF, HEIC, JPEG 2000 and JPEG XL files are made (ISO/IEC 14496-12, 4.2)."""
+"""The boxes that AVIF, HEIC, JPEG 2000 and JPEG XL files consist of (ISO/IEC 14496-12, 4.2)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
+from mrimage.image.header.numbers import number_at
 
 _AVIF = frozenset([b"avif", b"avis"])
 _HEIC = frozenset(
@@ -15,55 +16,72 @@ _HEIC = frozenset(
 _OTHER_HEIF = frozenset(
     [b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis", b"evbi", b"unif"]
 )
-"""Brands of HEIF files in codings that no decoder here knows; they are read up to their name."""
+"""Brands of HEIF files in codings that no decoder here reads; the error then names the coding."""
+
+_MOST_BOXES = 64
+"""Real files have about ten top-level boxes."""
+
+_LONGEST_BRANDS = 256
+"""Bytes of the ``ftyp`` box in which brands are searched."""
 
 
 def brand(head: bytes) -> str | None:
-    """``avif``, ``heic`` or ``cr3`` from the first kilobytes; None when the file is of no such kind."""
+    """Return ``avif``, ``heic`` or ``cr3`` from a file's first kilobytes; None for other files."""
     found = brands(head)
     if found[:1] == [b"crx "]:
         return "cr3"
-    if any(name in _AVIF for name in found):
+    if not _AVIF.isdisjoint(found):
         return "avif"
-    return "heic" if any(name in _HEIC or name in _OTHER_HEIF for name in found) else None
+    if not _HEIC.isdisjoint(found) or not _OTHER_HEIF.isdisjoint(found):
+        return "heic"
+    return None
 
 
 def brands(head: bytes) -> list[bytes]:
-    """The brand of a file and those that it is compatible with."""
+    """Return the major brand of a file, then its compatible brands; nothing without ``ftyp``."""
     if head[4:8] != b"ftyp" or len(head) < 16:
         return []
-    length = struct.unpack(">I", head[:4])[0]
-    return [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head), 256), 4))]
+    length = number_at(head, 0, 4)
+    end = min(length, len(head), _LONGEST_BRANDS)
+    # Bytes 12 to 15 are the minor version.
+    starts = (8, *range(16, end, 4))
+    return [head[start : start + 4] for start in starts]
 
 
 def top_boxes(blocks: Blocks) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and length of the body of each box of a file."""
+    """Yield the name of each top-level box, and the start and the length in bytes of its body.
+
+    Raises ImageError ``corrupt`` for a box that is shorter than its own header.
+    """
     position = 0
-    for _ in range(64):
+    for _ in range(_MOST_BOXES):
         head = blocks.at(position, 16)
         if len(head) < 8:
             return
         length, name = struct.unpack(">I4s", head[:8])
         skip = 8
+        # A length of 1 announces a 64-bit length after the name; 0 reaches to the end of the file.
         if length == 1 and len(head) == 16:
-            length, skip = struct.unpack(">Q", head[8:])[0], 16
+            length = struct.unpack(">Q", head[8:])[0]
+            skip = 16
         if length == 0:
             length = blocks.size - position
         if length < skip:
             raise ImageError(
-                "corrupt", f"Expected a box length of {skip} or more, but received {length}."
+                "corrupt",
+                f"A box of the file says it has {length} bytes, but its header has {skip}.",
             )
         yield name, position + skip, length - skip
         position += length
-    return
 
 
 def boxes(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and body of each box inside a box."""
+    """Yield the name and the body of each box inside a box, up to the first damaged one."""
     position = 0
     while position + 8 <= len(body):
         length, name = struct.unpack(">I4s", body[position : position + 8])
-        length = length or len(body) - position
+        if length == 0:
+            length = len(body) - position
         if length < 8:
             return
         yield name, body[position + 8 : position + length]

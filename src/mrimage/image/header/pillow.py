@@ -1,4 +1,7 @@
-"""DDS, PCX, TGA, XBM and XPM, whose headers Pillow reads well from a few bytes; and what its plugins say of damage."""
+"""DDS, PCX, TGA, XBM and XPM, whose headers Pillow reads well from a few bytes.
+
+It also turns the errors of Pillow's plugins into ImageErrors with a reason.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ PLUGINS = {
     "xbm": ("XBM",),
     "xpm": ("XPM",),
 }
-"""Pillow's name of each format; only that plugin sees the bytes."""
+"""Pillow's names of each format. Only these plugins see the bytes."""
 
 DAMAGE = (
     OSError,
@@ -60,7 +63,14 @@ _UNSUPPORTED = (
     "cannot read this xpm",
     "unimplemented",
 )
+"""Parts of the decoders' messages, in lower case, that give the reason."""
+
+_LONGEST_MESSAGE = 200
+"""Characters of a decoder's message that an error keeps."""
+
 _DDS_RGB = 0x40
+"""Flag of a DDS pixel format without compression (DDPF_RGB)."""
+
 _MODELS: dict[str, tuple[Model, int, int, bool]] = {
     "1": ("gray", 1, 1, False),
     "L": ("gray", 1, 8, False),
@@ -69,70 +79,87 @@ _MODELS: dict[str, tuple[Model, int, int, bool]] = {
     "RGB": ("rgb", 3, 8, False),
     "RGBA": ("rgb", 4, 8, True),
 }
+"""Model, bands, bits per sample and alpha of Pillow's modes."""
 
 
 def open_picture(blocks: Blocks, format: str) -> Picture:
-    """Pillow's lazy image of the file. Raises ImageError."""
+    """Return Pillow's lazy image of the file. Raises ImageError."""
     from PIL import Image
 
     Image.init()
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # The size is judged by max_pixels, not by Pillow's fixed bound.
-        bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        warnings.simplefilter("ignore")
+        # --max-pixels judges the size, not Pillow's fixed limit.
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
         try:
             return Image.open(BlockFile(blocks), formats=PLUGINS[format])
         except DAMAGE as error:
             raise damaged(error, format) from error
         finally:
-            Image.MAX_IMAGE_PIXELS = bound
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def require(format: str) -> None:
-    """Raises ImageError ``unsupported`` when the decoder of ``format`` is not installed."""
+    """Raise ImageError ``unsupported`` if the decoder of ``format`` is not installed."""
     missing = KINDS[format].missing
     if missing:
-        raise ImageError("unsupported", f"Expected a decoder for {format}, but {missing}")
+        raise ImageError("unsupported", f"The image is {format}, but {missing}")
 
 
 def damaged(error: Exception, format: str) -> ImageError:
-    """The reason behind what a decoder raised."""
-    first = error.args[0] if error.args else ""
-    text = " ".join(
-        (first.decode(errors="replace") if isinstance(first, bytes) else str(error)).split()
-    )
-    text = text or type(error).__name__
-    lowered = text.lower()
-    if isinstance(error, EOFError) or any(word in lowered for word in _TRUNCATED):
-        reason = "truncated"
-    elif isinstance(error, NotImplementedError) or any(word in lowered for word in _UNSUPPORTED):
+    """Return the ImageError, with its reason, for what a decoder of ``format`` raised."""
+    text = _text_of(error)
+    message = text.lower()
+    reason = _reason_of(error, message)
+    if reason == "corrupt" and format == "tiff" and "cannot identify" in message:
+        # The directory of the file was read before, so Pillow rejects only its layout.
         reason = "unsupported"
-    elif format == "tiff" and "cannot identify" in lowered:
-        reason, text = (
-            "unsupported",
-            "a layout that neither libvips nor Pillow reads",
-        )  # its directory was sound
-    else:
-        reason = "corrupt"
+        text = "a layout that neither libvips nor Pillow reads"
     return ImageError(
-        reason, f"Expected a readable {format} image, but its decoder says: {text[:200]}"
+        reason, f"The {format} image cannot be read; its decoder says: {text[:_LONGEST_MESSAGE]}"
     )
+
+
+def _text_of(error: Exception) -> str:
+    """Return the message of ``error`` on one line, or the name of its class without one."""
+    first = error.args[0] if error.args else ""
+    # Some decoders raise their C library's message as bytes.
+    message = first.decode(errors="replace") if isinstance(first, bytes) else str(error)
+    on_one_line = " ".join(message.split())
+    return on_one_line or type(error).__name__
+
+
+def _reason_of(error: Exception, message: str) -> str:
+    if isinstance(error, EOFError) or any(word in message for word in _TRUNCATED):
+        return "truncated"
+    if isinstance(error, NotImplementedError) or any(word in message for word in _UNSUPPORTED):
+        return "unsupported"
+    return "corrupt"
 
 
 def header_of(picture: Picture, format: str) -> Header:
-    """Size and layout as Pillow understands them."""
-    model, bands, depth, alpha = _MODELS[picture.mode]
-    alpha = alpha or "transparency" in picture.info
-    return Header(format, picture.width, picture.height, bands, depth, model, alpha)
+    """Return size and layout as Pillow reports them."""
+    model, bands, depth, has_alpha = _MODELS[picture.mode]
+    return Header(
+        format,
+        picture.width,
+        picture.height,
+        bands,
+        depth,
+        model,
+        has_alpha or "transparency" in picture.info,
+    )
 
 
-def read_other(blocks: Blocks, format: str) -> Header:
-    """Size and layout of DDS, PCX, TGA, XBM or XPM."""
+def read_with_pillow(blocks: Blocks, format: str) -> Header:
+    """Read size and layout of a DDS, PCX, TGA, XBM or XPM file. Raises ImageError."""
     picture = open_picture(blocks, format)
     header = header_of(picture, format)
-    if format == "tga" and header.bands > 2 and blocks.need(16, 1)[0] in (15, 16):
-        header.bit_depth = 5
+    if format == "tga":
+        # A pixel of 15 or 16 bits has 5 for each color.
+        if header.bands > 2 and blocks.need(16, 1)[0] in (15, 16):
+            header.bit_depth = 5
     elif format == "pcx":
         _describe_pcx(header, blocks)
     elif format == "dds":
@@ -141,18 +168,18 @@ def read_other(blocks: Blocks, format: str) -> Header:
 
 
 def _describe_pcx(header: Header, blocks: Blocks) -> None:
-    """The depth of the indices, which may lie in several planes, and the resolution."""
-    bits, across, planes = (
-        blocks.need(3, 1)[0],
-        struct.unpack("<H", blocks.need(12, 2))[0],
-        blocks.need(65, 1)[0],
-    )
+    """Set the resolution, and the depth of the indices, whose bits may lie in several planes."""
+    bits = blocks.need(3, 1)[0]
+    across = struct.unpack("<H", blocks.need(12, 2))[0]
+    planes = blocks.need(65, 1)[0]
     if header.model != "rgb":
         header.bit_depth = bits * planes
     header.dpi = float(across) or None
 
 
 def _dds_depth(blocks: Blocks) -> int | None:
-    """Bits of the widest color of a picture that is not compressed; None for others."""
+    """Return the bits of the widest color of an uncompressed image; None for a compressed one."""
     flags, _, _, *masks = struct.unpack("<6I", blocks.need(80, 24))
-    return max(mask.bit_count() for mask in masks) or None if flags & _DDS_RGB else None
+    if not flags & _DDS_RGB:
+        return None
+    return max(mask.bit_count() for mask in masks) or None

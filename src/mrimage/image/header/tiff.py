@@ -1,4 +1,4 @@
-"""TIFF and BigTIFF: the first directory, wherever in the file it stands, and the length of the chain."""
+"""TIFF and BigTIFF: the first directory, wherever in the file it is, and the number of pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,27 @@ from mrimage.image.tags.directory import Directory, Tree
 from mrimage.image.tags.exif import resolution
 from mrimage.image.tags.iptc import unswapped
 
-WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES, FORMAT = 256, 257, 258, 262, 277, 339
-COMPRESSION, STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 259, 273, 279, 324, 325
-EXTRA_SAMPLES, ICC_PROFILE, INK_SET = 338, 34675, 332
+SUBFILE_TYPE = 254
+WIDTH = 256
+HEIGHT = 257
+BITS = 258
+COMPRESSION = 259
+PHOTOMETRIC = 262
+MAKE = 271
+STRIP_OFFSETS = 273
+SAMPLES = 277
+STRIP_COUNTS = 279
 PLANAR = 284
-XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
-SUBFILE_TYPE, SUB_DIRECTORIES, MAKE, DNG_VERSION = 254, 330, 271, 50706
+TILE_OFFSETS = 324
+TILE_COUNTS = 325
+SUB_DIRECTORIES = 330
+EXTRA_SAMPLES = 338
+XMP = 700
+IPTC = 33723
+PHOTOSHOP = 34377
+ICC_PROFILE = 34675
+DNG_VERSION = 50706
+"""Tags."""
 
 _MODELS: dict[int, Model] = {
     0: "gray",
@@ -28,53 +43,70 @@ _MODELS: dict[int, Model] = {
     8: "lab",
     9: "lab",
 }
-_COLORS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
-_ASSOCIATED, _STRAIGHT = 1, 2
-"""Values of ExtraSamples (TIFF 6.0, section 18): alpha that is multiplied into the colors, and alpha that is not."""
+"""Models by PhotometricInterpretation."""
 
-_CFA, _LINEAR_RAW = 32803, 34892
+_COLORS = {"gray": 1, "rgb": 3, "palette": 1, "cmyk": 4, "ycbcr": 3, "lab": 3}
+"""Samples of a pixel that make its color."""
+
+_ASSOCIATED = 1
+_STRAIGHT = 2
+"""Values of ExtraSamples (TIFF 6.0, section 18): alpha multiplied into the colors, and alpha that
+is not."""
+
+_REDUCED_OR_MASK = 0b101
+"""Flags of NewSubfileType."""
+
+_CFA = 32803
+_LINEAR_RAW = 34892
+"""PhotometricInterpretation of camera RAW."""
+
+_MOST_BITS = 64
 _MOST_SAMPLES = 1024
-_OLD_JPEG, _JPEG, _LZMA, _ZSTD = 6, 7, 34925, 50000
-_BY_LIBVIPS = (None, 1, 2, 3, 4, 5, _JPEG, 8, 32946, 32773, 50001)
+_MOST_SUB_DIRECTORIES = 16
+
+_PLAIN = 1
+_OLD_JPEG = 6
+_JPEG = 7
+_LZMA = 34925
+_ZSTD = 50000
+"""Values of Compression."""
+
+_BY_LIBVIPS = (None, _PLAIN, 2, 3, 4, 5, _JPEG, 8, 32946, 32773, 50001)
+"""Compressions that libvips reads: none, fax, LZW, JPEG, deflate, PackBits, WebP."""
+
 _BY_PILLOW = (*_BY_LIBVIPS, _OLD_JPEG, _LZMA, _ZSTD)
-"""Compressions that each reads: none, fax, LZW, JPEG, deflate, PackBits, WebP."""
-BY_PILLOW, BY_TIFFFILE = "by-pillow", "by-tifffile"
-"""Variants of files that libvips' wheel takes for another kind or does not read; the second ones Pillow does not either, or
-cuts them to 8 bits."""
+
+_SEPARATE = 2
+"""Value of PlanarConfiguration: one plane for each sample."""
+
+BY_PILLOW = "by-pillow"
+"""Variant of files that the libvips wheel cannot read, or takes for another layout."""
+
+BY_TIFFFILE = "by-tifffile"
+"""Variant of files that Pillow cannot read either, or cuts to 8 bits."""
 
 
 def read_tiff(blocks: Blocks) -> Header:
-    """Size, sample layout and tags of the first page (TIFF 6.0; BigTIFF by its published layout)."""
+    """Read size, sample layout and tags of the first page (TIFF 6.0; BigTIFF as published).
+
+    Raises ImageError: ``truncated``, ``corrupt``, or ``unsupported`` for unknown color models.
+    """
     tree = Tree(blocks.at)
-    if not tree.valid:
-        raise ImageError(
-            "corrupt", "Expected a TIFF header with a known version, but received another."
-        )
-    first = tree.first
-    if not len(first):
-        kind = "truncated" if tree.offset + 2 > blocks.size else "corrupt"
-        raise ImageError(
-            kind,
-            f"Expected a TIFF directory at byte {tree.offset} of {blocks.size}, but there is none.",
-        )
+    first = _first_directory(tree, blocks.size)
     if _is_raw(first):
         return read_raw(blocks)
-    width, height = first.integer(WIDTH), first.integer(HEIGHT)
+    width = first.integer(WIDTH)
+    height = first.integer(HEIGHT)
     if width is None or height is None:
-        raise ImageError("corrupt", "Expected a width and a height in the TIFF's first directory.")
-    photometric = first.integer(PHOTOMETRIC)
+        raise ImageError("corrupt", "The first directory of the TIFF lacks the width or height.")
+    model = _model(first)
     bands = first.integer(SAMPLES) or 1
-    model = _MODELS.get(photometric if photometric is not None else 1)
-    if model is None:
-        raise ImageError(
-            "unsupported",
-            f"Expected a known photometric interpretation, but received {photometric}.",
-        )
     bits = first.integer(BITS) or 1
-    if bits > 64 or bands > _MOST_SAMPLES:
+    if bits > _MOST_BITS or bands > _MOST_SAMPLES:
         raise ImageError(
             "corrupt",
-            f"Expected samples of up to 64 bits, but received {bands} samples of {bits} bits.",
+            f"The TIFF says {bands} samples of {bits} bits for each pixel, but at most "
+            f"{_MOST_SAMPLES} samples of {_MOST_BITS} bits are allowed.",
         )
     alpha = _alpha(first, model, bands - _COLORS[model])
     return Header(
@@ -86,7 +118,7 @@ def read_tiff(blocks: Blocks) -> Header:
         model,
         alpha is not None,
         icc=_bytes(first, ICC_PROFILE),
-        frames=sum(1 for page in tree.directories() if not _reduced(page)) or 1,
+        frames=_page_count(tree),
         dpi=resolution(first),
         variant=_variant(first, model, bits, alpha),
         associated=alpha == _ASSOCIATED,
@@ -95,7 +127,42 @@ def read_tiff(blocks: Blocks) -> Header:
     )
 
 
+def _first_directory(tree: Tree, file_size: int) -> Directory:
+    """Return the first directory of a file of ``file_size`` bytes. Raises ImageError."""
+    if not tree.valid:
+        raise ImageError("corrupt", "The TIFF header has an unknown version.")
+    first = tree.first
+    if not len(first):
+        reason = "truncated" if tree.offset + 2 > file_size else "corrupt"
+        raise ImageError(
+            reason,
+            f"The TIFF header points to a directory at byte {tree.offset} of {file_size}, "
+            "but there is none.",
+        )
+    return first
+
+
+def _model(first: Directory) -> Model:
+    photometric = first.integer(PHOTOMETRIC)
+    if photometric is None:
+        return "gray"
+    model = _MODELS.get(photometric)
+    if model is None:
+        raise ImageError(
+            "unsupported",
+            f"The TIFF uses photometric interpretation {photometric}, which no decoder here reads.",
+        )
+    return model
+
+
+def _page_count(tree: Tree) -> int:
+    """Return the number of pages, without reduced versions and masks."""
+    pages = [page for page in tree.directories() if not _is_reduced(page)]
+    return len(pages) or 1
+
+
 def _variant(first: Directory, model: Model, bits: int, alpha: int | None) -> str:
+    """Return which decoder reads the file; nothing means libvips."""
     if _by_libvips(first, model, bits):
         return ""
     if first.integer(COMPRESSION) not in _BY_PILLOW:
@@ -104,17 +171,18 @@ def _variant(first: Directory, model: Model, bits: int, alpha: int | None) -> st
         return BY_PILLOW
     if bits > 8 or (model == "lab" and alpha is not None):
         return BY_TIFFFILE
-    # Pillow has no name for associated alpha that lies on a plane of its own.
-    planes = first.integer(PLANAR) == 2 and TILE_OFFSETS in first
-    return BY_TIFFFILE if planes and alpha == _ASSOCIATED else BY_PILLOW
+    # Pillow has no mode for associated alpha on a plane of its own.
+    if _has_separate_tiles(first) and alpha == _ASSOCIATED:
+        return BY_TIFFFILE
+    return BY_PILLOW
 
 
 def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
-    """Does libvips' wheel read this layout, and as what it is?"""
+    """Return whether the libvips wheel reads this layout correctly."""
     compression = first.integer(COMPRESSION)
     if compression not in _BY_LIBVIPS or first.integer(PHOTOMETRIC) is None:
         return False
-    if first.integer(PLANAR) == 2 and TILE_OFFSETS in first:
+    if _has_separate_tiles(first):
         return False
     if model == "ycbcr":
         return compression == _JPEG
@@ -123,31 +191,59 @@ def _by_libvips(first: Directory, model: Model, bits: int) -> bool:
     return bits not in (12, 24, 64)
 
 
+def _has_separate_tiles(first: Directory) -> bool:
+    is_separate = first.integer(PLANAR) == _SEPARATE
+    return is_separate and TILE_OFFSETS in first
+
+
 def read_raw(blocks: Blocks) -> Header:
-    """A camera RAW file built on TIFF: the size of its largest picture, as the directories give it, and the depth where
-    that is the sensor's."""
+    """Read a camera RAW file that is built on TIFF.
+
+    The size is that of its largest image, as its directory says. The depth is the sensor's, or
+    None if the largest image is not the sensor's.
+    """
     tree = Tree(blocks.at)
     first = tree.first
-    offsets = first.get(SUB_DIRECTORIES) or ()
-    pages = (
-        [Directory(tree, int(offset)) for offset in offsets[:16]]
-        if not isinstance(offsets, bytes)
-        else []
+    pages = [first, *_sub_directories(tree), *tree.directories()]
+    largest = max(pages, key=_pixel_count)
+    width, height = _size(largest)
+    is_sensor = largest.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
+    return Header(
+        "raw",
+        width,
+        height,
+        3,
+        largest.integer(BITS) if is_sensor else None,
+        "rgb",
+        dpi=resolution(first),
+        xmp=_packet(first),
+        iptc=_iptc(first),
     )
-    best = max((first, *pages, *tree.directories()), key=lambda page: math.prod(_size(page)))
-    sensor = best.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW)
-    depth = best.integer(BITS) if sensor else None
-    dpi, xmp, iptc = resolution(first), _packet(first), _iptc(first)
-    return Header("raw", *_size(best), 3, depth, "rgb", dpi=dpi, xmp=xmp, iptc=iptc)
+
+
+def _sub_directories(tree: Tree) -> list[Directory]:
+    offsets = tree.first.get(SUB_DIRECTORIES)
+    if offsets is None or isinstance(offsets, bytes):
+        return []
+    return [Directory(tree, int(offset)) for offset in offsets[:_MOST_SUB_DIRECTORIES]]
 
 
 def _size(page: Directory) -> tuple[int, int]:
-    return page.integer(WIDTH) or 0, page.integer(HEIGHT) or 0
+    width = page.integer(WIDTH) or 0
+    height = page.integer(HEIGHT) or 0
+    return width, height
+
+
+def _pixel_count(page: Directory) -> int:
+    return math.prod(_size(page))
 
 
 def check_strips(data: bytes, header: Header) -> None:
-    """Raises ImageError when strips or tiles of the first page lie behind the end of the file, ``truncated``, or hold
-    less than its uncompressed pixels, ``corrupt``: libvips would compute every one of them before it complains."""
+    """Raise ImageError if strips or tiles of the first page cannot hold its pixels.
+
+    ``truncated``: one of them lies beyond the end of the file. ``corrupt``: they are shorter than
+    the uncompressed pixels. libvips would compute every strip before it complains.
+    """
     tree = Tree(lambda start, length: data[start : start + length])
     first = tree.first
     offsets = first.get(STRIP_OFFSETS) or first.get(TILE_OFFSETS)
@@ -157,41 +253,49 @@ def check_strips(data: bytes, header: Header) -> None:
     end = max(int(offset + count) for offset, count in zip(offsets, counts, strict=False))
     if end > len(data):
         raise ImageError(
-            "truncated", f"Expected {end} bytes of TIFF, but the file has {len(data)}."
+            "truncated", f"The TIFF needs {end} bytes for its pixels, but the file has {len(data)}."
         )
+    # YCbCr is stored with fewer color samples than pixels.
+    if first.integer(COMPRESSION) != _PLAIN or header.model == "ycbcr":
+        return
     row = (header.width * header.bands * (header.bit_depth or 1) + 7) // 8
-    if (
-        first.integer(COMPRESSION) == 1
-        and header.model != "ycbcr"
-        and sum(counts) < row * header.height
-    ):
+    needed = row * header.height
+    if sum(counts) < needed:
         raise ImageError(
             "corrupt",
-            f"Expected {row * header.height} bytes of pixels in the TIFF, but its strips have {sum(counts)}.",
+            f"The pixels of the TIFF need {needed} bytes, but its strips have {sum(counts)}.",
         )
 
 
 def _alpha(first: Directory, model: Model, extra: int) -> int | None:
-    """_ASSOCIATED or _STRAIGHT if the first of the ``extra`` samples is alpha, else None.
+    """Return _ASSOCIATED or _STRAIGHT if the first of the ``extra`` samples is alpha, else None.
 
-    A single fourth sample of RGB that no ExtraSamples describe is alpha to libvips, Pillow and ImageMagick alike.
+    A single fourth sample of RGB without ExtraSamples is alpha to libvips, Pillow and ImageMagick
+    alike.
     """
-    kinds = first.get(EXTRA_SAMPLES)
-    if kinds is None or isinstance(kinds, bytes):
+    types = first.get(EXTRA_SAMPLES)
+    if types is None or isinstance(types, bytes):
         return _STRAIGHT if model == "rgb" and extra == 1 else None
-    return int(kinds[0]) if extra > 0 and kinds[0] in (_ASSOCIATED, _STRAIGHT) else None
+    if extra > 0 and types[0] in (_ASSOCIATED, _STRAIGHT):
+        return int(types[0])
+    return None
 
 
 def _packet(first: Directory) -> bytes | None:
+    """Return the XMP packet; None if there is none or it is too long."""
     packet = first.raw(XMP)
-    return packet if packet is not None and len(packet) < LONGEST_TEXT else None
+    if packet is None or len(packet) >= LONGEST_TEXT:
+        return None
+    return packet
 
 
 def _iptc(first: Directory) -> bytes | None:
-    """The tag of IPTC's own, or else Photoshop's resources with IPTC among them."""
+    """Return the block in IPTC's own tag, or else Photoshop's resources with IPTC among them."""
     bare = first.raw(IPTC)
     block = unswapped(bare) if bare else first.raw(PHOTOSHOP)
-    return block if block is not None and len(block) < LONGEST_TEXT else None
+    if block is None or len(block) >= LONGEST_TEXT:
+        return None
+    return block
 
 
 def _bytes(directory: Directory, tag: int) -> bytes | None:
@@ -199,11 +303,16 @@ def _bytes(directory: Directory, tag: int) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
-def _reduced(page: Directory) -> bool:
-    return bool((page.integer(SUBFILE_TYPE) or 0) & 0b101)
+def _is_reduced(page: Directory) -> bool:
+    """Return whether a directory is a reduced version of another page, or a mask."""
+    flags = page.integer(SUBFILE_TYPE) or 0
+    return bool(flags & _REDUCED_OR_MASK)
 
 
 def _is_raw(first: Directory) -> bool:
-    if DNG_VERSION in first or first.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
+    """Return whether the file is camera RAW: by its tags, or by a small preview as first page."""
+    if DNG_VERSION in first:
         return True
-    return _reduced(first) and SUB_DIRECTORIES in first and MAKE in first
+    if first.integer(PHOTOMETRIC) in (_CFA, _LINEAR_RAW):
+        return True
+    return _is_reduced(first) and SUB_DIRECTORIES in first and MAKE in first

@@ -1,1 +1,1 @@
-"""Facts beside the picture: TIFF directories, EXIF, XMP and IPTC."""
+"""Metadata other than the header: TIFF directories, EXIF, XMP and IPTC."""

@@ -1,35 +1,71 @@
-"""What a camera wrote beside the picture: the EXIF facts of the catalogue."""
+"""The EXIF facts of a photograph: what the camera wrote beside the pixels."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from mrimage.image.tags.dates import Moment, moment_of, offset_of, with_fraction
+from mrimage.image.tags.dates import Timestamp, offset_of, timestamp_of, with_fraction
 from mrimage.image.tags.directory import Directory, Tree, tree_of
 
-MAKE, MODEL, ORIENTATION, SOFTWARE, ARTIST, COPYRIGHT = 0x10F, 0x110, 0x112, 0x131, 0x13B, 0x8298
-EXIF_DIRECTORY, GPS_DIRECTORY, INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
-EXPOSURE_TIME, F_NUMBER, ISO, ISO_SPEED, RECOMMENDED_INDEX = 0x829A, 0x829D, 0x8827, 0x8833, 0x8832
-ORIGINAL, DIGITIZED, SUB_ORIGINAL, SUB_DIGITIZED = 0x9003, 0x9004, 0x9291, 0x9292
-OFFSET_ORIGINAL, OFFSET_DIGITIZED, TIME_ZONE = 0x9011, 0x9012, 0x882A
-FOCAL_LENGTH, COLOR_SPACE, LENS_MODEL = 0x920A, 0xA001, 0xA434
-X_RESOLUTION, RESOLUTION_UNIT = 282, 296
+MAKE = 0x10F
+MODEL = 0x110
+ORIENTATION = 0x112
+X_RESOLUTION = 0x11A
+RESOLUTION_UNIT = 0x128
+SOFTWARE = 0x131
+ARTIST = 0x13B
+COPYRIGHT = 0x8298
+EXPOSURE_TIME = 0x829A
+F_NUMBER = 0x829D
+EXIF_DIRECTORY = 0x8769
+GPS_DIRECTORY = 0x8825
+ISO = 0x8827
+TIME_ZONE = 0x882A
+RECOMMENDED_INDEX = 0x8832
+ISO_SPEED = 0x8833
+ORIGINAL = 0x9003
+DIGITIZED = 0x9004
+OFFSET_ORIGINAL = 0x9011
+OFFSET_DIGITIZED = 0x9012
+FOCAL_LENGTH = 0x920A
+SUB_ORIGINAL = 0x9291
+SUB_DIGITIZED = 0x9292
+COLOR_SPACE = 0xA001
+INTEROP_DIRECTORY = 0xA005
+LENS_MODEL = 0xA434
+"""Tags; the GPS and interoperability directories number theirs from 1."""
 
-_LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 1, 2, 3, 4
+_LATITUDE_REF = 1
+_LATITUDE = 2
+_LONGITUDE_REF = 3
+_LONGITUDE = 4
+_INTEROP_INDEX = 1
+
+_SRGB = 1
+_ADOBE_RGB = 2
+_UNCALIBRATED = 65_535
+"""Values of ColorSpace. ``_ADOBE_RGB`` is not in the standard, but some cameras write it."""
+
 _ISO_ELSEWHERE = 65_535
-"""What the two bytes of ISOSpeedRatings say where the number is larger (EXIF 2.3, 4.6.5)."""
+"""What ISOSpeedRatings says if the number needs more than its 16 bits (EXIF 2.3, 4.6.5)."""
+
+_MOST_ISO = 1 << 31
+
+_DPI_FACTORS = {None: 1.0, 2: 1.0, 3: 2.54}
+"""By ResolutionUnit: inches by default, inches, centimeters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """The facts of one photograph; None for what is missing, zero or nonsense.
 
-    ``exposure_time`` in seconds, ``focal_length`` in millimetres, ``latitude`` and ``longitude`` in degrees,
-    north and east positive, ``color_space`` is ``srgb``, ``adobe-rgb`` or None (EXIF ColorSpace and the
-    interoperability index ``R03`` of DCF 2.0). ``taken_at`` is local time, ``taken_at_offset`` its distance from UTC as
-    ``+hh:mm``. ``facts_from`` names where the facts of the catalogue come from: ``exif``, ``xmp``, ``iptc`` or
-    several of them, joined by ``+``.
+    ``exposure_time`` is in seconds, ``focal_length`` in millimeters, ``latitude`` and
+    ``longitude`` in degrees, north and east positive. ``color_space`` is ``srgb``, ``adobe-rgb``
+    or None (EXIF ColorSpace and the interoperability index ``R03`` of DCF 2.0). ``taken_at`` is
+    local time and ``taken_at_offset`` its distance from UTC as ``+hh:mm``. ``facts_from`` names
+    the sources of the facts: ``exif``, ``xmp``, ``iptc`` or several of them, joined by ``+``.
     """
 
     orientation: int | None = None
@@ -56,120 +92,143 @@ NOTHING = Shot()
 
 
 def read_shot(tree: Tree | None) -> Shot:
-    """The facts in a TIFF tree, which is the EXIF block of a photograph or the TIFF file itself."""
+    """Return the facts in the TIFF tree of an EXIF block, or of a whole TIFF file."""
     if tree is None:
         return NOTHING
     first = tree.first
-    detail = Details(first)
+    details = _Details(first)
     make = first.text(MAKE)
-    taken = _moment(detail, ORIGINAL) or _moment(detail, DIGITIZED)
-    orientation = first.integer(ORIENTATION)
+    taken = _date(details, ORIGINAL) or _date(details, DIGITIZED)
     latitude, longitude = _position(first.directory(GPS_DIRECTORY))
     return Shot(
-        orientation=orientation if orientation in range(1, 9) else None,
+        orientation=_orientation(first),
         dpi=resolution(first),
         camera_make=make,
         camera=camera_name(make, first.text(MODEL)),
-        lens=detail.text(LENS_MODEL),
+        lens=details.text(LENS_MODEL),
         taken_at=taken.at if taken else None,
         taken_at_offset=taken.offset if taken else None,
-        iso=_iso(detail),
-        exposure_time=_positive(detail, EXPOSURE_TIME),
-        f_number=_positive(detail, F_NUMBER),
-        focal_length=_positive(detail, FOCAL_LENGTH),
+        iso=_iso(details),
+        exposure_time=_positive(details, EXPOSURE_TIME),
+        f_number=_positive(details, F_NUMBER),
+        focal_length=_positive(details, FOCAL_LENGTH),
         latitude=latitude,
         longitude=longitude,
         software=first.text(SOFTWARE),
-        color_space=_color_space(detail),
+        color_space=_color_space(details),
         artist=first.text(ARTIST),
         copyright=first.text(COPYRIGHT),
     )
 
 
-class Details:
-    """The tags of the EXIF directory, each of which some writers leave in the first directory instead."""
+class _Details:
+    """The tags of the EXIF directory. Some writers put any of them in the first directory."""
 
     def __init__(self, first: Directory) -> None:
         exif = first.directory(EXIF_DIRECTORY)
-        self._places = (exif, first) if exif is not None else (first,)
+        self._directories = (exif, first) if exif is not None else (first,)
 
-    def place_of(self, tag: int) -> Directory:
-        """The directory that has ``tag``; the first one where none has."""
-        return next((place for place in self._places if tag in place), self._places[-1])
+    def directory_with(self, tag: int) -> Directory:
+        """Return the directory that has ``tag``, or the first directory if none has it."""
+        for directory in self._directories:
+            if tag in directory:
+                return directory
+        return self._directories[-1]
 
     def text(self, tag: int) -> str | None:
-        return self.place_of(tag).text(tag)
+        return self.directory_with(tag).text(tag)
 
     def number(self, tag: int) -> int | float | None:
-        return self.place_of(tag).number(tag)
+        return self.directory_with(tag).number(tag)
 
     def integer(self, tag: int) -> int | None:
-        return self.place_of(tag).integer(tag)
+        return self.directory_with(tag).integer(tag)
 
 
 def shot_of(block: bytes | None) -> Shot:
-    """The facts in an EXIF block, or none of them."""
+    """Return the facts in an EXIF block; no facts without one."""
     return read_shot(tree_of(block)) if block else NOTHING
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:
-    """Make and model as people say them: ``Canon EOS 5D``, ``NIKON D90``, never the maker twice."""
+    """Return make and model as people say them: ``Canon EOS 5D``, ``NIKON D90``.
+
+    The maker is not repeated if the model begins with its name.
+    """
     if model is None or make is None:
         return model
     brand = make.split()[0].rstrip(",.")
-    return model if model.lower().startswith(brand.lower()) else f"{brand} {model}"
+    if model.lower().startswith(brand.lower()):
+        return model
+    return f"{brand} {model}"
 
 
 def resolution(directory: Directory) -> float | None:
-    """Dots per inch across, from XResolution and ResolutionUnit; None when absent, zero or without a unit."""
+    """Return dots per inch across, from XResolution and ResolutionUnit.
+
+    Returns None if the resolution is missing, zero or without a unit.
+    """
     across = directory.number(X_RESOLUTION)
-    unit = directory.integer(RESOLUTION_UNIT)
-    factor = {None: 1.0, 2: 1.0, 3: 2.54}.get(unit)
-    return across * factor if across and factor else None
+    factor = _DPI_FACTORS.get(directory.integer(RESOLUTION_UNIT))
+    if not across or not factor:
+        return None
+    return across * factor
 
 
-def _positive(detail: Details, tag: int) -> float | None:
-    number = detail.number(tag)
-    return float(number) if number is not None and 0 < number < float("inf") else None
+def _orientation(first: Directory) -> int | None:
+    orientation = first.integer(ORIENTATION)
+    return orientation if orientation in range(1, 9) else None
 
 
-def _iso(detail: Details) -> int | None:
+def _positive(details: _Details, tag: int) -> float | None:
+    number = details.number(tag)
+    if number is None or not 0 < number < math.inf:
+        return None
+    return float(number)
+
+
+def _iso(details: _Details) -> int | None:
     for tag in (ISO, RECOMMENDED_INDEX, ISO_SPEED):
-        number = detail.integer(tag)
-        if number is None or not 0 < number < 1 << 31:
+        number = details.integer(tag)
+        if number is None or not 0 < number < _MOST_ISO:
             continue
         if tag != ISO or number != _ISO_ELSEWHERE:
             return number
     return None
 
 
-_BESIDE = {
+_COMPANIONS = {
     ORIGINAL: (SUB_ORIGINAL, OFFSET_ORIGINAL, 0),
     DIGITIZED: (SUB_DIGITIZED, OFFSET_DIGITIZED, 1),
 }
-"""Of each date the tags of its decimals and of its zone, and its place in the tag TimeZoneOffset of TIFF/EP.
+"""The tags of each date's decimals and zone, and its index in TIFF/EP's tag TimeZoneOffset.
 
-The tag OffsetTime is of the last change, which may have been made in another zone.
+The tag OffsetTime does not count: it is the zone of the last change, perhaps another one.
 """
 
 
-def _moment(detail: Details, tag: int) -> Moment | None:
-    found = moment_of(detail.text(tag))
+def _date(details: _Details, tag: int) -> Timestamp | None:
+    found = timestamp_of(details.text(tag))
     if found is None:
         return None
-    decimals, offset, number = _BESIDE[tag]
-    zone = found.offset or offset_of(detail.text(offset)) or _hours_of_zone(detail, number)
-    return Moment(with_fraction(found.at, detail.text(decimals)), zone)
+    decimals_tag, offset_tag, index = _COMPANIONS[tag]
+    offset = found.offset
+    offset = offset or offset_of(details.text(offset_tag))
+    offset = offset or _offset_in_hours(details, index)
+    return Timestamp(with_fraction(found.at, details.text(decimals_tag)), offset)
 
 
-def _hours_of_zone(detail: Details, number: int) -> str | None:
-    hours = detail.place_of(TIME_ZONE).get(TIME_ZONE)
-    if hours is None or isinstance(hours, bytes) or len(hours) <= number:
+def _offset_in_hours(details: _Details, index: int) -> str | None:
+    """Return the offset that TimeZoneOffset gives in whole hours at ``index``."""
+    hours = details.directory_with(TIME_ZONE).get(TIME_ZONE)
+    if hours is None or isinstance(hours, bytes) or len(hours) <= index:
         return None
-    return offset_of(f"{int(hours[number]):+}")
+    offset = int(hours[index])
+    return offset_of(f"{offset:+}")
 
 
 def _position(gps: Directory | None) -> tuple[float | None, float | None]:
+    """Return latitude and longitude in degrees, or two Nones."""
     if gps is None:
         return None, None
     latitude = _degrees(gps, _LATITUDE, gps.text(_LATITUDE_REF), "NS", 90.0)
@@ -178,8 +237,10 @@ def _position(gps: Directory | None) -> tuple[float | None, float | None]:
 
 
 def both(latitude: float | None, longitude: float | None) -> tuple[float | None, float | None]:
-    """A position, of which half is none."""
-    return (None, None) if latitude is None or longitude is None else (latitude, longitude)
+    """Return both numbers, or two Nones: half a position is useless."""
+    if latitude is None or longitude is None:
+        return None, None
+    return latitude, longitude
 
 
 def _degrees(
@@ -188,35 +249,39 @@ def _degrees(
     parts = gps.get(tag)
     if parts is None or isinstance(parts, bytes) or not 1 <= len(parts) <= 3:
         return None
-    return degrees_of([float(part) for part in parts], reference, letters, bound)
+    numbers = [float(part) for part in parts]
+    return degrees_of(numbers, reference, letters, bound)
 
 
 def degrees_of(
     parts: list[float], reference: str | None, letters: str, bound: float
 ) -> float | None:
-    """Degrees of degrees, minutes and seconds.
+    """Return degrees from 1 to 3 ``parts``: degrees, minutes and seconds.
 
-    The hemisphere is said by ``reference``, which begins with one of the two ``letters``, the second of them negative:
-    without it the place is unknown, and a sign beside it says nothing more. None over ``bound`` degrees, and where a
-    part is not a number.
+    ``reference`` begins with the letter of the hemisphere, one of the two ``letters``, of which
+    the second means negative. Without it the position is unknown; with it any sign is ignored.
+    Returns None beyond ``bound`` degrees, or if a part is not a number.
     """
     letter = (reference or "").strip()[:1].upper()
     if not letter or letter not in letters:
         return None
     degrees = sum(abs(part) / unit for part, unit in zip(parts, (1, 60, 3600), strict=False))
+    # Also true for nan.
     if not degrees <= bound:
         return None
-    degrees = round(degrees, 8)  # a millimetre; what is beyond is the sum's own rounding
+    # 8 decimals are a millimeter; the rest is the rounding error of the sum.
+    degrees = round(degrees, 8)
     return -degrees if letter == letters[1] else degrees
 
 
-def _color_space(detail: Details) -> str | None:
-    value = detail.integer(COLOR_SPACE)
-    if value == 1:
+def _color_space(details: _Details) -> str | None:
+    value = details.integer(COLOR_SPACE)
+    if value == _SRGB:
         return "srgb"
-    interop = (
-        detail.place_of(INTEROP_DIRECTORY).directory(INTEROP_DIRECTORY) if value == 65_535 else None
-    )
-    if value == 2 or (interop is not None and interop.text(1) == "R03"):
+    if value == _ADOBE_RGB:
         return "adobe-rgb"
+    if value == _UNCALIBRATED:
+        directory = details.directory_with(INTEROP_DIRECTORY).directory(INTEROP_DIRECTORY)
+        if directory is not None and directory.text(_INTEROP_INDEX) == "R03":
+            return "adobe-rgb"
     return None

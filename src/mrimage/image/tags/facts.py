@@ -1,7 +1,7 @@
-"""The facts of a photograph from all that is written beside it: EXIF, and where EXIF has nothing XMP, then IPTC.
+"""The facts of a photograph from EXIF, and where EXIF lacks them from XMP, then from IPTC.
 
-The tags are those that exiftool, Immich and PhotoPrism read; the order is that of the Metadata Working Group's
-guidelines (2.0, chapter 5), which trust EXIF first.
+The tags are those that exiftool, Immich and PhotoPrism read. The order follows the guidelines of
+the Metadata Working Group (2.0, chapter 5), which trust EXIF first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from mrimage.image.tags.dates import Moment, moment_of
+from mrimage.image.tags.dates import Timestamp, timestamp_of
+from mrimage.image.tags.directory import printable
 from mrimage.image.tags.exif import Shot, both, camera_name, degrees_of
 from mrimage.image.tags.iptc import datasets_of
 from mrimage.image.tags.xmp import Properties, properties_of
@@ -29,7 +30,7 @@ _GROUPS = (
     ("focal_length",),
     ("software",),
 )
-"""Facts that belong together and come from one place: the make and the model, but not the lens, of one camera."""
+"""Facts that must come from one source: make and model of one camera, but not its lens."""
 
 _DATES = (
     "exif:DateTimeOriginal",
@@ -43,6 +44,8 @@ _SPEEDS = (
     "exif:ISOSpeedRatings",
     "exifEX:RecommendedExposureIndex",
 )
+"""Properties of XMP for one fact each; the first that is there counts."""
+
 _NUMBERS = {
     "exposure_time": "exif:ExposureTime",
     "f_number": "exif:FNumber",
@@ -53,31 +56,54 @@ _WORDS = tuple(
     name.partition(":")[2].encode()
     for name in (*_DATES, *_LENSES, *_SPEEDS, *_NUMBERS.values(), *_TEXTS)
 )
+"""A packet without any of these words need not be parsed."""
+
+_MOST_ISO = 1 << 31
+
+_NUMBER = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(?:/(\d{1,12}))?")
+_DEGREES = re.compile(
+    r"-?(\d{1,3}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?(?:,(\d{1,2}(?:\.\d+)?))?\s*([A-Za-z]?)"
+)
+_CLOCK = re.compile(r"(\d\d):?(\d\d):?(\d\d)\s*(.*)")
 
 _IPTC_DATES = ((55, 60), (62, 63))
-"""Datasets of date and time: created, and digitized."""
+"""Datasets of date and time: created, then digitized."""
 
 
 def with_other_facts(shot: Shot, xmp: bytes | None, iptc: bytes | None) -> Shot:
-    """``shot``, which is EXIF's, with what only the XMP packet or the IPTC block says, and where its facts are from."""
-    sources = (
-        ["exif"]
-        if any(getattr(shot, name) is not None for group in _GROUPS for name in group)
-        else []
-    )
+    """Return ``shot``, which is EXIF's, with the facts that only XMP or IPTC give.
+
+    ``facts_from`` of the result names the sources.
+    """
+    sources: list[str] = []
+    if any(_has_any(shot, group) for group in _GROUPS):
+        sources.append("exif")
     if xmp is not None and any(word in xmp for word in _WORDS):
         shot = _filled(shot, _of_xmp(properties_of(xmp)), "xmp", sources)
     if iptc is not None and shot.taken_at is None:
         shot = _filled(shot, _of_iptc(iptc), "iptc", sources)
-    return replace(shot, facts_from="+".join(sources)) if sources else shot
+    if not sources:
+        return shot
+    return replace(shot, facts_from="+".join(sources))
+
+
+def _has_any(shot: Shot, group: tuple[str, ...]) -> bool:
+    values = [getattr(shot, name) for name in group]
+    return any(value is not None for value in values)
 
 
 def _filled(shot: Shot, facts: Facts, source: str, sources: list[str]) -> Shot:
-    """``shot`` with the groups of ``facts`` of which it has nothing; ``source`` is added to ``sources`` if one is used."""
+    """Return ``shot`` with those groups of ``facts`` of which it has nothing.
+
+    Adds ``source`` to ``sources`` if it contributes.
+    """
     new: Facts = {}
     for group in _GROUPS:
-        if all(getattr(shot, name) is None for name in group):
-            new |= {name: facts[name] for name in group if facts.get(name) is not None}
+        if _has_any(shot, group):
+            continue
+        for name in group:
+            if facts.get(name) is not None:
+                new[name] = facts[name]
     if not new:
         return shot
     sources.append(source)
@@ -85,70 +111,107 @@ def _filled(shot: Shot, facts: Facts, source: str, sources: list[str]) -> Shot:
 
 
 def _of_xmp(found: Properties) -> Facts:
+    latitude, longitude = both(
+        _degrees(found, "exif:GPSLatitude", "NS", 90.0),
+        _degrees(found, "exif:GPSLongitude", "EW", 180.0),
+    )
     make = _text(found, "tiff:Make")
-    latitude = _degrees(found, "exif:GPSLatitude", "NS", 90.0)
-    longitude = _degrees(found, "exif:GPSLongitude", "EW", 180.0)
-    latitude, longitude = both(latitude, longitude)
-    iso = next(filter(None, (_number(found, name) for name in _SPEEDS)), None)
     facts: Facts = {
         "camera_make": make,
         "camera": camera_name(make, _text(found, "tiff:Model")),
-        "lens": next(filter(None, (_text(found, name) for name in _LENSES)), None),
+        "lens": _lens(found),
         "latitude": latitude,
         "longitude": longitude,
-        "iso": int(iso) or None if iso is not None and iso < 1 << 31 else None,
+        "iso": _iso(found),
         "software": _text(found, "tiff:Software"),
     }
-    facts |= {name: _number(found, text) for name, text in _NUMBERS.items()}
-    dates = (moment_of(_text(found, name), whole_day=True) for name in _DATES)
-    return facts | _of_moment(next(filter(None, dates), None))
+    for fact, name in _NUMBERS.items():
+        facts[fact] = _number(found, name)
+    return facts | _date(found)
 
 
-def _of_moment(moment: Moment | None) -> Facts:
-    return {"taken_at": moment.at, "taken_at_offset": moment.offset} if moment else {}
+def _lens(found: Properties) -> str | None:
+    texts = (_text(found, name) for name in _LENSES)
+    return next(filter(None, texts), None)
+
+
+def _iso(found: Properties) -> int | None:
+    numbers = (_number(found, name) for name in _SPEEDS)
+    iso = next(filter(None, numbers), None)
+    if iso is None or iso >= _MOST_ISO:
+        return None
+    return int(iso) or None
+
+
+def _date(found: Properties) -> Facts:
+    for name in _DATES:
+        date = timestamp_of(_text(found, name), whole_day=True)
+        if date is not None:
+            return _of_date(date)
+    return {}
+
+
+def _of_date(date: Timestamp) -> Facts:
+    return {"taken_at": date.at, "taken_at_offset": date.offset}
 
 
 def _text(found: Properties, name: str) -> str | None:
-    """The first text of a property, without what does not print; None when nothing is left."""
-    text = next(iter(found.get(name, ())), "")
-    return "".join(char for char in text if char.isprintable()).strip() or None
+    """Return the first text of a property, without control characters; None if blank."""
+    texts = found.get(name, ())
+    return printable(texts[0]) if texts else None
 
 
 def _number(found: Properties, name: str) -> float | None:
-    """A number above zero that is written as a fraction, ``1/250``, or as decimals."""
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)(?:/(\d{1,12}))?", _text(found, name) or "")
+    """Return a number above zero, written as a fraction such as ``1/250`` or as decimals."""
+    match = _NUMBER.fullmatch(_text(found, name) or "")
     if match is None:
         return None
-    below = int(match[2] or 1)
-    return float(match[1]) / below or None if below else None
+    denominator = int(match[2] or 1)
+    if denominator == 0:
+        return None
+    return float(match[1]) / denominator or None
 
 
 def _degrees(found: Properties, name: str, letters: str, bound: float) -> float | None:
-    """``48,51.498N`` or ``48,51,29.88N`` (XMP specification, part 2, 3.4), also with decimals of a degree, and with the
-    letter in a property of its own."""
-    text = _text(found, name) or ""
-    match = re.fullmatch(
-        r"-?(\d{1,3}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?(?:,(\d{1,2}(?:\.\d+)?))?\s*([A-Za-z]?)",
-        text,
-    )
+    """Return degrees from ``48,51.498N`` or ``48,51,29.88N`` (XMP specification, part 2, 3.4).
+
+    Also reads decimals of a degree, and the letter in a property of its own.
+    """
+    match = _DEGREES.fullmatch(_text(found, name) or "")
     if match is None:
         return None
     reference = match[4] or _text(found, f"{name}Ref")
-    return degrees_of(
-        [float(part) for part in match.groups()[:3] if part], reference, letters, bound
-    )
+    parts = [float(part) for part in match.groups()[:3] if part]
+    return degrees_of(parts, reference, letters, bound)
 
 
 def _of_iptc(block: bytes) -> Facts:
-    """The date, as ``20240131`` and ``142259+0100``; IPTC knows neither cameras nor positions."""
+    """Return the date, stored as ``20240131`` and ``142259+0100``.
+
+    IPTC has neither cameras nor positions.
+    """
     found = datasets_of(block)
-    for date, time in _IPTC_DATES:
-        digits = re.sub(r"\D", "", "".join(found.get(date, ())[:1]))
-        clock = re.fullmatch(r"(\d\d):?(\d\d):?(\d\d)\s*(.*)", "".join(found.get(time, ())[:1]))
-        text = f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
-        if clock is not None:
-            text += f"T{clock[1]}:{clock[2]}:{clock[3]}{clock[4]}"
-        moment = moment_of(text, whole_day=True)
-        if moment is not None:
-            return _of_moment(moment)
+    for date_number, time_number in _IPTC_DATES:
+        text = _iptc_date(_first(found.get(date_number)), _first(found.get(time_number)))
+        date = timestamp_of(text, whole_day=True)
+        if date is not None:
+            return _of_date(date)
     return {}
+
+
+def _first(texts: tuple[str, ...] | None) -> str:
+    return texts[0] if texts else ""
+
+
+def _iptc_date(date: str, time: str) -> str:
+    """Return ``2024-01-31T14:22:59+0100`` for IPTC's date and time."""
+    digits = re.sub(r"\D", "", date)
+    year = digits[:4]
+    month = digits[4:6]
+    day = digits[6:8]
+    text = f"{year}-{month}-{day}"
+    clock = _CLOCK.fullmatch(time)
+    if clock is None:
+        return text
+    hour, minute, second, zone = clock.groups()
+    return f"{text}T{hour}:{minute}:{second}{zone}"

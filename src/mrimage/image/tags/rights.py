@@ -1,7 +1,7 @@
-"""Whose a picture is: the copyright fields of EXIF, XMP, IPTC and PNG texts, and the XMP packet that carries them on.
+"""Who owns an image: the copyright fields of EXIF, XMP, IPTC and PNG texts, and a packet of them.
 
-For each field the first of these four that has it is believed. Nothing but these fields is ever taken out of XMP or
-IPTC, so that no place, face or keyword comes along.
+For each field, the first of these four that has it counts. Only these fields are ever taken from
+XMP or IPTC, so no place, face or keyword reaches an output.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rights = Mapping[str, tuple[str, ...]]
 """Texts by the name that XMP gives the field, such as ``dc:creator``."""
 
 LONGEST_TEXT = 4000
-"""Characters of one text."""
+"""Characters of one text; the rest is cut off."""
 
 _PREFIXES = ("dc", "photoshop", "xmpRights")
 _FIELDS = {
@@ -34,7 +34,10 @@ _FIELDS = {
     "xmpRights:UsageTerms": "Alt",
     "xmpRights:WebStatement": "",
 }
-"""The fields, and the kind of list in which XMP has their texts (XMP specification, part 1, 8.3; part 2, 1.1)."""
+"""The fields, and the kind of list that XMP keeps their texts in, or none.
+
+Sources: XMP specification, part 1, 8.3; part 2, 1.1.
+"""
 
 _IPTC = {80: "dc:creator", 116: "dc:rights", 110: "photoshop:Credit", 115: "photoshop:Source"}
 """IIM 4.2, record 2: by-line, copyright notice, credit, source."""
@@ -42,12 +45,23 @@ _IPTC = {80: "dc:creator", 116: "dc:rights", 110: "photoshop:Credit", 115: "phot
 _TEXTS = {b"Author": "dc:creator", b"Copyright": "dc:rights"}
 """Keywords of the PNG specification, 11.3.3.2."""
 
+_IN_EXIF = ("dc:creator", "dc:rights")
+"""The fields that EXIF has as artist and copyright."""
+
 _NEAR = 256 << 10
-_XMP, _IIM, _RESOURCES = 700, 33723, 34377
+"""Bytes at either end of a file in which metadata are searched."""
+
+_XMP_TAG = 700
+_IPTC_TAG = 33723
+_PHOTOSHOP_TAG = 34377
+"""Tags of a TIFF."""
 
 
 def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
-    """The copyright fields of the file ``data``; ``format`` and ``body`` are those of its Header."""
+    """Return the copyright fields of the file ``data``.
+
+    ``format`` and ``body`` are those of its Header.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for fields in _sources(shot, data, format, body):
         for name, texts in fields.items():
@@ -58,89 +72,110 @@ def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
 
 
 def _sources(shot: Shot, data: bytes, format: str, body: int) -> Iterator[Rights]:
-    given = {"dc:creator": shot.artist, "dc:rights": shot.copyright}
-    yield {name: (text,) for name, text in given.items() if text}
+    """Yield the fields that each source gives, the most trusted source first."""
+    yield _of_exif(shot)
     places = list(places_of(data, format, body))
-    yield from (_of_xmp(place) for place in places)
-    yield from (_of_iptc(place) for place in places)
+    for place in places:
+        yield _of_xmp(place)
+    for place in places:
+        yield _of_iptc(place)
     if format == "png":
         yield _of_texts(data)
 
 
 def places_of(data: bytes, format: str, body: int) -> Iterator[bytes]:
-    """Where XMP and IPTC may be: the tags of a TIFF, what a JPEG has before its pixels, of others the beginning and the
-    end, for every format writes XMP as plain text so that it can be found without knowing the format.
+    """Yield the parts of a file that may contain XMP and IPTC.
 
-    ``body`` is where a JPEG's entropy-coded data begin, 0 for other formats.
+    They are the tags of a TIFF, and what a JPEG has before its pixels. Of other formats they are
+    the beginning and the end: every format stores XMP as plain text, so that a search finds it.
+    ``body`` is the byte at which a JPEG's entropy-coded data begin, 0 for other formats.
     """
     if format == "tiff":
-        first = Tree(lambda start, length: data[start : start + length]).first
-        for tag in (_XMP, _IIM, _RESOURCES):
-            value = first.raw(tag) or b""
-            yield resource_of(unswapped(value)) if tag == _IIM else value
+        yield from _tags_of(data)
     elif body:
         yield data[:body]
     else:
         yield data[:_NEAR]
+        # Small files must not be searched twice.
         yield data[max(_NEAR, len(data) - _NEAR) :]
 
 
+def _tags_of(data: bytes) -> Iterator[bytes]:
+    """Yield the values of a TIFF's tags for XMP, IPTC and Photoshop's resources."""
+    first = Tree(lambda start, length: data[start : start + length]).first
+    yield first.raw(_XMP_TAG) or b""
+    iptc = first.raw(_IPTC_TAG) or b""
+    yield resource_of(unswapped(iptc))
+    yield first.raw(_PHOTOSHOP_TAG) or b""
+
+
+def _of_exif(shot: Shot) -> Rights:
+    given = {"dc:creator": shot.artist, "dc:rights": shot.copyright}
+    return {name: (text,) for name, text in given.items() if text}
+
+
 def _of_xmp(place: bytes) -> Rights:
-    found = properties_of(place)
-    fields = {name: found[name] for name in _FIELDS if name in found}
-    return {
-        name: texts if _FIELDS[name] in ("Seq", "Bag") else texts[:1]
-        for name, texts in fields.items()
-    }
+    properties = properties_of(place)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, list_kind in _FIELDS.items():
+        texts = properties.get(name)
+        if texts is None:
+            continue
+        # The items of an Alt are translations; the first one is the default.
+        found[name] = texts if list_kind in ("Seq", "Bag") else texts[:1]
+    return found
 
 
 def _of_iptc(place: bytes) -> Rights:
-    found = datasets_of(place)
-    return {name: found[number] for number, name in _IPTC.items() if number in found}
+    datasets = datasets_of(place)
+    return {name: datasets[number] for number, name in _IPTC.items() if number in datasets}
 
 
 def _of_texts(data: bytes) -> Rights:
-    """Text chunks, which may stand behind the pixels too."""
+    """Return what the text chunks of a PNG give, both before and after the pixels."""
     found: dict[str, tuple[str, ...]] = {}
     position = 8
     while position + 8 <= len(data):
-        length, kind = struct.unpack(">I4s", data[position : position + 8])
-        chunk = (
-            data[position + 8 : position + 8 + min(length, _NEAR)] if kind in TEXT_CHUNKS else b""
-        )
-        position += length + 12
-        name = _TEXTS.get(keyword_of(chunk))
-        text = clean_text(text_of(kind, chunk, _NEAR)) if name else None
-        if name and text:
-            found.setdefault(name, (text,))
+        length, name = struct.unpack(">I4s", data[position : position + 8])
+        start = position + 8
+        # A checksum of 4 bytes follows the body.
+        position = start + length + 4
+        if name not in TEXT_CHUNKS:
+            continue
+        chunk = data[start : start + min(length, _NEAR)]
+        field = _TEXTS.get(keyword_of(chunk))
+        if field is None:
+            continue
+        text = clean_text(text_of(name, chunk, _NEAR))
+        if text:
+            found.setdefault(field, (text,))
     return found
 
 
 def packet_of(rights: Rights) -> bytes | None:
-    """An XMP packet of ``rights``; None where EXIF's artist and copyright say all of it."""
-    if all(
-        name in ("dc:creator", "dc:rights") and len(texts) == 1 for name, texts in rights.items()
-    ):
+    """Return an XMP packet of ``rights``; None if EXIF's artist and copyright say all of it."""
+    if all(name in _IN_EXIF and len(texts) == 1 for name, texts in rights.items()):
         return None
     spaces = "".join(f' xmlns:{prefix}="{NAMESPACES[prefix]}"' for prefix in _PREFIXES)
-    fields = "".join(
-        f"<{name}>{_listed(_FIELDS[name], texts)}</{name}>"
-        for name, texts in sorted(rights.items())
+    fields = "".join(_element(name, texts) for name, texts in sorted(rights.items()))
+    packet = (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        f'<rdf:RDF xmlns:rdf="{RDF}">'
+        f'<rdf:Description rdf:about=""{spaces}>{fields}</rdf:Description>'
+        "</rdf:RDF></x:xmpmeta>"
+        '<?xpacket end="r"?>'
     )
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        f'<rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""{spaces}>{fields}</rdf:Description></rdf:RDF>'
-        '</x:xmpmeta><?xpacket end="r"?>'
-    ).encode()
+    return packet.encode()
 
 
-def _listed(kind: str, texts: tuple[str, ...]) -> str:
-    language = ' xml:lang="x-default"' if kind == "Alt" else ""
-    items = [escape(text) for text in texts]
-    if not kind:
-        return items[0]
-    return (
-        f"<rdf:{kind}>"
-        + "".join(f"<rdf:li{language}>{item}</rdf:li>" for item in items)
-        + f"</rdf:{kind}>"
-    )
+def _element(name: str, texts: tuple[str, ...]) -> str:
+    """Return the element of a field, with a list of the kind that XMP demands for it."""
+    list_kind = _FIELDS[name]
+    escaped = [escape(text) for text in texts]
+    if not list_kind:
+        return f"<{name}>{escaped[0]}</{name}>"
+    language = ' xml:lang="x-default"' if list_kind == "Alt" else ""
+    items = [f"<rdf:li{language}>{text}</rdf:li>" for text in escaped]
+    content = f"<rdf:{list_kind}>{''.join(items)}</rdf:{list_kind}>"
+    return f"<{name}>{content}</{name}>"
