@@ -9,6 +9,7 @@ taken, and each of the clipart PNGs of 623 megapixels in a process of its own. `
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 import statistics
@@ -35,8 +36,8 @@ HUGE = 600_000_000
 def bare_loop(data: bytes) -> bytes:
     """The least that can be done: scaled decode to twice the side, Lanczos, encode. No EXIF, no profile, no checks."""
     height, width = simplejpeg.decode_jpeg_header(data)[:2]
-    eighths = next((m for m in (1, 2, 4) if min(width, height) * m >= 8 * 2 * SIDE), 8)
-    wide, high = (-(-side * eighths // 8) for side in (width, height))
+    shrink = next((n for n in (8, 4, 2) if min(width, height) >= n * 2 * SIDE), 1)
+    wide, high = (-(-side // shrink) for side in (width, height))
     small = simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
     picture = vips().Image.new_from_memory(small.data, small.shape[1], small.shape[0], 3, "uchar")
     factor = max(SIDE / small.shape[1], SIDE / small.shape[0])
@@ -84,8 +85,8 @@ def libvips_thumbnail(data: bytes) -> bytes:
 def scaled_decode(data: bytes) -> object:
     """The decode that features need: the longer side has at least 128 pixels."""
     height, width = simplejpeg.decode_jpeg_header(data)[:2]
-    eighths = next((m for m in (1, 2, 4) if -(-max(width, height) * m // 8) >= 128), 8)
-    wide, high = (-(-side * eighths // 8) for side in (width, height))
+    shrink = next((n for n in (8, 4, 2) if -(-max(width, height) // n) >= 128), 1)
+    wide, high = (-(-side // shrink) for side in (width, height))
     return simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
 
 
@@ -151,22 +152,22 @@ def decoders(files: list[bytes], rounds: int) -> dict[str, list[float]]:
         picture.draft("RGB", (picture.width // 4, picture.height // 4))
         return picture.load()
 
-    def by_simplejpeg(eighths: int) -> Callable[[bytes], object]:
+    def by_simplejpeg(scale: float) -> Callable[[bytes], object]:
         def decode(data: bytes) -> object:
             height, width = simplejpeg.decode_jpeg_header(data)[:2]
-            wide, high = (-(-side * eighths // 8) for side in (width, height))
+            wide, high = math.ceil(width * scale), math.ceil(height * scale)
             return simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
 
         return decode
 
     contenders = {
-        "simplejpeg 1/4": by_simplejpeg(2),
+        "simplejpeg 1/4": by_simplejpeg(1 / 4),
         "libvips 1/4": lambda data: vips().Image.jpegload_buffer(data, shrink=4).write_to_memory(),
         "Pillow draft 1/4": by_pillow,
-        "simplejpeg 3/8": by_simplejpeg(3),
-        "simplejpeg 1/2": by_simplejpeg(4),
-        "simplejpeg 5/8": by_simplejpeg(5),
-        "simplejpeg 1": by_simplejpeg(8),
+        "simplejpeg 3/8": by_simplejpeg(3 / 8),
+        "simplejpeg 1/2": by_simplejpeg(1 / 2),
+        "simplejpeg 5/8": by_simplejpeg(5 / 8),
+        "simplejpeg 1": by_simplejpeg(1),
     }
     return race(contenders, files, rounds)
 

@@ -11,13 +11,13 @@ from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.types import Limits
 
 
-def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Picture:
-    """The pixels of ``data`` as stored; a JPEG at ``eighths``/8 of its size. Raises ImageError.
+def decode(data: bytes, header: Header, limits: Limits, shrink: int = 1) -> Picture:
+    """The pixels of ``data`` as stored; a JPEG at 1/``shrink`` of its size. Raises ImageError.
 
     What libvips streams (``libvips.streams``) is decoded only while the result is made, and complains then.
     """
     if header.format == "jpeg":
-        return decode_jpeg(data, header, limits, eighths)
+        return decode_jpeg(data, header, limits, shrink)
     if libvips.reads(header):
         with complaints(data, header):
             image = libvips.load(data, header, limits)
