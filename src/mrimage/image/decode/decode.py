@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrimage.image.decode import libvips
 from mrimage.image.decode.arrays import Array, Picture, from_array, straight
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.decode.jpeg import decode_jpeg
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
@@ -19,7 +19,7 @@ def decode(data: bytes, header: Header, limits: Limits, shrink: int = 1) -> Pict
     if header.format == "jpeg":
         return decode_jpeg(data, header, limits, shrink)
     if libvips.reads(header):
-        with complaints(data, header):
+        with decoder_errors(data, header):
             image = libvips.load(data, header, limits)
     else:
         image = _by_another_library(data, header, limits)
@@ -91,7 +91,7 @@ def _by_numpy(data: bytes, header: Header, limits: Limits) -> Array | None:
     if header.format == "qoi":
         from mrimage.image.decode.plain import decode_qoi
 
-        with complaints(data, header):
+        with decoder_errors(data, header):
             return decode_qoi(data)
     return None
 

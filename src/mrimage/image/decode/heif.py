@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from mrimage.image.decode.arrays import Array
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import require
 
@@ -16,7 +16,7 @@ def decode_heic(data: bytes, header: Header) -> Array:
     import numpy as np
     import pillow_heif
 
-    with complaints(data, header):
+    with decoder_errors(data, header):
         pictures = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
         picture = pictures[pictures.primary_index]
         check_size(picture.size, header)

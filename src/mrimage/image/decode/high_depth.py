@@ -10,7 +10,7 @@ import logging
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.image.kinds import KINDS
@@ -36,7 +36,7 @@ def decode_high_depth(data: bytes, header: Header) -> Array:
         raise ImageError(
             "unsupported", f"Expected a decoder for this {header.format}, but {reason}"
         )
-    with complaints(data, header):
+    with decoder_errors(data, header):
         array = _decoded(data, header.format)
     check_size((array.shape[1], array.shape[0]), header)
     return np.ascontiguousarray(_spread(array, header))

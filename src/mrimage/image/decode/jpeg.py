@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
-from mrimage.image.decode.complaints import complaints, damage_of, missing_end
+from mrimage.image.decode.decoder_errors import damage_of, decoder_errors, missing_end
 from mrimage.image.decode.high_depth import decode_high_depth
 from mrimage.image.decode.jpeg_end import ended
 from mrimage.image.decode.vips import vips
@@ -31,7 +31,7 @@ def decode_jpeg(data: bytes, header: Header, limits: Limits, shrink: int) -> Pic
     if header.bit_depth != 8 or header.variant in ("lossless", "hierarchical"):
         return _high_depth(data, header, limits)
     if header.model == "cmyk":
-        with complaints(data, header):
+        with decoder_errors(data, header):
             return _by_libvips(data, limits, shrink)
     return from_array(jpeg_array(data, header, limits, shrink))
 
@@ -71,7 +71,7 @@ def jpeg_array(data: bytes, header: Header, limits: Limits, shrink: int) -> Arra
         if not limits.allow_truncated and _is_damage(error):
             raise damage_of(error, data, header) from error
     # Warned of but not damaged, or damaged for good: libvips decodes the one and refuses the other.
-    with complaints(data, header):
+    with decoder_errors(data, header):
         array: Array = to_array(_by_libvips(data, limits, shrink))
     return array if array.ndim == 3 else array[..., None]
 

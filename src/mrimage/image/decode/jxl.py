@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from mrimage.image.decode.arrays import Array
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.decode.pillow import samples_of, truncation
 from mrimage.image.header.model import Header
 from mrimage.image.header.pillow import require
@@ -21,7 +21,7 @@ def decode_jxl(data: bytes, header: Header, limits: Limits) -> Array:
     import pillow_jxl  # noqa: F401 - importing it registers the plugin with Pillow
     from PIL import Image, ImageOps
 
-    with truncation(limits), complaints(data, header):
+    with truncation(limits), decoder_errors(data, header):
         picture = Image.open(io.BytesIO(data), formats=("JXL",))
         header.decoded_icc = picture.info.get("icc_profile") or None
         # What was a JPEG is given as it was stored; everything else the plugin has turned already.

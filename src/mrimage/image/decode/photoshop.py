@@ -9,7 +9,7 @@ import numpy as np
 from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.decode.arrays import Array, Picture, from_array
-from mrimage.image.decode.complaints import complaints
+from mrimage.image.decode.decoder_errors import decoder_errors
 from mrimage.image.decode.lab import lab_picture
 from mrimage.image.decode.padding import filled
 from mrimage.image.header import psd
@@ -82,7 +82,7 @@ def _unpacked(body: bytes, header: Header, layout: psd.Layout, limits: Limits) -
         packed = filled(body[position : position + length], length, limits)
         if limits.allow_truncated:
             packed += b"\x00" * 2 * size  # runs of one zero
-        with complaints(body, header):
+        with decoder_errors(body, header):
             plane = Image.frombytes("L", (row, layout.height), packed, "packbits", "L")
         planes.append(plane.tobytes())
         position += length

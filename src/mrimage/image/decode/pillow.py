@@ -10,7 +10,7 @@ from typing import Any
 
 from mrimage.image.blocks import Blocks
 from mrimage.image.decode.arrays import Array, Picture, from_array
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.decode.libvips import load_png
 from mrimage.image.header import ico
 from mrimage.image.header.bmp import as_windows
@@ -26,7 +26,7 @@ def decode_icon(data: bytes, header: Header, limits: Limits) -> Picture:
     """The largest picture of an icon. Raises ImageError."""
     number, start, length = ico.largest(Blocks.of(data))
     if data.startswith(ico.PNG, start):
-        with complaints(data, header):
+        with decoder_errors(data, header):
             return load_png(data[start : start + length], limits)
     # Pillow takes the largest by its own rule, so it is given an icon of this one picture.
     entry = data[6 + 16 * number : 18 + 16 * number]
@@ -46,11 +46,11 @@ def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
             b"\x00" * 4 * header.pixels
         )  # Pillow's decoders in Python do not accept truncated files.
     picture = open_picture(Blocks.of(data), header.format)
-    with truncation(limits), complaints(data, header):
+    with truncation(limits), decoder_errors(data, header):
         orientation = _orientation_applied(picture)
     stored = picture.size if orientation < 5 else picture.size[::-1]
     check_size(stored, header)
-    with silent(), truncation(limits), complaints(data, header):
+    with silent(), truncation(limits), decoder_errors(data, header):
         picture.load()
     return samples_of(_turned_back(picture, orientation), header)
 

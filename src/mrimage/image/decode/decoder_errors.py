@@ -14,7 +14,7 @@ _JPEG_END = b"\xff\xd9"
 
 
 @contextmanager
-def complaints(data: bytes, header: Header) -> Iterator[None]:
+def decoder_errors(data: bytes, header: Header) -> Iterator[None]:
     """Turn what a decoder raises on ``data`` into ImageError.
 
     Put it around the call into the library and nothing else: whatever is raised inside is blamed on the image.
@@ -27,19 +27,19 @@ def complaints(data: bytes, header: Header) -> Iterator[None]:
     except vips().Error as error:
         if is_out_of_memory(error):
             raise MemoryError(str(error)) from error
-        raise damage_of(ValueError(words_of(error)), data, header) from error
+        raise damage_of(ValueError(message_of(error)), data, header) from error
     except DAMAGE as error:
         raise damage_of(error, data, header) from error
 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Was libvips refused memory, which is no fault of the image?"""
-    text = words_of(error).lower()
+    text = message_of(error).lower()
     # libtiff says "out of memory reading of" about a count in the file that cannot be true.
     return "out of memory" in text and "out of memory reading of" not in text
 
 
-def words_of(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What an error of libvips says, on one line of at most 200 characters."""
     return (" ".join(str(getattr(error, "detail", error)).split()) or str(error))[:200]
 
