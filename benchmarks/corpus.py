@@ -17,7 +17,8 @@ CLIPART = "openclipart-png"
 
 
 def package(name: str) -> Path:
-    """The folder of the Debian package ``name``, which is downloaded and unpacked once, not installed.
+    """The folder of the Debian package ``name``, which is downloaded and unpacked once, not
+    installed.
 
     The environment variable MRIMAGE_BENCH_PACKAGES may name a folder of unpacked packages. The name
     of each package's folder must end with the package's name.
@@ -53,7 +54,8 @@ def wallpapers() -> list[Path]:
 
 
 def photographs(count: int) -> Path:
-    """A folder of ``count`` JPEG photographs of 0.5 to 4 megapixels, which are pieces of the wallpapers.
+    """A folder of ``count`` JPEG photographs of 0.5 to 4 megapixels, which are pieces of the
+    wallpapers.
 
     They have six shapes and a quality of 85 to 95, and a tenth are progressive. The same ``count``
     gives the same photographs.

@@ -144,7 +144,10 @@ def again(count: int = 100_000) -> None:
 
 
 def _small_photographs(folder: Path, count: int) -> None:
-    """Write JPEG files of 96x64 pixels or a little more, which make the first run as short as possible."""
+    """Write JPEG files of 96x64 pixels or a little more.
+
+    They are small so that the first run is short.
+    """
     different = 40
     for number in range(count):
         subfolder = folder / f"{number // 1000:04}"
@@ -160,7 +163,7 @@ def _small_photographs(folder: Path, count: int) -> None:
 
 
 def million(count: int = 1_000_000) -> None:
-    """Headers of ``count`` synthetic images, and the memory of the driver and the largest worker."""
+    """Print the time of ``count`` synthetic headers, and the peaks of memory."""
     command = [sys.executable, "-m", "benchmarks.faults", "--measure", str(count)]
     ended = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(ended.stdout)

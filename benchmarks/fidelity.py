@@ -37,10 +37,11 @@ Array = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 def box_of(size: Box, ratio: float, fit: Fit) -> Box:
-    """The box to resize to, whose width is 1/``ratio`` of that of the image, and at least 12 pixels.
+    """The box to resize to, whose width is 1/``ratio`` of that of the image, and at least 12
+    pixels.
 
-    It has the shape of the image for ``contain``, and another shape for the other fits, so that they
-    crop, pad or stretch.
+    It has the shape of the image for ``contain``, and another shape for the other fits, so that
+    they crop, pad or stretch.
     """
     least = 12
     width = max(least, round(size[0] / ratio))
@@ -123,7 +124,7 @@ def written(picture: Pillow.Image, format: str) -> bytes:
 def scores(
     picture: Pillow.Image, format: str, ratio: float, fits: Sequence[Fit] = FITS
 ) -> list[tuple[float, float]]:
-    """The similarity of the kernel and of ``vipsthumbnail`` to the reference, for each of ``fits``."""
+    """For each of ``fits``, the similarity of the kernel and of ``vipsthumbnail``."""
     content = written(picture, format)
     found = []
     for fit in fits:

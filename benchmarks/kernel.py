@@ -149,7 +149,7 @@ def vipsthumbnail(paths: list[Path]) -> float:
 
 
 def show(title: str, found: Mapping[str, list[float]], floor: str, unit: str = "ms") -> None:
-    """Print the median of each contender, and the median of its ratios to ``floor`` in each round."""
+    """Print the median of each contender, and the median of its ratios to ``floor`` by round."""
     print(f"\n{title}")
     for name, times in found.items():
         ratios = [own / least for own, least in zip(times, found[floor], strict=True)]
@@ -159,7 +159,7 @@ def show(title: str, found: Mapping[str, list[float]], floor: str, unit: str = "
 
 
 def decoders(files: list[bytes], rounds: int) -> dict[str, list[float]]:
-    """The libraries that can decode a JPEG at 1/4 of its size, and simplejpeg at other scales too."""
+    """Decoders of a JPEG at 1/4 of its size, and simplejpeg at other scales too."""
     from PIL import Image as Pillow
 
     def by_pillow(data: bytes) -> object:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.sizing [IMAGES CORES [PER_CORE_HOUR [BYTES]]]
 
-PER_CORE_HOUR is the number of images that one core processes in an hour, as measured by
-``python -m benchmarks.spark``; BYTES is the mean size of a file. Without arguments, prints the table
-of docs/engines.md.
+PER_CORE_HOUR is the number of images that one core processes in an hour, as measured by ``python -m
+benchmarks.spark``; BYTES is the mean size of a file. Without arguments, prints the table of
+docs/engines.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ REPORT_BYTES = 1_000
 
 @dataclass(frozen=True)
 class Case:
-    """A job of ``images`` of ``size`` bytes, on ``cores`` that each process ``rate`` images an hour."""
+    """A job and its cluster.
+
+    ``images`` files of ``size`` bytes, on ``cores`` that each process ``rate`` images an hour.
+    """
 
     images: int
     cores: int

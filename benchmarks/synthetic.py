@@ -77,8 +77,8 @@ def by_size(image: mr.Image) -> Iterator[tuple[str, None]]:
 class Measured:
     """Figures of a run that reads headers only.
 
-    ``seconds`` is wall time; ``driver`` and ``worker`` are the peaks of memory, in MB, of the driver
-    and of the largest worker.
+    ``seconds`` is wall time; ``driver`` and ``worker`` are the peaks of memory, in MB, of the
+    driver and of the largest worker.
     """
 
     images: int
@@ -89,7 +89,10 @@ class Measured:
 
 
 def measure(images: int, workers: int = 2) -> Measured:
-    """Map ``images`` headers. Call it first in a process, so that the peaks of memory are the run's."""
+    """Map ``images`` headers.
+
+    Call it first in a process, so that the peaks of memory are those of the run.
+    """
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(workers=workers, thumbnails=False)
         summary = run(mr.Job(map=by_size), f"synthetic://{images}", f"{folder}/out", options)

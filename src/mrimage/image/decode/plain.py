@@ -36,7 +36,7 @@ def decode_fits(data: bytes, limits: Limits) -> Array:
         raise ImageError(
             "unsupported",
             "A FITS file needs 8 or 16 bits and a scale of 1, so that black and white are known, "
-            f"but this one has {layout.bits} bits (below zero: floating point) "
+            f"but this one has {layout.bits} bits (below zero: floating-point) "
             f"and a scale of {layout.scale}.",
         )
     sample_bytes = layout.bits // 8
