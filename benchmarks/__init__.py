@@ -1,1 +1,1 @@
-"""Benchmarks: what the project claims about speed, measured beside others in one run."""
+"""Benchmarks: measure the project's claims about speed, beside other tools in the same run."""

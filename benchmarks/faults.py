@@ -1,11 +1,11 @@
-"""What safety costs and saves, as ratios within one run.
+"""What fault tolerance costs and saves, as ratios within one run.
 
     python -m benchmarks.faults [guard] [speculation] [again] [million] [COUNT]
 
-guard        the deadline around each image, beside what a map task spends on one
-speculation  one image that sleeps, with and without a second attempt racing it
-again        the same command twice on COUNT images (100,000): the second finds nothing to do
-million      headers of COUNT images (1,000,000) from a store in memory: the memory of the largest process
+guard        the deadline around each image, as a share of the time that a map task spends on it
+speculation  one image whose mapper sleeps, with and without a second attempt that races it
+again        the same command twice on COUNT images (100,000): the second has nothing to do
+million      headers of COUNT images (1,000,000) from a store in memory, and the peaks of memory
 """
 
 from __future__ import annotations
@@ -35,44 +35,47 @@ from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt
 
 NAP = 20.0
-"""Seconds that the straggler sleeps on its first attempt."""
+"""Seconds for which the mapper of the straggler sleeps on its first attempt."""
 
 
 def guard(count: int = 400, rounds: int = 5) -> None:
-    """The cost of the guard in the good case: what it adds to each image, as a share of what a map task spends on one.
+    """The cost of the guard when nothing fails, as a share of the time of a map task for an image.
 
-    Timed by itself, for beside a whole task it is smaller than what two runs of the same differ by.
+    The guard is timed alone, because its cost is smaller than the difference between two runs.
     """
     clock = deadline(60.0, expendable=True)
 
-    def alone() -> None:
+    def guard_nothing() -> None:
         with clock:
             pass
 
-    seconds = min(timeit.repeat(alone, number=10_000, repeat=rounds)) / 10_000
+    repeats = 10_000
+    seconds = min(timeit.repeat(guard_nothing, number=repeats, repeat=rounds)) / repeats
     photos = str(photographs(2000))
-    entries = sorted(
-        list_entries(photos, Selection(), lambda path, why: None), key=lambda entry: entry.uri
-    )[:count]
-    (split,) = cut_splits(entries, 1 << 62, count)
+    listed = list_entries(photos, Selection(), lambda path, why: None)
+    entries = sorted(listed, key=lambda entry: entry.uri)[:count]
+    no_limit = 1 << 62
+    (split,) = cut_splits(entries, no_limit, count)
     jobs = {
         "headers": mr.Job(),
         "resize to 256x256": mr.Job(edits=mr.Edits(resize=(256, 256), format="jpeg")),
     }
     for name, job in jobs.items():
-        spent = []
+        times = []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as out:
-                begun = time.process_time()
+                start = time.process_time()
                 map_split(Plan(job, photos, out), split, Attempt(expendable=True))
-                spent.append((time.process_time() - begun) / count)
+                times.append((time.process_time() - start) / count)
+        whole = min(times)
         print(
-            f"guard, {name}: {seconds * 1e6:.1f} of {min(spent) * 1e6:.0f} us an image: {seconds / min(spent):.2%}"
+            f"guard, {name}: {seconds * 1e6:.1f} of {whole * 1e6:.0f} us an image: "
+            f"{seconds / whole:.2%}"
         )
 
 
 def nap_once(image: mr.Image) -> Iterator[tuple[str, None]]:
-    """A mapper for which one image is a straggler: its first attempt sleeps."""
+    """A mapper that makes one image a straggler: its first attempt sleeps."""
     marker = Path(os.environ["MRIMAGE_BENCH_MARKER"])
     if image.uri.endswith("00007.jpg") and not marker.exists():
         marker.touch()
@@ -81,8 +84,9 @@ def nap_once(image: mr.Image) -> Iterator[tuple[str, None]]:
 
 
 def speculation(count: int = 400) -> None:
-    """The time that racing saves when one attempt sleeps for NAP seconds."""
-    from benchmarks import faults  # by this name the workers know the mapper
+    """The time that a second attempt saves when the first sleeps for NAP seconds."""
+    # Run as a script, this module is __main__; workers import the mapper by its real name.
+    from benchmarks import faults
 
     photos = photographs(2000)
     job = mr.Job(
@@ -94,22 +98,26 @@ def speculation(count: int = 400) -> None:
     for speculate in (True, False):
         with tempfile.TemporaryDirectory() as folder:
             os.environ["MRIMAGE_BENCH_MARKER"] = f"{folder}/marker"
-            begun = time.monotonic()
-            how = RunOptions(workers=2, speculate=speculate, thumbnails=False)
-            summary = run(job, str(photos), f"{folder}/out", how)
-            seconds[speculate] = time.monotonic() - begun
+            start = time.monotonic()
+            options = RunOptions(workers=2, speculate=speculate, thumbnails=False)
+            summary = run(job, str(photos), f"{folder}/out", options)
+            seconds[speculate] = time.monotonic() - start
             raced = any(task.speculative for task in summary.facts.tasks)
             if (summary.processed, raced) != (count, speculate):
-                raise AssertionError(f"{summary.processed} images, raced: {raced}")
+                raise AssertionError(
+                    f"The run must process {count} images and race: {speculate}. "
+                    f"It processed {summary.processed} and raced: {raced}."
+                )
     saved = seconds[False] - seconds[True]
     print(
-        f"speculation, one attempt that sleeps {NAP:g} s: {seconds[True]:.1f} s with, {seconds[False]:.1f} s without: "
+        f"speculation, one attempt that sleeps {NAP:g} s: "
+        f"{seconds[True]:.1f} s with, {seconds[False]:.1f} s without: "
         f"{saved:.1f} s or {saved / seconds[False]:.0%} saved"
     )
 
 
 def again(count: int = 100_000) -> None:
-    """The same command twice: what a run costs that finds nothing to do."""
+    """The same command twice: the cost of a run that has nothing to do."""
     with tempfile.TemporaryDirectory() as folder:
         _small_photographs(Path(folder, "photos"), count)
         for name, options in (("resize to 32x32", ["--resize", "32x32"]), ("headers only", [])):
@@ -124,34 +132,44 @@ def again(count: int = 100_000) -> None:
             ]
             seconds = []
             for _ in range(4):
-                begun = time.monotonic()
+                start = time.monotonic()
                 subprocess.run([*command, "--quiet", "--no-thumbnails"], check=True)
-                seconds.append(time.monotonic() - begun)
-            second = statistics.median(seconds[1:])
+                seconds.append(time.monotonic() - start)
+            first = seconds[0]
+            later = statistics.median(seconds[1:])
             print(
-                f"again, {count} images, {name}: {seconds[0]:.1f} s, then {second:.2f} s: {second / seconds[0]:.2%}"
+                f"again, {count} images, {name}: {first:.1f} s, then {later:.2f} s: "
+                f"{later / first:.2%}"
             )
 
 
 def _small_photographs(folder: Path, count: int) -> None:
-    """JPEG files of 96x64 pixels and more: as small as images get, so that the first run is as short as it can be."""
+    """Write JPEG files of 96x64 pixels or a little more.
+
+    They are small so that the first run is short.
+    """
+    different = 40
     for number in range(count):
+        subfolder = folder / f"{number // 1000:04}"
         if number % 1000 == 0:
-            (folder / f"{number // 1000:04}").mkdir(parents=True)
-        path = folder / f"{number // 1000:04}" / f"{number:07}.jpg"
-        if number < 40:
-            Pillow.effect_noise((96 + number, 64), 60).convert("RGB").save(path, quality=85)
+            subfolder.mkdir(parents=True)
+        path = subfolder / f"{number:07}.jpg"
+        if number < different:
+            noise = Pillow.effect_noise((96 + number, 64), 60)
+            noise.convert("RGB").save(path, quality=85)
         else:
-            path.write_bytes((folder / "0000" / f"{number % 40:07}.jpg").read_bytes())
+            original = folder / "0000" / f"{number % different:07}.jpg"
+            path.write_bytes(original.read_bytes())
 
 
 def million(count: int = 1_000_000) -> None:
-    """Headers of ``count`` synthetic images; memory in MB of the driver and of its largest worker."""
+    """Print the time of ``count`` synthetic headers, and the peaks of memory."""
     command = [sys.executable, "-m", "benchmarks.faults", "--measure", str(count)]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = json.loads(ended.stdout)
     print(
-        f"million, {found['images']} headers in {found['seconds']:.0f} s: {found['driver']} MB in the driver, "
-        f"{found['worker']} MB in the largest of its workers"
+        f"million, {found['images']} headers in {found['seconds']:.0f} s: "
+        f"{found['driver']} MB in the driver, {found['worker']} MB in the largest worker"
     )
 
 
@@ -159,7 +177,7 @@ BENCHMARKS = {"guard": guard, "speculation": speculation, "again": again, "milli
 
 
 def main(arguments: list[str]) -> None:
-    """Run the benchmarks that are named, or all; a number is how many images they take."""
+    """Run the named benchmarks, or all of them. A number is the count of their images."""
     counts = [int(argument) for argument in arguments if argument.isdigit()]
     chosen = [name for name in arguments if not name.isdigit()] or list(BENCHMARKS)
     for name in chosen:
@@ -169,8 +187,7 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
-        print(
-            json.dumps(asdict(measure(int(sys.argv[2]))))
-        )  # from a process that has done nothing else
+        # In a process of its own, so that the peaks of memory are those of the run.
+        print(json.dumps(asdict(measure(int(sys.argv[2])))))
     else:
         main(sys.argv[1:])

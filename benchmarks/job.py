@@ -1,9 +1,9 @@
-"""The whole job: photographs to 256x256 JPEG, grouped, catalogued and reported, beside loops that only resize.
+"""A whole job, with groups, catalogue and report, beside loops that only resize to 256x256 JPEG.
 
     python -m benchmarks.job [COUNT] [ROUNDS]
 
-Every contender reads the same files and uses two processes. Rounds are interleaved, because machines are noisy;
-the ratio of a round is to the bare loop of the same round.
+All contenders read the same files with two processes. Rounds are interleaved, because machines are
+noisy, and each round compares to its own bare loop.
 """
 
 from __future__ import annotations
@@ -25,30 +25,33 @@ SIDE = 256
 
 
 def bare_loop(photos: Path, out: Path) -> None:
-    """Two processes that call the kernel and write files: no catalogue, no lineage, no atomicity, no report."""
+    """Two processes that call the kernel and write files.
+
+    No catalogue, no lineage, no atomic commits, no report.
+    """
     files = sorted(photos.iterdir())
-    commands = [
-        [sys.executable, "-m", "benchmarks.job", "--bare", str(out), *map(str, files[i::2])]
-        for i in range(2)
+    command = [sys.executable, "-m", "benchmarks.job", "--bare", str(out)]
+    processes = [
+        subprocess.Popen([*command, *map(str, half)]) for half in (files[::2], files[1::2])
     ]
-    processes = [subprocess.Popen(command) for command in commands]
     statuses = [process.wait() for process in processes]
     assert not any(statuses)
 
 
 def bare_process(out: str, files: list[str]) -> None:
-    """One of the bare loop's processes."""
+    """What each process of the bare loop runs."""
     from mrimage.image import Image
     from mrimage.storage import open_uri
     from mrimage.types import Edits
 
     edits = Edits(resize=(SIDE, SIDE), fit="cover", format="jpeg")
     for file in files:
-        Path(out, Path(file).name).write_bytes(Image(open_uri(file)).edited(edits).data)
+        result = Image(open_uri(file)).edited(edits)
+        Path(out, Path(file).name).write_bytes(result.data)
 
 
 def mrimage_job(photos: Path, out: Path) -> None:
-    """The command, as a person types it."""
+    """The command, as a user types it."""
     command = [
         sys.executable,
         "-m",
@@ -66,7 +69,7 @@ def mrimage_job(photos: Path, out: Path) -> None:
 
 
 def vipsthumbnail(photos: Path, out: Path) -> None:
-    """libvips' own command, two at a time."""
+    """libvips' own command, in two processes at a time."""
     command = f"vipsthumbnail --vips-concurrency=1 -s {SIDE}x{SIDE} -m centre -o {out}/%s.jpg[Q=85]"
     files = "\0".join(str(path) for path in sorted(photos.iterdir()))
     subprocess.run(
@@ -75,7 +78,7 @@ def vipsthumbnail(photos: Path, out: Path) -> None:
 
 
 def pillow_pool(photos: Path, out: Path) -> None:
-    """What most scripts do: Pillow in a process pool, without draft mode."""
+    """Pillow in a process pool without draft mode, as in most scripts."""
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(partial(_pillow_one, out), sorted(photos.iterdir()), chunksize=20))
 
@@ -84,9 +87,8 @@ def _pillow_one(out: Path, path: Path) -> None:
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS).save(
-            out / path.name, quality=85
-        )
+        small = ImageOps.fit(image.convert("RGB"), (SIDE, SIDE), Image.Resampling.LANCZOS)
+        small.save(out / path.name, quality=85)
 
 
 CONTENDERS: tuple[Callable[[Path, Path], None], ...] = (
@@ -104,17 +106,17 @@ def main(count: int = 2000, rounds: int = 3) -> None:
     for _ in range(rounds):
         for contender in CONTENDERS:
             with tempfile.TemporaryDirectory() as folder:
-                begun = time.monotonic()
+                start = time.monotonic()
                 contender(photos, Path(folder))
-                seconds[contender.__name__].append(time.monotonic() - begun)
+                seconds[contender.__name__].append(time.monotonic() - start)
     print(f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds")
     for name, times in seconds.items():
         if name == "vipsthumbnail" and not shutil.which(name):
             continue
-        ratio = statistics.median(
-            mine / bare for mine, bare in zip(times, seconds["bare_loop"], strict=True)
-        )
-        print(f"{name:<16} {statistics.median(times):7.2f} s   {ratio:5.2f} x the bare loop")
+        ratios = [own / bare for own, bare in zip(times, seconds["bare_loop"], strict=True)]
+        median = statistics.median(times)
+        ratio = statistics.median(ratios)
+        print(f"{name:<16} {median:7.2f} s   {ratio:5.2f} x the bare loop")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""The image kernel beside its peers: bytes in, a 256x256 JPEG out, on one core, in one run.
+"""The image kernel beside other tools: from bytes to a 256x256 JPEG, on one core, in one run.
 
     python -m benchmarks.kernel [PHOTOGRAPHS] [ROUNDS]
 
-Then what features cost beside the decode they need, what a header costs, the decoders and resizers that could have been
-taken, and each of the clipart PNGs of 623 megapixels in a process of its own. ``benchmarks.fidelity`` has the pictures.
+Also the cost of features beside the decode they need, the cost of a header, other decoders and
+resizers that the kernel could use, and each clipart PNG of 623 megapixels in a process of its own.
+``benchmarks.fidelity`` measures the quality of the results.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import os
 import shutil
 import statistics
@@ -18,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import simplejpeg
@@ -27,17 +30,23 @@ from mrimage.image import Buffer, Image
 from mrimage.image.decode.vips import vips
 from mrimage.types import Edits
 
+Array = np.ndarray[Any, np.dtype[np.uint8]]
+
 SIDE = 256
 EDITS = Edits(resize=(SIDE, SIDE), fit="cover", format="jpeg")
 HUGE = 600_000_000
+"""Pixels."""
 
 
 def bare_loop(data: bytes) -> bytes:
-    """The least that can be done: scaled decode to twice the side, Lanczos, encode. No EXIF, no profile, no checks."""
+    """The least possible work: scaled decode to twice the side, Lanczos, encode.
+
+    No EXIF, no profile, no checks.
+    """
     height, width = simplejpeg.decode_jpeg_header(data)[:2]
-    eighths = next((m for m in (1, 2, 4) if min(width, height) * m >= 8 * 2 * SIDE), 8)
-    wide, high = (-(-side * eighths // 8) for side in (width, height))
-    small = simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
+    enough = 2 * SIDE
+    shrink = next((n for n in (8, 4, 2) if min(width, height) >= n * enough), 1)
+    small = simplejpeg_decode(data, width, height, 1 / shrink)
     picture = vips().Image.new_from_memory(small.data, small.shape[1], small.shape[0], 3, "uchar")
     factor = max(SIDE / small.shape[1], SIDE / small.shape[0])
     picture = picture.resize(factor, kernel="lanczos3")
@@ -46,13 +55,21 @@ def bare_loop(data: bytes) -> bytes:
     return bytes(simplejpeg.encode_jpeg(pixels, quality=85, colorsubsampling="420"))
 
 
+def simplejpeg_decode(data: bytes, width: int, height: int, scale: float) -> Array:
+    """The pixels of a JPEG of ``width`` x ``height``, at ``scale``: a multiple of 1/8."""
+    # simplejpeg takes the lowest scale that reaches these sizes, and libjpeg-turbo rounds sizes up.
+    least = {"min_width": math.ceil(width * scale), "min_height": math.ceil(height * scale)}
+    pixels: Array = simplejpeg.decode_jpeg(data, "RGB", **least)
+    return pixels
+
+
 def mrimage_kernel(data: bytes) -> bytes:
-    """This project's."""
+    """The kernel of this project."""
     return Image(Buffer(data)).edited(EDITS).data
 
 
 def pillow(data: bytes) -> bytes:
-    """A full decode and Lanczos, as most scripts do it."""
+    """A full decode and Lanczos, as in most scripts."""
     from PIL import Image as Pillow
     from PIL import ImageOps
 
@@ -68,25 +85,27 @@ def opencv(data: bytes) -> bytes:
 
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     factor = SIDE / min(picture.shape[:2])
-    size = max(SIDE, round(picture.shape[1] * factor)), max(SIDE, round(picture.shape[0] * factor))
-    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    top, left = (picture.shape[0] - SIDE) // 2, (picture.shape[1] - SIDE) // 2
+    width = max(SIDE, round(picture.shape[1] * factor))
+    height = max(SIDE, round(picture.shape[0] * factor))
+    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    top = (height - SIDE) // 2
+    left = (width - SIDE) // 2
     cut = np.ascontiguousarray(picture[top : top + SIDE, left : left + SIDE])
     return bytes(cv2.imencode(".jpg", cut, [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
 
 
 def libvips_thumbnail(data: bytes) -> bytes:
-    """libvips alone: its own scaled decode, its own encoder."""
+    """libvips alone, with its own scaled decode and encoder."""
     picture = vips().Image.thumbnail_buffer(data, SIDE, height=SIDE, crop="centre")
     return bytes(picture.jpegsave_buffer(Q=85))
 
 
 def scaled_decode(data: bytes) -> object:
-    """The decode that features need: the longer side has at least 128 pixels."""
+    """The decode that features need, whose longer side has at least 128 pixels."""
     height, width = simplejpeg.decode_jpeg_header(data)[:2]
-    eighths = next((m for m in (1, 2, 4) if -(-max(width, height) * m // 8) >= 128), 8)
-    wide, high = (-(-side * eighths // 8) for side in (width, height))
-    return simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
+    longer = max(width, height)
+    shrink = next((n for n in (8, 4, 2) if math.ceil(longer / n) >= 128), 1)
+    return simplejpeg_decode(data, width, height, 1 / shrink)
 
 
 def features(data: bytes) -> object:
@@ -95,7 +114,7 @@ def features(data: bytes) -> object:
 
 
 def header(data: bytes) -> object:
-    """Every column of the catalogue."""
+    """All columns of the catalogue."""
     return Image(Buffer(data)).metadata
 
 
@@ -103,47 +122,44 @@ Contenders = Mapping[str, Callable[[bytes], object]]
 
 
 def race(contenders: Contenders, files: list[bytes], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of processor time an image, each round of each contender."""
+    """Milliseconds of processor time per image, for each round of each contender."""
     found: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():
-        contender(files[0])
+        contender(files[0])  # Imports and caches are not part of the race.
     for _ in range(rounds):
         for name, contender in contenders.items():
-            begun = time.process_time()
+            start = time.process_time()
             for data in files:
                 contender(data)
-            found[name].append((time.process_time() - begun) / len(files) * 1e3)
+            seconds = time.process_time() - start
+            found[name].append(seconds / len(files) * 1e3)
     return found
 
 
 def vipsthumbnail(paths: list[Path]) -> float:
-    """Milliseconds of processor time an image of the command, which starts once for all of them."""
+    """Milliseconds of processor time per image of the command, which starts once for all files."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["vipsthumbnail", "--vips-concurrency=1", "-s", f"{SIDE}x{SIDE}", "-m", "centre"]
         before = os.times()
         subprocess.run([*command, "-o", f"{folder}/%s.jpg[Q=85]", *map(str, paths)], check=True)
         after = os.times()
-    spent = (
-        after.children_user + after.children_system - before.children_user - before.children_system
-    )
-    return spent / len(paths) * 1e3
+    user = after.children_user - before.children_user
+    system = after.children_system - before.children_system
+    return (user + system) / len(paths) * 1e3
 
 
 def show(title: str, found: Mapping[str, list[float]], floor: str, unit: str = "ms") -> None:
-    """A table: medians, and the median of the ratios to ``floor`` of the same round."""
+    """Print the median of each contender, and the median of its ratios to ``floor`` by round."""
     print(f"\n{title}")
     for name, times in found.items():
-        ratio = statistics.median(
-            mine / least for mine, least in zip(times, found[floor], strict=True)
-        )
-        print(
-            f"  {name:<28} {statistics.median(times):8.3f} {unit}   {ratio:6.2f} x {floor}",
-            flush=True,
-        )
+        ratios = [own / least for own, least in zip(times, found[floor], strict=True)]
+        median = statistics.median(times)
+        ratio = statistics.median(ratios)
+        print(f"  {name:<28} {median:8.3f} {unit}   {ratio:6.2f} x {floor}", flush=True)
 
 
 def decoders(files: list[bytes], rounds: int) -> dict[str, list[float]]:
-    """The libraries that could decode a JPEG at a quarter of its size; simplejpeg's also at 3/8, which is slower."""
+    """Decoders of a JPEG at 1/4 of its size, and simplejpeg at other scales too."""
     from PIL import Image as Pillow
 
     def by_pillow(data: bytes) -> object:
@@ -151,28 +167,30 @@ def decoders(files: list[bytes], rounds: int) -> dict[str, list[float]]:
         picture.draft("RGB", (picture.width // 4, picture.height // 4))
         return picture.load()
 
-    def by_simplejpeg(eighths: int) -> Callable[[bytes], object]:
+    def by_simplejpeg(scale: float) -> Callable[[bytes], object]:
         def decode(data: bytes) -> object:
             height, width = simplejpeg.decode_jpeg_header(data)[:2]
-            wide, high = (-(-side * eighths // 8) for side in (width, height))
-            return simplejpeg.decode_jpeg(data, "RGB", min_width=wide, min_height=high)
+            return simplejpeg_decode(data, width, height, scale)
 
         return decode
 
+    def by_libvips(data: bytes) -> object:
+        return vips().Image.jpegload_buffer(data, shrink=4).write_to_memory()
+
     contenders = {
-        "simplejpeg 1/4": by_simplejpeg(2),
-        "libvips 1/4": lambda data: vips().Image.jpegload_buffer(data, shrink=4).write_to_memory(),
+        "simplejpeg 1/4": by_simplejpeg(1 / 4),
+        "libvips 1/4": by_libvips,
         "Pillow draft 1/4": by_pillow,
-        "simplejpeg 3/8": by_simplejpeg(3),
-        "simplejpeg 1/2": by_simplejpeg(4),
-        "simplejpeg 5/8": by_simplejpeg(5),
-        "simplejpeg 1": by_simplejpeg(8),
+        "simplejpeg 3/8": by_simplejpeg(3 / 8),
+        "simplejpeg 1/2": by_simplejpeg(1 / 2),
+        "simplejpeg 5/8": by_simplejpeg(5 / 8),
+        "simplejpeg 1": by_simplejpeg(1),
     }
     return race(contenders, files, rounds)
 
 
 def resizers(rounds: int) -> dict[str, list[float]]:
-    """Lanczos of an array of 900 x 600 to 256 x 171, by each library."""
+    """Lanczos from 900x600 to 256x171 pixels in memory, by each library."""
     from PIL import Image as Pillow
 
     pixels = np.random.default_rng(0).integers(0, 255, (600, 900, 3), dtype=np.uint8)
@@ -188,7 +206,7 @@ def resizers(rounds: int) -> dict[str, list[float]]:
 
 
 def huge() -> None:
-    """Each of the largest PNGs through the kernel in a process of its own: seconds, and the peak of its memory."""
+    """The kernel on each of the largest PNGs, in a process of its own: seconds and peak memory."""
     print("\nPNG of more than 600 megapixels to 256x256 JPEG, a process each")
     for path in sorted(package(CLIPART).rglob("*.png")):
         if path.is_symlink() or path.stat().st_size < 200_000:
@@ -196,10 +214,11 @@ def huge() -> None:
         size = Image(Buffer(path.open("rb").read(1 << 16))).metadata
         if size.width * size.height < HUGE:
             continue
-        begun = time.monotonic()
+        start = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.kernel", "--huge", str(path)]
-        peak = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        taken = time.monotonic() - begun
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        peak = int(ended.stdout)
+        taken = time.monotonic() - start
         print(
             f"  {path.name}: {size.width}x{size.height}, {taken:.1f} s, peak {peak / 1e3:.0f} MB",
             flush=True,
@@ -207,14 +226,14 @@ def huge() -> None:
 
 
 def one_huge(path: str) -> None:
-    """Prints the peak of this process's memory in kilobytes."""
+    """Run the kernel, and print the peak memory of this process in kB."""
     mrimage_kernel(Path(path).read_bytes())
     status = Path("/proc/self/status").read_text()
     print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 
 
 def main(count: int = 200, rounds: int = 5) -> None:
-    """Print all of it."""
+    """Print all measurements."""
     paths = sorted(photographs(2000).iterdir())[:: max(1, 2000 // count)]
     files = [path.read_bytes() for path in paths]
     contenders: dict[str, Callable[[bytes], object]] = {
@@ -229,20 +248,21 @@ def main(count: int = 200, rounds: int = 5) -> None:
         cv2.setNumThreads(1)
         contenders["OpenCV, INTER_AREA"] = opencv
     except ImportError:
-        print("OpenCV is left out: pip install opencv-python-headless")
+        print("OpenCV is not installed, so it is left out: pip install opencv-python-headless")
     found = race(contenders, files, rounds)
     if shutil.which("vipsthumbnail"):
         found["vipsthumbnail"] = [vipsthumbnail(paths) for _ in range(rounds)]
     show(
-        f"{len(files)} photographs to {SIDE}x{SIDE} JPEG, milliseconds of one core an image",
+        f"{len(files)} photographs to {SIDE}x{SIDE} JPEG, milliseconds of one core per image",
         found,
         "bare loop",
     )
-    analysed = race({"scaled decode": scaled_decode, "content and hashes": features}, files, rounds)
-    show("features", analysed, "scaled decode")
+    analyzed = race({"scaled decode": scaled_decode, "content and hashes": features}, files, rounds)
+    show("features", analyzed, "scaled decode")
     clipart = sorted(package(CLIPART).rglob("*.png"))[:400]
-    for name, datas in (("JPEG", files), ("PNG", [path.read_bytes() for path in clipart])):
-        show(f"header, {name}", race({"header": header}, datas, rounds), "header")
+    pngs = [path.read_bytes() for path in clipart]
+    for name, contents in (("JPEG", files), ("PNG", pngs)):
+        show(f"header, {name}", race({"header": header}, contents, rounds), "header")
     show("decoders", decoders(files[::4], rounds), "simplejpeg 1/4")
     show("resizers", resizers(rounds), "libvips")
     huge()

@@ -1,10 +1,11 @@
-"""Remote stores: the resize job from and to S3 beside the local one, what a catalogue downloads, a long listing.
+"""Remote stores: a resize job with S3 beside a local one, a catalogue's downloads, a long listing.
 
     python -m benchmarks.remote [COUNT] [ROUNDS]
 
-The S3 server is SeaweedFS on loopback, behind a proxy that makes each request wait 20 ms. The job runs from and to it
-twice: with server and proxy on the same two cores as the job, and with the job on one core and them on another, as if
-they were two machines; each beside the local job on as many cores. Rounds are interleaved; the ratio is what counts.
+The S3 server is SeaweedFS on loopback, behind a proxy that delays each request by 20 ms. There are
+two settings, each beside a local job on as many cores as the S3 job has: server, proxy and job
+share all cores; or the job has one core and the server and proxy have the others, as if they were
+two machines. Rounds are interleaved, and the ratio is what counts.
 """
 
 from __future__ import annotations
@@ -30,28 +31,39 @@ from mrimage.source import Selection, list_entries
 from mrimage.storage import open_store
 
 LATENCY = 0.02
+"""Seconds for each request."""
+
 SIDE = 256
+"""Pixels of each side of the results."""
+
 KEYS = 200_000
+"""Keys of the long listing."""
 
 
-def serve_proxy(port: int, latency: float, answer: Connection, ended: Event) -> None:
-    """A proxy in a process of its own; tells its url, and in the end the bytes that it passed back."""
+def serve_proxy(port: int, latency: float, results: Connection, ended: Event) -> None:
+    """Run the proxy in this process until ``ended`` is set.
+
+    Sends its URL at the start, and at the end the number of bytes that it received from the server.
+    """
     with Meter(port, latency) as meter:
-        answer.send(meter.url)
+        results.send(meter.url)
         ended.wait()
-        answer.send(meter.received)
+        results.send(meter.received)
 
 
 class Proxy:
-    """The proxy from here: a block in which this process and its children find S3 behind it."""
+    """Runs the proxy in another process.
+
+    In a ``with`` block, this process and its children reach S3 through the proxy. After it,
+    ``received`` is the number of bytes that came from the server.
+    """
 
     def __init__(self, port: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._answer, theirs = context.Pipe()
+        self._results, sender = context.Pipe()
         self._ended = context.Event()
-        self._process = context.Process(
-            target=serve_proxy, args=(port, LATENCY, theirs, self._ended)
-        )
+        arguments = (port, LATENCY, sender, self._ended)
+        self._process = context.Process(target=serve_proxy, args=arguments)
 
     @property
     def pid(self) -> int:
@@ -60,68 +72,72 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         self._process.start()
-        self._before, os.environ["AWS_ENDPOINT_URL"] = (
-            os.environ["AWS_ENDPOINT_URL"],
-            self._answer.recv(),
-        )
+        self._before = os.environ["AWS_ENDPOINT_URL"]
+        os.environ["AWS_ENDPOINT_URL"] = self._results.recv()
         return self
 
     def __exit__(self, *_: object) -> None:
         os.environ["AWS_ENDPOINT_URL"] = self._before
         self._ended.set()
-        self.received: int = self._answer.recv()
+        self.received: int = self._results.recv()
         self._process.join()
 
 
 def mrimage(*arguments: str, cores: set[int] | None = None) -> float:
-    """Run the command, on ``cores`` where they are given, and answer its seconds."""
-    begun = time.monotonic()
+    """Run ``mrimage run``, on ``cores`` if given, and return its seconds."""
+    start = time.monotonic()
     command = [sys.executable, "-m", "mrimage", "run", *arguments, "--workers", "2", "--quiet"]
     with subprocess.Popen(command) as process:
         if cores:
             pin(process.pid, cores)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 def pin(pid: int, cores: set[int]) -> None:
-    """Keep the process, its threads and what it starts from now on, on ``cores``."""
+    """Keep a process, its threads and its future children on ``cores``."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
         os.sched_setaffinity(int(thread.name), cores)
 
 
 def resize(source: str, out: str, cores: set[int] | None = None) -> float:
-    return mrimage(
-        source, out, "--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg", cores=cores
-    )
+    """Run the resize job, and return its seconds."""
+    edits = ["--resize", f"{SIDE}x{SIDE}", "--fit", "cover", "--format", "jpeg"]
+    return mrimage(source, out, *edits, cores=cores)
 
 
 def list_many() -> None:
-    """Print what a long listing costs."""
+    """Print the time and memory of a long listing."""
     with Listing(KEYS) as server:
         os.environ["AWS_ENDPOINT_URL"] = server.url
         entries = list_entries("s3://bucket/photos", Selection(), lambda path, why: None)
-        begun = time.monotonic()
+        start = time.monotonic()
         next(entries)
-        first = time.monotonic() - begun
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        first = time.monotonic() - start
+        before = peak_kb()
         count = 1 + sum(1 for _ in entries)
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    total = time.monotonic() - begun
+        grown = (peak_kb() - before) / 1024
+    total = time.monotonic() - start
     print(
-        f"listing          {count} keys in {total:.1f} s, the first after {first:.2f} s, memory grown by {grown:.0f} MiB"
+        f"listing          {count} keys in {total:.1f} s, the first after {first:.2f} s, "
+        f"with {grown:.0f} MiB more memory"
     )
 
 
+def peak_kb() -> int:
+    """The peak memory of this process so far, in kB (Linux)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def main(count: int = 500, rounds: int = 3) -> None:
-    """Print the ratio of the resize job, the bytes of a catalogue, and the cost of a listing."""
+    """Measure the resize job, the downloads of a catalogue, and a long listing."""
     photos = sorted(photographs(max(count, 2000)).iterdir())[:count]
     with tempfile.TemporaryDirectory(prefix="mrimage-bench-") as folder:
-        here = Path(folder, "photos")
-        here.mkdir()
+        local = Path(folder, "photos")
+        local.mkdir()
         for path in photos:
-            (here / path.name).symlink_to(path)
+            (local / path.name).symlink_to(path)
         server = Seaweed(Path(folder))
         try:
             server.start()
@@ -130,44 +146,55 @@ def main(count: int = 500, rounds: int = 3) -> None:
             store = open_store("s3://bench/photos")
             for path in photos:
                 store.write(path.name, path.read_bytes())
-            measure(server, here, Path(folder), count, rounds)
+            measure_jobs(server, local, Path(folder), rounds)
+            measure_catalogue(server, Path(folder), count)
         finally:
             server.stop()
     list_many()
 
 
-def measure(server: Seaweed, here: Path, folder: Path, count: int, rounds: int) -> None:
-    """Print the figures of the job and of the catalogue."""
+def measure_jobs(server: Seaweed, local: Path, folder: Path, rounds: int) -> None:
+    """Print the seconds of the resize job in both settings, local and with S3, and the ratios."""
+    count = len(list(local.iterdir()))
     print(
-        f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds, {LATENCY * 1000:.0f} ms a request"
+        f"{count} photographs to {SIDE}x{SIDE}, {rounds} interleaved rounds, "
+        f"{LATENCY * 1000:.0f} ms a request"
     )
-    everything = os.sched_getaffinity(0)
-    for title, ours, theirs in (
-        ("sharing all cores", everything, everything),
-        ("a core each", {min(everything)}, everything - {min(everything)}),
+    all_cores = os.sched_getaffinity(0)
+    first_core = {min(all_cores)}
+    for title, job_cores, server_cores in (
+        ("sharing all cores", all_cores, all_cores),
+        ("a core each", first_core, all_cores - first_core),
     ):
         seconds: dict[str, list[float]] = {"local": [], "s3 to local": [], "s3 to s3": []}
         for number in range(rounds):
             out = f"{title}-{number}".replace(" ", "-")
-            seconds["local"].append(resize(str(here), str(folder / f"{out}-here"), ours))
+            seconds["local"].append(resize(str(local), str(folder / f"{out}-here"), job_cores))
             with Proxy(server.port) as proxy:
-                for process in [proxy.pid, *(each.pid for each in server.servers)]:
-                    pin(process, theirs)
-                seconds["s3 to local"].append(
-                    resize("s3://bench/photos", str(folder / f"{out}-from"), ours)
-                )
-                seconds["s3 to s3"].append(resize("s3://bench/photos", f"s3://bench/{out}", ours))
-        for name, taken in seconds.items():
-            ratio = statistics.median(
-                far / near for far, near in zip(taken, seconds["local"], strict=True)
-            )
-            print(
-                f"{title}, {name:12} {statistics.median(taken):7.2f} s   {ratio:5.2f} x local",
-                flush=True,
-            )
+                for pid in [proxy.pid, *(process.pid for process in server.servers)]:
+                    pin(pid, server_cores)
+                from_s3 = resize("s3://bench/photos", str(folder / f"{out}-from"), job_cores)
+                seconds["s3 to local"].append(from_s3)
+                to_s3 = resize("s3://bench/photos", f"s3://bench/{out}", job_cores)
+                seconds["s3 to s3"].append(to_s3)
+        show(title, seconds)
+
+
+def show(title: str, seconds: dict[str, list[float]]) -> None:
+    """Print the median of each job, and the median of its ratios to the local job of each round."""
+    for name, times in seconds.items():
+        ratios = [remote / local for remote, local in zip(times, seconds["local"], strict=True)]
+        median = statistics.median(times)
+        ratio = statistics.median(ratios)
+        print(f"{title}, {name:12} {median:7.2f} s   {ratio:5.2f} x local", flush=True)
+
+
+def measure_catalogue(server: Seaweed, folder: Path, count: int) -> None:
+    """Print the seconds of a catalogue from S3, and the bytes that it downloads."""
     with Proxy(server.port) as proxy:
-        taken_by = mrimage("s3://bench/photos", str(folder / "catalogue"), "--no-thumbnails")
-    print(f"catalogue        {taken_by:7.2f} s   {proxy.received / count / 1000:5.1f} KB an image")
+        seconds = mrimage("s3://bench/photos", str(folder / "catalogue"), "--no-thumbnails")
+    kilobytes = proxy.received / count / 1000
+    print(f"catalogue        {seconds:7.2f} s   {kilobytes:5.1f} KB an image")
 
 
 if __name__ == "__main__":

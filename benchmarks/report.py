@@ -1,6 +1,8 @@
-"""What the report costs: to choose thumbnails, to build, to hold and to open, by the number of images.
+"""The cost of the report by the number of images: to choose thumbnails, to build and to open it.
 
-Run with ``python -m benchmarks.report [ROWS ...]``; the tables are fabricated as the tests do it.
+    python -m benchmarks.report [ROWS ...]
+
+The tables of the run are made up, by the same code as in the tests.
 """
 
 from __future__ import annotations
@@ -15,23 +17,25 @@ from pathlib import Path
 from statistics import median
 
 FABRICATE = Path(__file__).parents[1] / "tests" / "report" / "fabricate.py"
+"""The script of the tests that writes the tables of a run."""
+
 REPEATS = 3
 
 
 def fabricate(folder: Path, rows: int, groups: int) -> None:
-    """Write a run's tables below ``folder``."""
+    """Write the tables of a run of ``rows`` images into ``folder``."""
     spec = importlib.util.spec_from_file_location("fabricate", FABRICATE)
     if spec is None or spec.loader is None:
-        raise ImportError(f"cannot load {FABRICATE}")
+        raise ImportError(f"{FABRICATE} cannot be loaded.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.fabricate(folder, rows, groups=groups, pictures=rows <= 10_000)
 
 
 def measure(folder: Path) -> tuple[float, float, int, int]:
-    """Seconds to choose thumbnails and to build, bytes of the page, and the peak of resident memory in bytes.
+    """Seconds to choose thumbnails, seconds to build, and the bytes of the page and of peak memory.
 
-    Meant for a process of its own, so that the peak is the report's.
+    Call it in a process of its own, so that the peak is that of the report.
     """
     from mrimage import report
 
@@ -41,19 +45,23 @@ def measure(folder: Path) -> tuple[float, float, int, int]:
     made = report.build(folder)
     built = time.perf_counter()
     (folder / "report.html").write_bytes(made.html)
-    return chosen - start, built - chosen, len(made.html), peak_memory()
+    choosing = chosen - start
+    building = built - chosen
+    return choosing, building, len(made.html), peak_memory()
 
 
 def peak_memory() -> int:
-    """Bytes of this process's resident peak; ``ru_maxrss`` would count the parent's, which it inherits."""
+    """The peak of this process's resident memory, in bytes (Linux).
+
+    ``ru_maxrss`` would include the peak of the parent, which a child inherits.
+    """
     status = Path("/proc/self/status").read_text()
-    return 1024 * next(
-        int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")
-    )
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(peak.split()[1])
 
 
 def open_page(path: Path) -> tuple[float, float]:
-    """Seconds from navigation to the load event, and until all charts are drawn, in Debian's Chromium."""
+    """Seconds until the load event, and until all charts are drawn, in Debian's Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -72,27 +80,32 @@ def open_page(path: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print one line for each number of images, medians of REPEATS."""
+    """Print a line of medians of REPEATS for each number of images."""
     if sys.argv[1:2] == ["--measure"]:
         print(*measure(Path(sys.argv[2])))
         return
     print("   images  choose s  build s  page MB  peak MB  loaded s  drawn s")
-    for rows in [int(argument) for argument in sys.argv[1:]] or [2_000, 100_000, 1_000_000]:
+    sizes = [int(argument) for argument in sys.argv[1:]] or [2_000, 100_000, 1_000_000]
+    for rows in sizes:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "out"
             fabricate(folder, rows, 6 if rows < 10_000 else 5000)
-            command = [sys.executable, __file__, "--measure", str(folder)]
-            runs = [
-                subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                for _ in range(REPEATS)
-            ]
-            choose, build, size, peak = (
-                median(map(float, column)) for column in zip(*map(str.split, runs), strict=True)
-            )
+            choose, build, size, peak = medians(folder)
             loaded, drawn = open_page(folder / "report.html")
         print(
-            f"{rows:9,} {choose:9.2f} {build:8.2f} {size / 1e6:8.2f} {peak / 1e6:8.0f} {loaded:9.2f} {drawn:8.2f}"
+            f"{rows:9,} {choose:9.2f} {build:8.2f} {size / 1e6:8.2f} {peak / 1e6:8.0f} "
+            f"{loaded:9.2f} {drawn:8.2f}"
         )
+
+
+def medians(folder: Path) -> list[float]:
+    """The median of each figure of ``measure``, over REPEATS processes."""
+    command = [sys.executable, __file__, "--measure", str(folder)]
+    repeats = []
+    for _ in range(REPEATS):
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        repeats.append([float(figure) for figure in ended.stdout.split()])
+    return [median(figures) for figures in zip(*repeats, strict=True)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark after the other; each prints its own figures and ratios."""
+"""``make bench``: run all benchmarks in turn. Each prints its own figures and ratios."""
 
 from __future__ import annotations
 

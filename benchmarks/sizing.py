@@ -1,9 +1,10 @@
-"""How a job of a given size is cut, and what that does to a cluster: arithmetic, and a simulated schedule.
+"""How a run cuts a job of a given size, and how well it uses a cluster, by a simulated schedule.
 
     python -m benchmarks.sizing [IMAGES CORES [PER_CORE_HOUR [BYTES]]]
 
-PER_CORE_HOUR images are handled by one core in an hour (measured by ``python -m benchmarks.spark``), BYTES is the mean
-size of a file. Without arguments, the table of docs/engines.md.
+PER_CORE_HOUR is the number of images that one core processes in an hour, as measured by ``python -m
+benchmarks.spark``; BYTES is the mean size of a file. Without arguments, prints the table of
+docs/engines.md.
 """
 
 from __future__ import annotations
@@ -19,23 +20,30 @@ from mrimage.shuffle.planning import PARTITIONS_PER_WORKER
 from mrimage.types import Edits
 
 RATE = 200_000
+"""Images that one core processes in an hour."""
+
 BYTES = 500_000
+"""The mean size of a file."""
+
 TASK_SECONDS = 0.1
-"""What a task costs besides its images: scheduling, unpacking, four small writes to a store."""
+"""The cost of a task besides its images: scheduling, unpacking, four small writes to a store."""
 
 STRAGGLERS = 0.001
-"""Share of tasks that meet a bad disk or a busy machine, and take twenty times as long."""
+"""The share of tasks that take twenty times as long, because of a bad disk or a busy machine."""
 
 RECORD_BYTES = 300
-"""A record of the shuffle: key, uri, name, version and the numbers."""
+"""The size of a record in the shuffle: key, uri, name, version and numbers."""
 
 REPORT_BYTES = 1_000
-"""A task's report in the driver's memory, with its strings."""
+"""The size of a task's report in the driver's memory, with its strings."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """``images`` of ``size`` bytes each on ``cores``, each of which handles ``rate`` images an hour."""
+    """A job and its cluster.
+
+    ``images`` files of ``size`` bytes, on ``cores`` that each process ``rate`` images an hour.
+    """
 
     images: int
     cores: int
@@ -44,11 +52,11 @@ class Case:
 
     @property
     def per_split(self) -> int:
-        """Images of a split, by the rule of a run that reads whole images."""
-        most_bytes, most = split_limits(
-            Job(edits=Edits()), self.images, self.images * self.size, self.cores
-        )
-        return max(1, min(most, most_bytes // self.size))
+        """Images in a split, by the rule for a run that reads whole images."""
+        job = Job(edits=Edits())
+        total_bytes = self.images * self.size
+        most_bytes, most_images = split_limits(job, self.images, total_bytes, self.cores)
+        return max(1, min(most_images, most_bytes // self.size))
 
     @property
     def splits(self) -> int:
@@ -72,10 +80,11 @@ class Case:
 
 
 def simulate(case: Case, speculate: bool) -> float:
-    """Hours of the map phase when free cores take the next task.
+    """The hours of the map phase if each free core takes the next task.
 
-    A task's duration spreads by a fifth. With ``speculate`` a straggler is raced by a second attempt once it has
-    taken three times the median, and so ends after four; it occupies two cores for one of them.
+    The duration of tasks varies by a fifth. With ``speculate`` a second attempt starts once a
+    straggler has taken three times the median, and ends after one median more. That is four medians
+    on one core and one on another, five in all.
     """
     chance = random.Random(1)
     free = [0.0] * case.cores
@@ -91,19 +100,30 @@ def simulate(case: Case, speculate: bool) -> float:
 
 
 def describe(case: Case) -> str:
-    """One row of the table."""
+    """A row of the table."""
     ideal = case.images / case.rate / case.cores
-    with_, without = (simulate(case, speculate) for speculate in (True, False))
-    return (
-        f"| {case.images:,} | {case.cores:,} | {case.splits:,} | {case.per_split} | {case.task_seconds:.1f} s "
-        f"| {with_:.2f} h | {ideal / with_:.0%} | {ideal / without:.0%} "
-        f"| {case.partitions:,} | {case.partition_mb:.1f} MB | {case.report_mb:.0f} MB |"
+    speculative = simulate(case, speculate=True)
+    plain = simulate(case, speculate=False)
+    cells = (
+        f"{case.images:,}",
+        f"{case.cores:,}",
+        f"{case.splits:,}",
+        f"{case.per_split}",
+        f"{case.task_seconds:.1f} s",
+        f"{speculative:.2f} h",
+        f"{ideal / speculative:.0%}",
+        f"{ideal / plain:.0%}",
+        f"{case.partitions:,}",
+        f"{case.partition_mb:.1f} MB",
+        f"{case.report_mb:.0f} MB",
     )
+    return f"| {' | '.join(cells)} |"
 
 
 HEADER = (
-    "| images | cores | splits | images a split | a task | map phase | of it work | without speculation "
-    "| partitions | records a partition | reports |"
+    "| images | cores | splits | images per split | time per task | map phase "
+    "| share of work | same, without speculation "
+    "| partitions | records per partition | reports |"
 )
 CASES = (
     Case(100_000, 8),
@@ -115,8 +135,11 @@ CASES = (
 
 
 def table(cases: tuple[Case, ...] = CASES) -> str:
-    """The rows of ``cases`` under their heading, in Markdown."""
-    return "\n".join([HEADER, "|" + " ---: |" * (HEADER.count("|") - 1), *map(describe, cases)])
+    """A Markdown table with a row for each of ``cases``."""
+    columns = HEADER.count("|") - 1
+    alignment = "|" + " ---: |" * columns
+    rows = [describe(case) for case in cases]
+    return "\n".join([HEADER, alignment, *rows])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A store in memory that holds any number of images: ``synthetic://1000000`` has a million.
+"""A store in memory with any number of images: ``synthetic://1000000`` has a million.
 
     python -m benchmarks.faults million 1000000
 
-Its files are small JPEGs of many sizes and two colour spaces, made when they are asked for. Nothing touches a disk,
-so what is measured is the run and not the file system.
+Its files are small JPEGs of many sizes, in RGB and gray, which are made when they are read. The
+source is on no disk, so the benchmark measures the run, not the file system.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Item
 
 SIZES = 40
-"""How many different images there are."""
+"""The number of different images."""
 
 
 class SyntheticStore:
-    """The Store of ``synthetic://COUNT``, to be read only."""
+    """The Store of ``synthetic://COUNT``, which is read-only."""
 
     def __init__(self, url: str) -> None:
         self.root = url.rstrip("/")
@@ -64,22 +64,22 @@ class SyntheticStore:
         return Item(f"{number // 1000:05}/{number:08}.jpg", len(_file(number % SIZES)), "1")
 
 
-storage.BACKENDS["synthetic"] = (
-    __name__,
-    "SyntheticStore",
-    "PIL",
-    "",
-)  # and so in every worker that loads by_size
+# Workers load by_size from this module, and so they register the store too.
+storage.BACKENDS["synthetic"] = (__name__, "SyntheticStore", "PIL", "")
 
 
 def by_size(image: mr.Image) -> Iterator[tuple[str, None]]:
-    """A mapper that brings this module into the workers."""
+    """A mapper that makes the workers import this module."""
     yield f"{image.metadata.width}x{image.metadata.height}", None
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A header-only run: ``seconds`` of wall time, and the largest memory of the driver and of a worker in MB."""
+    """Figures of a run that reads headers only.
+
+    ``seconds`` is wall time; ``driver`` and ``worker`` are the peaks of memory, in MB, of the
+    driver and of the largest worker.
+    """
 
     images: int
     groups: int
@@ -89,15 +89,22 @@ class Measured:
 
 
 def measure(images: int, workers: int = 2) -> Measured:
-    """Map ``images`` headers, from a process that has done nothing else so far."""
+    """Map ``images`` headers.
+
+    Call it first in a process, so that the peaks of memory are those of the run.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        how = RunOptions(workers=workers, thumbnails=False)
-        facts = run(mr.Job(map=by_size), f"synthetic://{images}", f"{folder}/out", how).facts
+        options = RunOptions(workers=workers, thumbnails=False)
+        summary = run(mr.Job(map=by_size), f"synthetic://{images}", f"{folder}/out", options)
+    facts = summary.facts
     if facts.processed != images:
-        raise AssertionError(f"{facts.processed} of {images} images were processed")
-    worker = max(task.peak_memory for task in facts.tasks)
+        raise AssertionError(
+            f"The run must process {images} images, but it processed {facts.processed}."
+        )
+    driver = peak_memory() // 1_000_000
+    worker = max(task.peak_memory for task in facts.tasks) // 1_000_000
     seconds = sum(phase.seconds for phase in facts.phases)
-    return Measured(images, facts.groups, seconds, peak_memory() // 1_000_000, worker // 1_000_000)
+    return Measured(images, facts.groups, seconds, driver, worker)
 
 
 def _number(path: str) -> int:
@@ -108,7 +115,8 @@ def _number(path: str) -> int:
 
 
 @cache
-def _file(kind: int) -> bytes:
+def _file(number: int) -> bytes:
+    mode = "RGB" if number % 4 else "L"
     buffer = io.BytesIO()
-    Pillow.new("RGB" if kind % 4 else "L", (100 + kind, 80)).save(buffer, "JPEG")
+    Pillow.new(mode, (100 + number, 80)).save(buffer, "JPEG")
     return buffer.getvalue()

@@ -16,7 +16,7 @@ from mrimage.image.color.conversion import built_in
 from mrimage.image.color.primaries import ADOBE_RGB, SRGB
 from mrimage.image.color.profiles import (
     _assembled,
-    _common,
+    _common_tags,
     _xyz,
     adapted_colorants,
     matrix_profile,
@@ -55,7 +55,7 @@ def profile(*curves: bytes, colorants: tuple[float, ...] = SRGB) -> bytes:
     each = curves * 3 if len(curves) == 1 else curves
     tags = [(name, _xyz(found[:, at])) for at, name in enumerate(names)]
     tags += list(zip((b"rTRC", b"gTRC", b"bTRC"), each, strict=True))
-    return _assembled(b"RGB ", [*_common("made by a test"), *tags])
+    return _assembled(b"RGB ", [*_common_tags("made by a test"), *tags])
 
 
 SRGB_PARA = para(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)

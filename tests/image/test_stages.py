@@ -52,7 +52,7 @@ def test_a_profile_that_fails_half_way_is_blamed_on_color(monkeypatch: pytest.Mo
     def refuse(image: pyvips.Image, source: bytes, target: bytes) -> pyvips.Image:
         return image.icc_export(depth=8)  # of a picture that has no connection space
 
-    monkeypatch.setattr(conversion, "through", refuse)
+    monkeypatch.setattr(conversion, "icc_transformed", refuse)
     reason, message = reason_of(sample("rgb.png"), EDITS)
     assert reason == "color-failed"
     assert "icc_export" in message or "color" in message

@@ -1,7 +1,8 @@
-"""A folder of real photographs in every shape that a job should meet, made from what scikit-image's wheel carries.
+"""Build the demo: a folder of real photographs in every form that a job may meet.
 
-``variants.FILES`` is the list of what is made; nothing is fetched. The same versions of Pillow, libvips and
-scikit-image give the same bytes, so two people who talk about the demo see the same folder.
+The photographs come from scikit-image's wheel, so nothing is downloaded. ``variants.FILES`` lists
+the files. The same versions of Pillow, libvips and scikit-image give the same bytes, so everybody
+who talks about the demo sees the same folder.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ __all__ = ["Counts", "build"]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a demo folder holds: ``images`` that decode, ``damaged`` files that a run quarantines once it looks
-    at their pixels, files ``ignored`` for their extension, and ``bytes`` of all of them."""
+    """What a demo folder contains.
+
+    ``images`` decode; ``damaged`` files are quarantined by a run that decodes pixels; ``ignored``
+    files have another extension. ``bytes`` is the size of all of them together.
+    """
 
     images: int
     damaged: int
@@ -31,43 +35,48 @@ class Counts:
 
     def __str__(self) -> str:
         size = self.bytes / 1e6
-        return f"{self.images} images, {self.damaged} damaged files, {self.ignored} ignored, {size:.1f} MB"
+        return (
+            f"{self.images} images, {self.damaged} damaged files, "
+            f"{self.ignored} ignored, {size:.1f} MB"
+        )
 
 
 def build(folder: Path) -> Counts:
-    """Makes the demo folder, or completes one that was begun; files that are right already are left alone.
+    """Make the demo folder, or complete one that was interrupted. Correct files are not rewritten.
 
-    Raises UsageError where scikit-image is not installed, and where ``folder`` is a file or holds anything that
-    is not of the demo.
+    Raises UsageError if scikit-image is not installed, or if ``folder`` is a file or contains
+    anything that does not belong to the demo.
     """
     photos = find_photos()
-    _refuse_foreign(folder)
-    with ThreadPoolExecutor() as pool:  # Pillow and libvips encode outside Python's lock
+    _require_demo_folder(folder)
+    # Threads are enough, because Pillow and libvips release Python's lock while they encode.
+    with ThreadPoolExecutor() as pool:
         contents = list(pool.map(lambda file: file.make(photos), FILES))
     for file, data in zip(FILES, contents, strict=True):
-        _write(folder / file.path, data)
+        _write_if_different(folder / file.path, data)
     kinds = Counter(file.kind for file in FILES)
-    return Counts(kinds["image"], kinds["damaged"], kinds["ignored"], sum(map(len, contents)))
+    total = sum(len(data) for data in contents)
+    return Counts(kinds["image"], kinds["damaged"], kinds["ignored"], total)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_if_different(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not (path.is_file() and path.read_bytes() == data):
+    is_correct = path.is_file() and path.read_bytes() == data
+    if not is_correct:
         path.write_bytes(data)
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _require_demo_folder(folder: Path) -> None:
+    """Raise UsageError if ``folder`` is a file or contains other files than those of the demo."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            f'Expected DIR as a folder for the demo, but received "{folder}", which is a file.'
-        )
-    ours = {file.path for file in FILES}
-    foreign = next((path for path in _files_below(folder) if path not in ours), None)
-    if foreign is not None:
-        raise UsageError(
-            f'Expected DIR as a new or empty folder for the demo, but "{folder}" already holds "{foreign}". '
-            "Name another folder."
-        )
+        raise UsageError(f'The demo needs a folder as DIR, but "{folder}" is a file.')
+    demo_paths = {file.path for file in FILES}
+    for path in _files_below(folder):
+        if path not in demo_paths:
+            raise UsageError(
+                f'The demo needs a new or empty folder as DIR, but "{folder}" contains "{path}". '
+                "Choose another folder."
+            )
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Cameras that do not exist and the trips they were on: EXIF as a real camera would write it."""
+"""Invented cameras and trips, and the EXIF blocks that such cameras would write."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from datetime import datetime, timedelta
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-Base, Gps = ExifTags.Base, ExifTags.GPS
+Base = ExifTags.Base
+Gps = ExifTags.GPS
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """``size`` is the sensor's width and height in pixels; ``focal_length`` is in millimetres."""
+    """An invented camera.
+
+    ``size`` is the width and height of its photographs in pixels, ``focal_length`` in millimeters.
+    """
 
     make: str
     model: str
@@ -25,12 +29,15 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """Photographs taken one every 40 minutes from ``start``; ``place`` is latitude and longitude in degrees."""
+    """A series of photographs, one every 40 minutes from ``start``.
+
+    ``location`` is the latitude and longitude in degrees, north and east positive.
+    """
 
     folder: str
     camera: Camera
     start: datetime
-    place: tuple[float, float] | None
+    location: tuple[float, float] | None
     photos: tuple[str, ...]
 
 
@@ -101,20 +108,20 @@ TRIPS = (
 )
 
 EXPOSURES = ((100, 500), (200, 250), (400, 125), (800, 60), (1600, 30))
-"""ISO, and the denominator of the exposure time in seconds."""
+"""Pairs of ISO speed and the denominator of the exposure time in seconds."""
 
 
-def shot_exif(trip: Trip, number: int, orientation: int = 1) -> bytes:
-    """The EXIF block of the trip's photograph ``number`` (from 0)."""
-    camera, exif = trip.camera, Image.Exif()
+def photo_exif(trip: Trip, number: int, orientation: int = 1) -> bytes:
+    """The EXIF block of the trip's photograph ``number``, counted from 0."""
+    camera = trip.camera
+    exif = Image.Exif()
     taken = (trip.start + timedelta(minutes=40 * number)).strftime("%Y:%m:%d %H:%M:%S")
     iso, denominator = EXPOSURES[number % len(EXPOSURES)]
-    exif[Base.Make], exif[Base.Model], exif[Base.Orientation] = (
-        camera.make,
-        camera.model,
-        orientation,
-    )
-    exif[Base.Software], exif[Base.DateTime] = f"{camera.model} 1.0", taken
+    exif[Base.Make] = camera.make
+    exif[Base.Model] = camera.model
+    exif[Base.Orientation] = orientation
+    exif[Base.Software] = f"{camera.model} 1.0"
+    exif[Base.DateTime] = taken
     exif[Base.Copyright] = "mrimage demo"
     details = exif.get_ifd(ExifTags.IFD.Exif)
     details |= {
@@ -126,13 +133,13 @@ def shot_exif(trip: Trip, number: int, orientation: int = 1) -> bytes:
     }
     if camera.lens:
         details[Base.LensModel] = camera.lens
-    if trip.place:
-        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*trip.place))
+    if trip.location:
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(_gps(*trip.location))
     return exif.tobytes()
 
 
 def orientation_exif(orientation: int) -> bytes:
-    """An EXIF block that says only how the stored pixels are to be turned (1..8)."""
+    """An EXIF block that contains only an orientation, 1..8."""
     exif = Image.Exif()
     exif[Base.Orientation] = orientation
     return exif.tobytes()
@@ -148,7 +155,7 @@ def _gps(latitude: float, longitude: float) -> dict[int, object]:
 
 
 def _degrees(angle: float) -> tuple[IFDRational, IFDRational, IFDRational]:
-    """Degrees, minutes and hundredths of a second, as EXIF 2.32 section 4.6.6 wants them."""
+    """Degrees, minutes and hundredths of a second, as EXIF 2.32, 4.6.6 requires."""
     hundredths = round(abs(angle) * 360_000)
     return (
         IFDRational(hundredths // 360_000),

@@ -1,4 +1,4 @@
-"""One file of the demo, and the three ways to make one from a photograph."""
+"""A file of the demo, and three ways to make one from a photograph."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from mrimage.demo.photos import Photos
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of the demo: ``path`` below its folder, ``make`` gives the bytes. A ``damaged`` file has an
-    image's extension but no whole image in it; an ``ignored`` one has another extension."""
+    """One file of the demo: its ``path`` below the folder, and ``make``, which returns its bytes.
+
+    A ``damaged`` file has the extension of an image but no intact image in it; an ``ignored`` file
+    has another extension.
+    """
 
     path: str
     make: Callable[[Photos], bytes]
@@ -27,7 +30,11 @@ class File:
 
 
 def image(path: str, photo: str, *steps: Edit, **options: object) -> File:
-    """``photo`` after the ``steps``, encoded by Pillow with ``options`` in the format of the path's extension."""
+    """``photo`` after the ``steps``, encoded by Pillow.
+
+    The extension of ``path`` gives the format, JPEG if Pillow does not know it; ``options`` go to
+    ``Image.save``.
+    """
     extension = PurePosixPath(path).suffix.lower()
     settings = {"format": Image.registered_extensions().get(extension, "JPEG")} | options
 
@@ -41,7 +48,7 @@ def image(path: str, photo: str, *steps: Edit, **options: object) -> File:
 
 
 def frames(path: str, photo: str, *views: Edit, **options: object) -> File:
-    """One frame of ``photo`` for each of the ``views``."""
+    """An image of several frames: ``photo`` after each of the ``views``."""
     extension = PurePosixPath(path).suffix.lower()
 
     def make(photos: Photos) -> bytes:
@@ -57,7 +64,7 @@ def frames(path: str, photo: str, *views: Edit, **options: object) -> File:
 
 
 def vips_image(path: str, photo: str, step: VipsEdit, **options: object) -> File:
-    """``photo`` after ``step``, encoded by libvips: for what Pillow cannot write."""
+    """``photo`` after ``step``, encoded by libvips, for files that Pillow cannot write."""
     extension = PurePosixPath(path).suffix
 
     def make(photos: Photos) -> bytes:
@@ -70,8 +77,8 @@ def vips_image(path: str, photo: str, step: VipsEdit, **options: object) -> File
 
 
 def encoded(pixels: Image.Image, settings: dict[str, object]) -> bytes:
-    """The file that Pillow writes with ``settings``, tagged with the profile that ``pixels`` carry, if any."""
+    """The bytes that Pillow writes with ``settings``, and with the profile of ``pixels`` if any."""
     buffer = io.BytesIO()
-    tag = {"icc_profile": pixels.info["icc_profile"]} if "icc_profile" in pixels.info else {}
-    pixels.save(buffer, **(tag | settings))
+    profile = {key: value for key, value in pixels.info.items() if key == "icc_profile"}
+    pixels.save(buffer, **(profile | settings))
     return buffer.getvalue()

@@ -1,4 +1,7 @@
-"""The photographs to start from: those inside scikit-image's wheel, found without importing it or fetching any."""
+"""The original photographs, which are data files in scikit-image's wheel.
+
+They are found without importing scikit-image and without downloading anything.
+"""
 
 from __future__ import annotations
 
@@ -31,28 +34,31 @@ PHOTOS = {
     "rocket": "rocket.jpg",
     "text": "text.png",
 }
-"""The photographs by the demo's name for them; drawings and test patterns of the wheel are left out."""
+"""File names by the demo's names. Drawings and test patterns of the wheel are left out."""
 
 ALL_PHOTOS = tuple(PHOTOS)
 
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """The photographs below ``folder``."""
+    """The photographs, which are in ``folder``."""
 
     folder: Path
 
     def data(self, name: str) -> bytes:
-        """The file as it is in the wheel."""
+        """The bytes of the file in the wheel."""
         return (self.folder / PHOTOS[name]).read_bytes()
 
     def profile(self, name: str) -> bytes:
-        """The ICC profile that the photograph carries."""
+        """The ICC profile that is embedded in the photograph."""
         with Image.open(self.folder / PHOTOS[name]) as image:
             return bytes(image.info["icc_profile"])
 
     def pixels(self, name: str) -> Image.Image:
-        """The photograph in sRGB (mode RGB or L), without metadata; the caller's own, since saving writes to it."""
+        """The photograph in sRGB, mode RGB or L, without metadata.
+
+        A new copy for each caller, because saving an image changes it.
+        """
         return _open(self.folder / PHOTOS[name]).copy()
 
 
@@ -62,24 +68,31 @@ def _open(path: Path) -> Image.Image:
         pixels = image.copy()
     profile = pixels.info.get("icc_profile")
     if profile and pixels.mode == "RGB":
-        source, target = (
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-        )
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
         pixels = ImageCms.profileToProfile(pixels, source, target) or pixels
     pixels.info.clear()
     return pixels
 
 
 def find_photos() -> Photos:
-    """Raises UsageError where scikit-image, or one of the photographs in it, is missing."""
-    spec = importlib.util.find_spec("skimage")
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    folder = Path(places[0], "data") if places else Path()
-    missing = [name for name in PHOTOS.values() if not (folder / name).is_file()]
-    if missing:
-        raise UsageError(
-            f'Expected scikit-image with its photographs for the demo, but found no "{missing[0]}". '
-            'Install it with: pip install "mrimage[demo]"'
-        )
+    """The photographs in the installed scikit-image.
+
+    Raises UsageError if scikit-image or one of its photographs is missing.
+    """
+    folder = _data_folder()
+    for name in PHOTOS.values():
+        if not (folder / name).is_file():
+            raise UsageError(
+                f'The demo needs the photographs of scikit-image, but "{name}" is missing. '
+                'Install them with: pip install "mrimage[demo]"'
+            )
     return Photos(folder)
+
+
+def _data_folder() -> Path:
+    """Where scikit-image keeps its data; an empty path if it is not installed."""
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        return Path()
+    return Path(next(iter(spec.submodule_search_locations)), "data")

@@ -1,4 +1,4 @@
-"""Every file of the demo, in one list: where it goes and how it is made."""
+"""The list of all files of the demo, each with its path and how to make it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mrimage.demo import edits
-from mrimage.demo.cameras import TRIPS, Trip, orientation_exif, shot_exif
+from mrimage.demo.cameras import TRIPS, Trip, orientation_exif, photo_exif
 from mrimage.demo.files import File, encoded, frames, image, vips_image
 from mrimage.demo.photos import ALL_PHOTOS, PHOTOS, Photos
 
@@ -39,15 +39,15 @@ def _formats() -> Iterator[File]:
 
 def _sizes() -> Iterator[File]:
     for side in (16, 64, 128, 256, 512, 1024):
-        yield image(f"sizes/retina-{side}.jpg", "retina", edits.filled(side, side), quality=85)
+        yield image(f"sizes/retina-{side}.jpg", "retina", edits.fitted(side, side), quality=85)
     for width, height in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):
         yield image(
-            f"sizes/rocket-{width}x{height}.jpg", "rocket", edits.filled(width, height), quality=75
+            f"sizes/rocket-{width}x{height}.jpg", "rocket", edits.fitted(width, height), quality=75
         )
-    yield image("sizes/motorcycle-portrait.webp", "motorcycle", edits.filled(480, 640))
-    yield image("sizes/rocket-tower.jpg", "rocket", edits.filled(120, 1200), quality=85)
-    yield image("sizes/text-panorama.png", "text", edits.filled(1600, 200))
-    yield image("sizes/moon-one-pixel.png", "moon", edits.filled(1, 1))
+    yield image("sizes/motorcycle-portrait.webp", "motorcycle", edits.fitted(480, 640))
+    yield image("sizes/rocket-tower.jpg", "rocket", edits.fitted(120, 1200), quality=85)
+    yield image("sizes/text-panorama.png", "text", edits.fitted(1600, 200))
+    yield image("sizes/moon-one-pixel.png", "moon", edits.fitted(1, 1))
 
 
 def _pixel_types() -> Iterator[File]:
@@ -86,7 +86,7 @@ def _colors() -> Iterator[File]:
 
 
 def _adobe_rgb(photos: Photos, photo: str) -> bytes:
-    """In Adobe RGB (1998), with the profile that the photograph of the rocket carries."""
+    """``photo`` in Adobe RGB (1998), with the profile of the photograph of the rocket."""
     edited = edits.to_profile(photos.profile("rocket"))(photos.pixels(photo))
     return encoded(edited, {"format": "JPEG", "quality": 90})
 
@@ -110,7 +110,7 @@ def _near_duplicates() -> Iterator[File]:
         yield image(f"{stem} (copy).jpg", photo, quality=90)
         yield image(f"{stem}-recompressed.jpg", photo, quality=35)
         yield image(f"{stem}-smaller.png", photo, edits.scaled(0.6))
-        yield image(f"{stem}-cropped.jpg", photo, edits.cut(0.02, 0.02, 0.99, 0.98), quality=85)
+        yield image(f"{stem}-cropped.jpg", photo, edits.cropped(0.02, 0.02, 0.99, 0.98), quality=85)
         yield image(f"{stem}-brighter.jpg", photo, edits.brightened(1.25), quality=85)
         yield image(f"{stem}-contrast.webp", photo, edits.contrasted(1.3), quality=80)
         yield image(f"{stem}-blurred.jpg", photo, edits.blurred(1.5), quality=85)
@@ -119,30 +119,32 @@ def _near_duplicates() -> Iterator[File]:
 def _trips() -> Iterator[File]:
     for trip in TRIPS:
         for number in range(2 * len(trip.photos)):
-            yield _shot(trip, number)
+            yield _trip_photo(trip, number)
 
 
-def _shot(trip: Trip, number: int) -> File:
-    """One photograph of a trip: each scene once as a whole and once closer; every fourth shot is held upright,
-    which a camera stores lying on its side with EXIF orientation 6."""
-    photo, closer = trip.photos[number % len(trip.photos)], number >= len(trip.photos)
-    view = edits.cut(0.15, 0.1, 0.75, 0.7) if closer else edits.cut(0, 0, 1, 1)
-    upright = number % 4 == 3
-    width, height = reversed(trip.camera.size) if upright else trip.camera.size
-    steps = [
-        view,
-        edits.converted("RGB"),
-        edits.filled(width, height),
-        *([edits.stored_as(6)] if upright else []),
-    ]
-    exif = shot_exif(trip, number, orientation=6 if upright else 1)
-    return image(
-        f"trips/{trip.folder}/IMG_{number + 1:04}.jpg", photo, *steps, quality=80, exif=exif
-    )
+def _trip_photo(trip: Trip, number: int) -> File:
+    """One photograph of a trip.
+
+    The second half of the photographs are closer views of the first half. Every fourth is in
+    portrait format, which a camera stores on its side with EXIF orientation 6.
+    """
+    photo = trip.photos[number % len(trip.photos)]
+    is_closer = number >= len(trip.photos)
+    view = edits.cropped(0.15, 0.1, 0.75, 0.7) if is_closer else edits.cropped(0, 0, 1, 1)
+    width, height = trip.camera.size
+    steps = [view, edits.converted("RGB")]
+    is_portrait = number % 4 == 3
+    if is_portrait:
+        steps += [edits.fitted(height, width), edits.stored_as(6)]
+    else:
+        steps += [edits.fitted(width, height)]
+    exif = photo_exif(trip, number, orientation=6 if is_portrait else 1)
+    path = f"trips/{trip.folder}/IMG_{number + 1:04}.jpg"
+    return image(path, photo, *steps, quality=80, exif=exif)
 
 
 def _names() -> Iterator[File]:
-    small = edits.filled(160, 120)
+    small = edits.fitted(160, 120)
     names = (
         "with a space.jpg",
         "日本語/猫.jpg",
@@ -162,7 +164,7 @@ def _names() -> Iterator[File]:
 
 
 def _several_frames() -> Iterator[File]:
-    views = [edits.filled(240, 240, (left, 0.5)) for left in (0.0, 0.5, 1.0)]
+    views = [edits.fitted(240, 240, (left, 0.5)) for left in (0.0, 0.5, 1.0)]
     yield frames("frames/motorcycle.gif", "motorcycle", *views, duration=200, loop=0)
     yield frames("frames/motorcycle.webp", "motorcycle", *views, duration=200)
     yield frames("frames/motorcycle-animated.png", "motorcycle", *views, duration=200)
@@ -170,21 +172,22 @@ def _several_frames() -> Iterator[File]:
 
 
 def _damaged() -> Iterator[File]:
-    whole = image("whole.jpg", "coffee", quality=85).make
-    flat = image("whole.png", "chelsea").make
+    intact_jpeg = image("intact.jpg", "coffee", quality=85)
+    intact_png = image("intact.png", "chelsea")
+    text = b"This is a text file, whatever its name says.\n"
     page = b"<!DOCTYPE html>\n<title>404 Not Found</title>\n<p>The photograph has moved.</p>\n"
-    yield File(
-        "damaged/truncated.jpg", lambda photos: whole(photos)[: len(whole(photos)) // 2], "damaged"
-    )
-    yield File(
-        "damaged/truncated.png", lambda photos: flat(photos)[: len(flat(photos)) // 3], "damaged"
-    )
-    yield File(
-        "damaged/text.jpg", lambda _: b"This is a text file, whatever its name says.\n", "damaged"
-    )
+    yield File("damaged/truncated.jpg", partial(_beginning, file=intact_jpeg, divisor=2), "damaged")
+    yield File("damaged/truncated.png", partial(_beginning, file=intact_png, divisor=3), "damaged")
+    yield File("damaged/text.jpg", lambda _: text, "damaged")
     yield File("damaged/web page.jpg", lambda _: page, "damaged")
     yield File("damaged/empty.png", lambda _: b"", "damaged")
     yield File("README.txt", lambda _: README.encode(), "ignored")
+
+
+def _beginning(photos: Photos, file: File, divisor: int) -> bytes:
+    """The first bytes of a file: 1/``divisor`` of them."""
+    data = file.make(photos)
+    return data[: len(data) // divisor]
 
 
 README = """\

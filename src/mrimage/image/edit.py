@@ -19,7 +19,7 @@ from mrimage.image.decode.decode import decode
 from mrimage.image.decode.libvips import streams
 from mrimage.image.encoding import ENCODERS, Companions, check_result, encode_picture, encoder_for
 from mrimage.image.gain_map import GainMap, gain_map_of, resized_map
-from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_eighths
+from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_shrink
 from mrimage.image.header.model import Header
 from mrimage.image.resample import resampled
 from mrimage.image.stages import stages
@@ -137,26 +137,26 @@ def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
     """The decoded image, cropped, scaled and turned upright, in its own color space and depth."""
     stored = as_stored(geometry, opened.orientation, opened.header.width, opened.header.height)
     image = decoded_for(opened, geometry, limits)
-    return turned(_scaled(image, stored, _eighths(opened.header, stored)), opened.orientation)
+    return turned(_scaled(image, stored, _shrink(opened.header, stored)), opened.orientation)
 
 
 def decoded_for(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
     """The picture as stored, at the lowest scale that ``geometry`` can be made from. Raises ImageError."""
     header = opened.header
     stored = as_stored(geometry, opened.orientation, header.width, header.height)
-    eighths = _eighths(header, stored)
-    guard(header, stored, eighths, limits)
-    return decode(opened.data, header, limits, eighths)
+    shrink = _shrink(header, stored)
+    guard(header, stored, shrink, limits)
+    return decode(opened.data, header, limits, shrink)
 
 
-def _eighths(header: Header, stored: Geometry) -> int:
-    return jpeg_eighths(stored) if header.format == "jpeg" else 8
+def _shrink(header: Header, stored: Geometry) -> int:
+    return jpeg_shrink(stored) if header.format == "jpeg" else 1
 
 
-def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> None:
+def guard(header: Header, stored: Geometry, shrink: int, limits: Limits) -> None:
     """Raises ImageError ``too-large`` when decoding would hold more than ``limits.max_pixels`` at once."""
     result = stored.width * stored.height
-    held = header.pixels * eighths * eighths // 64
+    held = header.pixels // shrink**2
     if header.format == "jpeg" and header.progressive:
         held = header.pixels
     if streams(header):
@@ -173,12 +173,12 @@ def guard(header: Header, stored: Geometry, eighths: int, limits: Limits) -> Non
         )
 
 
-def _scaled(image: Picture, stored: Geometry, eighths: int) -> Picture:
-    """The crop and scale of ``stored`` on a decode at ``eighths``/8, whose last column and row may stand for fewer
+def _scaled(image: Picture, stored: Geometry, shrink: int) -> Picture:
+    """The crop and scale of ``stored`` on a decode at 1/``shrink``, whose last column and row may stand for fewer
     pixels of the file than the others: scaling by what it covers, not by its size, keeps the picture in its place."""
-    box, part = stored.crop, eighths / 8
-    across, down = box.width * part, box.height * part
-    x, y = round(box.x * part), round(box.y * part)
+    box = stored.crop
+    across, down = box.width / shrink, box.height / shrink
+    x, y = round(box.x / shrink), round(box.y / shrink)
     wide, high = (max(1, round(side)) for side in (across, down))
     if (x, y, wide, high) != (0, 0, image.width, image.height):
         image = image.crop(x, y, min(wide, image.width - x), min(high, image.height - y))

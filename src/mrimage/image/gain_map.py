@@ -90,7 +90,7 @@ def _read(picture: bytes, limits: Limits) -> GainMap | None:
         return None
     if header.pixels > limits.max_pixels:
         return None
-    return GainMap(jpeg_array(picture, header, limits, 8), iso, xmp)
+    return GainMap(jpeg_array(picture, header, limits, shrink=1), iso, xmp)
 
 
 def _segments(data: bytes, wanted: int) -> Iterator[bytes]:

@@ -115,22 +115,22 @@ _FLIPS = {
 }
 
 
-EIGHTHS = (1, 2, 4, 8)
-"""The scales worth decoding a JPEG at. libjpeg-turbo has vector code for these alone: 5/8, 6/8 and 7/8 take 1.3 to 2.5
-times as long as the whole, 3/8 as long as 1/2, and the others keep more detail."""
+SHRINKS = (8, 4, 2, 1)
+"""Decode a JPEG at 1/8, 1/4, 1/2 or 1 of its size. libjpeg-turbo has vector code for these scales only: 5/8, 6/8 and 7/8
+take 1.3 to 2.5 times as long as the whole image, and 3/8 takes as long as 1/2, which keeps more detail."""
 
 MARGIN = 2.0
 """Pixels of the scaled decode for one of the result: with fewer, the DCT's own softness and aliasing would show."""
 
 
-def jpeg_eighths(geometry: Geometry) -> int:
-    """M, so that a decode at M/8 has ``MARGIN`` pixels or more for one of the result along both sides.
+def jpeg_shrink(geometry: Geometry) -> int:
+    """The largest of ``SHRINKS`` at which a decode has ``MARGIN`` pixels or more for one of the result along both sides.
 
-    A crop must fall on whole pixels of the scaled decode; where it does not, the next larger M is taken.
+    A crop must begin on a whole pixel of the scaled decode; if it does not, the next smaller shrink is used.
     """
     box = geometry.crop
-    for eighths in EIGHTHS[:-1]:
-        enough = geometry.shrink * eighths >= 8 * MARGIN
-        if enough and (eighths * box.x) % 8 == 0 and (eighths * box.y) % 8 == 0:
-            return eighths
-    return 8
+    for shrink in SHRINKS[:-1]:
+        enough = geometry.shrink >= MARGIN * shrink
+        if enough and box.x % shrink == 0 and box.y % shrink == 0:
+            return shrink
+    return 1

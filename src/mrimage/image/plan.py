@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrimage.image.geometry import geometry_of, jpeg_eighths
+from mrimage.image.geometry import geometry_of, jpeg_shrink
 from mrimage.types import Edits
 
 
@@ -12,5 +12,5 @@ def plan_scale(width: int, height: int, edits: Edits) -> str:
     >>> plan_scale(4000, 3000, Edits(resize=(256, 256)))
     '1/4'
     """
-    eighths = jpeg_eighths(geometry_of(width, height, edits))
-    return {1: "1/8", 2: "1/4", 4: "1/2", 8: "1"}[eighths]
+    shrink = jpeg_shrink(geometry_of(width, height, edits))
+    return {8: "1/8", 4: "1/4", 2: "1/2", 1: "1"}[shrink]

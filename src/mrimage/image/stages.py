@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Picture
-from mrimage.image.decode.complaints import complaints, is_out_of_memory, words_of
+from mrimage.image.decode.decoder_errors import decoder_errors, is_out_of_memory, message_of
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 
@@ -33,12 +33,12 @@ def stages(data: bytes, header: Header, decoded: Made, prepared: Made) -> Iterat
         _compute_decoded(data, header, decoded)
         _compute_prepared(prepared)
         raise ImageError(
-            "encode-failed", f"Expected a result that can be written, but {words_of(error)}"
+            "encode-failed", f"Expected a result that can be written, but {message_of(error)}"
         ) from error
 
 
 def _compute_decoded(data: bytes, header: Header, decoded: Made) -> None:
-    with complaints(data, header):
+    with decoder_errors(data, header):
         decoded().avg()  # A pass over all pixels that holds few of them.
 
 
@@ -47,5 +47,5 @@ def _compute_prepared(prepared: Made) -> None:
         prepared().avg()
     except vips().Error as error:
         raise ImageError(
-            "color-failed", f"Expected colors that can be converted, but {words_of(error)}"
+            "color-failed", f"Expected colors that can be converted, but {message_of(error)}"
         ) from error

@@ -11,7 +11,7 @@ from mrimage.image.color.conversion import converted, is_srgb, source_profile
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.jpeg import jpeg_array
 from mrimage.image.edit import Opened, cut_out, decoded_for, guard, resized, turned
-from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
+from mrimage.image.geometry import SHRINKS, Box, Geometry, geometry_of
 from mrimage.image.stages import stages
 from mrimage.types import Edits, Limits
 
@@ -40,17 +40,17 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     twice that: a JPEG as its scaled decode leaves it, anything else scaled to twice ``side``. Raises ImageError."""
     header = opened.header
     longer = max(header.width, header.height)
-    eighths = next((m for m in EIGHTHS if -(-longer * m // 8) >= side), 8)
+    shrink = next((n for n in SHRINKS if -(-longer // n) >= side), 1)
     if (
         header.format != "jpeg"
         or header.model == "cmyk"
-        or header.pixels * eighths * eighths > 64 * limits.max_pixels
+        or header.pixels > limits.max_pixels * shrink**2
     ):
         return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
-    wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
+    wide, high = (-(-length // shrink) for length in (header.width, header.height))
     stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
-    guard(header, stored, eighths, limits)
-    pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
+    guard(header, stored, shrink, limits)
+    pixels: Pixels = jpeg_array(opened.data, header, limits, shrink)
     if (
         header.model == "rgb"
         and opened.orientation == 1

@@ -1,1 +1,1 @@
-"""Color spaces, profiles and conversion between them."""
+"""Color spaces, ICC profiles, and conversion between them."""

@@ -1,10 +1,13 @@
-"""Color spaces by the code points of Rec. ITU-T H.273, as PNG's cICP chunk, AVIF, HEIC and JPEG XL give them: what they
-are called, and a profile by which LittleCMS reads them.
+"""Color spaces by the code points of Rec. ITU-T H.273: their names, and profiles for LittleCMS.
 
-High dynamic range (PQ and HLG of Rec. ITU-R BT.2100-2) is brought to the range of a screen by the curve of that
-profile, for each channel on its own: the light of a display of 1,000 cd/m² is bent to a peak of 203 cd/m², which is the
-reference white of Rep. ITU-R BT.2408-7, by the EETF of Rep. ITU-R BT.2390-11, 5.4.1. Light below 91 cd/m² stays as it
-is; the reference white becomes 78 % of white, 228 of 255 in sRGB.
+PNG's cICP chunk, AVIF, HEIC and JPEG XL name their color space by these numbers: one for the
+primaries, one for the transfer function.
+
+The profile of a high dynamic range space (PQ or HLG of Rec. ITU-R BT.2100-2) maps it to the range
+of a screen. Its curve, applied to each channel alone, compresses the light of a display of 1,000
+cd/m² to a peak of 203 cd/m², the reference white of Rep. ITU-R BT.2408-7. The compression is the
+EETF of Rep. ITU-R BT.2390-11, 5.4.1: light below 91 cd/m² stays as it is, and the reference white
+becomes 78 % of white, which is 228 of 255 in sRGB.
 """
 
 from __future__ import annotations
@@ -25,85 +28,120 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
-_PQ, _HLG = 16, 18
+_PQ = 16
+_HLG = 18
+
 _PRIMARIES = {1: SRGB, 2: SRGB, 9: BT_2020, 12: DISPLAY_P3}
+"""Chromaticities by code point (H.273, table 2). 2 means unspecified."""
+
 _EXPONENTS = {4: 2.2, 5: 2.8, 8: 1.0}
-"""Transfer functions that are a power; all others but PQ and HLG are near enough to sRGB's curve."""
+"""Transfer functions that are a power (H.273, table 3).
 
-_NAMES = {(1, 13): "srgb", (12, 13): "display-p3", (9, _PQ): "rec2100-pq", (9, _HLG): "rec2100-hlg"}
+All others except PQ and HLG are close to sRGB's curve, and are read as that or as a power of 2.2.
+"""
+
+_NAMES = {
+    (1, 13): "srgb",
+    (12, 13): "display-p3",
+    (9, _PQ): "rec2100-pq",
+    (9, _HLG): "rec2100-hlg",
+}
+"""The catalogue's names of color spaces by primaries and transfer function."""
+
 _AS_SRGB = frozenset([(1, 1), (1, 2), (2, 2), (2, 13), (1, 6)])
-"""BT.709 and what is not specified, which every viewer shows as sRGB."""
+"""BT.709 and unspecified code points, which every viewer shows as sRGB."""
 
-PEAK, WHITE = 1000.0, 203.0
-"""cd/m²: the display that is assumed for what is bright, and the light that becomes white."""
+PEAK = 1000.0
+"""cd/m²: the peak of the display for which a high dynamic range image is assumed to be made."""
+
+WHITE = 203.0
+"""cd/m²: the light that becomes white."""
 
 _STEPS = 4096
+"""Entries of the curve in a profile."""
 
 
 def space_of(primaries: int, transfer: int) -> str:
-    """The name of a color space in the catalogue."""
-    return (
-        "srgb"
-        if (primaries, transfer) in _AS_SRGB
-        else _NAMES.get((primaries, transfer), "rgb-other")
-    )
+    """The catalogue's name of a color space; ``rgb-other`` if it has none."""
+    if (primaries, transfer) in _AS_SRGB:
+        return "srgb"
+    return _NAMES.get((primaries, transfer), "rgb-other")
 
 
 @lru_cache(maxsize=32)
 def profile_of(primaries: int, transfer: int) -> bytes | None:
-    """An RGB profile of the color space; None when it is sRGB, or of primaries that are not known here."""
+    """An RGB profile of the color space; None if it is sRGB or its primaries are unknown."""
     chromaticities = _PRIMARIES.get(primaries)
     if chromaticities is None or space_of(primaries, transfer) == "srgb":
         return None
     name = f"H.273 {primaries}/{transfer}"
     if transfer not in (_PQ, _HLG):
         return matrix_profile(name, chromaticities, _EXPONENTS.get(transfer, 2.2))
-    return curve_profile(name, chromaticities, _shown(transfer), bytes((primaries, transfer, 0, 1)))
+    # Identity matrix and full range, as RGB needs.
+    code_points = bytes((primaries, transfer, 0, 1))
+    return curve_profile(name, chromaticities, _screen_light(transfer), code_points)
 
 
 @lru_cache(maxsize=32)
 def gray_profile_of(transfer: int) -> bytes | None:
-    """A gray profile of the transfer function; None when it is sRGB's or near enough to it."""
+    """A gray profile of the transfer function; None if it is sRGB's or close to it."""
     name = f"H.273 gray {transfer}"
     if transfer in (_PQ, _HLG):
-        return gray_curve_profile(name, _shown(transfer))
+        return gray_curve_profile(name, _screen_light(transfer))
     exponent = _EXPONENTS.get(transfer)
     return None if exponent is None else gray_exponent_profile(name, exponent)
 
 
-def _shown(transfer: int) -> Array:
-    """What a screen shows of the codes 0..1 of PQ or HLG: linear light, 1 is white."""
+def _screen_light(transfer: int) -> Array:
+    """The linear light that a screen shows for the codes 0..1 of PQ or HLG, where 1 is white."""
     import numpy as np
 
     codes = np.linspace(0, 1, _STEPS)
-    light = _pq_light(codes) if transfer == _PQ else PEAK * _hlg_light(codes) ** 1.2
-    return _bent(light) / WHITE
+    if transfer == _PQ:
+        return _compressed(_pq_light(codes)) / WHITE
+    # The OOTF of HLG (BT.2100-2, table 5) has the exponent 1.2 on a display of 1,000 cd/m².
+    display_light = PEAK * _hlg_light(codes) ** 1.2
+    return _compressed(display_light) / WHITE
 
 
-def _bent(light: Array) -> Array:
-    """The EETF: ``light`` in cd/m² with everything from the knee to PEAK bent to end at WHITE."""
+def _compressed(light: Array) -> Array:
+    """The EETF: ``light`` in cd/m², with the range from the knee to PEAK compressed to end at
+    WHITE.
+
+    The names ``t`` and ``spline`` are those of BT.2390-11, 5.4.1, which defines it on PQ codes.
+    """
     import numpy as np
 
-    top = float(_pq_code(np.array(PEAK)))
-    most = float(_pq_code(np.array(WHITE))) / top
-    knee = 1.5 * most - 0.5
-    code = np.minimum(_pq_code(light) / top, 1)
+    peak_code = float(_pq_code(np.array(PEAK)))
+    white_code = float(_pq_code(np.array(WHITE)))
+    largest = white_code / peak_code
+    knee = 1.5 * largest - 0.5
+    code = np.minimum(_pq_code(light) / peak_code, 1)
     t = (code - knee) / (1 - knee)
     spline = (
         (2 * t**3 - 3 * t**2 + 1) * knee
         + (t**3 - 2 * t**2 + t) * (1 - knee)
-        + (3 * t**2 - 2 * t**3) * most
+        + (3 * t**2 - 2 * t**3) * largest
     )
-    return _pq_light(np.where(code < knee, code, spline) * top)
+    compressed = np.where(code < knee, code, spline)
+    return _pq_light(compressed * peak_code)
 
 
-# BT.2100-2, table 4: the reference PQ EOTF and its inverse; table 5: the inverse of HLG's reference OETF.
-_M1, _M2, _C1, _C2, _C3 = 2610 / 16_384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-_A, _B, _C = 0.17883277, 0.28466892, 0.55991073
+# The constants of the reference PQ EOTF and its inverse (BT.2100-2, table 4), by their names there.
+_M1 = 2610 / 16_384
+_M2 = 2523 / 32
+_C1 = 3424 / 4096
+_C2 = 2413 / 128
+_C3 = 2392 / 128
+
+# The constants of HLG's reference OETF (BT.2100-2, table 5).
+_A = 0.17883277
+_B = 0.28466892
+_C = 0.55991073
 
 
 def _pq_light(code: Array) -> Array:
-    """cd/m², 0 to 10,000, of a code of 0..1."""
+    """The light, 0 to 10,000 cd/m², of a PQ code of 0..1."""
     import numpy as np
 
     power = code ** (1 / _M2)
@@ -112,13 +150,16 @@ def _pq_light(code: Array) -> Array:
 
 
 def _pq_code(light: Array) -> Array:
+    """The PQ code of 0..1 of light in cd/m²."""
     power = (light / 10_000) ** _M1
     code: Array = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
     return code
 
 
 def _hlg_light(code: Array) -> Array:
-    """Light of the scene, 0..1, of a code of 0..1."""
+    """The light of the scene, 0..1, of an HLG code of 0..1: the inverse of the OETF."""
     import numpy as np
 
-    return np.where(code <= 0.5, code**2 / 3, (np.exp((code - _C) / _A) + _B) / 12)
+    dark = code**2 / 3
+    bright = (np.exp((code - _C) / _A) + _B) / 12
+    return np.where(code <= 0.5, dark, bright)

@@ -1,4 +1,4 @@
-"""Color spaces: which profile an image's numbers mean, and conversion between them by LittleCMS in libvips."""
+"""Color conversion: the profile of an image, and LittleCMS in libvips between profiles."""
 
 from __future__ import annotations
 
@@ -22,42 +22,65 @@ _SIGNATURES = {
     "cmyk": "CMYK",
     "lab": "Lab",
 }
+"""The signature of the profiles that describe each color model (ICC.1:2022, table 19)."""
+
+_INTERPRETATIONS = {1: "b-w", 3: "srgb", 4: "cmyk"}
+"""libvips' interpretation of 8-bit pixels by their number of bands."""
+
 _PROFILE = "icc-profile-data"
+"""The metadata field of a libvips image that holds its profile."""
 
 
 def source_profile(header: Header, shot: Shot) -> bytes | None:
-    """The profile that gives the pixels their meaning, or None when they are sRGB, plain gray or Lab.
+    """The profile that gives the pixels their meaning; None if they are sRGB, plain gray or Lab.
 
-    The embedded one if it is of the image's kind and LittleCMS can use it; else the one that EXIF or PNG chunks
-    name. Untagged CMYK means libvips' built-in CMYK profile (a free SWOP-like coated one).
+    An embedded profile comes first, if it fits the color model and LittleCMS can use it, and then
+    the color space named by code points, PNG chunks or EXIF. CMYK without a profile gets the one
+    that is built into libvips, a free profile similar to SWOP coated.
     """
     if header.model == "lab":
-        return None  # Lab means the same everywhere; a profile of it adds nothing
-    icc = header.icc or header.decoded_icc if header.cicp is None else None
-    if (
-        icc is not None
-        and profile_named(icc).model == _SIGNATURES[header.model]
-        and _links(icc, COLORS[header.model])
-    ):
-        return icc
+        return None  # Lab means the same everywhere, so its profiles add nothing.
+    embedded = _usable_embedded(header)
+    if embedded is not None:
+        return embedded
     if header.model == "cmyk":
         return built_in("cmyk")
     if header.cicp is not None and header.space != "display-p3":
-        return (
-            gray_profile_of(header.cicp[1]) if header.model == "gray" else profile_of(*header.cicp)
-        )
+        primaries, transfer = header.cicp
+        if header.model == "gray":
+            return gray_profile_of(transfer)
+        return profile_of(primaries, transfer)
     if header.colorants is not None and shot.color_space is None:
         return _profile_of_chunks(header.model, header.colorants)
     if header.model == "gray":
         return None
-    space = header.space if header.colorants is None and header.space else shot.color_space
+    return _profile_of_space(header, shot)
+
+
+def _usable_embedded(header: Header) -> bytes | None:
+    """The embedded profile, unless code points override it or it cannot be used."""
+    if header.cicp is not None:
+        return None
+    icc = header.icc or header.decoded_icc
+    if icc is None or profile_named(icc).model != _SIGNATURES[header.model]:
+        return None
+    return icc if _is_convertible(icc, COLORS[header.model]) else None
+
+
+def _profile_of_space(header: Header, shot: Shot) -> bytes | None:
+    """The profile of the color space that the container or EXIF names; None if that is sRGB."""
+    named_by_container = header.space if header.colorants is None else None
+    space = named_by_container or shot.color_space
     if space == "adobe-rgb":
         return adobe_rgb()
     return built_in("p3") if space == "display-p3" else None
 
 
 def _profile_of_chunks(model: str, colorants: tuple[float, ...]) -> bytes:
-    """A profile of a PNG's own primaries and gamma, the ninth number. A gray picture has no use for primaries."""
+    """A profile of the primaries (eight numbers) and the gamma (the ninth) of a PNG.
+
+    The primaries do not matter for a gray image.
+    """
     exponent = 1 / colorants[8]
     if model == "gray":
         return gray_exponent_profile("PNG gAMA", exponent)
@@ -65,70 +88,81 @@ def _profile_of_chunks(model: str, colorants: tuple[float, ...]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _links(profile: bytes, bands: int) -> bool:
-    """Can LittleCMS convert from ``profile``? Tried on one black pixel, since only it knows what it refuses."""
+def _is_convertible(profile: bytes, bands: int) -> bool:
+    """Return whether LittleCMS can convert from ``profile``.
+
+    Tries it on one black pixel, because only LittleCMS knows what it refuses.
+    """
     if is_srgb(profile):
         return True
     try:
         black = vips().Image.black(1, 1, bands=bands)
-        through(black.copy(interpretation=_INTERPRETATIONS[bands]), profile, built_in("srgb")).avg()
+        pixel = black.copy(interpretation=_INTERPRETATIONS[bands])
+        icc_transformed(pixel, profile, built_in("srgb")).avg()  # libvips computes only on demand.
     except vips().Error:
         return False
     return True
 
 
-_INTERPRETATIONS = {1: "b-w", 3: "srgb", 4: "cmyk"}
-
-
 @cache
 def built_in(name: str) -> bytes:
-    """A profile that libvips carries: ``srgb``, ``p3`` or ``cmyk``."""
+    """One of the profiles that are built into libvips: ``srgb``, ``p3`` or ``cmyk``."""
     return bytes(vips().Operation.call("profile_load", name))
 
 
 def adobe_rgb() -> bytes:
-    """A profile with Adobe RGB (1998)'s colorants and exponent."""
+    """A profile with the primaries and the exponent of Adobe RGB (1998)."""
     return matrix_profile("Compatible with Adobe RGB (1998)", ADOBE_RGB, ADOBE_EXPONENT)
 
 
 def is_srgb(profile: bytes | None) -> bool:
-    """Does ``profile`` mean sRGB? No profile does."""
+    """Return whether ``profile`` describes sRGB. So does None."""
     return profile is None or profile_named(profile).space == "srgb"
 
 
 def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, bytes | None]:
-    """``image`` in the color space ``to``, and the profile to tag it with. Alpha passes through, depth stays."""
+    """``image`` in the color space ``to``, and the profile to embed with it.
+
+    ``to`` is ``gray``, ``srgb``, ``display-p3`` or ``adobe-rgb``. Alpha and bit depth stay.
+    """
     image = standard(image)
     if to == "gray":
         return _gray(image, profile), None
-    target = {
-        "srgb": lambda: built_in("srgb"),
-        "display-p3": lambda: built_in("p3"),
-        "adobe-rgb": adobe_rgb,
-    }[to]()
+    target = _target_profile(to)
     if colors_of(image) == 3 and is_srgb(profile) and to == "srgb":
         return image, target
     if colors_of(image) == 1 and profile is None:
         image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         if to == "srgb":
             return image, target
-    return through(image, profile or built_in("srgb"), target), target
+    return icc_transformed(image, profile or built_in("srgb"), target), target
+
+
+def _target_profile(space: str) -> bytes:
+    if space == "adobe-rgb":
+        return adobe_rgb()
+    return built_in({"srgb": "srgb", "display-p3": "p3"}[space])
 
 
 def colors_of(image: Picture) -> int:
-    """Bands without alpha."""
+    """The number of bands without alpha."""
     return int(image.bands) - (1 if image.hasalpha() else 0)
 
 
 def standard(image: Picture) -> Picture:
-    """Floating-point and Lab pixels as RGB or gray of 16 bits (Lab of bytes: of 8), everything else as it is."""
+    """``image`` in the forms that the conversion handles: RGB, gray or CMYK of uchar or ushort.
+
+    Floating-point and Lab pixels become RGB or gray of 16 bits, except that Lab from bytes becomes
+    RGB of 8 bits.
+    """
     if image.interpretation == "lab":
         return image.colourspace("srgb")
     if image.interpretation in ("labs", "scrgb", "xyz"):
         return image.colourspace("rgb16")
     if image.format in ("float", "double"):
-        whole = (image * 65_535).rint().cast("ushort")
-        return whole.copy(interpretation=interpretation_of(image.bands, sixteen_bits=True))
+        integers = (image * 65_535).rint().cast("ushort")
+        interpretation = interpretation_of(image.bands, sixteen_bits=True)
+        return integers.copy(interpretation=interpretation)
     return image
 
 
@@ -137,12 +171,15 @@ def _gray(image: Picture, profile: bytes | None) -> Picture:
     if colors_of(image) == 1 and profile is None:
         return image
     if not is_srgb(profile) or colors_of(image) == 4:
-        image = through(image, profile or built_in("srgb"), built_in("srgb"))
+        image = icc_transformed(image, profile or built_in("srgb"), built_in("srgb"))
     return image.colourspace("grey16" if sixteen_bits else "b-w")
 
 
-def through(image: Picture, source: bytes, target: bytes) -> Picture:
-    """Between two profiles by the Lab connection space, relative colorimetric with black point compensation."""
+def icc_transformed(image: Picture, source: bytes, target: bytes) -> Picture:
+    """``image`` converted from the profile ``source`` to ``target``.
+
+    Goes through Lab, relative colorimetric with black point compensation.
+    """
     depth = 16 if image.format == "ushort" else 8
     options = {"intent": "relative", "black_point_compensation": True}
     connected = tagged(image, source).icc_import(embedded=True, pcs="lab", **options)
@@ -150,7 +187,7 @@ def through(image: Picture, source: bytes, target: bytes) -> Picture:
 
 
 def tagged(image: Picture, profile: bytes | None) -> Picture:
-    """``image`` with ``profile`` as its only metadata of that kind."""
+    """``image`` with ``profile`` as its embedded profile, or with none."""
     image = image.copy()
     image.remove(_PROFILE)
     if profile is not None:

@@ -1,1 +1,1 @@
-"""Bytes to pixels."""
+"""Turn the bytes of an image file into pixels."""

@@ -1,25 +1,26 @@
-"""Bytes to pixels: which library decodes a file, and how what it gives becomes one kind of picture."""
+"""Bytes to pixels: choose the library that decodes a file, and give its result one form."""
 
 from __future__ import annotations
 
 from mrimage.image.decode import libvips
 from mrimage.image.decode.arrays import Array, Picture, from_array, straight
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.decode.jpeg import decode_jpeg
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
 from mrimage.types import Limits
 
 
-def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Picture:
-    """The pixels of ``data`` as stored; a JPEG at ``eighths``/8 of its size. Raises ImageError.
+def decode(data: bytes, header: Header, limits: Limits, shrink: int = 1) -> Picture:
+    """The pixels of ``data`` as stored, with straight alpha; a JPEG at 1/``shrink`` of its size.
 
-    What libvips streams (``libvips.streams``) is decoded only while the result is made, and complains then.
+    Raises ImageError. An image that libvips streams (see ``libvips.streams``) is decoded later,
+    while the result is computed, and raises its errors then.
     """
     if header.format == "jpeg":
-        return decode_jpeg(data, header, limits, eighths)
+        return decode_jpeg(data, header, limits, shrink)
     if libvips.reads(header):
-        with complaints(data, header):
+        with decoder_errors(data, header):
             image = libvips.load(data, header, limits)
     else:
         image = _by_another_library(data, header, limits)
@@ -28,12 +29,19 @@ def decode(data: bytes, header: Header, limits: Limits, eighths: int = 8) -> Pic
 
 
 def _is_straight(header: Header) -> bool:
-    """Does the decoder give colors that are not multiplied by alpha? libvips and Pillow divide those of TIFF."""
-    return not header.associated or (header.format == "tiff" and header.variant != BY_TIFFFILE)
+    """Return whether the decoder's colors are free of alpha.
+
+    libvips and Pillow divide the colors of a TIFF by its associated alpha; no other decoder does.
+    """
+    divides = header.format == "tiff" and header.variant != BY_TIFFFILE
+    return divides or not header.associated
+
+
+# Modules are imported where a file needs them: together they would slow the start of each worker.
 
 
 def _by_another_library(data: bytes, header: Header, limits: Limits) -> Picture:
-    """The formats that libvips' wheel does not read, or not right. Their modules are loaded when a file needs them."""
+    """Decode a format that the libvips of pyvips' wheel does not read, or reads wrong."""
     if header.format == "heic":
         from mrimage.image.decode.heif import decode_heic
 
@@ -54,14 +62,16 @@ def _by_another_library(data: bytes, header: Header, limits: Limits) -> Picture:
 
 
 def _from_samples(data: bytes, header: Header, limits: Limits) -> Picture:
+    """Decode a format whose decoder gives a numpy array."""
     from mrimage.image.decode.high_depth import decode_high_depth, is_high_depth
 
     if is_high_depth(header):
         if header.format == "jxl" and header.space == "rgb-other" and header.cicp is None:
             from mrimage.image.decode.jxl import decode_jxl
 
-            decode_jxl(data, header, limits)  # Only this decoder gives the profile.
-        return _as_meant(from_array(decode_high_depth(data, header)), header)
+            # Called only to set header.decoded_icc: imagecodecs does not give the profile.
+            decode_jxl(data, header, limits)
+        return _with_interpretation(from_array(decode_high_depth(data, header)), header)
     if header.format == "jxl":
         from mrimage.image.decode.jxl import decode_jxl
 
@@ -71,11 +81,11 @@ def _from_samples(data: bytes, header: Header, limits: Limits) -> Picture:
         return from_array(array)
     from mrimage.image.decode.pillow import array_by_pillow
 
-    return _as_meant(from_array(array_by_pillow(data, header, limits)), header)
+    return _with_interpretation(from_array(array_by_pillow(data, header, limits)), header)
 
 
 def _by_numpy(data: bytes, header: Header, limits: Limits) -> Array | None:
-    """Formats that are plain numbers; None for what Pillow reads better."""
+    """Decode a format of plain samples; None if Pillow reads the file better."""
     if header.format == "ppm":
         from mrimage.image.decode.netpbm import decode_netpbm
 
@@ -91,13 +101,13 @@ def _by_numpy(data: bytes, header: Header, limits: Limits) -> Array | None:
     if header.format == "qoi":
         from mrimage.image.decode.plain import decode_qoi
 
-        with complaints(data, header):
+        with decoder_errors(data, header):
             return decode_qoi(data)
     return None
 
 
-def _as_meant(image: Picture, header: Header) -> Picture:
-    """Lab and linear light, which numpy's samples do not tell from others, named as what they are."""
+def _with_interpretation(image: Picture, header: Header) -> Picture:
+    """``image`` marked as Lab or linear light if it is, which an array does not show."""
     if header.model == "lab":
         from mrimage.image.decode.lab import lab_picture
 

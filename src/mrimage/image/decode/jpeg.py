@@ -1,4 +1,7 @@
-"""JPEG, by libjpeg-turbo: at a lower scale where the result is small, and forgiving what every viewer forgives."""
+"""JPEG, decoded by libjpeg-turbo, at a lower scale if the result is small.
+
+What every viewer tolerates is tolerated here too.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from contextlib import suppress
 
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
-from mrimage.image.decode.complaints import complaints, damage_of, missing_end
+from mrimage.image.decode.decoder_errors import decoder_errors, image_error, missing_end
 from mrimage.image.decode.high_depth import decode_high_depth
-from mrimage.image.decode.jpeg_end import ended
+from mrimage.image.decode.jpeg_end import with_end_marker
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 from mrimage.types import Limits
@@ -19,91 +22,109 @@ _DAMAGE = (
     "bad arithmetic code",
     "instead of rst",
 )
-"""The warnings of libjpeg-turbo (JWRN_* in its jerror.h) after which pixels are wrong. What it warns of otherwise says
-nothing of the picture: stray bytes, an unknown Adobe transform or JFIF revision, a scan out of order, a bad profile."""
+"""The warnings of libjpeg-turbo (JWRN_* in its jerror.h) after which pixels are wrong.
+
+Its other warnings do not concern the pixels: stray bytes, an unknown Adobe transform or JFIF
+revision, a scan out of order, a bad profile.
+"""
+
+_START_OF_SCAN = b"\xff\xda"
 
 MOST_SCANS = 100
-"""Scans of a progressive JPEG, each of which passes over the whole picture; libvips' own limit."""
+"""The limit for the scans of a progressive JPEG, which is also libvips' own.
+
+Each scan is a pass over the whole image, so a small file with many scans would keep a decoder busy
+for a long time.
+"""
 
 
-def decode_jpeg(data: bytes, header: Header, limits: Limits, eighths: int) -> Picture:
-    """The pixels of ``data`` as stored, at ``eighths``/8 of its size. Raises ImageError."""
+def decode_jpeg(data: bytes, header: Header, limits: Limits, shrink: int) -> Picture:
+    """The pixels of ``data`` as stored, at 1/``shrink`` of its size. Raises ImageError."""
     if header.bit_depth != 8 or header.variant in ("lossless", "hierarchical"):
         return _high_depth(data, header, limits)
     if header.model == "cmyk":
-        with complaints(data, header):
-            return _by_libvips(data, limits, eighths)
-    return from_array(jpeg_array(data, header, limits, eighths))
+        with decoder_errors(data, header):
+            return _by_libvips(data, limits, shrink)
+    return from_array(jpeg_array(data, header, limits, shrink))
 
 
 def _high_depth(data: bytes, header: Header, limits: Limits) -> Picture:
     if header.variant == "hierarchical" or header.model == "cmyk":
-        raise ImageError(
-            "unsupported", f"Expected a JPEG that is not {header.variant or 'CMYK of 12 bits'}."
-        )
-    # Its decoder does not mind a missing end.
-    if not limits.allow_truncated and (cut := missing_end(data, header)):
-        raise cut
+        variant = header.variant or "12-bit CMYK"
+        raise ImageError("unsupported", f"No decoder here reads a {variant} JPEG.")
+    # The decoder accepts a file without its end, so check for it here.
+    if not limits.allow_truncated:
+        truncated = missing_end(data, header)
+        if truncated is not None:
+            raise truncated
     return from_array(decode_high_depth(data, header))
 
 
-def _by_libvips(data: bytes, limits: Limits, eighths: int) -> Picture:
-    fail_on = "none" if limits.allow_truncated else "error"
-    return vips().Image.jpegload_buffer(data, shrink=8 // eighths, fail_on=fail_on)
+def jpeg_array(data: bytes, header: Header, limits: Limits, shrink: int) -> Array:
+    """The pixels as stored of an 8-bit JPEG that is not CMYK, at 1/``shrink`` of its size.
 
-
-def jpeg_array(data: bytes, header: Header, limits: Limits, eighths: int) -> Array:
-    """uint8 H x W x 3 (gray: x 1) of an 8-bit JPEG that is not CMYK, at ``eighths``/8 of its size, as stored.
-
-    What libjpeg-turbo warns of and every viewer forgives is forgiven, and so is a missing end marker where every
-    block of the picture is there. Raises ImageError.
+    uint8, H x W x 3, or H x W x 1 if gray. Accepts what every viewer accepts: files about which
+    libjpeg-turbo only warns, and files that lack the end marker but no block of the image. Raises
+    ImageError.
     """
-    if header.progressive and data.count(b"\xff\xda", header.body) >= MOST_SCANS:
-        raise ImageError(
-            "corrupt", f"Expected at most {MOST_SCANS} scans in the JPEG, but it has more."
-        )
+    if header.progressive and data.count(_START_OF_SCAN, header.body) >= MOST_SCANS:
+        message = f"The JPEG has more than the {MOST_SCANS} scans that are allowed."
+        raise ImageError("corrupt", message)
     try:
-        return _by_simplejpeg(data, header, eighths)
+        return _by_simplejpeg(data, header, shrink)
     except ValueError as error:
-        whole = _without_end(data, header, eighths)
-        if whole is not None:
-            return whole
+        repaired = _without_end(data, header, shrink)
+        if repaired is not None:
+            return repaired
         if not limits.allow_truncated and _is_damage(error):
-            raise damage_of(error, data, header) from error
-    # Warned of but not damaged, or damaged for good: libvips decodes the one and refuses the other.
-    with complaints(data, header):
-        array: Array = to_array(_by_libvips(data, limits, eighths))
-    return array if array.ndim == 3 else array[..., None]
+            raise image_error(error, data, header) from error
+    # The error was a harmless warning, which libvips ignores, or damage, for which libvips raises
+    # its own error.
+    with decoder_errors(data, header):
+        array: Array = to_array(_by_libvips(data, limits, shrink))
+    return _with_bands(array)
 
 
 def _is_damage(error: ValueError) -> bool:
-    return any(text in str(error).lower() for text in _DAMAGE)
+    message = str(error).lower()
+    return any(text in message for text in _DAMAGE)
 
 
-def _without_end(data: bytes, header: Header, eighths: int) -> Array | None:
-    """The pixels of a JPEG that lacks its end marker and nothing else; None for any other JPEG."""
-    repaired = ended(data, header)
+def _without_end(data: bytes, header: Header, shrink: int) -> Array | None:
+    """The pixels of a JPEG that lacks only its end marker; None for any other JPEG."""
+    repaired = with_end_marker(data, header)
     if repaired is None:
         return None
     try:
-        return _by_simplejpeg(repaired, header, eighths)
+        return _by_simplejpeg(repaired, header, shrink)
     except ValueError as error:
         if _is_damage(error):
             return None
-    with suppress(
-        ValueError
-    ):  # Warned of for another reason, such as the trailer's bytes before the marker.
-        return _by_simplejpeg(repaired, header, eighths, strict=False)
+    # The warning has a harmless cause, such as bytes of a trailer before the marker.
+    with suppress(ValueError):
+        return _by_simplejpeg(repaired, header, shrink, strict=False)
     return None
 
 
-def _by_simplejpeg(data: bytes, header: Header, eighths: int, *, strict: bool = True) -> Array:
-    """The same. Raises ValueError for what cannot be decoded, and if ``strict`` for the first warning too."""
+def _by_libvips(data: bytes, limits: Limits, shrink: int) -> Picture:
+    fail_on = "none" if limits.allow_truncated else "error"
+    return vips().Image.jpegload_buffer(data, shrink=shrink, fail_on=fail_on)
+
+
+def _by_simplejpeg(data: bytes, header: Header, shrink: int, *, strict: bool = True) -> Array:
+    """uint8, H x W x bands. Raises ValueError: on damage, and if ``strict`` on any warning."""
     import simplejpeg
 
     space = "GRAY" if header.model == "gray" else "RGB"
-    width, height = (-(-side * eighths // 8) for side in (header.width, header.height))
+    # simplejpeg takes the lowest scale that reaches these sizes, and libjpeg-turbo rounds sizes up.
+    width = -(-header.width // shrink)
+    height = -(-header.height // shrink)
     array: Array = simplejpeg.decode_jpeg(
         data, space, min_width=width, min_height=height, strict=strict
     )
+    return _with_bands(array)
+
+
+def _with_bands(array: Array) -> Array:
+    """``array`` as H x W x bands, also if it is H x W."""
     return array if array.ndim == 3 else array[..., None]

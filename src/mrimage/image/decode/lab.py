@@ -1,4 +1,4 @@
-"""CIELab of integers, as libvips computes with it."""
+"""Integer CIELab, in the form in which libvips computes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from mrimage.image.decode.arrays import Picture
 
 
 def lab_picture(image: Picture, *, signed: bool) -> Picture:
-    """Lab of floating point from 8 bits, libvips' ``labs`` from 16.
+    """libvips' floating-point ``lab`` from 8 bits a sample, its 16-bit ``labs`` from 16.
 
-    L* goes over the whole range. a* and b* are ``signed`` bytes in TIFF; in Photoshop's files they have zero in
-    the middle, also with 16 bits.
+    L* fills the range of the type. a* and b* are ``signed`` bytes in TIFF; in Photoshop files, of 8
+    or 16 bits, the middle of the range is zero.
     """
-    top = 65_535 if image.format == "ushort" else 255
-    chroma = image.extract_band(1, n=2)
-    chroma = chroma.copy(format="char") if signed else chroma * (255 / top) - 128
-    lab = (image[0] * (100 / top)).bandjoin(chroma)
+    white = 65_535 if image.format == "ushort" else 255
+    lightness = image[0] * (100 / white)
+    stored = image.extract_band(1, n=2)
+    from_middle = stored * (255 / white) - 128
+    chroma = stored.copy(format="char") if signed else from_middle
+    lab = lightness.bandjoin(chroma)
     if image.bands > 3:
-        lab = lab.bandjoin(image[3] * (255 / top))
+        alpha = image[3] * (255 / white)
+        lab = lab.bandjoin(alpha)
     lab = lab.cast("float").copy(interpretation="lab")
-    return lab if top == 255 else lab.colourspace("labs")
+    return lab if white == 255 else lab.colourspace("labs")

@@ -1,4 +1,7 @@
-"""By Pillow: BMP, ICO, TGA, JPEG 2000, most of PNM, and the TIFF files of 8 bits that libvips does not read."""
+"""The formats that Pillow decodes.
+
+BMP, ICO, TGA, JPEG 2000, most of Netpbm, and 8-bit TIFF that libvips cannot read.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from mrimage.image.blocks import Blocks
 from mrimage.image.decode.arrays import Array, Picture, from_array
-from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.decode.decoder_errors import check_size, decoder_errors
 from mrimage.image.decode.libvips import load_png
 from mrimage.image.header import ico
 from mrimage.image.header.bmp import as_windows
@@ -20,44 +23,58 @@ from mrimage.image.silence import silent
 from mrimage.types import Limits
 
 _ORIENTATION = 0x0112
+"""The EXIF tag."""
 
 
 def decode_icon(data: bytes, header: Header, limits: Limits) -> Picture:
     """The largest picture of an icon. Raises ImageError."""
     number, start, length = ico.largest(Blocks.of(data))
     if data.startswith(ico.PNG, start):
-        with complaints(data, header):
+        with decoder_errors(data, header):
             return load_png(data[start : start + length], limits)
-    # Pillow takes the largest by its own rule, so it is given an icon of this one picture.
-    entry = data[6 + 16 * number : 18 + 16 * number]
-    # Pillow trusts the depth in the directory. A cursor has its hot spot there, and many icons have zero.
-    entry = entry[:4] + data[start + 12 : start + 16] + entry[8:]
-    head = b"\x00\x00\x01\x00" + b"\x01\x00" + entry + struct.pack("<I", 22)
-    alone = head + data[start : start + length]
+    alone = _icon_of_one(data, number, start, length)
     return from_array(array_by_pillow(alone, header, limits))
 
 
+def _icon_of_one(data: bytes, number: int, start: int, length: int) -> bytes:
+    """An icon with only the picture ``number``.
+
+    Pillow would choose the largest picture by a rule of its own.
+    """
+    position = 6 + 16 * number
+    entry = data[position : position + 12]
+    # Pillow trusts the planes and depth in the directory. But a cursor has its hot spot there, and
+    # many icons have zeros, so take both from the picture's own header.
+    planes_and_depth = data[start + 12 : start + 16]
+    entry = entry[:4] + planes_and_depth + entry[8:]
+    icon_of_one = b"\x00\x00\x01\x00" + b"\x01\x00"
+    picture_start = struct.pack("<I", 22)
+    return icon_of_one + entry + picture_start + data[start : start + length]
+
+
 def array_by_pillow(data: bytes, header: Header, limits: Limits) -> Array:
-    """uint8, uint16 or float32, H x W [x bands], as stored. Raises ImageError."""
+    """The samples as stored: H x W [x bands] of uint8, uint16 or float32. Raises ImageError."""
     if header.format == "bmp":
         data = as_windows(data)
     if header.format in ("dds", "qoi") and limits.allow_truncated:
-        data += (
-            b"\x00" * 4 * header.pixels
-        )  # Pillow's decoders in Python do not accept truncated files.
+        # Pillow decodes these two in Python code that does not accept truncated files.
+        data += b"\x00" * 4 * header.pixels
     picture = open_picture(Blocks.of(data), header.format)
-    with truncation(limits), complaints(data, header):
+    with allowed_truncation(limits), decoder_errors(data, header):
         orientation = _orientation_applied(picture)
-    stored = picture.size if orientation < 5 else picture.size[::-1]
-    check_size(stored, header)
-    with silent(), truncation(limits), complaints(data, header):
+    stored_size = picture.size if orientation < 5 else picture.size[::-1]
+    check_size(stored_size, header)
+    with silent(), allowed_truncation(limits), decoder_errors(data, header):
         picture.load()
     return samples_of(_turned_back(picture, orientation), header)
 
 
 @contextmanager
-def truncation(limits: Limits) -> Iterator[None]:
-    """Let Pillow load what decodes of a truncated file where ``limits`` allow that, and let it warn of nothing."""
+def allowed_truncation(limits: Limits) -> Iterator[None]:
+    """Let Pillow load the intact part of a truncated file if ``limits`` allow that.
+
+    Also silences its warnings.
+    """
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES
@@ -71,7 +88,8 @@ def truncation(limits: Limits) -> Iterator[None]:
 
 
 def _orientation_applied(picture: Any) -> int:
-    """The EXIF orientation, 1 to 8, that Pillow will apply when it loads ``picture``: it does so for TIFF alone."""
+    """The EXIF orientation, 1 to 8, that Pillow applies when it loads ``picture``: only for
+    TIFF."""
     if picture.format != "TIFF":
         return 1
     orientation = picture.getexif().get(_ORIENTATION, 1)
@@ -79,7 +97,10 @@ def _orientation_applied(picture: Any) -> int:
 
 
 def _turned_back(picture: Any, orientation: int) -> Any:
-    """``picture`` as stored. Orientation is applied in one place for all formats, after the crop and the resize."""
+    """``picture`` as stored.
+
+    The orientation is applied in one place for all formats, after crop and resize.
+    """
     from PIL.Image import Transpose
 
     undo = {
@@ -95,7 +116,10 @@ def _turned_back(picture: Any, orientation: int) -> Any:
 
 
 def samples_of(picture: Any, header: Header) -> Array:
-    """The samples of a loaded picture of Pillow's, whatever its mode: uint8, uint16 or float32."""
+    """The samples of a loaded Pillow image of any mode.
+
+    H x W [x bands] of uint8, uint16 or float32.
+    """
     import numpy as np
 
     if picture.mode in ("P", "PA"):
@@ -108,8 +132,7 @@ def samples_of(picture: Any, header: Header) -> Array:
     array = np.asarray(picture)
     if array.dtype.kind == "i":
         array = np.clip(array, 0, 65_535).astype(np.uint16)
-    if (
-        header.bit_depth == 12 and header.format == "tiff"
-    ):  # Pillow leaves 12 bits at the lower end of 16.
+    if header.bit_depth == 12 and header.format == "tiff":
+        # Pillow leaves 12 bits in the low bits of 16.
         array = (array.astype(np.uint32) * 65_535 // 4095).astype(np.uint16)
     return np.ascontiguousarray(array)

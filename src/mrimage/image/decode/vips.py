@@ -9,12 +9,16 @@ from typing import Any
 
 @cache
 def vips() -> Any:
-    """The pyvips module.
+    """The pyvips module, with these settings:
 
-    One thread an image, because the workers are the parallelism; no operation cache, because no image comes twice;
-    and none of the loaders that libvips itself calls untrusted, such as those of SVG, PDF and MATLAB, because the
-    bytes come from anywhere. Its warnings go to Python's logger ``pyvips`` and not to the terminal.
+    - one thread for an image, because the workers already run in parallel
+    - no operation cache, because no image comes twice
+    - none of the loaders that libvips calls untrusted, such as those of SVG, PDF and MATLAB,
+      because files come from anywhere
+
+    libvips' warnings go to the Python logger ``pyvips``, not to the terminal.
     """
+    # libvips reads this variable once, when it is loaded.
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips
 
@@ -26,13 +30,15 @@ def vips() -> Any:
 def field_names(image: Any) -> list[str]:
     """The names of the metadata fields of a libvips image.
 
-    ``Image.get_fields`` of pyvips 3.2 decodes names as UTF-8 and raises UnicodeDecodeError for the keyword of a PNG
-    text, which libvips makes a part of the name and which the PNG specification wants in Latin-1.
+    Replaces ``Image.get_fields``, which in pyvips 3.2 decodes names as UTF-8. libvips makes the
+    keyword of a PNG text a part of the name, and PNG keywords are Latin-1, so ``get_fields`` raises
+    UnicodeDecodeError for some files.
     """
     pyvips = vips()
     names = pyvips.vips_lib.vips_image_get_fields(image.pointer)
     found = []
     position = 0
+    # The array ends with NULL. The caller must free it and each of its strings.
     while names[position] != pyvips.ffi.NULL:
         found.append(pyvips.ffi.string(names[position]).decode("latin-1"))
         pyvips.glib_lib.g_free(names[position])
