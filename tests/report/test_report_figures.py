@@ -111,7 +111,7 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
 def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: Path) -> None:
     out = tmp_path / "out"
     fabricate(out, 2000, edits=False)
-    weighed = report.choose_weighed(out)
+    weighed = report.choose_conversion_samples(out)
     rows = json.loads(
         report.query(
             out, "SELECT uri, format, size, width, height, frames, bit_depth FROM image", "json"
@@ -140,7 +140,7 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
 
 
 def test_formats_that_the_run_converted_are_not_weighed_again(plain: Path) -> None:
-    assert report.choose_weighed(plain) == []
+    assert report.choose_conversion_samples(plain) == []
     assert {"savings_bmp", "savings_tiff"} <= {
         insight.name for insight in report.build(plain).figures.insights
     }

@@ -22,8 +22,8 @@ __all__ = [
     "SUMMARY",
     "Report",
     "build",
+    "choose_conversion_samples",
     "choose_thumbnails",
-    "choose_weighed",
     "compare",
     "decode",
     "for_terminal",
@@ -123,11 +123,11 @@ def choose_thumbnails(results: Path, limit: int = 80) -> list[ThumbnailChoice]:
     return thumbnails.choose_thumbnails(results, limit)
 
 
-def choose_weighed(results: Path) -> list[str]:
+def choose_conversion_samples(results: Path) -> list[str]:
     """Uris of some images in formats that waste bytes, to measure what another format would save; few and cheap."""
-    from mrimage.report.figures import weighing
+    from mrimage.report.figures import savings
 
-    return weighing.choose_weighed(results)
+    return savings.choose_conversion_samples(results)
 
 
 def warm() -> AbstractContextManager[Callable[[], None]]:
@@ -145,10 +145,10 @@ def query(
     quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> str:
-    """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
-    from mrimage.report.tables import ask
+    """The answer to ``sql`` over the run's tables, as text; see ``sql.stream``."""
+    from mrimage.report.tables import sql as queries
 
-    return ask.query(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+    return queries.query(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
 def stream(
@@ -159,10 +159,10 @@ def stream(
     quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> Iterator[str]:
-    """As ``query``, piece by piece; see ``ask.stream``."""
-    from mrimage.report.tables import ask
+    """As ``query``, piece by piece; see ``sql.stream``."""
+    from mrimage.report.tables import sql as queries
 
-    return ask.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+    return queries.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
 def for_terminal(answer: str) -> str:

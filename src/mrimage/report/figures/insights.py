@@ -9,7 +9,7 @@ from mrimage.report.figures.copies import find_copies
 from mrimage.report.figures.figures import Groups, Insight
 from mrimage.report.figures.job import Health
 from mrimage.report.figures.rules import RULES, Rule
-from mrimage.report.figures.weighing import find_savings
+from mrimage.report.figures.savings import find_savings
 from mrimage.report.tables.views import Tables
 from mrimage.types import RunFacts
 

@@ -76,7 +76,7 @@ class Tables:
 
     def confine(self) -> None:
         """From here on SQL reaches these tables, and no other file, no network, no extension, no variable of Python's and
-        no setting, this one included. DuckDB could still write over the files of the tables: see ``ask``."""
+        no setting, this one included. DuckDB could still write over the files of the tables: see ``sql``."""
         files = [file for name in _COLUMNS for file in _files(self.results, name)]
         self.connection.execute(f"SET allowed_paths = {allowed_paths(files)}")
         for setting in _CONFINED:

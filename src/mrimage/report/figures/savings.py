@@ -33,7 +33,7 @@ _WEIGHED = """SELECT i.format, 'webp' AS made, i.size AS before, t.webp AS after
     FROM thumbnails t JOIN single i USING (uri) WHERE t.webp IS NOT NULL"""
 
 
-def choose_weighed(results: Path) -> list[str]:
+def choose_conversion_samples(results: Path) -> list[str]:
     """Uris of images to weigh: some of each wasteful format, of which this run has not converted enough."""
     with open_tables(results) as tables:
         if not tables.has("format", "width", "height"):
