@@ -20,7 +20,7 @@ from mrimage import report
 from mrimage.cli.arguments import make_parser
 from mrimage.errors import REASONS, SinkError
 from mrimage.report import text
-from mrimage.report.charts.sections import PARTS
+from mrimage.report.charts.sections import SUBSECTIONS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Figures
@@ -227,7 +227,7 @@ def test_a_reason_s_command_is_one_that_the_command_line_takes(made: report.Repo
 
 
 def test_every_figure_about_the_images_has_a_section() -> None:
-    shown = [name for names in PARTS.values() for name in names]
+    shown = [name for names in SUBSECTIONS.values() for name in names]
     assert sorted(shown) == sorted(
         [*(measure.name for measure in MEASURES), "dimensions", "density_by_format", "places"]
     )

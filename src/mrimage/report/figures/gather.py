@@ -26,7 +26,7 @@ GROUP_LIMIT = 5000
 class Gathered:
     """The figures and the pictures that go with them."""
 
-    summary: Figures
+    figures: Figures
     thumbnails: Mapping[str, PageThumbnail]
 
 
@@ -36,7 +36,7 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
     pictures, samples = galleries.select(tables) if thumbnails else (None, {})
     groups = _groups(tables, samples, thumbnails)
     health = examine(facts, groups)
-    summary = Figures(
+    figures = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
         totals=count_totals(tables, facts),
@@ -47,7 +47,7 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
         quarantine=list_quarantine(tables, facts),
         health=health,
     )
-    return Gathered(summary, thumbnails)
+    return Gathered(figures, thumbnails)
 
 
 def _run(facts: RunFacts) -> RunFigures:

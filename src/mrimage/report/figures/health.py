@@ -12,10 +12,10 @@ from mrimage.report.figures.data import Bar, Distribution
 from mrimage.report.figures.figures import Groups
 from mrimage.report.figures.job import (
     Health,
-    Moment,
     PhaseFigures,
     Skew,
     TaskFigures,
+    ThroughputSlice,
     WorkerFigures,
 )
 from mrimage.types import RunFacts, TaskReport
@@ -150,7 +150,9 @@ def _phases(facts: RunFacts) -> tuple[PhaseFigures, ...]:
     )
 
 
-def _throughput(phase: str, reports: Sequence[TaskReport], origin: float) -> Iterator[Moment]:
+def _throughput(
+    phase: str, reports: Sequence[TaskReport], origin: float
+) -> Iterator[ThroughputSlice]:
     """Images and bytes per second of a phase, each task's spread evenly over the time that it ran."""
     first = min(report.started for report in reports)
     end = max(report.started + report.seconds for report in reports)
@@ -166,7 +168,9 @@ def _throughput(phase: str, reports: Sequence[TaskReport], origin: float) -> Ite
             size[slot] += share * report.bytes
     for slot in range(MOMENTS):
         start = first - origin + slot * width
-        yield Moment(text.cut(phase, 20), start, width, images[slot] / width, size[slot] / width)
+        yield ThroughputSlice(
+            text.cut(phase, 20), start, width, images[slot] / width, size[slot] / width
+        )
 
 
 def _durations(phase: str, reports: Sequence[TaskReport]) -> Distribution:

@@ -46,7 +46,7 @@ class TaskFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ThroughputSlice:
     """What all workers did per second in one slice of time of one phase, ``start`` in seconds since the first task's."""
 
     phase: str
@@ -83,7 +83,7 @@ class Health:
     ``durations`` and stragglers."""
 
     phases: tuple[PhaseFigures, ...]
-    throughput: tuple[Moment, ...]
+    throughput: tuple[ThroughputSlice, ...]
     durations: tuple[Distribution, ...]
     timeline: tuple[TaskFigures, ...]
     straggling: int
