@@ -25,7 +25,7 @@ HEAVIEST_IMAGES = 200
 """The fewest images for a finding on the largest 1 % of them."""
 
 HEAVIEST_SHARE = 0.1
-"""The smallest share (0..1) of the bytes in the largest 1 % of the files that is worth a finding."""
+"""The smallest share (0..1) of the bytes in these files that is worth a finding."""
 
 DOMINANT_SHARE = 0.5
 """The smallest share (0..1) of the images in the largest group that is worth a finding."""

@@ -1,6 +1,6 @@
 """What another format would save.
 
-It is measured on the images that the run converted, or else on a few samples that its tasks convert.
+It is measured on the images that the run converted, or else on a few samples that tasks convert.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _SAMPLED = """SELECT i.format, 'webp' AS made, i.size AS before, t.webp AS after
 
 _RULE = (
     "The share that conversion saves, times all bytes of the format. The share is measured on the "
-    "images that this run converted at their full size, or else on a few that it converted to lossy "
-    "WebP at quality 80. Files with several pages or more than 8 bits a sample do not count."
+    "images that this run converted at their full size, or else on a few that it converted to "
+    "lossy WebP at quality 80. Files with several pages or more than 8 bits a sample do not count."
 )
 
 _NAMES = {"webp": "lossy WebP", "avif": "lossy AVIF", "jpg": "JPEG"}
