@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrimage.report import text
+from mrimage.report.charts.style import (
+    COUNT_AXIS,
+    PLAIN_LABEL,
+    ZOOM_HINT,
+    Spec,
+    base,
+    zoom,
+)
 from mrimage.report.figures.data import Bar, Distribution
-
-Spec = dict[str, Any]
-"""A Vega-Lite specification, or a part of one."""
 
 ChartRow = dict[str, Any]
 """A row of a chart's data: a value for each field."""
@@ -21,9 +26,6 @@ BAR_STEP = 24
 
 SMALL_BARS = 4
 """The most horizontal bars of a chart in a narrow card."""
-
-CHART_HEIGHT = 200
-"""Pixels of a chart without horizontal bars."""
 
 TIMELINE_HEIGHT = 180
 """Pixels of a chart of dates."""
@@ -49,12 +51,6 @@ _MEGAPIXELS_LABEL = (
     "datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : "
     "format(datum.value, '~r') + ' MP'"
 )
-PLAIN_LABEL = (
-    "datum.value >= 1e5 || datum.value < 1e-3 && datum.value > 0 ? format(datum.value, '.3~s') : "
-    "format(datum.value, '.3~r')"
-)
-"""Labels of an axis without a unit, to three digits."""
-
 _LABELS = {
     "size": _BYTES_LABEL,
     "megapixels": _MEGAPIXELS_LABEL,
@@ -130,77 +126,6 @@ def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart
         wide=is_timeline,
         groups=distribution.groups,
     )
-
-
-# Colors by role. The style sheet of the page sets them for light and dark; ``export`` for print.
-CHART = "var(--chart)"
-SECOND = "var(--chart-2)"
-THIRD = "var(--chart-3)"
-FOURTH = "var(--chart-4)"
-
-COUNT_AXIS: Spec = {
-    "tickCount": 4,
-    "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')",
-}
-"""An axis of counts: few ticks with short labels, and no label for half an image."""
-
-ZOOM_HINT = "Drag to move, Shift and wheel to zoom, double-click to reset."
-
-
-def base(view: Spec, height: int = CHART_HEIGHT) -> Spec:
-    """Complete a view to a chart that is as wide as its card and ``height`` pixels high.
-
-    Screen readers read its ``alt`` and its table, so its marks have no ARIA attributes.
-    """
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": "container",
-        "height": height,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "data": {"name": "rows"},
-        "background": None,
-        "config": CONFIG,
-        **view,
-    }
-
-
-CONFIG: Spec = {
-    "aria": False,
-    "mark": {"aria": False},
-    "font": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
-    "view": {"stroke": None},
-    "bar": {"color": CHART},
-    "rect": {"color": CHART},
-    "line": {"color": CHART},
-    "area": {"color": CHART},
-    "point": {"color": CHART},
-    "rule": {"color": CHART},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "gridColor": "var(--grid)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelLimit": 150,
-        "labelPadding": 6,
-        "titlePadding": 8,
-    },
-    "axisY": {"ticks": False},
-    "axisYBand": {"domain": False, "grid": False},
-    "axisYQuantitative": {"domain": False},
-    "axisXQuantitative": {"grid": False},
-    "legend": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-    },
-    "text": {"color": "var(--muted)", "fontSize": 12},
-}
 
 
 def _row(bar: Bar, total: int) -> ChartRow:
@@ -399,15 +324,6 @@ def _date_ticks(bars: Sequence[Bar]) -> Spec:
     if len(label) == len("2024-01"):
         return {"format": "%b %Y"}
     return {"format": "%-d %b %Y"}
-
-
-def zoom(*axes: str) -> Spec:
-    """Return a parameter that lets the reader move and zoom the chart along ``axes``.
-
-    Drag moves. The wheel zooms only with Shift, so that it still scrolls the page.
-    """
-    select = {"type": "interval", "encodings": list(axes), "zoom": "wheel![event.shiftKey]"}
-    return {"name": "zoom", "select": select, "bind": "scales"}
 
 
 def _omissions(distribution: Distribution, noun: str) -> str:

@@ -9,19 +9,8 @@ from itertools import groupby
 from operator import attrgetter
 
 from mrimage.report import text
-from mrimage.report.charts.charts import (
-    CHART,
-    FOURTH,
-    PLAIN_LABEL,
-    SECOND,
-    THIRD,
-    Chart,
-    ChartRow,
-    ChartTable,
-    Spec,
-    base,
-    distribution_chart,
-)
+from mrimage.report.charts.charts import Chart, ChartRow, ChartTable, distribution_chart
+from mrimage.report.charts.style import CHART, FOURTH, PLAIN_LABEL, SECOND, THIRD, Spec, base
 from mrimage.report.figures.data import Bar, Distribution
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.figures import Groups

@@ -6,16 +6,8 @@ import math
 from collections.abc import Sequence
 
 from mrimage.report import text
-from mrimage.report.charts.charts import (
-    CHART,
-    ZOOM_HINT,
-    Chart,
-    ChartRow,
-    ChartTable,
-    Spec,
-    base,
-    zoom,
-)
+from mrimage.report.charts.charts import Chart, ChartRow, ChartTable
+from mrimage.report.charts.style import CHART, ZOOM_HINT, Spec, base, zoom
 from mrimage.report.figures.data import Cell, Dimensions, NamedSize
 
 LABELED_SIZES = 5

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from mrimage.report import text
-from mrimage.report.charts.charts import (
-    BAR_STEP,
-    CHART,
-    COUNT_AXIS,
-    PLAIN_LABEL,
-    SECOND,
-    Chart,
-    ChartRow,
-    ChartTable,
-    Spec,
-    base,
-)
+from mrimage.report.charts.charts import BAR_STEP, Chart, ChartRow, ChartTable
+from mrimage.report.charts.style import CHART, COUNT_AXIS, PLAIN_LABEL, SECOND, Spec, base
 from mrimage.report.figures.data import Spread, Spreads
 from mrimage.report.figures.figures import SideBySide
 
