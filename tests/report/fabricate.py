@@ -265,11 +265,11 @@ def _tasks(images: int, size: int) -> list[TaskReport]:
 
 def _paint(folder: Path) -> None:
     """Thumbnails as a run makes them, for exactly what the report asks for."""
-    from mrimage.report import choose_thumbnails, choose_weighed
+    from mrimage.report import choose_conversion_samples, choose_thumbnails
 
     wanted = choose_thumbnails(folder)
     rows = [_picture(index, thumbnail.uri) for index, thumbnail in enumerate(wanted)]
-    rows += [{"uri": uri, "webp": 100_000} for uri in choose_weighed(folder)]
+    rows += [{"uri": uri, "webp": 100_000} for uri in choose_conversion_samples(folder)]
     pq.write_table(pa.Table.from_pylist(rows, THUMBNAILS), folder / "_run" / "thumbnails.parquet")
 
 

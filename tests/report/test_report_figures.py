@@ -20,7 +20,7 @@ from mrimage import report
 from mrimage.cli.arguments import make_parser
 from mrimage.errors import REASONS, SinkError
 from mrimage.report import text
-from mrimage.report.charts.sections import PARTS
+from mrimage.report.charts.sections import SUBSECTIONS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Figures
@@ -111,7 +111,7 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
 def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: Path) -> None:
     out = tmp_path / "out"
     fabricate(out, 2000, edits=False)
-    weighed = report.choose_weighed(out)
+    weighed = report.choose_conversion_samples(out)
     rows = json.loads(
         report.query(
             out, "SELECT uri, format, size, width, height, frames, bit_depth FROM image", "json"
@@ -140,7 +140,7 @@ def test_a_catalogue_run_weighs_a_few_images_of_each_wasteful_format(tmp_path: P
 
 
 def test_formats_that_the_run_converted_are_not_weighed_again(plain: Path) -> None:
-    assert report.choose_weighed(plain) == []
+    assert report.choose_conversion_samples(plain) == []
     assert {"savings_bmp", "savings_tiff"} <= {
         insight.name for insight in report.build(plain).figures.insights
     }
@@ -227,7 +227,7 @@ def test_a_reason_s_command_is_one_that_the_command_line_takes(made: report.Repo
 
 
 def test_every_figure_about_the_images_has_a_section() -> None:
-    shown = [name for names in PARTS.values() for name in names]
+    shown = [name for names in SUBSECTIONS.values() for name in names]
     assert sorted(shown) == sorted(
         [*(measure.name for measure in MEASURES), "dimensions", "density_by_format", "places"]
     )

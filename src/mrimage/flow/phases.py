@@ -249,7 +249,7 @@ class RunPhases:
         self.store.delete(FACTS)
         with results_folder(self.store, self.scratch) as results:
             chosen = report.choose_thumbnails(results)
-            weighed = report.choose_weighed(results)
+            weighed = report.choose_conversion_samples(results)
         if chosen:
             shown = [(thumbnail.uri, thumbnail.is_output) for thumbnail in chosen]
             tasks = cut_gallery(shown, weighed, self.engine.workers)

@@ -1,6 +1,7 @@
-"""The report: figures first (``figures``), then a page, pictures and tables that show them.
+"""The report: figures first (``figures``), then a page, charts and tables that show them.
 
-The heavy libraries (DuckDB, Jinja2, vl-convert) are imported when a function is called, not with this module.
+The heavy libraries (DuckDB, Jinja2, vl-convert) are imported when a function is called, not with
+this module.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ __all__ = [
     "SUMMARY",
     "Report",
     "build",
+    "choose_conversion_samples",
     "choose_thumbnails",
-    "choose_weighed",
     "compare",
     "decode",
     "for_terminal",
@@ -37,8 +38,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Report:
-    """A finished report: ``html`` is report.html in UTF-8, ``summary`` is summary.json as plain data, ``figures`` is
-    the same as dataclasses, and ``thumbnails`` are its pictures by uri."""
+    """A finished report.
+
+    ``html`` is report.html in UTF-8. ``figures`` are all its numbers and texts, and ``summary`` is
+    the same as plain data, which becomes summary.json. ``thumbnails`` are its pictures by uri.
+    """
 
     html: bytes
     summary: dict[str, object]
@@ -46,13 +50,13 @@ class Report:
     thumbnails: Mapping[str, PageThumbnail]
 
     def write_pngs(self, folder: Path) -> list[Path]:
-        """Write the charts as pictures into ``folder``; returns their paths."""
+        """Write each chart as a PNG into ``folder``, and return the paths."""
         from mrimage.report import export
 
         return export.write_pngs(self.figures, folder)
 
     def to_pdf(self) -> bytes:
-        """The report for paper. Raises UsageError when WeasyPrint (the extra ``pdf``) is missing."""
+        """Return the report as a PDF. Raises UsageError if WeasyPrint (extra ``pdf``) is missing."""
         from mrimage.report import export
 
         return export.to_pdf(self.figures, self.thumbnails)
@@ -71,10 +75,10 @@ def build(
 ) -> Report:
     """Make the report of the run whose tables are in the folder ``results``.
 
-    ``facts`` are read from ``_run/facts.json`` when they are not given. ``places`` adds a coarse map of GPS positions,
-    ``against`` is the folder of another run to compare with, which the page calls ``against_name`` where it is but
-    a copy. Nothing is decoded: pictures come from
-    ``_run/thumbnails.parquet``, where there is one.
+    Without ``facts``, they are read from ``_run/facts.json``. ``places`` adds a coarse map of GPS
+    positions. ``against`` is the folder of another run to compare with; ``against_name`` is what
+    the page calls it, if the folder is only a temporary copy. No image is decoded: the pictures
+    come from ``_run/thumbnails.parquet``, if the run made it. Raises SinkError if a run has no facts.
     """
     import msgspec
 
@@ -84,54 +88,67 @@ def build(
     from mrimage.report.page import render
     from mrimage.report.tables.views import open_tables
 
+    comparison = None
     with open_tables(results) as tables:
         gathered = gather(tables, facts or read_facts(results), places=places)
-        comparison = compare_tables(tables, against, against_name) if against else None
-    figures = replace(gathered.summary, comparison=comparison)
+        if against:
+            comparison = compare_tables(tables, against, against_name)
+    figures = replace(gathered.figures, comparison=comparison)
+    html = render(figures, gathered.thumbnails)
     summary: dict[str, object] = msgspec.to_builtins(figures)
-    return Report(render(figures, gathered.thumbnails), summary, figures, gathered.thumbnails)
+    return Report(html, summary, figures, gathered.thumbnails)
 
 
 def load(results: Path) -> Figures:
-    """The figures of a finished run, from its ``summary.json``. Raises SinkError when there is none."""
+    """Return the figures of a finished run, read from ``summary.json`` in the folder ``results``.
+
+    Raises SinkError if there is no such file, or it cannot be read.
+    """
     from mrimage.report.figures.facts import read_summary
 
     return read_summary(results)
 
 
-def decode(summary: bytes, place: str) -> Figures:
-    """The figures in the bytes of a ``summary.json`` that was read from ``place``. Raises SinkError for any other."""
+def decode(summary: bytes, out: str) -> Figures:
+    """Return the figures in ``summary``, the bytes of the ``summary.json`` below ``out``.
+
+    Raises SinkError for any other bytes; ``out`` is for its message.
+    """
     from mrimage.report.figures.facts import decode_summary
 
-    return decode_summary(summary, place)
+    return decode_summary(summary, out)
 
 
 def notebook_html(figures: Figures) -> str:
-    """A run's totals, insights and charts as HTML, for a ``_repr_html_``."""
+    """Return a run's totals, insights and charts as HTML, for a ``_repr_html_``."""
     from mrimage.report import notebook
 
     return notebook.to_html(figures)
 
 
 def choose_thumbnails(results: Path, limit: int = 80) -> list[ThumbnailChoice]:
-    """The pictures that the report of ``results`` would show, the most useful first, at most ``limit``.
+    """Return at most ``limit`` pictures that the report of ``results`` would show, best first.
 
-    All are cheap to decode. Those with ``is_output`` are paths below OUT, the others are uris of the source.
+    All are cheap to decode. Those with ``is_output`` are paths below OUT, and all others are uris
+    of the source.
     """
     from mrimage.report import thumbnails
 
     return thumbnails.choose_thumbnails(results, limit)
 
 
-def choose_weighed(results: Path) -> list[str]:
-    """Uris of some images in formats that waste bytes, to measure what another format would save; few and cheap."""
-    from mrimage.report.figures import weighing
+def choose_conversion_samples(results: Path) -> list[str]:
+    """Return the uris of a few images to convert, to measure what another format would save.
 
-    return weighing.choose_weighed(results)
+    They are in formats that waste bytes, and cheap to decode.
+    """
+    from mrimage.report.figures import savings
+
+    return savings.choose_conversion_samples(results)
 
 
 def warm() -> AbstractContextManager[Callable[[], None]]:
-    """Make what the first report on a machine needs while a block runs; see ``bundle.warm``."""
+    """Prepare what the first report on a machine needs while a block runs; see ``bundle.warm``."""
     from mrimage.report.charts import bundle
 
     return bundle.warm()
@@ -145,10 +162,10 @@ def query(
     quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> str:
-    """The answer to ``sql`` over the run's tables, as text; see ``ask.stream``."""
-    from mrimage.report.tables import ask
+    """Return the result of ``sql`` over the run's tables, as text; see ``sql.stream``."""
+    from mrimage.report.tables import sql as queries
 
-    return ask.query(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+    return queries.query(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
 def stream(
@@ -159,21 +176,21 @@ def stream(
     quote_formulas: bool = True,
     unsafe: bool = False,
 ) -> Iterator[str]:
-    """As ``query``, piece by piece; see ``ask.stream``."""
-    from mrimage.report.tables import ask
+    """Yield the result of ``query`` piece by piece; see ``sql.stream``."""
+    from mrimage.report.tables import sql as queries
 
-    return ask.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+    return queries.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
 
 
-def for_terminal(answer: str) -> str:
-    """An answer of ``query`` without anything that a terminal would obey."""
+def for_terminal(result: str) -> str:
+    """Return a result of ``query`` with all characters visible that a terminal would act on."""
     from mrimage.report import text
 
-    return text.visible(answer, keep="\n\t")
+    return text.visible(result, keep="\n\t")
 
 
 def compare(results: Path, other: Path) -> Comparison:
-    """What changed from the run in the folder ``other`` to the one in ``results``."""
+    """Return what changed from the run in the folder ``other`` to the one in ``results``."""
     from mrimage.report.figures import comparison
 
     return comparison.compare(results, other)

@@ -1,7 +1,7 @@
-"""Where a run keeps what a report is made of and what it answers, below OUT."""
+"""Paths below OUT of the files that a report is made from and of those that it writes."""
 
 FACTS = "_run/facts.json"
-"""What the run knows about itself, as ``types.RunFacts``."""
+"""What the run recorded about itself, as ``types.RunFacts``."""
 
 SUMMARY = "summary.json"
 """The figures of the report."""

@@ -1,4 +1,4 @@
-"""Numbers and names as people read them. Every text that comes from a source passes through ``cut``."""
+"""Numbers and names as people read them. Every text that comes from a source goes through ``cut``."""
 
 from __future__ import annotations
 
@@ -10,29 +10,36 @@ TEXT_LIMIT = 160
 
 _BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _COUNT_UNITS = ("", "k", "M", "G", "T", "P")
+
 _LINE_ENDS = "\u2028\u2029"
-_UNSEEN = (
+"""The line and paragraph separators."""
+
+_INVISIBLE = (
     "\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
+"""Marks that set the direction of text, and marks without a width."""
 
 
 def cut(text: object, limit: int = TEXT_LIMIT) -> str:
-    """``text`` with control characters made visible. If it is longer than ``limit``, its middle is left out: both ends
-    of a path matter more than its middle.
+    """Return ``text`` with control characters made visible, in at most ``limit`` characters.
+
+    If it is longer, an ellipsis replaces its middle: both ends of a path matter more.
     """
     plain = str(text)
     if len(plain) > limit:
         tail = limit // 3
-        plain = f"{plain[: limit - tail - 1]}…{plain[-tail:]}"
+        head = limit - tail - 1
+        plain = f"{plain[:head]}…{plain[-tail:]}"
     return visible(plain)
 
 
 def visible(text: str, keep: str = "") -> str:
-    """``text`` without invisible characters and without any that a page or a terminal acts on, except those in ``keep``.
+    """Replace invisible characters, and those that a page or a terminal acts on, by visible ones.
 
-    Control characters become their symbols. Marks that change the direction of text, which can make ``gpj.exe`` look
-    like ``exe.jpg``, and marks without a width become U+2426; Arabic and Hebrew do not need them. Lone surrogates (from
-    file names that are not UTF-8) become U+FFFD, because no page can hold them.
+    Characters in ``keep`` stay. Control characters become their symbols. Marks that change the
+    direction of text, which can make ``gpj.exe`` look like ``exe.jpg``, and marks without a width
+    become U+2426; Arabic and Hebrew do not need them. Lone surrogates (from file names that are not
+    UTF-8) become U+FFFD, because no page can hold them.
 
     >>> visible(chr(27) + "[31m" + chr(10))
     '␛[31m␊'
@@ -40,8 +47,26 @@ def visible(text: str, keep: str = "") -> str:
     return "".join(char if char in keep else _visible(char) for char in text)
 
 
+def _visible(char: str) -> str:
+    code = ord(char)
+    if code < 0x20:
+        # Unicode has the symbols of the control characters in the same order.
+        return chr(0x2400 + code)
+    if code == 0x7F or 0x80 <= code <= 0x9F:
+        return "\u2421"
+    if code < 0x600:
+        return char
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    if char in _LINE_ENDS:
+        return "\u2424"
+    return "\u2426" if char in _INVISIBLE else char
+
+
 def width(text: str) -> int:
-    """Columns that ``text`` takes in a terminal: two for each wide East Asian letter, none for a combining mark.
+    """Return the columns that ``text`` takes in a terminal.
+
+    A wide East Asian letter takes two, and a combining mark none.
 
     >>> width("photo"), width("写真")
     (5, 4)
@@ -56,12 +81,15 @@ def _columns(char: str) -> int:
 
 
 def isolate(name: str) -> str:
-    """``name`` for the middle of a sentence. Right-to-left letters in it do not move the text around it."""
+    """Return ``name`` in Unicode isolates, for the middle of a sentence.
+
+    Right-to-left letters in it then do not move the text around it.
+    """
     return f"\u2068{name}\u2069"
 
 
 def unique(labels: Iterable[str]) -> list[str]:
-    """Labels made distinct with a number, because cutting may have made two of them equal.
+    """Make labels distinct by numbers, because cutting may have made two of them equal.
 
     >>> unique(["a", "b", "a"])
     ['a', 'b', 'a (2)']
@@ -69,13 +97,14 @@ def unique(labels: Iterable[str]) -> list[str]:
     seen: dict[str, int] = {}
     result = []
     for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        result.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+        count = seen.get(label, 0) + 1
+        seen[label] = count
+        result.append(label if count == 1 else f"{label} ({count})")
     return result
 
 
 def number(value: float) -> str:
-    """A count with a narrow no-break space between thousands.
+    """Return a count with a narrow no-break space between thousands.
 
     >>> number(1234567)
     '1\\u202f234\\u202f567'
@@ -84,20 +113,20 @@ def number(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """A number to three digits: ``1.23 M``, ``0.0451``.
+    """Return a number to three digits: ``1.23 M``, ``0.0451``.
 
     >>> short(1_234_567), short(12), short(0.04512)
     ('1.23\\xa0M', '12', '0.0451')
     """
-    size = abs(value)
+    amount = abs(value)
     unit = 0
-    while size >= 999.5 and unit < len(_COUNT_UNITS) - 1:
-        size /= 1000
+    while amount >= 999.5 and unit < len(_COUNT_UNITS) - 1:
+        amount /= 1000
         unit += 1
     scaled = value / 1000**unit
     if unit == 0:
         digits = f"{scaled:.3g}"
-    elif size < 9.995:
+    elif amount < 9.995:
         digits = f"{scaled:.2f}"
     else:
         digits = f"{scaled:.1f}"
@@ -107,7 +136,7 @@ def short(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Bytes in decimal units, as file managers and object stores count them.
+    """Return bytes in decimal units, as file managers and object stores count them.
 
     >>> size(999), size(1_500), size(5_243_000_000)
     ('999\\xa0B', '1.5\\xa0KB', '5.2\\xa0GB')
@@ -125,7 +154,9 @@ def size(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 0..1. A small share is never shown as 0 %, an incomplete one never as 100 %.
+    """Return a share of 0..1 in percent.
+
+    A small share is never shown as 0 %, and an incomplete one never as 100 %.
 
     >>> percent(0.384), percent(0.0004), percent(0.9999), percent(0)
     ('38\\xa0%', '<0.1\\xa0%', '>99.9\\xa0%', '0\\xa0%')
@@ -135,12 +166,14 @@ def percent(share: float) -> str:
         return "<0.1\u00a0%"
     if 99.9 < value < 100:
         return ">99.9\u00a0%"
-    precise = value not in (0, 100) and (value < 10 or value > 99)
-    return f"{value:.1f}\u00a0%" if precise else f"{value:.0f}\u00a0%"
+    is_near_an_end = value < 10 or value > 99
+    if is_near_an_end and value not in (0, 100):
+        return f"{value:.1f}\u00a0%"
+    return f"{value:.0f}\u00a0%"
 
 
 def duration(seconds: float) -> str:
-    """A time as a person would say it.
+    """Return a time as a person would say it.
 
     >>> duration(0.0123), duration(4.25), duration(75), duration(7384)
     ('12\\xa0ms', '4.2\\xa0s', '1\\xa0min 15\\xa0s', '2\\xa0h 3\\xa0min')
@@ -149,27 +182,15 @@ def duration(seconds: float) -> str:
         return f"{seconds * 1000:.0f}\u00a0ms"
     if seconds < 60:
         return f"{seconds:.1f}\u00a0s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60}\u00a0min {whole % 60}\u00a0s"
-    return f"{whole // 3600}\u00a0h {whole % 3600 // 60}\u00a0min"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}\u00a0min {rest}\u00a0s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}\u00a0h {minutes}\u00a0min"
 
 
 def plural(count: float, noun: str, many: str | None = None) -> str:
-    """A count and its noun: ``1 image``, ``2 images``."""
-    return f"{number(count)} {noun if count == 1 else many or noun + 's'}"
-
-
-def _visible(char: str) -> str:
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F or 0x80 <= code <= 0x9F:
-        return "\u2421"
-    if code < 0x600:
-        return char
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    if char in _LINE_ENDS:
-        return "\u2424"
-    return "\u2426" if char in _UNSEEN else char
+    """Return a count and its noun, ``1 image`` or ``2 images``; ``many`` is an irregular plural."""
+    if count == 1:
+        return f"{number(count)} {noun}"
+    return f"{number(count)} {many or noun + 's'}"

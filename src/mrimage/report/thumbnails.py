@@ -5,25 +5,27 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mrimage.report.figures import galleries
+from mrimage.report.figures.galleries import PictureKind
 from mrimage.report.tables.views import Tables, open_tables
 
 THUMBNAIL_LIMIT = 80
-"""Thumbnails that a run makes by default. A fixed limit keeps the cost of the report the same for any source."""
+"""The most thumbnails that a run makes, so that the report costs the same for any source."""
 
 BYTES_LIMIT = 8_000_000
-"""Bytes of thumbnails that one page holds."""
+"""The most bytes of thumbnails that one page holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailChoice:
-    """A picture to make: ``uri`` is a source image's, or for the kinds "after" and "sheet" an output's path
-    below OUT."""
+    """A picture to make.
+
+    ``uri`` is a source image's, or for the kinds "after" and "sheet" an output's path below OUT.
+    """
 
     uri: str
-    kind: Literal["before", "after", "sheet", "group", "extreme"]
+    kind: PictureKind
 
     @property
     def is_output(self) -> bool:
@@ -33,7 +35,7 @@ class ThumbnailChoice:
 
 @dataclass(frozen=True, slots=True)
 class PageThumbnail:
-    """A thumbnail as the page holds it; width and height in pixels."""
+    """A thumbnail on the page: its size in pixels, and ``source``, its JPEG as a data URI."""
 
     width: int
     height: int
@@ -41,30 +43,34 @@ class PageThumbnail:
 
 
 def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[ThumbnailChoice]:
-    """At most ``limit`` pictures worth making, the most useful first, each once; all are cheap to decode."""
+    """Return at most ``limit`` distinct pictures to make, the most useful first.
+
+    All are cheap to decode.
+    """
     if limit <= 0:
         return []
+    chosen: dict[str, ThumbnailChoice] = {}
     with open_tables(results) as tables:
-        chosen: dict[str, ThumbnailChoice] = {}
-        for uri, kind in galleries.by_usefulness(*galleries.select(tables)):
-            chosen.setdefault(uri, ThumbnailChoice(uri, kind))  # type: ignore[arg-type]
+        found, samples = galleries.select(tables)
+        for uri, kind in galleries.by_usefulness(found, samples):
+            chosen.setdefault(uri, ThumbnailChoice(uri, kind))
             if len(chosen) == limit:
                 break
     return list(chosen.values())
 
 
 def read_thumbnails(tables: Tables) -> dict[str, PageThumbnail]:
-    """The thumbnails of a run as data URIs, by uri, up to BYTES_LIMIT in the order in which they were chosen."""
-    thumbnails: dict[str, PageThumbnail] = {}
-    held = 0
+    """Return the thumbnails of a run by uri, in the order of choice, up to BYTES_LIMIT."""
+    # The rows are in the order of choice, which DuckDB keeps only with this setting.
     tables.connection.execute("SET preserve_insertion_order = true")
     found = tables.rows("SELECT uri, width, height, jpeg FROM thumbnails WHERE jpeg IS NOT NULL")
     tables.connection.execute("SET preserve_insertion_order = false")
+    thumbnails: dict[str, PageThumbnail] = {}
+    total_bytes = 0
     for uri, width, height, jpeg in found:
-        held += len(jpeg)
-        if held > BYTES_LIMIT:
+        total_bytes += len(jpeg)
+        if total_bytes > BYTES_LIMIT:
             break
-        thumbnails[uri] = PageThumbnail(
-            width, height, "data:image/jpeg;base64," + b64encode(jpeg).decode()
-        )
+        source = "data:image/jpeg;base64," + b64encode(jpeg).decode()
+        thumbnails[uri] = PageThumbnail(width, height, source)
     return thumbnails

@@ -1,178 +1,282 @@
 "use strict";
 (() => {
-  const read = (id) => JSON.parse(document.getElementById(`${id}-data`).textContent);
   const byId = (id) => document.getElementById(id);
-  for (const element of document.querySelectorAll(".filter, .tools, .copy, #theme")) element.hidden = false;
+  const read = (id) => JSON.parse(byId(`${id}-data`).textContent);
 
-  // Charts: those in sight first, the others when the browser has time, so that the page opens at once and prints whole.
-  const charts = new Map(read("charts").map((chart) => [chart.name, chart]));
-  const views = new Map();
-  let group = "";
-  const rowsFor = (chart) => {
-    const counts = group && chart.groups[group];
-    return counts ? chart.rows.map((row, place) => ({ ...row, images: counts[place], share: share(counts, place), bytes: "–" })) : chart.rows.map((row) => ({ ...row }));
+  // These need scripts, so the page hides them until now.
+  for (const element of document.querySelectorAll(".filter, .tools, .copy, #theme")) {
+    element.hidden = false;
+  }
+
+  // Numbers, in the same form as text.py writes them.
+  const grouping = new Intl.NumberFormat("en", { useGrouping: true });
+  const number = (value) => grouping.format(value).replaceAll(",", "\u202f");
+  const scaled = (value, units) => {
+    let place = 0;
+    while (Math.abs(value) >= 999.5 && place < units.length - 1) {
+      value /= 1000;
+      place += 1;
+    }
+    return [value, units[place]];
+  };
+  const bytes = (value) => {
+    const [amount, unit] = scaled(value, ["B", "KB", "MB", "GB", "TB", "PB"]);
+    const whole = unit === "B" || Math.abs(amount) >= 99.95;
+    const digits = whole ? amount.toFixed(0) : amount.toFixed(1).replace(/\.0$/, "");
+    return `${digits}\u00a0${unit}`;
+  };
+  const pixels = (value) => {
+    const [amount, unit] = scaled(value, ["", "k", "M", "G", "T", "P"]);
+    if (!unit) return String(amount);
+    const digits = amount.toFixed(amount < 9.995 ? 2 : 1).replace(/\.?0+$/, "");
+    return `${digits}\u00a0${unit}`;
   };
   const share = (counts, place) => {
     const total = counts.reduce((sum, count) => sum + count, 0);
     return total ? `${((100 * counts[place]) / total).toFixed(1)}\u00a0%` : "0\u00a0%";
   };
-  const grouping = new Intl.NumberFormat("en", { useGrouping: true });
-  const number = (value) => grouping.format(value).replaceAll(",", "\u202f");
-  const ERRORS_ONLY = 1; // vega.Error; the library warns of choices that are meant here
-  const options = ({ mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, logLevel: ERRORS_ONLY, tooltip: { disableDefaultStyle: true }, formatLocale: { decimal: ".", thousands: "\u202f", grouping: [3], currency: ["", ""] } });
 
-  async function draw(place) {
-    if (place.dataset.state) return;
-    place.dataset.state = "drawing";
-    const chart = charts.get(place.dataset.chart);
+  // Charts: those in sight are drawn first, and the rest when the browser has time. So the page
+  // opens at once, and prints whole.
+  const charts = new Map(read("charts").map((chart) => [chart.name, chart]));
+  const views = new Map();
+  let group = "";
+
+  // The embedding changes the rows that it is given, so each call returns new ones.
+  const rowsFor = (chart) => {
+    const counts = group && chart.groups[group];
+    return chart.rows.map((row, place) => {
+      if (!counts) return { ...row };
+      return { ...row, images: counts[place], share: share(counts, place), bytes: "–" };
+    });
+  };
+
+  const ERRORS_ONLY = 1; // vega.Error: the library would also warn about choices made on purpose
+  const options = {
+    mode: "vega-lite",
+    renderer: "svg",
+    actions: false,
+    ast: true, // without eval, which the page's content security policy forbids
+    defaultStyle: false,
+    logLevel: ERRORS_ONLY,
+    tooltip: { disableDefaultStyle: true },
+    formatLocale: { decimal: ".", thousands: "\u202f", grouping: [3], currency: ["", ""] },
+  };
+
+  async function draw(plot) {
+    if (plot.dataset.state) return;
+    plot.dataset.state = "drawing";
+    const chart = charts.get(plot.dataset.chart);
+    const spec = { ...chart.spec, datasets: { rows: rowsFor(chart) } };
     try {
-      const { view } = await vegaEmbed(place, { ...chart.spec, datasets: { rows: rowsFor(chart) } }, options);
+      const { view } = await vegaEmbed(plot, spec, options);
       views.set(chart.name, view);
-      place.dataset.state = "drawn";
-      narrow(chart, place);
+      plot.dataset.state = "drawn";
+      applyFilter(chart, plot);
     } catch (error) {
-      place.dataset.state = "failed";
-      place.textContent = "This chart could not be drawn; its table has the figures.";
+      plot.dataset.state = "failed";
+      plot.textContent = "This chart could not be drawn; its table has the figures.";
       console.error(chart.name, error);
     }
   }
-  const places = [...document.querySelectorAll(".plot[data-chart]")];
-  const waiting = [...places];
+
+  const plots = [...document.querySelectorAll(".plot[data-chart]")];
+  const waiting = [...plots];
   const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 20));
   const drawNext = async () => {
-    const place = waiting.shift();
-    if (!place) return document.documentElement.setAttribute("data-drawn", "all");
-    await draw(place);
+    const plot = waiting.shift();
+    if (!plot) {
+      document.documentElement.setAttribute("data-drawn", "all");
+      return;
+    }
+    await draw(plot);
     later(drawNext);
   };
-  const sight = new IntersectionObserver((seen) => seen.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)), { rootMargin: "200px" });
-  places.forEach((place) => sight.observe(place));
+  const drawVisible = (entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) draw(entry.target);
+    }
+  };
+  const observer = new IntersectionObserver(drawVisible, { rootMargin: "200px" });
+  for (const plot of plots) observer.observe(plot);
   later(drawNext);
 
-  // The filter narrows every chart that was counted by group and fades the others.
-  const drawnFor = new Map();
-  function narrow(chart, place) {
+  // The filter updates every chart that was counted by group, and fades the other charts.
+  const filteredBy = new Map();
+  function applyFilter(chart, plot) {
     const counted = Object.keys(chart.groups).length > 0;
-    place.classList.toggle("unfiltered", Boolean(group) && !counted && Boolean(place.closest("#data")));
-    if (!counted || (drawnFor.get(chart.name) ?? "") === group) return;
-    drawnFor.set(chart.name, group);
+    const inData = Boolean(plot.closest("#data"));
+    plot.classList.toggle("unfiltered", Boolean(group) && !counted && inData);
+    if (!counted || (filteredBy.get(chart.name) ?? "") === group) return;
+    filteredBy.set(chart.name, group);
     views.get(chart.name)?.data("rows", rowsFor(chart)).runAsync();
   }
 
-  // The table behind such a chart has a row for each of its bars: label, images, share, size.
-  const whole = new Map();
-  function narrowTable(table) {
+  // The table of such a chart has a row for each of its bars: label, images, share, size.
+  const unfilteredCells = new Map();
+  function filterTable(table) {
     const counts = group && charts.get(table.dataset.narrows).groups[group];
     for (const [place, row] of [...table.querySelectorAll("tbody tr")].entries()) {
       const cells = [...row.cells].slice(1);
-      if (!whole.has(row)) whole.set(row, cells.map((cell) => cell.textContent));
-      const shown = counts ? [number(counts[place]), share(counts, place), "–"] : whole.get(row);
-      cells.forEach((cell, column) => { cell.textContent = shown[column]; });
+      if (!unfilteredCells.has(row)) {
+        unfilteredCells.set(row, cells.map((cell) => cell.textContent));
+      }
+      const shown = counts
+        ? [number(counts[place]), share(counts, place), "–"]
+        : unfilteredCells.get(row);
+      cells.forEach((cell, column) => {
+        cell.textContent = shown[column];
+      });
     }
   }
+
   const filter = byId("filter");
   filter?.addEventListener("change", () => {
     group = filter.value;
-    byId("filtered").textContent = group ? "Charts and their tables show this group alone; what is faded is of all groups." : "";
-    document.querySelectorAll("[data-narrows]").forEach(narrowTable);
+    byId("filtered").textContent = group
+      ? "Charts and their tables show this group alone. Faded charts are of all groups."
+      : "";
+    document.querySelectorAll("[data-narrows]").forEach(filterTable);
     byId("colors")?.classList.toggle("unfiltered", Boolean(group));
-    for (const place of places) if (views.has(place.dataset.chart)) narrow(charts.get(place.dataset.chart), place);
+    for (const plot of plots) {
+      if (views.has(plot.dataset.chart)) applyFilter(charts.get(plot.dataset.chart), plot);
+    }
   });
 
-  // The table of groups: found, sorted and paged here, since there may be thousands.
+  // The table of groups is searched, sorted and paged here, because it may have thousands of rows.
   const table = byId("group-table");
   if (table) {
-    const every = read("groups");
-    const size = 25;
-    const samples = new Map([...table.querySelectorAll("img[data-sample]")].map((image) => [image.dataset.sample, image]));
+    const groups = read("groups");
+    const PAGE_ROWS = 25;
+    const SAMPLE = 6; // the column of page.py's _group_rows with the uri of the thumbnail
+    const images = [...table.querySelectorAll("img[data-sample]")];
+    const samples = new Map(images.map((image) => [image.dataset.sample, image]));
     const state = { column: 1, ascending: false, first: 0, text: "" };
-    const scaled = (value, units, suffix) => {
-      let unit = 0;
-      while (Math.abs(value) >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
-      return [value, units[unit] + suffix];
+
+    const numericCell = (text) => {
+      const cell = document.createElement("td");
+      cell.className = "n";
+      cell.textContent = text;
+      return cell;
     };
-    const bytes = (value) => {
-      const [amount, unit] = scaled(value, ["", "K", "M", "G", "T", "P"], "B");
-      return `${unit === "B" || Math.abs(amount) >= 99.95 ? amount.toFixed(0) : amount.toFixed(1).replace(/\.0$/, "")}\u00a0${unit}`;
+    const sampleCell = (uri) => {
+      const cell = document.createElement("td");
+      cell.className = "sample";
+      if (samples.has(uri)) cell.append(samples.get(uri).cloneNode());
+      return cell;
     };
-    const pixels = (value) => {
-      const [amount, unit] = scaled(value, ["", "k", "M", "G", "T", "P"], "");
-      return unit ? `${amount.toFixed(amount < 9.995 ? 2 : 1).replace(/\.?0+$/, "")}\u00a0${unit}` : String(amount);
-    };
-    const cell = (text, numeric) => {
-      const td = document.createElement("td");
-      if (numeric) td.className = "n";
-      td.textContent = text;
-      return td;
-    };
-    const row = (group) => {
-      const tr = document.createElement("tr");
-      const sample = document.createElement("td");
-      sample.className = "sample";
-      if (samples.has(group[6])) sample.append(samples.get(group[6]).cloneNode());
-      const key = document.createElement("td");
+    const keyCell = (key) => {
       const name = document.createElement("bdi");
       name.className = "name";
-      name.title = group[0];
-      name.textContent = group[0] || "(empty key)";
-      key.append(name);
-      tr.append(sample, key, cell(number(group[1]), true), cell(bytes(group[2]), true), cell(pixels(group[3]), true), cell(number(group[4]), true), cell(bytes(group[5]), true));
-      return tr;
+      name.title = key;
+      name.textContent = key || "(empty key)";
+      const cell = document.createElement("td");
+      cell.append(name);
+      return cell;
+    };
+    const tableRow = (values) => {
+      const [key, images, size, area, outputs, outputBytes] = values;
+      const row = document.createElement("tr");
+      row.append(
+        sampleCell(values[SAMPLE]),
+        keyCell(key),
+        numericCell(number(images)),
+        numericCell(bytes(size)),
+        numericCell(pixels(area)),
+        numericCell(number(outputs)),
+        numericCell(bytes(outputBytes)),
+      );
+      return row;
+    };
+
+    const compare = (a, b) => {
+      const one = a[state.column];
+      const other = b[state.column];
+      if (one === other) return 0;
+      return one < other ? -1 : 1;
+    };
+    const findGroups = () => {
+      const wanted = state.text.toLocaleLowerCase();
+      const found = groups.filter(([key]) => key.toLocaleLowerCase().includes(wanted));
+      return found.sort((a, b) => (state.ascending ? compare(a, b) : compare(b, a)));
     };
     const show = () => {
-      const wanted = state.text.toLocaleLowerCase();
-      const found = every.filter((group) => group[0].toLocaleLowerCase().includes(wanted));
-      const order = (a, b) => (a[state.column] < b[state.column] ? -1 : a[state.column] > b[state.column] ? 1 : 0);
-      found.sort((a, b) => (state.ascending ? order(a, b) : order(b, a)));
-      state.first = Math.min(state.first, Math.max(0, Math.floor((found.length - 1) / size) * size));
-      table.tBodies[0].replaceChildren(...found.slice(state.first, state.first + size).map(row));
-      const last = Math.min(found.length, state.first + size);
-      byId("range").textContent = found.length ? `${number(state.first + 1)} to ${number(last)} of ${number(found.length)}` : "none";
-      const told = byId("found"); // a single group is not searched
-      if (told) told.textContent = state.text ? `${number(found.length)} found` : "";
+      const found = findGroups();
+      const lastPage = Math.max(0, Math.floor((found.length - 1) / PAGE_ROWS) * PAGE_ROWS);
+      state.first = Math.min(state.first, lastPage);
+      const last = Math.min(found.length, state.first + PAGE_ROWS);
+      table.tBodies[0].replaceChildren(...found.slice(state.first, last).map(tableRow));
+      const range = `${number(state.first + 1)} to ${number(last)} of ${number(found.length)}`;
+      byId("range").textContent = found.length ? range : "none";
+      const status = byId("found"); // missing if there is only one group
+      if (status) status.textContent = state.text ? `${number(found.length)} found` : "";
       byId("previous").disabled = state.first === 0;
       byId("next").disabled = last >= found.length;
-      document.querySelector(".pager").hidden = every.length <= size;
+      document.querySelector(".pager").hidden = groups.length <= PAGE_ROWS;
+    };
+
+    const sortBy = (head) => {
+      const column = Number(head.dataset.column);
+      // A second click reverses the order. Keys begin with A, and numbers with the largest.
+      state.ascending = state.column === column ? !state.ascending : column === 0;
+      state.column = column;
+      state.first = 0;
+      for (const sorted of table.tHead.querySelectorAll("th[aria-sort]")) {
+        sorted.removeAttribute("aria-sort");
+      }
+      head.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
+      show();
     };
     for (const head of table.tHead.querySelectorAll("th[data-column]")) {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
       head.replaceChildren(button);
-      button.addEventListener("click", () => {
-        const column = Number(head.dataset.column);
-        state.ascending = state.column === column ? !state.ascending : column === 0;
-        Object.assign(state, { column, first: 0 });
-        for (const other of table.tHead.querySelectorAll("th[aria-sort]")) other.removeAttribute("aria-sort");
-        head.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
-        show();
-      });
+      button.addEventListener("click", () => sortBy(head));
     }
-    byId("find")?.addEventListener("input", (event) => { Object.assign(state, { text: event.target.value, first: 0 }); show(); });
-    byId("previous").addEventListener("click", () => { state.first -= size; show(); });
-    byId("next").addEventListener("click", () => { state.first += size; show(); });
+    const turn = (rows) => {
+      state.first += rows;
+      show();
+    };
+    byId("find")?.addEventListener("input", (event) => {
+      state.text = event.target.value;
+      state.first = 0;
+      show();
+    });
+    byId("previous").addEventListener("click", () => turn(-PAGE_ROWS));
+    byId("next").addEventListener("click", () => turn(PAGE_ROWS));
     show();
   }
 
-  // Copy a command.
+  // Copy a command. Without access to the clipboard, select it instead.
   document.addEventListener("click", async (event) => {
     if (!event.target.matches?.(".copy")) return;
     const code = event.target.previousElementSibling;
     try {
       await navigator.clipboard.writeText(code.textContent);
       event.target.textContent = "Copied";
-      setTimeout(() => { event.target.textContent = "Copy"; }, 1500);
+      setTimeout(() => {
+        event.target.textContent = "Copy";
+      }, 1500);
     } catch {
       getSelection().selectAllChildren(code);
     }
   });
 
-  // Light or dark: the system's choice until someone asks for the other.
+  // Light or dark: the system's choice, until the reader chooses.
   const theme = byId("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : system.matches);
-  const label = () => { theme.textContent = isDark() ? "Light" : "Dark"; };
-  theme.addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; label(); });
+  const isDark = () => {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : system.matches;
+  };
+  const label = () => {
+    theme.textContent = isDark() ? "Light" : "Dark";
+  };
+  theme.addEventListener("click", () => {
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    label();
+  });
   system.addEventListener("change", label);
   label();
 })();

@@ -1,4 +1,4 @@
-"""Vega, Vega-Lite and Vega-Embed as one script, made by vl-convert without a network and kept between runs."""
+"""Vega, Vega-Lite and Vega-Embed as one script, which vl-convert makes without a network."""
 
 from __future__ import annotations
 
@@ -12,28 +12,36 @@ from importlib.metadata import version
 from pathlib import Path
 
 END_MARK = "window.vegaEmbed="
-"""How a whole bundle is told from a cut one: the last statement exports the libraries."""
+"""A part of the last statement, which exports the libraries. A script without it was cut short."""
 
-PATIENCE = 20.0
-"""Seconds that a job waits for the script at its end; after that it makes it itself."""
+_MARK_WITHIN = 400
+"""Characters at the end of the script that contain END_MARK."""
+
+WAIT_SECONDS = 20.0
+"""How long a job waits at its end for the process that makes the script, before it makes its own."""
 
 
 def load() -> str:
-    """The script (about 0.9 MB), from the user's cache folder, or made now (about 2 s) and put there."""
+    """Return the script, about 0.9 MB, from the user's cache folder.
+
+    If it is not there, make it, which takes about 2 s, and keep it there.
+    """
     path = cache_path()
     try:
         script = path.read_text(encoding="utf-8")
     except OSError:
         return _make(path)
-    return script if END_MARK in script[-400:] else _make(path)
+    is_whole = END_MARK in script[-_MARK_WITHIN:]
+    return script if is_whole else _make(path)
 
 
 @contextmanager
 def warm() -> Iterator[Callable[[], None]]:
-    """Make the script in a process of its own while the block, a job, runs; the block gets a function that waits.
+    """Make the script in a process of its own while the block, a job, runs.
 
-    Nothing is started where the script is there already or could not be kept. The process is gone when the block
-    has ended, however it ended; without it ``load`` makes the script.
+    Yields a function that waits for that process. No process is started if the cache has the script
+    already, or cannot keep it. The process is gone after the block, however the block ends; if it
+    was not done by then, ``load`` makes the script.
     """
     if cache_path().exists() or not _can_keep(cache_path()):
         yield lambda: None
@@ -55,7 +63,7 @@ def warm() -> Iterator[Callable[[], None]]:
 
 def _wait(maker: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
-        maker.wait(PATIENCE)
+        maker.wait(WAIT_SECONDS)
 
 
 def _can_keep(path: Path) -> bool:
@@ -67,22 +75,27 @@ def _can_keep(path: Path) -> bool:
 
 
 def cache_path() -> Path:
-    """Where the script of this version of vl-convert is kept: below XDG_CACHE_HOME, or ``~/.cache``."""
+    """Return the path of the script for this version of vl-convert.
+
+    It is below XDG_CACHE_HOME, or else below ``~/.cache``.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "mrimage" / f"vega-{version('vl-convert-python')}.js"
+    name = f"vega-{version('vl-convert-python')}.js"
+    return Path(base) / "mrimage" / name
 
 
 def _make(path: Path) -> str:
+    """Return a new script, and try to keep it at ``path``."""
     import vl_convert
 
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    try:
+    # A home that cannot be written costs the next report two seconds, and nothing else.
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, delete=False
         ) as file:
             file.write(script)
+        # The file gets its name when it is complete, so that no other process reads half of it.
         Path(file.name).replace(path)
-    except OSError:
-        return script  # A read-only home only costs the next report its two seconds.
     return script

@@ -1,4 +1,4 @@
-"""Figures as Vega-Lite charts: plain specifications, each with its rows, its table and a description in words."""
+"""Figures as Vega-Lite charts: a specification, its rows, a table, and a description in words."""
 
 from __future__ import annotations
 
@@ -8,40 +8,59 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrimage.report import text
+from mrimage.report.charts.style import (
+    COUNT_AXIS,
+    PLAIN_LABEL,
+    ZOOM_HINT,
+    Spec,
+    base,
+    zoom,
+)
 from mrimage.report.figures.data import Bar, Distribution
 
-Spec = dict[str, Any]
-Row = dict[str, Any]
+ChartRow = dict[str, Any]
+"""A row of a chart's data: a value for each field."""
 
 BAR_STEP = 24
-SMALL_BARS = 4
-CHART_HEIGHT = 200
-FEWEST_TICKS = 3
+"""Pixels from one horizontal bar to the next."""
 
+SMALL_BARS = 4
+"""The most horizontal bars of a chart in a narrow card."""
+
+TIMELINE_HEIGHT = 180
+"""Pixels of a chart of dates."""
+
+FEWEST_TICKS = 3
+"""An axis with fewer ticks at 1, 2 and 5 has its ticks at the edges of the bars instead."""
+
+# Vega expressions that write the labels of an axis. ``~`` drops trailing zeros, ``s`` adds a prefix
+# such as k or M, and ``.3`` keeps three digits (d3-format).
 _BYTES_LABEL = (
     "datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' GB' : "
     "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' MB' : "
-    "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' KB' : format(datum.value, '~g') + ' B'"
+    "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' KB' : "
+    "format(datum.value, '~g') + ' B'"
 )
 _SECONDS_LABEL = (
-    "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : datum.value < 60 ? format(datum.value, '.3~r') + ' s' : "
-    "datum.value < 3600 ? format(datum.value / 60, '.3~r') + ' min' : format(datum.value / 3600, '.3~r') + ' h'"
+    "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : "
+    "datum.value < 60 ? format(datum.value, '.3~r') + ' s' : "
+    "datum.value < 3600 ? format(datum.value / 60, '.3~r') + ' min' : "
+    "format(datum.value / 3600, '.3~r') + ' h'"
 )
-PLAIN_LABEL = (
-    "datum.value >= 1e5 || datum.value < 1e-3 && datum.value > 0 ? format(datum.value, '.3~s') : "
-    "format(datum.value, '.3~r')"
+_MEGAPIXELS_LABEL = (
+    "datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : "
+    "format(datum.value, '~r') + ' MP'"
 )
-"""Labels of an axis without a unit, to three digits."""
-
 _LABELS = {
     "size": _BYTES_LABEL,
-    "megapixels": "datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : format(datum.value, '~r') + ' MP'",
+    "megapixels": _MEGAPIXELS_LABEL,
     "focal_length": "format(datum.value, '.3~r') + ' mm'",
 }
+"""Labels of the axes that have a unit, by the name of the distribution."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ChartTable:
     """The data of a chart as text. ``numeric`` says which columns are right-aligned."""
 
     columns: tuple[str, ...]
@@ -51,17 +70,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``spec`` draws the named data ``rows``; ``groups`` holds the counts to put in place of the rows' ``images``
-    when the page is filtered to one group. ``alt`` describes the chart in words, ``hint`` says how to use it with a
-    mouse."""
+    """One chart of the page.
+
+    ``spec`` draws the named data ``rows``. ``groups`` has counts by key: they replace the
+    ``images`` of the rows when the page is filtered to one group. ``alt`` describes the chart in
+    words, and ``hint`` says how to use it with a mouse.
+    """
 
     name: str
     title: str
     about: str
     alt: str
     spec: Spec
-    rows: tuple[Row, ...]
-    table: Table
+    rows: tuple[ChartRow, ...]
+    table: ChartTable
     sql: str = ""
     hint: str = ""
     wide: bool = False
@@ -69,10 +91,9 @@ class Chart:
 
     @property
     def small(self) -> bool:
-        """Whether a narrow card is enough."""
-        return (
-            "layer" in self.spec and not self.wide and self.spec["height"] <= SMALL_BARS * BAR_STEP
-        )
+        """Whether a narrow card is enough: a chart with few horizontal bars."""
+        has_horizontal_bars = "layer" in self.spec and not self.wide
+        return has_horizontal_bars and self.spec["height"] <= SMALL_BARS * BAR_STEP
 
     @property
     def aligned(self) -> bool:
@@ -80,105 +101,51 @@ class Chart:
         return bool(self.groups) and self.table.columns[1:] == ("Images", "Share", "Size")
 
     def complete(self) -> Spec:
-        """The specification together with its rows, for a picture or another tool."""
+        """Return the specification together with its rows, for a picture or another tool."""
         return {**self.spec, "datasets": {"rows": list(self.rows)}}
 
 
 def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart:
-    """Horizontal bars for names, vertical bars for ranges and dates."""
-    draw = {"category": _across, "histogram": _upright, "timeline": _timeline}[distribution.kind]
+    """Return horizontal bars for names, or vertical bars for ranges and dates.
+
+    ``noun`` is what the bars count.
+    """
+    draw = {"category": _horizontal, "histogram": _histogram, "timeline": _timeline}
     total = sum(bar.images for bar in distribution.bars)
-    rows = tuple(_row(bar, total) for bar in distribution.bars)
+    is_timeline = distribution.kind == "timeline"
     return Chart(
         name=distribution.name,
         title=distribution.title,
-        about=distribution.about + _left_out(distribution, noun),
+        about=distribution.about + _omissions(distribution, noun),
         alt=_in_words(distribution, total, noun),
-        spec=draw(distribution, noun),
-        rows=rows,
+        spec=draw[distribution.kind](distribution, noun),
+        rows=tuple(_row(bar, total) for bar in distribution.bars),
         table=_table(distribution, total, noun),
         sql=distribution.sql,
-        hint=ZOOM_HINT if distribution.kind == "timeline" else "",
-        wide=distribution.kind == "timeline",
+        hint=ZOOM_HINT if is_timeline else "",
+        wide=is_timeline,
         groups=distribution.groups,
     )
 
 
-CHART = "var(--chart)"
-SECOND = "var(--chart-2)"
-THIRD = "var(--chart-3)"
-"""Colors by role; the style sheet of the page sets them for light, dark and print."""
-
-COUNT_AXIS: Spec = {"tickCount": 4, "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')"}
-"""An axis of counts: few ticks, short labels, and none for half an image."""
-
-ZOOM_HINT = "Drag to move, Shift and wheel to zoom, double-click to reset."
-
-
-def base(view: Spec, height: int = CHART_HEIGHT) -> Spec:
-    """A chart as wide as its card. Screen readers read its ``alt`` and its table instead of its marks."""
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "width": "container",
-        "height": height,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "data": {"name": "rows"},
-        "background": None,
-        "config": CONFIG,
-        **view,
-    }
-
-
-CONFIG: Spec = {
-    "aria": False,
-    "mark": {"aria": False},
-    "font": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
-    "view": {"stroke": None},
-    "bar": {"color": CHART},
-    "rect": {"color": CHART},
-    "line": {"color": CHART},
-    "area": {"color": CHART},
-    "point": {"color": CHART},
-    "rule": {"color": CHART},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "gridColor": "var(--grid)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelLimit": 150,
-        "labelPadding": 6,
-        "titlePadding": 8,
-    },
-    "axisY": {"ticks": False},
-    "axisYBand": {"domain": False, "grid": False},
-    "axisYQuantitative": {"domain": False},
-    "axisXQuantitative": {"grid": False},
-    "legend": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-    },
-    "text": {"color": "var(--muted)", "fontSize": 12},
-}
-
-
-def _row(bar: Bar, total: int) -> Row:
-    share = text.percent(bar.images / total if total else 0)
-    row: Row = {
+def _row(bar: Bar, total: int) -> ChartRow:
+    row: ChartRow = {
         "label": bar.label,
         "images": bar.images,
-        "share": share,
+        "share": _percent_of(bar.images, total),
         "bytes": text.size(bar.bytes),
     }
     if bar.low is not None:
         row |= {"low": bar.low, "high": bar.high}
     return row
+
+
+def _percent_of(images: int, total: int) -> str:
+    return text.percent(images / total if total else 0)
+
+
+def _count_title(noun: str) -> str:
+    return f"{noun.capitalize()}s"
 
 
 def _tooltip(title: str, noun: str) -> list[Spec]:
@@ -187,7 +154,7 @@ def _tooltip(title: str, noun: str) -> list[Spec]:
         {
             "field": "images",
             "type": "quantitative",
-            "title": f"{noun.capitalize()}s",
+            "title": _count_title(noun),
             "format": ",",
         },
         {"field": "share", "type": "nominal", "title": "Share"},
@@ -195,17 +162,24 @@ def _tooltip(title: str, noun: str) -> list[Spec]:
     ]
 
 
-def _across(distribution: Distribution, noun: str) -> Spec:
+def _horizontal(distribution: Distribution, noun: str) -> Spec:
+    """Draw a bar for each name, with its count beside it."""
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
-    x = {"field": "images", "type": "quantitative", "title": None, "axis": None,
-         "scale": {"padding": 0}}  # fmt: skip
+    x = {
+        "field": "images",
+        "type": "quantitative",
+        "title": None,
+        "axis": None,
+        "scale": {"padding": 0},
+    }
     bars = {
         "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}},
         "encoding": {"x": x},
     }
+    count = {"field": "images", "type": "quantitative", "format": ","}
     counts = {
         "mark": {"type": "text", "align": "left", "dx": 5},
-        "encoding": {"x": x, "text": {"field": "images", "type": "quantitative", "format": ","}},
+        "encoding": {"x": x, "text": count},
     }
     view = {
         "encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)},
@@ -214,133 +188,174 @@ def _across(distribution: Distribution, noun: str) -> Spec:
     return base(view, BAR_STEP * len(distribution.bars))
 
 
-def _upright(distribution: Distribution, noun: str) -> Spec:
-    edges = [bar.low for bar in distribution.bars] + [bar.high for bar in distribution.bars[-1:]]
-    logarithmic = _is_logarithmic(distribution.bars)
-    axis: Spec = {"labelExpr": _LABELS.get(distribution.name, PLAIN_LABEL), "labelOverlap": "greedy",
-                  "labelSeparation": 6, "grid": False}  # fmt: skip
-    if logarithmic:
-        axis["values"] = _ticks(edges)
+def _histogram(distribution: Distribution, noun: str) -> Spec:
+    """Draw a bar for each range of a number."""
+    x = {
+        "field": "low",
+        "type": "quantitative",
+        "bin": "binned",
+        "title": None,
+        "scale": _scale(distribution.bars),
+        "axis": _axis(distribution),
+    }
+    y = {
+        "field": "images",
+        "type": "quantitative",
+        "title": _count_title(noun),
+        "stack": None,
+        "axis": COUNT_AXIS,
+    }
+    view = {
+        "mark": {"type": "bar", "binSpacing": 1.5, "cornerRadiusEnd": 2},
+        "encoding": {
+            "x": x,
+            "x2": {"field": "high"},
+            "y": y,
+            "tooltip": _tooltip(distribution.title, noun),
+        },
+    }
+    return base(view)
+
+
+def _scale(bars: Sequence[Bar]) -> Spec:
+    scale: Spec = {"nice": False, "zero": False}
+    if _is_logarithmic(bars):
+        scale = {"type": "log", "nice": False}
+    if bars:
+        scale["domain"] = [bars[0].low, bars[-1].high]
+    return scale
+
+
+def _axis(distribution: Distribution) -> Spec:
+    label = _LABELS.get(distribution.name, PLAIN_LABEL)
     if distribution.name.startswith("durations"):
-        axis["labelExpr"] = _SECONDS_LABEL
-    scale: Spec = {"type": "log", "nice": False} if logarithmic else {"nice": False, "zero": False}
-    if edges:
-        scale["domain"] = [edges[0], edges[-1]]
-    return base(
-        {
-            "mark": {"type": "bar", "binSpacing": 1.5, "cornerRadiusEnd": 2},
-            "encoding": {
-                "x": {
-                    "field": "low",
-                    "type": "quantitative",
-                    "bin": "binned",
-                    "title": None,
-                    "scale": scale,
-                    "axis": axis,
-                },
-                "x2": {"field": "high"},
-                "y": {
-                    "field": "images",
-                    "type": "quantitative",
-                    "title": f"{noun.capitalize()}s",
-                    "stack": None,
-                    "axis": COUNT_AXIS,
-                },
-                "tooltip": _tooltip(distribution.title, noun),
-            },
-        }
-    )
+        label = _SECONDS_LABEL
+    axis: Spec = {
+        "labelExpr": label,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+        "grid": False,
+    }
+    if _is_logarithmic(distribution.bars):
+        axis["values"] = _ticks(distribution.bars)
+    return axis
 
 
-def _ticks(edges: Sequence[float | None]) -> list[float]:
-    """Ticks of a logarithmic axis: 1, 2 and 5, or the edges where these are round or the axis is short."""
-    known = [edge for edge in edges if edge is not None]
-    low, high = known[0], known[-1]
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [
-        tick
-        for power in powers
-        for m in (1, 2, 5)
-        if low <= (tick := m * 10.0**power) <= high * (1 + 1e-9)
-    ]
-    doubling = math.isclose(known[1] / low, 2)
-    return known if doubling or len(ticks) < FEWEST_TICKS else ticks
+def _ticks(bars: Sequence[Bar]) -> list[float]:
+    """Return the ticks of a logarithmic axis.
+
+    They are at 1, 2 and 5 times the powers of ten. If those are too few, or if each bar is double
+    the one before, they are at the edges of the bars.
+    """
+    edges = [bar.low for bar in bars if bar.low is not None]
+    last = bars[-1].high
+    if last is not None:
+        edges.append(last)
+    low = edges[0]
+    high = edges[-1] * (1 + 1e-9)
+    first_power = math.floor(math.log10(low))
+    last_power = math.ceil(math.log10(edges[-1]))
+    ticks = []
+    for power in range(first_power, last_power + 1):
+        round_numbers = [factor * 10.0**power for factor in (1, 2, 5)]
+        ticks += [tick for tick in round_numbers if low <= tick <= high]
+    is_doubling = math.isclose(edges[1] / low, 2)
+    if is_doubling or len(ticks) < FEWEST_TICKS:
+        return edges
+    return ticks
 
 
 def _is_logarithmic(bars: Sequence[Bar]) -> bool:
-    """Whether the bins grow, which calls for a logarithmic axis."""
+    """Return whether the bins get wider, which calls for a logarithmic axis."""
     if len(bars) < 2 or any(bar.low is None or bar.low <= 0 for bar in bars):
         return False
-    first, last = bars[0], bars[-1]
-    return (last.high or 0) - (last.low or 0) > 1.2 * ((first.high or 0) - (first.low or 0))
+    return _bin_width(bars[-1]) > 1.2 * _bin_width(bars[0])
+
+
+def _bin_width(bar: Bar) -> float:
+    return (bar.high or 0) - (bar.low or 0)
 
 
 def _timeline(distribution: Distribution, noun: str) -> Spec:
-    return base(
-        {
-            "params": [zoom("x")],
-            "transform": [
-                {"calculate": "datum.low * 1000", "as": "start"},
-                {"calculate": "datum.low * 60 + datum.high * 940", "as": "end"},  # a gap after each bar
-            ],
-            "mark": {"type": "bar", "cornerRadiusEnd": 2, "minBandSize": 1, "clip": True},
-            "encoding": {
-                "x": {"field": "start", "type": "temporal", "title": None, "scale": {"type": "utc"},
-                      "axis": {"grid": False, "labelOverlap": "greedy", "labelSeparation": 10,
-                               **_date_ticks(distribution.bars)}},
-                "x2": {"field": "end"},
-                "y": {"field": "images", "type": "quantitative", "title": f"{noun.capitalize()}s", "stack": None,
-                      "axis": COUNT_AXIS},
-                "y2": {"datum": 0},
-                "tooltip": _tooltip(distribution.title, noun),
-            },
+    """Draw a bar for each day, month or year."""
+    # Vega counts milliseconds. Each bar ends 6 % of its length early, which leaves a gap.
+    start = {"calculate": "datum.low * 1000", "as": "start"}
+    end = {"calculate": "datum.low * 60 + datum.high * 940", "as": "end"}
+    axis = {
+        "grid": False,
+        "labelOverlap": "greedy",
+        "labelSeparation": 10,
+        **_date_ticks(distribution.bars),
+    }
+    x = {
+        "field": "start",
+        "type": "temporal",
+        "title": None,
+        "scale": {"type": "utc"},
+        "axis": axis,
+    }
+    y = {
+        "field": "images",
+        "type": "quantitative",
+        "title": _count_title(noun),
+        "stack": None,
+        "axis": COUNT_AXIS,
+    }
+    view = {
+        "params": [zoom("x")],
+        "transform": [start, end],
+        "mark": {"type": "bar", "cornerRadiusEnd": 2, "minBandSize": 1, "clip": True},
+        "encoding": {
+            "x": x,
+            "x2": {"field": "end"},
+            "y": y,
+            "y2": {"datum": 0},
+            "tooltip": _tooltip(distribution.title, noun),
         },
-        180,
-    )  # fmt: skip
+    }
+    return base(view, TIMELINE_HEIGHT)
 
 
 def _date_ticks(bars: Sequence[Bar]) -> Spec:
-    """Ticks name days only if the bars are days, and months unless the bars are years."""
-    length = len(bars[0].label) if bars else 0
-    if length == len("2024"):
+    """Return ticks that name days only if the bars are days, and no months if they are years."""
+    label = bars[0].label if bars else ""
+    if len(label) == len("2024"):
         return {"format": "%Y", "tickCount": {"interval": "year", "step": 1}}
-    return {"format": "%b %Y" if length == len("2024-01") else "%-d %b %Y"}
+    if len(label) == len("2024-01"):
+        return {"format": "%b %Y"}
+    return {"format": "%-d %b %Y"}
 
 
-def zoom(*axes: str) -> Spec:
-    """Drag moves; the wheel zooms only with Shift, so that it still scrolls the page."""
-    select = {"type": "interval", "encodings": list(axes), "zoom": "wheel![event.shiftKey]"}
-    return {"name": "zoom", "select": select, "bind": "scales"}
-
-
-def _left_out(distribution: Distribution, noun: str) -> str:
-    """A note on what the bars do not show."""
+def _omissions(distribution: Distribution, noun: str) -> str:
+    """Return a sentence on what the bars do not show."""
     notes = []
     if distribution.missing:
         notes.append(f"{text.plural(distribution.missing, noun)} without a value")
     if distribution.folded:
         notes.append(f"{text.plural(distribution.folded, 'rarer value')} in the last bar")
-    return f" {'; '.join(notes).capitalize()}." if notes else ""
+    if not notes:
+        return ""
+    return f" {'; '.join(notes).capitalize()}."
 
 
 def _in_words(distribution: Distribution, total: int, noun: str) -> str:
-    top = sorted(distribution.bars, key=lambda bar: -bar.images)[:3]
-    parts = (f"{bar.label} ({text.percent(bar.images / total)})" for bar in top if total)
-    return f"{distribution.title} of {text.plural(total, noun)}; most: {', '.join(parts)}."
+    longest = sorted(distribution.bars, key=lambda bar: -bar.images)[:3]
+    parts = []
+    if total:
+        parts = [f"{bar.label} ({_percent_of(bar.images, total)})" for bar in longest]
+    counted = text.plural(total, noun)
+    return f"{distribution.title} of {counted}; most: {', '.join(parts)}."
 
 
-def _table(distribution: Distribution, total: int, noun: str) -> Table:
+def _table(distribution: Distribution, total: int, noun: str) -> ChartTable:
     rows = tuple(
         (
             bar.label,
             text.number(bar.images),
-            text.percent(bar.images / total if total else 0),
+            _percent_of(bar.images, total),
             text.size(bar.bytes),
         )
         for bar in distribution.bars
     )
-    return Table(
-        (distribution.title, f"{noun.capitalize()}s", "Share", "Size"),
-        rows,
-        (False, True, True, True),
-    )
+    columns = (distribution.title, _count_title(noun), "Share", "Size")
+    return ChartTable(columns, rows, (False, True, True, True))

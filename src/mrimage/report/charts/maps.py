@@ -1,4 +1,4 @@
-"""Charts over two axes: the heat map of dimensions, and the coarse map of places."""
+"""Charts with two axes: the heat map of dimensions, and the coarse map of places."""
 
 from __future__ import annotations
 
@@ -6,132 +6,206 @@ import math
 from collections.abc import Sequence
 
 from mrimage.report import text
-from mrimage.report.charts.charts import CHART, ZOOM_HINT, Chart, Row, Spec, Table, base, zoom
+from mrimage.report.charts.charts import Chart, ChartRow, ChartTable
+from mrimage.report.charts.style import CHART, ZOOM_HINT, Spec, base, zoom
 from mrimage.report.figures.data import Cell, Dimensions, NamedSize
 
-NAMED_LABELS = 5
-"""Exact sizes that get a ring and a label on the heat map."""
+LABELED_SIZES = 5
+"""The most exact sizes that get a ring and a label on the heat map."""
+
+RARE_FRACTION = 20
+"""A size gets no label if it has less than 1/20 of the images of the most frequent one."""
+
+# Labels are wide and low. In doublings, two labels closer than this along both axes would overlap.
+LABEL_HEIGHT = 0.45
+LABEL_WIDTH = 2
+
+HEAT_MAP_HEIGHT = 360
+PLACES_HEIGHT = 320
+
+PLACES_IN_TABLE = 20
+
+_COUNT_TOOLTIP = {"field": "images", "title": "Images", "format": ","}
 
 
 def dimensions_chart(dimensions: Dimensions) -> Chart:
-    """A heat map of width by height on logarithmic axes, the usual sizes named."""
-    rows = tuple(
-        {"x": c.x, "x2": c.x2, "y": c.y, "y2": c.y2, "images": c.images,
-         "width": f"{c.x:.0f} to {c.x2:.0f} px", "height": f"{c.y:.0f} to {c.y2:.0f} px"}
-        for c in dimensions.cells
-    )  # fmt: skip
-    named = [
-        {"w": size.width, "h": size.height, "text": f"{size.width} × {size.height}{f' {size.name}' if size.name else ''}", "n": size.images,
-         "name": size.name or "no usual name"}
-        for size in _apart(dimensions.common)
-    ]  # fmt: skip
-    first = dimensions.common[0] if dimensions.common else None
-    most = f" The most frequent size is {first.width} × {first.height}." if first else ""
+    """Return a heat map of width by height on logarithmic axes, with the frequent sizes named."""
+    exact = text.plural(dimensions.distinct, "exact size")
+    distinct = text.plural(dimensions.distinct, "distinct size")
+    alt = f"Heat map of width by height: {distinct}."
+    if dimensions.common:
+        first = dimensions.common[0]
+        alt += f" The most frequent size is {first.width} × {first.height}."
+    labels = [_label(size) for size in _apart(dimensions.common)]
     return Chart(
         name="dimensions",
         title="Dimensions",
-        about=f"Width by height as displayed, {text.plural(dimensions.distinct, 'exact size')}; rings mark those that many "
-        f"share, and the table has the {len(dimensions.common)} most frequent.",
+        about=f"Width by height as displayed, {exact}; rings mark those that many share, and the "
+        f"table has the {len(dimensions.common)} most frequent.",
         hint=ZOOM_HINT,
-        alt=f"Heat map of width by height: {text.plural(dimensions.distinct, 'distinct size')}.{most}",
-        spec=_heat_map(named, [cell.images for cell in dimensions.cells]),
-        rows=rows,
-        table=Table(
-            ("Size", "Name", "Images"),
-            tuple(
-                (f"{s.width} × {s.height}", s.name, text.number(s.images))
-                for s in dimensions.common
-            ),
-            (False, False, True),
-        ),
+        alt=alt,
+        spec=_heat_map(labels, [cell.images for cell in dimensions.cells]),
+        rows=tuple(_size_row(cell) for cell in dimensions.cells),
+        table=_size_table(dimensions.common),
         sql=dimensions.sql,
         wide=True,
         groups=dimensions.groups,
     )
 
 
+def _size_row(cell: Cell) -> ChartRow:
+    return {
+        **_cell_row(cell),
+        "width": f"{cell.x:.0f} to {cell.x2:.0f} px",
+        "height": f"{cell.y:.0f} to {cell.y2:.0f} px",
+    }
+
+
+def _cell_row(cell: Cell) -> ChartRow:
+    return {"x": cell.x, "x2": cell.x2, "y": cell.y, "y2": cell.y2, "images": cell.images}
+
+
+def _label(size: NamedSize) -> ChartRow:
+    label = f"{size.width} × {size.height}"
+    if size.name:
+        label += f" {size.name}"
+    return {
+        "w": size.width,
+        "h": size.height,
+        "text": label,
+        "n": size.images,
+        "name": size.name or "no usual name",
+    }
+
+
+def _size_table(sizes: Sequence[NamedSize]) -> ChartTable:
+    rows = tuple(
+        (f"{size.width} × {size.height}", size.name, text.number(size.images)) for size in sizes
+    )
+    return ChartTable(("Size", "Name", "Images"), rows, (False, False, True))
+
+
 def places_chart(places: Sequence[Cell]) -> Chart:
-    """A coarse map: one square for each degree of longitude and latitude with images."""
-    rows = tuple({"x": c.x, "x2": c.x2, "y": c.y, "y2": c.y2, "images": c.images} for c in places)
+    """Return a coarse map: a square for each degree of longitude and latitude with images."""
     axis: Spec = {"grid": True, "labelExpr": "format(datum.value, '~r') + '°'", "tickCount": 8}
     scale: Spec = {"nice": False, "zero": False, "padding": 20}
     x: Spec = {"type": "quantitative", "scale": scale, "axis": axis, "title": "Longitude"}
     y: Spec = {**x, "title": "Latitude"}
+    tooltip = [
+        {"field": "y", "title": "Latitude from", "format": ".0f"},
+        {"field": "x", "title": "Longitude from", "format": ".0f"},
+        _COUNT_TOOLTIP,
+    ]
     view = {
         "params": [zoom("x", "y")],
         "mark": {"type": "rect", "clip": True},
         "encoding": {
-            "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
-            "opacity": _strength([cell.images for cell in places]),
-            "tooltip": [{"field": "y", "title": "Latitude from", "format": ".0f"},
-                        {"field": "x", "title": "Longitude from", "format": ".0f"},
-                        {"field": "images", "title": "Images", "format": ","}],
+            **_cell_encoding(x, y),
+            "opacity": _opacity([cell.images for cell in places]),
+            "tooltip": tooltip,
         },
-    }  # fmt: skip
-    top = tuple((f"{c.y:.0f}°", f"{c.x:.0f}°", text.number(c.images)) for c in places[:20])
+    }
+    cells = text.plural(len(places), "cell")
     return Chart(
         name="places",
         title="Places",
         about="GPS positions in cells of one degree, about 100 km: coarse on purpose.",
         hint=ZOOM_HINT,
-        alt=f"Map of {text.plural(len(places), 'cell')} of one degree that hold images.",
-        spec=base(view, 320),
-        rows=rows,
-        table=Table(("Latitude from", "Longitude from", "Images"), top, (True, True, True)),
-        sql="SELECT floor(latitude) AS latitude, floor(longitude) AS longitude, count(*) AS images FROM image "
+        alt=f"Map of {cells} of one degree that hold images.",
+        spec=base(view, PLACES_HEIGHT),
+        rows=tuple(_cell_row(cell) for cell in places),
+        table=_places_table(places),
+        sql="SELECT floor(latitude) AS latitude, floor(longitude) AS longitude, "
+        "count(*) AS images FROM image "
         "WHERE latitude IS NOT NULL GROUP BY ALL ORDER BY images DESC, latitude, longitude",
         wide=True,
     )
 
 
-def _strength(counts: Sequence[int]) -> Spec:
-    """The more images, the stronger the color, with a legend where there is a difference."""
-    legend: Spec = {"title": "Images in a cell", "orient": "top", "tickCount": 3, "format": "~s",
-                    "symbolType": "square", "symbolFillColor": CHART, "symbolStrokeWidth": 0, "symbolSize": 140}  # fmt: skip
-    scale: Spec = {"type": "log", "range": [0.2, 1], "nice": False}
-    spread = len(set(counts)) > 1
+def _places_table(places: Sequence[Cell]) -> ChartTable:
+    rows = tuple(
+        (f"{cell.y:.0f}°", f"{cell.x:.0f}°", text.number(cell.images))
+        for cell in places[:PLACES_IN_TABLE]
+    )
+    return ChartTable(("Latitude from", "Longitude from", "Images"), rows, (True, True, True))
+
+
+def _cell_encoding(x: Spec, y: Spec) -> Spec:
     return {
-        "field": "images",
-        "type": "quantitative",
-        "legend": legend if spread else None,
-        "scale": scale,
+        "x": {"field": "x", **x},
+        "x2": {"field": "x2"},
+        "y": {"field": "y", **y},
+        "y2": {"field": "y2"},
     }
 
 
-def _heat_map(named: Sequence[Row], counts: Sequence[int]) -> Spec:
+def _opacity(counts: Sequence[int]) -> Spec:
+    """Make cells with more images stronger, with a legend if the counts differ."""
+    legend: Spec = {
+        "title": "Images in a cell",
+        "orient": "top",
+        "tickCount": 3,
+        "format": "~s",
+        "symbolType": "square",
+        "symbolFillColor": CHART,
+        "symbolStrokeWidth": 0,
+        "symbolSize": 140,
+    }
+    counts_differ = len(set(counts)) > 1
+    return {
+        "field": "images",
+        "type": "quantitative",
+        "legend": legend if counts_differ else None,
+        "scale": {"type": "log", "range": [0.2, 1], "nice": False},
+    }
+
+
+def _heat_map(labels: Sequence[ChartRow], counts: Sequence[int]) -> Spec:
     axis: Spec = {
         "labelExpr": "format(datum.value, '~r')",
         "grid": True,
-        "values": [2**power for power in range(0, 20)],
+        "values": [2**power for power in range(20)],
         "labelOverlap": "greedy",
         "labelSeparation": 6,
     }
     scale: Spec = {"type": "log", "base": 2, "nice": False, "padding": 18}
     x: Spec = {"type": "quantitative", "scale": scale, "title": "Width (pixels)", "axis": axis}
     y: Spec = {**x, "title": "Height (pixels)"}
+    tooltip = [
+        {"field": "width", "title": "Width"},
+        {"field": "height", "title": "Height"},
+        _COUNT_TOOLTIP,
+    ]
     cells = {
         "params": [zoom("x", "y")],
         "transform": [{"filter": "datum.images > 0"}],
         "mark": {"type": "rect", "clip": True},
         "encoding": {
-            "x": {"field": "x", **x}, "x2": {"field": "x2"}, "y": {"field": "y", **y}, "y2": {"field": "y2"},
-            "opacity": _strength(counts),
-            "tooltip": [{"field": "width", "title": "Width"}, {"field": "height", "title": "Height"},
-                        {"field": "images", "title": "Images", "format": ","}],
+            **_cell_encoding(x, y),
+            "opacity": _opacity(counts),
+            "tooltip": tooltip,
         },
-    }  # fmt: skip
-    at = {"x": {"field": "w", **x}, "y": {"field": "h", **y}}
-    tips = [
+    }
+    layers = [cells]
+    if labels:
+        layers += _label_layers(labels, x, y)
+    return base({"layer": layers}, HEAT_MAP_HEIGHT)
+
+
+def _label_layers(labels: Sequence[ChartRow], x: Spec, y: Spec) -> list[Spec]:
+    """Return a layer of rings, and two of names: each has a halo, so that cells do not hide it."""
+    position = {"x": {"field": "w", **x}, "y": {"field": "h", **y}}
+    tooltip = [
         {"field": "text", "title": "Size"},
         {"field": "name", "title": "Name"},
         {"field": "n", "title": "Images", "format": ","},
     ]
-    rings = {
-        "data": {"values": list(named)},
+    rings: Spec = {
+        "data": {"values": list(labels)},
         "mark": {"type": "point", "size": 60, "strokeWidth": 2, "color": "var(--ink)"},
-        "encoding": {**at, "tooltip": tips},
+        "encoding": {**position, "tooltip": tooltip},
     }
-    label: Spec = {
+    mark: Spec = {
         "type": "text",
         "align": "right",
         "dx": -9,
@@ -145,26 +219,31 @@ def _heat_map(named: Sequence[Row], counts: Sequence[int]) -> Spec:
         "strokeJoin": "round",
         "opacity": 0.85,
     }
-    names = [
-        {
-            "data": {"values": list(named)},
-            "mark": {**label, **look},
-            "encoding": {**at, "text": {"field": "text"}},
+    ink: Spec = {"color": "var(--ink)"}
+    names: list[Spec] = []
+    for look in (halo, ink):
+        name = {
+            "data": {"values": list(labels)},
+            "mark": {**mark, **look},
+            "encoding": {**position, "text": {"field": "text"}},
         }
-        for look in (halo, {"color": "var(--ink)"})
-    ]
-    return base({"layer": [cells, rings, *names] if named else [cells]}, 360)
+        names.append(name)
+    return [rings, *names]
 
 
 def _apart(sizes: Sequence[NamedSize]) -> list[NamedSize]:
-    """The most frequent sizes whose labels do not cover each other."""
+    """Return the most frequent sizes whose labels do not overlap, at most LABELED_SIZES."""
     kept: list[NamedSize] = []
-    for size in (size for size in sizes if size.images > max(1, sizes[0].images // 20)):
-        clear = all(
-            abs(math.log2(size.height / other.height)) > 0.45
-            or abs(math.log2(size.width / other.width)) > 2
-            for other in kept
-        )
-        if clear and len(kept) < NAMED_LABELS:
+    for size in sizes:
+        is_frequent = size.images > max(1, sizes[0].images // RARE_FRACTION)
+        if not is_frequent or len(kept) == LABELED_SIZES:
+            continue
+        if not any(_overlap(size, other) for other in kept):
             kept.append(size)
     return kept
+
+
+def _overlap(size: NamedSize, other: NamedSize) -> bool:
+    rise = abs(math.log2(size.height / other.height))
+    shift = abs(math.log2(size.width / other.width))
+    return rise <= LABEL_HEIGHT and shift <= LABEL_WIDTH

@@ -1,4 +1,4 @@
-"""Which charts stand in which section of the page, and in which order."""
+"""Assigns the charts to the sections of the page, in their order."""
 
 from __future__ import annotations
 
@@ -14,34 +14,45 @@ from mrimage.report.charts.spans import side_by_side_chart, spreads_chart
 from mrimage.report.figures.data import Data, Distribution, Swatch
 from mrimage.report.figures.figures import Figures
 
-LOOKS = "How they look"
-PARTS = {
+SWATCH_TITLE = "How they look"
+"""The title of the subsection that also shows the dominant colors."""
+
+SUBSECTIONS = {
     "What they are": (
-        *(
-            "format",
-            "color_space",
-            "aspect",
-            "dimensions",
-            "megapixels",
-            "size",
-            "density",
-            "density_by_format",
-        ),
-        *("bands", "icc_profile", "bit_depth", "progressive", "frames"),
+        "format",
+        "color_space",
+        "aspect",
+        "dimensions",
+        "megapixels",
+        "size",
+        "density",
+        "density_by_format",
+        "bands",
+        "icc_profile",
+        "bit_depth",
+        "progressive",
+        "frames",
     ),
     "Where they come from": (
-        *("taken_at", "camera", "lens", "software", "iso", "focal_length", "orientation", "places"),
+        "taken_at",
+        "camera",
+        "lens",
+        "software",
+        "iso",
+        "focal_length",
+        "orientation",
+        "places",
     ),
-    LOOKS: ("brightness", "contrast", "sharpness", "entropy", "colorfulness"),
+    SWATCH_TITLE: ("brightness", "contrast", "sharpness", "entropy", "colorfulness"),
 }
-"""The figures about the images by what they tell, in the order of the page."""
+"""The names of the figures about the images, by the title of their subsection."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """What is the same for all images, so that it is said and not drawn."""
+class SharedValue:
+    """A figure with the same ``value`` for all images, which the page says instead of drawing it."""
 
     title: str
     value: str
@@ -49,20 +60,20 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Charts of one kind of figures about the images, and what of them has a single value."""
+class Subsection:
+    """Charts about one aspect of the images, and the figures that have a single value."""
 
     title: str
     charts: tuple[Chart, ...]
-    same: tuple[Fact, ...]
+    shared: tuple[SharedValue, ...]
     swatches: tuple[Swatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Charts:
-    """All charts by section."""
+class PageCharts:
+    """All charts of the page, by section."""
 
-    data: tuple[Part, ...]
+    data: tuple[Subsection, ...]
     groups: tuple[Chart, ...]
     health: tuple[Chart, ...]
     comparison: tuple[Chart, ...]
@@ -70,48 +81,69 @@ class Charts:
     @property
     def all(self) -> tuple[Chart, ...]:
         """Every chart of the page, in its order."""
-        data = tuple(chart for part in self.data for chart in part.charts)
+        data = tuple(chart for subsection in self.data for chart in subsection.charts)
         return self.comparison + data + self.groups + self.health
 
 
-def make_charts(summary: Figures) -> Charts:
-    """The charts of the page."""
-    groups = groups_chart(summary.groups)
-    sides = summary.comparison.distributions if summary.comparison else ()
-    return Charts(
-        data=tuple(_parts(summary.data)),
+def make_charts(figures: Figures) -> PageCharts:
+    """Return the charts of the page."""
+    groups = groups_chart(figures.groups)
+    sides = figures.comparison.distributions if figures.comparison else ()
+    return PageCharts(
+        data=tuple(_subsections(figures.data)),
         groups=(groups,) if groups else (),
-        health=health_charts(summary.health),
+        health=health_charts(figures.health),
         comparison=tuple(side_by_side_chart(both) for both in sides),
     )
 
 
-def _parts(data: Data) -> Iterator[Part]:
-    drawn = {
-        found.name: distribution_chart(found) for found in data.distributions if len(found.bars) > 1
-    }
-    same = {found.name: _fact(found) for found in data.distributions if len(found.bars) == 1}
-    drawn |= {spreads.name: spreads_chart(spreads) for spreads in data.spreads}
+def _subsections(data: Data) -> Iterator[Subsection]:
+    """Yield the subsections of the section on data that are not empty."""
+    drawn = _drawn(data)
+    shared = _shared(data)
+    for title, names in SUBSECTIONS.items():
+        swatches = data.swatches if title == SWATCH_TITLE else ()
+        charts = _named(names, drawn)
+        values = _named(names, shared)
+        if charts or values or swatches:
+            yield Subsection(title, charts, values, swatches)
+
+
+def _drawn(data: Data) -> dict[str, Chart]:
+    """Return the charts about the images by name."""
+    charts = {}
+    for distribution in data.distributions:
+        if len(distribution.bars) > 1:
+            charts[distribution.name] = distribution_chart(distribution)
+    for spreads in data.spreads:
+        charts[spreads.name] = spreads_chart(spreads)
     if data.dimensions and data.dimensions.distinct > 1:
-        drawn["dimensions"] = dimensions_chart(data.dimensions)
-    elif data.dimensions and data.dimensions.common:
-        (only,) = data.dimensions.common
-        same["dimensions"] = Fact(
-            "Dimensions", f"{only.width} × {only.height}", text.plural(only.images, "image")
-        )
+        charts["dimensions"] = dimensions_chart(data.dimensions)
     if data.places:
-        drawn["places"] = places_chart(data.places)
-    for title, names in PARTS.items():
-        swatches = data.swatches if title == LOOKS else ()
-        part = Part(title, _named(names, drawn), _named(names, same), swatches)
-        if part.charts or part.same or part.swatches:
-            yield part
+        charts["places"] = places_chart(data.places)
+    return charts
 
 
-def _fact(found: Distribution) -> Fact:
-    (bar,) = found.bars
-    without = f", {text.number(found.missing)} without" if found.missing else ""
-    return Fact(found.title, found.same or bar.label, text.plural(bar.images, "image") + without)
+def _shared(data: Data) -> dict[str, SharedValue]:
+    """Return the figures with a single value by name."""
+    values = {}
+    for distribution in data.distributions:
+        if len(distribution.bars) == 1:
+            values[distribution.name] = _shared_value(distribution)
+    if data.dimensions and data.dimensions.distinct == 1:
+        (size,) = data.dimensions.common
+        images = text.plural(size.images, "image")
+        value = f"{size.width} × {size.height}"
+        values["dimensions"] = SharedValue("Dimensions", value, images)
+    return values
+
+
+def _shared_value(distribution: Distribution) -> SharedValue:
+    (bar,) = distribution.bars
+    note = text.plural(bar.images, "image")
+    if distribution.missing:
+        note += f", {text.number(distribution.missing)} without"
+    return SharedValue(distribution.title, distribution.same or bar.label, note)
 
 
 def _named(names: Sequence[str], found: Mapping[str, T]) -> tuple[T, ...]:

@@ -1,122 +1,167 @@
-"""Charts that set things side by side: spreads of a number by label, and two runs."""
+"""Charts that compare: the spread of a number by label, and the distributions of two runs."""
 
 from __future__ import annotations
 
 from mrimage.report import text
-from mrimage.report.charts.charts import (
-    BAR_STEP,
-    CHART,
-    COUNT_AXIS,
-    PLAIN_LABEL,
-    SECOND,
-    Chart,
-    Spec,
-    Table,
-    base,
-)
-from mrimage.report.figures.data import Spreads
+from mrimage.report.charts.charts import BAR_STEP, Chart, ChartRow, ChartTable
+from mrimage.report.charts.style import CHART, COUNT_AXIS, PLAIN_LABEL, SECOND, Spec, base
+from mrimage.report.figures.data import Spread, Spreads
 from mrimage.report.figures.figures import SideBySide
+
+PAIR_STEP = 28
+"""Pixels from one pair of bars to the next."""
+
+_RUNS = ("before", "after")
+
+_SPREAD_TICKS = [factor * 10.0**power for power in range(-3, 4) for factor in (1, 2, 5)]
 
 
 def spreads_chart(spreads: Spreads) -> Chart:
-    """For each label a line from the 5th to the 95th percentile, a bar over the middle half, a mark at the median."""
-    rows = tuple(
-        {
-            "label": s.label,
-            "images": s.images,
-            "p5": s.p5,
-            "p25": s.p25,
-            "median": s.median,
-            "p75": s.p75,
-            "p95": s.p95,
-        }
-        for s in spreads.rows
-    )
+    """Return a chart with a row for each label.
+
+    A line goes from the 5th to the 95th percentile, a bar covers the middle half, and a mark is at
+    the median.
+    """
+    medians = [f"{spread.label} {spread.median:.3g}" for spread in spreads.rows[:6]]
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
-    x = {"type": "quantitative", "scale": {"type": "log"}, "title": "Bits per pixel",
-         "axis": {"labelExpr": PLAIN_LABEL, "values": [m * 10.0**e for e in range(-3, 4) for m in (1, 2, 5)],
-                  "labelOverlap": "greedy", "labelSeparation": 8}}  # fmt: skip
-    tips = [
-        ("label", "Format"),
-        ("images", "Images"),
-        ("p5", "5 %"),
-        ("median", "Median"),
-        ("p95", "95 %"),
-    ]
-    tooltip = [
-        {"field": name, "title": title, **({"format": ".3~g"} if name[0] in "pm" else {})}
-        for name, title in tips
-    ]
-    layers: list[Spec] = [
-        {"mark": {"type": "rule", "color": CHART, "opacity": 0.6},
-         "encoding": {"x": {"field": "p5", **x}, "x2": {"field": "p95"}}},
-        {"mark": {"type": "bar", "size": 12, "cornerRadius": 2},
-         "encoding": {"x": {"field": "p25", **x}, "x2": {"field": "p75"}}},
-        {"mark": {"type": "tick", "color": "var(--ink)", "thickness": 2, "size": 14},
-         "encoding": {"x": {"field": "median", **x}}},
-    ]  # fmt: skip
-    for layer in layers:
-        layer["encoding"]["tooltip"] = tooltip
+    view = {"encoding": {"y": y}, "layer": _spread_layers()}
     columns = ("Format", "Images", "5 %", "25 %", "Median", "75 %", "95 %")
-    table = tuple(
-        (
-            s.label,
-            text.number(s.images),
-            *(f"{v:.3g}" for v in (s.p5, s.p25, s.median, s.p75, s.p95)),
-        )
-        for s in spreads.rows
-    )
-    words = "; ".join(f"{s.label} {s.median:.3g}" for s in spreads.rows[:6])
     return Chart(
         name=spreads.name,
         title=spreads.title,
         about=spreads.about,
-        alt=f"Median bits per pixel: {words}.",
-        spec=base({"encoding": {"y": y}, "layer": layers}, BAR_STEP * len(rows)),
-        rows=rows,
-        table=Table(columns, table, (False, *[True] * 6)),
+        alt=f"Median bits per pixel: {'; '.join(medians)}.",
+        spec=base(view, BAR_STEP * len(spreads.rows)),
+        rows=tuple(_spread_row(spread) for spread in spreads.rows),
+        table=ChartTable(
+            columns,
+            tuple(_spread_cells(spread) for spread in spreads.rows),
+            (False, True, True, True, True, True, True),
+        ),
         sql=spreads.sql,
     )
 
 
-def side_by_side_chart(both: SideBySide) -> Chart:
-    """Two bars for each label: before and after."""
-    rows = tuple(
-        {"label": label, "run": run, "images": images}
-        for label, before, after in zip(both.labels, both.before, both.after, strict=True)
-        for run, images in (("before", before), ("after", after))
-    )
-    spec = base(
-        {
-            "mark": {"type": "bar", "cornerRadiusEnd": 2},
-            "encoding": {
-                "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "scale": {"paddingInner": 0.25}},
-                "yOffset": {"field": "run", "sort": ["before", "after"]},
-                "x": {"field": "images", "type": "quantitative", "title": "Images", "axis": COUNT_AXIS},
-                "color": {"field": "run", "type": "nominal", "sort": ["before", "after"], "title": None,
-                          "scale": {"domain": ["before", "after"], "range": [SECOND, CHART]},
-                          "legend": {"orient": "top"}},
-                "tooltip": [{"field": "label", "title": both.title}, {"field": "run", "title": "Run"},
-                            {"field": "images", "title": "Images", "format": ","}],
-            },
+def _spread_row(spread: Spread) -> ChartRow:
+    return {
+        "label": spread.label,
+        "images": spread.images,
+        "p5": spread.p5,
+        "p25": spread.p25,
+        "median": spread.median,
+        "p75": spread.p75,
+        "p95": spread.p95,
+    }
+
+
+def _spread_cells(spread: Spread) -> tuple[str, ...]:
+    quantiles = (spread.p5, spread.p25, spread.median, spread.p75, spread.p95)
+    shown = [f"{value:.3g}" for value in quantiles]
+    return (spread.label, text.number(spread.images), *shown)
+
+
+def _spread_layers() -> list[Spec]:
+    x = {
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "title": "Bits per pixel",
+        "axis": {
+            "labelExpr": PLAIN_LABEL,
+            "values": _SPREAD_TICKS,
+            "labelOverlap": "greedy",
+            "labelSeparation": 8,
         },
-        28 * len(both.labels),
-    )  # fmt: skip
-    table = tuple(
-        (
-            label,
-            text.number(before),
-            text.number(after),
-            f"{after - before:+,}".replace(",", "\u202f").replace("-", "\u2212"),
-        )
-        for label, before, after in zip(both.labels, both.before, both.after, strict=True)
-    )
+    }
+    line = {
+        "mark": {"type": "rule", "color": CHART, "opacity": 0.6},
+        "encoding": {"x": {"field": "p5", **x}, "x2": {"field": "p95"}},
+    }
+    middle_half = {
+        "mark": {"type": "bar", "size": 12, "cornerRadius": 2},
+        "encoding": {"x": {"field": "p25", **x}, "x2": {"field": "p75"}},
+    }
+    median = {
+        "mark": {"type": "tick", "color": "var(--ink)", "thickness": 2, "size": 14},
+        "encoding": {"x": {"field": "median", **x}},
+    }
+    tooltip = [
+        {"field": "label", "title": "Format"},
+        {"field": "images", "title": "Images"},
+        {"field": "p5", "title": "5 %", "format": ".3~g"},
+        {"field": "median", "title": "Median", "format": ".3~g"},
+        {"field": "p95", "title": "95 %", "format": ".3~g"},
+    ]
+    layers: list[Spec] = [line, middle_half, median]
+    for layer in layers:
+        layer["encoding"]["tooltip"] = tooltip
+    return layers
+
+
+def side_by_side_chart(both: SideBySide) -> Chart:
+    """Return a chart with two bars for each label: before and after."""
+    values = text.plural(len(both.labels), "value")
     return Chart(
         name=f"compare_{both.name}",
         title=both.title,
         about="Images in the other run and in this one.",
-        alt=f"{both.title} before and after, for {text.plural(len(both.labels), 'value')}.",
-        spec=spec,
-        rows=rows,
-        table=Table(("Value", "Before", "After", "Change"), table, (False, True, True, True)),
+        alt=f"{both.title} before and after, for {values}.",
+        spec=_side_by_side_spec(both),
+        rows=tuple(_side_by_side_rows(both)),
+        table=_side_by_side_table(both),
     )
+
+
+def _side_by_side_rows(both: SideBySide) -> list[ChartRow]:
+    rows: list[ChartRow] = []
+    for label, before, after in zip(both.labels, both.before, both.after, strict=True):
+        rows.append({"label": label, "run": "before", "images": before})
+        rows.append({"label": label, "run": "after", "images": after})
+    return rows
+
+
+def _side_by_side_spec(both: SideBySide) -> Spec:
+    y = {
+        "field": "label",
+        "type": "nominal",
+        "sort": None,
+        "title": None,
+        "scale": {"paddingInner": 0.25},
+    }
+    x = {"field": "images", "type": "quantitative", "title": "Images", "axis": COUNT_AXIS}
+    color = {
+        "field": "run",
+        "type": "nominal",
+        "sort": list(_RUNS),
+        "title": None,
+        "scale": {"domain": list(_RUNS), "range": [SECOND, CHART]},
+        "legend": {"orient": "top"},
+    }
+    tooltip = [
+        {"field": "label", "title": both.title},
+        {"field": "run", "title": "Run"},
+        {"field": "images", "title": "Images", "format": ","},
+    ]
+    view = {
+        "mark": {"type": "bar", "cornerRadiusEnd": 2},
+        "encoding": {
+            "y": y,
+            "yOffset": {"field": "run", "sort": list(_RUNS)},
+            "x": x,
+            "color": color,
+            "tooltip": tooltip,
+        },
+    }
+    return base(view, PAIR_STEP * len(both.labels))
+
+
+def _side_by_side_table(both: SideBySide) -> ChartTable:
+    rows = tuple(
+        (label, text.number(before), text.number(after), _signed(after - before))
+        for label, before, after in zip(both.labels, both.before, both.after, strict=True)
+    )
+    return ChartTable(("Value", "Before", "After", "Change"), rows, (False, True, True, True))
+
+
+def _signed(change: int) -> str:
+    """Return a count with its sign, a real minus, and narrow spaces between thousands."""
+    return f"{change:+,}".replace(",", "\u202f").replace("-", "\u2212")

@@ -1,4 +1,4 @@
-"""Copies: images with the same bytes as another, and images that look the same."""
+"""Findings on copies: images with the same bytes as another, and images that look the same."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from mrimage.report import text
 from mrimage.report.figures.figures import Insight
 from mrimage.report.tables.views import Tables
 
+# Two names of one file, such as a link and its target, are not copies of each other.
 _FILES = """(SELECT min(uri) AS uri, max(size) AS size, sha256 FROM image WHERE sha256 IS NOT NULL
     GROUP BY sha256, coalesce(file, uri))"""
-"""A row for each file: several names of one, as of a link and what it leads to, are no copies."""
-
 _COPIES = """SELECT uri, first_value(uri) OVER same AS copy_of, size, sha256 FROM {files}
     WINDOW same AS (PARTITION BY sha256 ORDER BY uri) QUALIFY row_number() OVER same > 1 ORDER BY copy_of, uri"""
 
@@ -21,11 +20,12 @@ _LOOKALIKES = """SELECT uri, first_value(uri) OVER alike AS looks_like, phash FR
 
 
 def find_copies(tables: Tables) -> Iterator[Insight]:
-    """How many images are copies of another, and how many more look the same."""
+    """Yield how many images are copies of another one, and how many more look the same."""
     if not tables.has("sha256"):
         return
     files = _FILES
-    if not tables.has("file"):  # an OUT of an earlier version
+    if not tables.has("file"):
+        # An OUT of an earlier version, which did not record which names are of one file.
         files = _FILES.replace("coalesce(file, uri)", "uri")
     # Sums per digest count what the query lists, without a window function over every image.
     copies, wasted = tables.row(
@@ -33,27 +33,46 @@ def find_copies(tables: Tables) -> Iterator[Insight]:
         f"(SELECT count(*) AS n, min(size) AS size FROM {files} GROUP BY sha256) WHERE n > 1"
     )
     if copies:
-        words = (
-            f"{text.plural(copies, 'image is a byte-for-byte copy', 'images are byte-for-byte copies')} of another; "
-            f"deleting {'it' if copies == 1 else 'them'} would free {text.size(wasted)}."
-        )
-        rule = "Files with the same SHA-256; the first of each set is not counted."
-        advice = (
-            "The list names the original of each copy. Keep one of each, and split training data by "
-            "content, not by name."
-        )
-        sql = _COPIES.format(files=files)
-        yield Insight("copies", "notice", words, advice, rule, sql, copies, "images")
+        yield _copies(copies, wasted, _COPIES.format(files=files))
     if tables.has("phash"):
         yield from _lookalikes(tables)
 
 
+def _copies(copies: int, wasted: int, sql: str) -> Insight:
+    counted = text.plural(
+        copies, "image is a byte-for-byte copy", "images are byte-for-byte copies"
+    )
+    them = "it" if copies == 1 else "them"
+    return Insight(
+        name="copies",
+        level="notice",
+        text=f"{counted} of another; deleting {them} would free {text.size(wasted)}.",
+        next="The list names the original of each copy. Keep one of each, and split training data "
+        "by content, not by name.",
+        rule="Files with the same SHA-256; the first of each set is not counted.",
+        sql=sql,
+        count=copies,
+        counts="images",
+    )
+
+
 def _lookalikes(tables: Tables) -> Iterator[Insight]:
     alike = tables.row(
-        "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(DISTINCT sha256) AS n FROM image "
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM "
+        "(SELECT count(DISTINCT sha256) AS n FROM image "
         "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
     )[0]
-    if alike:
-        words = f"{text.plural(alike, 'more image looks', 'more images look')} the same as another, but the bytes differ."
-        rule = "Images with the same perceptual hash and different SHA-256; nearly equal hashes are not counted."
-        yield Insight("lookalikes", "info", words, "", rule, _LOOKALIKES, alike, "images")
+    if not alike:
+        return
+    counted = text.plural(alike, "more image looks", "more images look")
+    yield Insight(
+        name="lookalikes",
+        level="info",
+        text=f"{counted} the same as another, but the bytes differ.",
+        next="",
+        rule="Images with the same perceptual hash and different SHA-256; "
+        "nearly equal hashes are not counted.",
+        sql=_LOOKALIKES,
+        count=alike,
+        counts="images",
+    )

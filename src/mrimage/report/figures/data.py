@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a distribution: a value, or a range ``low`` (inclusive) to ``high`` (exclusive) of one."""
+    """One bar of a distribution: a value, or a range from ``low`` up to and without ``high``."""
 
     label: str
     images: int
@@ -20,9 +20,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How many images have which value. ``missing`` have none; ``folded`` values beyond the most frequent are
-    summed up in a bar "other"; ``same`` is the number that all images share, where they do; ``groups`` maps a key to
-    its counts, one for each bar, for the largest groups."""
+    """How many images have which value.
+
+    ``missing`` images have none. ``folded`` counts the values that share the bar "other values",
+    because they are not among the most frequent. ``same`` is the number that all images have, or
+    "". ``groups`` maps the key of each of the largest groups to its counts, one for each bar.
+    """
 
     name: str
     title: str
@@ -38,7 +41,10 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Images in one cell of a two-dimensional count: ``x`` and ``y`` to ``x2`` and ``y2``, exclusive."""
+    """Images in one cell of a two-dimensional count.
+
+    The cell goes from ``x`` and ``y`` up to and without ``x2`` and ``y2``.
+    """
 
     x: float
     x2: float
@@ -59,7 +65,11 @@ class NamedSize:
 
 @dataclass(frozen=True, slots=True)
 class Dimensions:
-    """Width by height: counts on a logarithmic grid, and the most frequent exact sizes."""
+    """Width by height: counts on a logarithmic grid, and the most frequent exact sizes.
+
+    ``distinct`` is the number of different exact sizes. ``groups`` maps the key of each of the
+    largest groups to its counts, one for each cell.
+    """
 
     cells: tuple[Cell, ...]
     common: tuple[NamedSize, ...]
@@ -70,7 +80,7 @@ class Dimensions:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How a number is spread within one label: its 5th, 25th, 50th, 75th and 95th percentile."""
+    """The spread of a number within one label: its 5th, 25th, 50th, 75th and 95th percentiles."""
 
     label: str
     images: int
@@ -94,8 +104,11 @@ class Spreads:
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A color (``#rrggbb``, the middle of its cell), the images in which it is dominant, and its ``share`` of all
-    that are shown."""
+    """A dominant color.
+
+    ``color`` is ``#rrggbb``, the middle of the range of colors that are counted together. ``images``
+    have it, and ``share`` is theirs of the images of all colors that are shown.
+    """
 
     color: str
     images: int
@@ -104,8 +117,11 @@ class Swatch:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """All figures about the images. ``filters`` are the keys by which charts can be filtered; ``places`` is None
-    unless it was asked for."""
+    """All figures about the images.
+
+    ``filters`` are the keys that charts can be filtered to. ``places`` is None unless the report was
+    made with places, and ``located`` is the number of images with a GPS position.
+    """
 
     distributions: tuple[Distribution, ...]
     dimensions: Dimensions | None

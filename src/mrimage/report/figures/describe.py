@@ -1,9 +1,9 @@
-"""Every figure about the images themselves, from a few queries over the catalogue."""
+"""All figures about the images themselves, from a few queries over the catalogue."""
 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mrimage.report import text
 from mrimage.report.figures.data import Cell, Data, Dimensions, NamedSize, Spread, Spreads, Swatch
@@ -11,29 +11,64 @@ from mrimage.report.figures.distributions import count_all
 from mrimage.report.tables.views import Tables
 
 FILTER_LIMIT = 24
-"""Groups that the charts can be narrowed to: the largest ones."""
+"""Groups that the charts can be filtered to: the largest ones."""
 
 CELL_LIMIT = 3000
+"""The most cells of a heat map or of the map of places."""
+
 COMMON_SIZES = 12
+"""Exact sizes that are listed: the most frequent ones."""
+
 SWATCHES = 36
+"""Dominant colors that are shown: the most frequent ones."""
+
+GRAY_SATURATION = 0.15
+"""Saturation (0..1) up to which a dominant color is sorted as a gray."""
+
 ENOUGH_TO_SPREAD = 5
-"""The fewest images of a format whose spread is worth a line."""
+"""The fewest images of a format whose spread is worth a chart."""
 
 PLACE_DEGREES = 1.0
-"""Places are counted in cells of this many degrees, too coarse to tell a home."""
+"""The size of the cells in which places are counted: too coarse to find a home."""
 
 SIZE_NAMES = {
-    (640, 480): "VGA", (800, 600): "SVGA", (1024, 768): "XGA", (1280, 720): "HD 720p", (1280, 1024): "SXGA",
-    (1920, 1080): "Full HD", (1920, 1200): "WUXGA", (2560, 1440): "QHD", (2560, 1600): "WQXGA",
-    (3440, 1440): "ultra-wide QHD", (3840, 2160): "4K UHD", (5120, 2880): "5K", (7680, 4320): "8K UHD",
-    (4032, 3024): "12 MP phone", (4000, 3000): "12 MP 4:3", (6000, 4000): "24 MP 3:2", (224, 224): "ImageNet crop",
-    (256, 256): "icon", (32, 32): "icon, CIFAR",
-    (28, 28): "MNIST", (64, 64): "icon", (16, 16): "icon", (48, 48): "icon", (128, 128): "icon",
-}  # fmt: skip
+    (16, 16): "icon",
+    (28, 28): "MNIST",
+    (32, 32): "icon, CIFAR",
+    (48, 48): "icon",
+    (64, 64): "icon",
+    (128, 128): "icon",
+    (224, 224): "ImageNet crop",
+    (256, 256): "icon",
+    (640, 480): "VGA",
+    (800, 600): "SVGA",
+    (1024, 768): "XGA",
+    (1280, 720): "HD 720p",
+    (1280, 1024): "SXGA",
+    (1920, 1080): "Full HD",
+    (1920, 1200): "WUXGA",
+    (2560, 1440): "QHD",
+    (2560, 1600): "WQXGA",
+    (3440, 1440): "ultra-wide QHD",
+    (3840, 2160): "4K UHD",
+    (4000, 3000): "12 MP 4:3",
+    (4032, 3024): "12 MP phone",
+    (5120, 2880): "5K",
+    (6000, 4000): "24 MP 3:2",
+    (7680, 4320): "8K UHD",
+}
+"""The usual names of sizes in pixels, the longer side first."""
+
+# Columns that no chart counts, and that would make the table ``grouped`` large.
+_HEAVY_COLUMNS = frozenset({"version", "reason", "phash", "sha256", "dominant_colors"})
+
+# Cells of the heat map: four for each doubling of the width and of the height.
+_COLUMN = "floor(log2(width) * 4)::INTEGER"
+_ROW = "floor(log2(height) * 4)::INTEGER"
 
 
 def describe(tables: Tables, *, places: bool) -> Data:
-    """All figures of the section on data; ``places`` asks for the coarse map of GPS positions."""
+    """Return all figures of the section on data; ``places`` adds the map of GPS positions."""
     filters = _make_grouped(tables)
     located = 0
     if tables.has("latitude", "longitude"):
@@ -50,22 +85,27 @@ def describe(tables: Tables, *, places: bool) -> Data:
 
 
 def _make_grouped(tables: Tables) -> list[str]:
-    """The table ``grouped``: the images of the largest groups with their group's number ``g``; returns the keys."""
+    """Make the table ``grouped``, and return the keys of its groups.
+
+    It has the images of the largest groups, with the place ``g`` of the group in the list of keys.
+    There is no such table, and the list is empty, if there are no groups to choose between.
+    """
     source = tables.membership
     found = tables.rows(
-        "SELECT key, count(*) OVER () FROM groups WHERE key IS NOT NULL ORDER BY images DESC, key LIMIT ?",
+        "SELECT key, count(*) OVER () FROM groups WHERE key IS NOT NULL "
+        "ORDER BY images DESC, key LIMIT ?",
         [FILTER_LIMIT],
     )
-    if len(found) < 2 or not tables.rows(f"SELECT 1 FROM {source} WHERE uri IS NOT NULL LIMIT 1"):
+    has_members = tables.rows(f"SELECT 1 FROM {source} WHERE uri IS NOT NULL LIMIT 1")
+    if len(found) < 2 or not has_members:
         return []
     keys = [row[0] for row in found]
-    heavy = ", ".join(
-        sorted(tables.columns & {"version", "reason", "phash", "sha256", "dominant_colors"})
-    )
+    excluded = ", ".join(["uri", *sorted(tables.columns & _HEAVY_COLUMNS)])
     tables.connection.execute(
         f"""CREATE TEMP TABLE grouped AS
-        SELECT member.g, image.* EXCLUDE (uri{", " + heavy if heavy else ""}) FROM image JOIN (
-            SELECT DISTINCT uri, list_position(?, key) - 1 AS g FROM {source} WHERE list_contains(?, key)
+        SELECT member.g, image.* EXCLUDE ({excluded}) FROM image JOIN (
+            SELECT DISTINCT uri, list_position(?, key) - 1 AS g FROM {source}
+            WHERE list_contains(?, key)
         ) member USING (uri)""",
         [keys, keys],
     )
@@ -73,10 +113,13 @@ def _make_grouped(tables: Tables) -> list[str]:
 
 
 def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
+    """Return the counts of width by height, or None if the catalogue has no sizes."""
     if not tables.has("width", "height"):
         return None
-    x, y = "floor(log2(width) * 4)::INTEGER", "floor(log2(height) * 4)::INTEGER"
-    cells = f"SELECT {x} AS x, {y} AS y, count(*) AS images FROM image WHERE width > 0 AND height > 0 GROUP BY ALL"
+    cells = (
+        f"SELECT {_COLUMN} AS x, {_ROW} AS y, count(*) AS images FROM image "
+        "WHERE width > 0 AND height > 0 GROUP BY ALL"
+    )
     grid = tables.rows(f"SELECT * FROM ({cells}) ORDER BY images DESC, x, y LIMIT {CELL_LIMIT}")
     sql = (
         "SELECT width, height, count(*) AS images FROM image WHERE width > 0 "
@@ -86,37 +129,64 @@ def _dimensions(tables: Tables, filters: Sequence[str]) -> Dimensions | None:
         f"SELECT *, count(*) OVER () FROM ({sql}) ORDER BY images DESC, width, height LIMIT ?",
         [COMMON_SIZES],
     )
-    places = {(row[0], row[1]): place for place, row in enumerate(grid)}
-    groups = [[0] * len(grid) for _ in filters]
-    if filters:
-        inside = (
-            f"SELECT g, {x}, {y}, count(*) FROM grouped WHERE width > 0 AND height > 0 GROUP BY ALL"
-        )
-        for group, column, row, images in tables.rows(inside):
-            if (column, row) in places:
-                groups[group][places[column, row]] = images
+    places = {(column, row): place for place, (column, row, _) in enumerate(grid)}
     return Dimensions(
-        cells=tuple(
-            Cell(2 ** (x / 4), 2 ** ((x + 1) / 4), 2 ** (y / 4), 2 ** ((y + 1) / 4), n)
-            for x, y, n in grid
+        cells=tuple(_size_cell(column, row, images) for column, row, images in grid),
+        common=tuple(
+            NamedSize(width, height, _size_name(width, height), images)
+            for width, height, images, _ in sizes
         ),
-        common=tuple(NamedSize(w, h, _size_name(w, h), n) for w, h, n, _ in sizes),
         distinct=sizes[0][3] if sizes else 0,
         sql=sql,
-        groups={key: tuple(counts) for key, counts in zip(filters, groups, strict=True)},
+        groups=_cells_by_group(tables, places, filters),
     )
 
 
+def _size_cell(column: int, row: int, images: int) -> Cell:
+    """Return a cell of the heat map with its edges in pixels."""
+    return Cell(
+        x=2 ** (column / 4),
+        x2=2 ** ((column + 1) / 4),
+        y=2 ** (row / 4),
+        y2=2 ** ((row + 1) / 4),
+        images=images,
+    )
+
+
+def _cells_by_group(
+    tables: Tables, places: Mapping[tuple[int, int], int], filters: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """Return the counts within each group, by key, aligned with the cells.
+
+    ``places`` gives the place of a cell by its column and row.
+    """
+    if not filters:
+        return {}
+    counts = [[0] * len(places) for _ in filters]
+    found = tables.rows(
+        f"SELECT g, {_COLUMN}, {_ROW}, count(*) FROM grouped "
+        "WHERE width > 0 AND height > 0 GROUP BY ALL"
+    )
+    for group, column, row, images in found:
+        place = places.get((column, row))
+        if place is not None:
+            counts[group][place] = images
+    return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}
+
+
 def _size_name(width: int, height: int) -> str:
-    """The size's usual name, in portrait or landscape."""
-    return SIZE_NAMES.get((max(width, height), min(width, height)), "")
+    """Return the usual name of a size, in portrait or landscape, or ""."""
+    longer = max(width, height)
+    shorter = min(width, height)
+    return SIZE_NAMES.get((longer, shorter), "")
 
 
 def _spreads(tables: Tables) -> tuple[Spreads, ...]:
-    """Bits per pixel by format: what each format costs on these very images."""
+    """Return the bits per pixel by format: what each format costs for these very images."""
     if not tables.has("format", "width", "height"):
         return ()
-    # Quantiles of counted hundredths: exact, the same for any number of threads, and in little memory.
+    # Quantiles of counted hundredths are exact, the same for any number of threads, and need little
+    # memory.
     quantiles = ", ".join(
         f"min(value) FILTER (upto >= {share} * images)" for share in (0.05, 0.25, 0.5, 0.75, 0.95)
     )
@@ -125,53 +195,67 @@ def _spreads(tables: Tables) -> tuple[Spreads, ...]:
         FROM (SELECT format, round(8.0 * size / pixels, 2) AS value, count(*) AS n FROM image
               WHERE pixels > 0 AND format IS NOT NULL GROUP BY ALL))
         GROUP BY format ORDER BY images DESC, format LIMIT 12"""
-    rows = tuple(
-        Spread(text.cut(label, 40), images, *map(float, spread))
-        for label, images, spread in tables.rows(sql)
-    )
+    rows = []
+    for label, images, values in tables.rows(sql):
+        rows.append(Spread(text.cut(label, 40), images, *map(float, values)))
     if all(row.images < ENOUGH_TO_SPREAD for row in rows):
         return ()
     about = (
         "File size over pixels: the line spans the 5th to 95th percentile, the bar the middle half. "
         "Uncompressed RGB takes 24."
     )
-    return (Spreads("density_by_format", "Bits per pixel by format", about, sql, rows),)
+    title = "Bits per pixel by format"
+    return (Spreads("density_by_format", title, about, sql, tuple(rows)),)
 
 
 def _swatches(tables: Tables) -> tuple[Swatch, ...]:
-    """Dominant colors in cells of 32 levels per channel, most frequent first, then ordered as a rainbow."""
+    """Return the most frequent dominant colors, in the order of a rainbow.
+
+    They are counted in cells of 32 levels of each channel.
+    """
     if not tables.has("dominant_colors"):
         return ()
-    # The first hexadecimal digit of each channel, made even: two shades of one cell are one color of an image.
+    # A cell is the first hexadecimal digit of each channel, made even. An image with two shades of
+    # one cell counts once.
     cell = "translate(lower(color[2:2] || color[4:4] || color[6:6]), '13579bdf', '02468ace')"
-    sql = f"""SELECT cell, count(*) AS images FROM (SELECT unnest(list_distinct(list_transform(dominant_colors,
-        lambda color: CASE WHEN length(color) = 7 THEN {cell} END))) AS cell FROM image)
+    found = tables.rows(
+        f"""SELECT cell, count(*) AS images FROM (
+            SELECT unnest(list_distinct(list_transform(dominant_colors,
+                lambda color: CASE WHEN length(color) = 7 THEN {cell} END))) AS cell FROM image)
         WHERE regexp_full_match(cell, '[0-9a-f]{{3}}') GROUP BY cell"""
-    counted = {
-        tuple(int(digit, 16) * 16 + 16 for digit in digits): images
-        for digits, images in tables.rows(sql)
-    }
-    frequent = sorted(counted.items(), key=lambda cell: (-cell[1], cell[0]))[:SWATCHES]
-    cells = sorted(frequent, key=lambda cell: (*_rainbow(cell[0]), cell[0]))
-    shown = sum(images for _, images in cells)
-    return tuple(
-        Swatch("#{:02x}{:02x}{:02x}".format(*rgb), images, images / shown) for rgb, images in cells
     )
+    counted = [(_middle(digits), images) for digits, images in found]
+    counted.sort(key=lambda color: (-color[1], color[0]))
+    shown = counted[:SWATCHES]
+    shown.sort(key=lambda color: (_rainbow(color[0]), color[0]))
+    total = sum(images for _, images in shown)
+    swatches = []
+    for (red, green, blue), images in shown:
+        color = f"#{red:02x}{green:02x}{blue:02x}"
+        swatches.append(Swatch(color, images, images / total))
+    return tuple(swatches)
 
 
-def _rainbow(rgb: tuple[int, ...]) -> tuple[bool, float, float]:
-    """Grays first, then by hue, then by lightness."""
+def _middle(digits: str) -> tuple[int, int, int]:
+    """Return the middle of the cell with these three digits, as levels of red, green and blue."""
+    red, green, blue = (int(digit, 16) * 16 + 16 for digit in digits)
+    return red, green, blue
+
+
+def _rainbow(rgb: tuple[int, int, int]) -> tuple[bool, float, float]:
+    """Sort grays first, then by hue in twelve steps, then by lightness."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(level / 255 for level in rgb))
-    if saturation <= 0.15:
+    if saturation <= GRAY_SATURATION:
         return False, 0, lightness
     return True, round(hue * 12), lightness
 
 
 def _places(tables: Tables) -> tuple[Cell, ...]:
+    """Return the cells with GPS positions, in degrees, those with the most images first."""
     step = PLACE_DEGREES
     found = tables.rows(
-        f"SELECT floor(longitude / {step}) * {step}, floor(latitude / {step}) * {step}, count(*) FROM image "
-        "WHERE latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 "
+        f"SELECT floor(longitude / {step}) * {step}, floor(latitude / {step}) * {step}, count(*) "
+        "FROM image WHERE latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 "
         "GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT ?",
         [CELL_LIMIT],
     )

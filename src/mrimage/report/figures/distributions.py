@@ -1,9 +1,13 @@
-"""Counts the images by each Measure: frequent values, or bins of a number, each also within the largest groups."""
+"""Counts the images by each Measure: by its frequent values, or in bins of a number.
+
+Each count is also made within the largest groups.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,30 +17,53 @@ from mrimage.report.figures.measures import MEASURES, Measure
 from mrimage.report.tables.views import Tables
 
 CATEGORY_LIMIT = 9
-"""Bars of a distribution of names; the rest is one more bar."""
+"""The most bars of a distribution of names. One more bar has all other values."""
+
+OTHER = "other values"
+"""The label of that bar."""
 
 LINEAR_BINS = 24
-OTHER = "other values"
+"""The most bins of a linear scale."""
 
 GAPS_LIMIT = 80
-TIMELINE_LIMIT = 200
+"""Empty bins are shown only if the chart has fewer bins than this."""
 
-_DATES = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+PERIODS_LIMIT = 200
+"""The most days, months or years of a timeline: the latest ones."""
+
+# A timeline has bars for days up to two months, and for months up to eight years.
+DAYS_OF_DAYS = 62
+DAYS_OF_MONTHS = 8 * 366
+
+_DATE_FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 _SECONDS = {"day": 86_400.0, "month": 30.44 * 86_400, "year": 365.25 * 86_400}
 
 Edge = Callable[[int], float]
+"""Gives the lower edge of a bin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    """Images and bytes by bin, the images without a value, and the query that counted them."""
+
+    sql: str
+    missing: int
+    counted: Mapping[Any, tuple[int, int]]
 
 
 def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...]:
-    """Every Measure that this catalogue can answer, without those that no image has a value for.
+    """Count by every Measure whose columns the catalogue has and that has a value for an image.
 
     ``filters`` are the keys of the table ``grouped``, in the order of its column ``g``.
     """
-    known = (measure for measure in MEASURES if tables.has(*measure.needs))
-    counted = (_count(tables, measure, filters) for measure in known)
-    return tuple(
-        distribution for distribution in counted if any(bar.label for bar in distribution.bars)
-    )
+    distributions = []
+    for measure in MEASURES:
+        if not tables.has(*measure.needs):
+            continue
+        distribution = _count(tables, measure, filters)
+        if any(bar.label for bar in distribution.bars):
+            distributions.append(distribution)
+    return tuple(distributions)
 
 
 def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
@@ -44,134 +71,169 @@ def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribu
         return _categories(tables, measure, filters)
     if measure.scale == "time":
         return _timeline(tables, measure, filters)
+    return _histogram(tables, measure, filters)
+
+
+def _histogram(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
+    """Count in bins of a number."""
     value, edge = _binning(tables, measure)
-    sql, missing, counted = _bins(tables, value)
-    bins = _without_gaps(list(counted))
-    bars = tuple(
-        Bar(
-            _range(edge(bin_), edge(bin_ + 1), measure.unit),
-            *counted.get(bin_, (0, 0)),
-            edge(bin_),
-            edge(bin_ + 1),
-        )
-        for bin_ in bins
-    )
-    groups = _by_group(
-        tables, value, {bin_: place for place, bin_ in enumerate(bins)}, len(bars), None, filters
-    )
-    same = _exactly(tables, measure) if len(bars) == 1 else ""
+    bins = _count_bins(tables, value)
+    numbers = _without_gaps(list(bins.counted))
+    bars = []
+    for number in numbers:
+        images, size = bins.counted.get(number, (0, 0))
+        low = edge(number)
+        high = edge(number + 1)
+        bars.append(Bar(_range(low, high, measure.unit), images, size, low, high))
+    places = {number: place for place, number in enumerate(numbers)}
     return Distribution(
-        measure.name, measure.title, "histogram", measure.about, sql, bars, missing, 0, same, groups
+        name=measure.name,
+        title=measure.title,
+        kind="histogram",
+        about=measure.about,
+        sql=bins.sql,
+        bars=tuple(bars),
+        missing=bins.missing,
+        same=_only_value(tables, measure) if len(bars) == 1 else "",
+        groups=_by_group(tables, value, places, len(bars), None, filters),
     )
 
 
-def _exactly(tables: Tables, measure: Measure) -> str:
-    """The value that all images share, if they do."""
+def _only_value(tables: Tables, measure: Measure) -> str:
+    """Return the value that all images share, or "" if there are two."""
     low, high = _extent(tables, measure)
-    return _amount(low, measure.unit) if low is not None and low == high else ""
+    if low is None or low != high:
+        return ""
+    return _amount(low, measure.unit)
 
 
-def _extent(tables: Tables, measure: Measure) -> tuple[float | None, float | None]:
-    low, high = tables.row(
-        f"SELECT min({measure.expression}), max({measure.expression}) FROM image"
-    )
+def _extent(tables: Tables, measure: Measure) -> tuple[Any, Any]:
+    """Return the smallest and the largest value, both None if no image has one."""
+    value = measure.expression
+    low, high = tables.row(f"SELECT min({value}), max({value}) FROM image")
     return low, high
 
 
 def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
-    """Days, months or years, whichever gives a chart that can be read."""
-    first, last = tables.row(
-        f"SELECT min({measure.expression}), max({measure.expression}) FROM image"
-    )
-    days = (last - first).days if first is not None else 0
-    part = "day" if days <= 62 else "month" if days <= 366 * 8 else "year"
-    value = f"date_trunc('{part}', {measure.expression})::TIMESTAMP"
-    sql, missing, counted = _bins(tables, value)
-    bars = tuple(
-        Bar(
-            start.strftime(_DATES[part]),
-            images,
-            size,
-            _epoch(start),
-            _epoch(start) + _SECONDS[part],
-        )
-        for start, (images, size) in sorted(counted.items())[-TIMELINE_LIMIT:]
-    )
-    places = {start: place for place, start in enumerate(sorted(counted)[-TIMELINE_LIMIT:])}
-    groups = _by_group(tables, value, places, len(bars), None, filters)
+    """Count by days, months or years, whichever makes a readable chart."""
+    period = _period(*_extent(tables, measure))
+    value = f"date_trunc('{period}', {measure.expression})::TIMESTAMP"
+    bins = _count_bins(tables, value)
+    starts = sorted(bins.counted)[-PERIODS_LIMIT:]
+    bars = []
+    for start in starts:
+        images, size = bins.counted[start]
+        label = start.strftime(_DATE_FORMATS[period])
+        low = _epoch(start)
+        bars.append(Bar(label, images, size, low, low + _SECONDS[period]))
+    places = {start: place for place, start in enumerate(starts)}
     return Distribution(
-        measure.name, measure.title, "timeline", measure.about, sql, bars, missing, groups=groups
+        name=measure.name,
+        title=measure.title,
+        kind="timeline",
+        about=measure.about,
+        sql=bins.sql,
+        bars=tuple(bars),
+        missing=bins.missing,
+        groups=_by_group(tables, value, places, len(bars), None, filters),
     )
 
 
-def _bins(tables: Tables, value: str) -> tuple[str, int, dict[Any, tuple[int, int]]]:
-    """The query, the images without a value, and the images and bytes of each bin."""
-    sql = f"SELECT {value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes FROM image GROUP BY ALL ORDER BY bin"
-    found = tables.rows(sql)
-    missing = sum(images for bin_, images, _ in found if bin_ is None)
-    return (
-        sql,
-        missing,
-        {bin_: (images, size or 0) for bin_, images, size in found if bin_ is not None},
-    )
+def _period(first: datetime | None, last: datetime | None) -> str:
+    days = 0
+    if first is not None and last is not None:
+        days = (last - first).days
+    if days <= DAYS_OF_DAYS:
+        return "day"
+    if days <= DAYS_OF_MONTHS:
+        return "month"
+    return "year"
 
 
 def _epoch(moment: datetime) -> float:
+    """Return the seconds since 1970. Dates in EXIF have no time zone, so none is used here."""
     return (moment - datetime(1970, 1, 1)).total_seconds()
 
 
-def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
+def _count_bins(tables: Tables, value: str) -> _Bins:
+    """Count the images and bytes for each result of the SQL expression ``value``."""
     sql = (
-        f"SELECT {measure.expression} AS label, count(*) AS images, sum(size)::BIGINT AS bytes FROM image "
-        "GROUP BY ALL ORDER BY images DESC, label"
+        f"SELECT {value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes "
+        "FROM image GROUP BY ALL ORDER BY bin"
     )
-    every = tables.rows(
-        f"SELECT *, count(*) OVER (), sum(images) OVER (), sum(bytes) OVER () FROM ({sql}) WHERE label IS NOT NULL "
+    missing = 0
+    counted: dict[Any, tuple[int, int]] = {}
+    for number, images, size in tables.rows(sql):
+        if number is None:
+            missing += images
+        else:
+            counted[number] = (images, size or 0)
+    return _Bins(sql, missing, counted)
+
+
+def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
+    """Count by the most frequent values, and all other values together."""
+    sql = (
+        f"SELECT {measure.expression} AS label, count(*) AS images, sum(size)::BIGINT AS bytes "
+        "FROM image GROUP BY ALL ORDER BY images DESC, label"
+    )
+    found = tables.rows(
+        "SELECT *, count(*) OVER (), sum(images) OVER (), sum(bytes) OVER () "
+        f"FROM ({sql}) WHERE label IS NOT NULL "
         f"ORDER BY images DESC, label LIMIT {CATEGORY_LIMIT}"
     )
+    labels = text.unique(text.cut(row[0], 60) for row in found)
+    bars = [Bar(label, row[1], int(row[2] or 0)) for label, row in zip(labels, found, strict=True)]
+    counted = 0
+    folded = 0
+    rest = None
+    if found:
+        distinct, images, size = found[0][3:6]
+        counted = int(images)
+        folded = distinct - len(bars)
+        if folded:
+            rest = len(bars)
+            bars.append(_rest(bars, counted, int(size or 0)))
     total = tables.row("SELECT count(*) FROM image")[0]
-    labels = text.unique(text.cut(row[0], 60) for row in every)
-    bars = [Bar(label, row[1], int(row[2] or 0)) for label, row in zip(labels, every, strict=True)]
-    counted, size, distinct = (
-        (int(every[0][4]), int(every[0][5] or 0), every[0][3]) if every else (0, 0, 0)
-    )
-    folded = distinct - len(bars)
-    if folded:
-        bars.append(
-            Bar(OTHER, counted - sum(b.images for b in bars), size - sum(b.bytes for b in bars))
-        )
-    places = {row[0]: place for place, row in enumerate(every)}
-    groups = _by_group(
-        tables, measure.expression, places, len(bars), len(bars) - 1 if folded else None, filters
-    )
+    places = {row[0]: place for place, row in enumerate(found)}
     return Distribution(
-        measure.name,
-        measure.title,
-        "category",
-        measure.about,
-        sql,
-        tuple(bars),
-        total - counted,
-        folded,
-        groups=groups,
+        name=measure.name,
+        title=measure.title,
+        kind="category",
+        about=measure.about,
+        sql=sql,
+        bars=tuple(bars),
+        missing=total - counted,
+        folded=folded,
+        groups=_by_group(tables, measure.expression, places, len(bars), rest, filters),
     )
+
+
+def _rest(bars: Sequence[Bar], images: int, size: int) -> Bar:
+    """Return the bar of all other values, where ``images`` and ``size`` are of all values."""
+    other_images = images - sum(bar.images for bar in bars)
+    other_bytes = size - sum(bar.bytes for bar in bars)
+    return Bar(OTHER, other_images, other_bytes)
 
 
 def _by_group(
     tables: Tables,
     value: str,
-    places: dict[object, int],
+    places: Mapping[Any, int],
     width: int,
     rest: int | None,
     filters: Sequence[str],
 ) -> dict[str, tuple[int, ...]]:
-    """Counts of each group, aligned with the bars; a value without a bar goes to ``rest``, or nowhere."""
+    """Count within each group, by key: a number of images for each of the ``width`` bars.
+
+    ``places`` gives the bar of a result of the SQL expression ``value``. A result without a bar is
+    counted in the bar ``rest``, or not at all if that is None.
+    """
     if not filters:
         return {}
     counts = [[0] * width for _ in filters]
-    for group, label, images in tables.rows(
-        f"SELECT g, {value} AS label, count(*) FROM grouped GROUP BY ALL"
-    ):
+    found = tables.rows(f"SELECT g, {value} AS label, count(*) FROM grouped GROUP BY ALL")
+    for group, label, images in found:
         place = places.get(label, rest)
         if place is not None and label is not None:
             counts[group][place] += images
@@ -179,25 +241,33 @@ def _by_group(
 
 
 def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
-    """The SQL that gives an image its bin, and the function that gives a bin its lower edge."""
+    """Return the SQL that gives an image its bin, and the function that gives a bin its edge."""
     value = measure.expression
     if measure.scale == "decade":
-        return f"decade_bin({value})", lambda bin_: (1.0, 2.0, 5.0)[bin_ % 3] * 10.0 ** (bin_ // 3)
+        return f"decade_bin({value})", _decade_edge
     if measure.scale == "octave":
-        anchor, step = measure.anchor, measure.step
-        return (
-            f"floor(log2({value} / {anchor}) * {step})::INTEGER",
-            lambda bin_: anchor * 2.0 ** (bin_ / step),
-        )
+        anchor = measure.anchor
+        step = measure.step
+        octave_bin = f"floor(log2({value} / {anchor}) * {step})::INTEGER"
+        return octave_bin, lambda number: anchor * 2.0 ** (number / step)
     width = nice_step(*_extent(tables, measure))
     # A value on an edge belongs to the bin that begins there, whatever the quotient's last digit.
-    return f"floor({value} / {width!r} + 1e-9)::INTEGER", lambda bin_: round(bin_ * width, 12)
+    linear_bin = f"floor({value} / {width!r} + 1e-9)::INTEGER"
+    return linear_bin, lambda number: round(number * width, 12)
+
+
+def _decade_edge(number: int) -> float:
+    """Return where the bin ``number`` of the SQL macro ``decade_bin`` begins."""
+    power, place = divmod(number, 3)
+    return (1.0, 2.0, 5.0)[place] * 10.0**power
 
 
 def _amount(value: float, unit: str) -> str:
     if unit == "bytes":
         return text.size(value)
-    return text.short(value) + (f"\u00a0{unit}" if unit else "")
+    if not unit:
+        return text.short(value)
+    return f"{text.short(value)}\u00a0{unit}"
 
 
 def _range(low: float, high: float, unit: str) -> str:
@@ -207,14 +277,20 @@ def _range(low: float, high: float, unit: str) -> str:
 
 
 def _without_gaps(bins: Sequence[int]) -> list[int]:
-    """Empty bins between full ones are shown too, as long as they are not most of the chart."""
-    if bins and max(bins) - min(bins) < GAPS_LIMIT:
-        return list(range(min(bins), max(bins) + 1))
+    """Return the bins in order, with the empty ones between them unless those are too many."""
+    if not bins:
+        return []
+    first = min(bins)
+    last = max(bins)
+    if last - first < GAPS_LIMIT:
+        return list(range(first, last + 1))
     return sorted(bins)
 
 
 def nice_step(low: float | None, high: float | None, bins: int = LINEAR_BINS) -> float:
-    """A bin width of 1, 2 or 5 times a power of ten that cuts ``low`` to ``high`` into at most ``bins``.
+    """Return a bin width of 1, 2 or 5 times a power of ten.
+
+    It divides ``low`` to ``high`` into at most ``bins`` bins.
 
     >>> nice_step(0, 255), nice_step(0, 1), nice_step(3, 3)
     (20.0, 0.05, 1.0)
@@ -223,4 +299,5 @@ def nice_step(low: float | None, high: float | None, bins: int = LINEAR_BINS) ->
     if not math.isfinite(spread) or spread <= 0:
         return 1.0
     magnitude = 10.0 ** math.floor(math.log10(spread / bins))
-    return next(round(m * magnitude, 12) for m in (1, 2, 5, 10) if spread / (m * magnitude) <= bins)
+    factor = next(factor for factor in (1, 2, 5, 10) if spread / (factor * magnitude) <= bins)
+    return round(factor * magnitude, 12)

@@ -1,4 +1,4 @@
-"""Reads what a run wrote about itself: the facts for a report, and the figures of a report."""
+"""Reads the facts that a run recorded for its report, and the figures of a report."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ T = TypeVar("T")
 
 
 def read_facts(results: Path) -> RunFacts:
-    """The facts of the finished run in the folder ``results``.
+    """Return the facts of the finished run in the folder ``results``.
 
-    Raises SinkError when there are none: the folder is not a run's, or its run has not finished.
+    Raises SinkError if there are none: the folder is not a run's, or its run has not finished.
     """
     return _read(results, FACTS, RunFacts)
 
 
 def read_summary(results: Path) -> Figures:
-    """The figures that the report of ``results`` wrote. Raises SinkError when there are none."""
+    """Return the figures of the report in the folder ``results``.
+
+    Raises SinkError if there is no ``summary.json``, or it cannot be read.
+    """
     return _read(results, SUMMARY, Figures)
 
 
-def decode_summary(data: bytes, place: str) -> Figures:
-    """The figures in the bytes of a ``summary.json`` of the OUT ``place``. Raises SinkError for anything else."""
-    return _decode(data, place, SUMMARY, Figures)
+def decode_summary(data: bytes, out: str) -> Figures:
+    """Return the figures in ``data``, the bytes of the ``summary.json`` below ``out``.
+
+    Raises SinkError for any other bytes; ``out`` is for its message.
+    """
+    return _decode(data, out, SUMMARY, Figures)
 
 
 def _read(results: Path, name: str, kind: type[T]) -> T:
@@ -41,15 +47,15 @@ def _read(results: Path, name: str, kind: type[T]) -> T:
     return _decode(data, str(results), name, kind)
 
 
-def _decode(data: bytes, place: str, name: str, kind: type[T]) -> T:
+def _decode(data: bytes, out: str, name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.MsgspecError as error:
-        raise _unreadable(place, name, error) from error
+        raise _unreadable(out, name, error) from error
 
 
-def _unreadable(place: str, name: str, error: Exception) -> SinkError:
+def _unreadable(out: str, name: str, error: Exception) -> SinkError:
     return SinkError(
-        f'Expected the results of a finished run in "{place}", but {name} cannot be read ({error}). '
-        "Run the job to its end first, or give its OUT."
+        f'"{out}" must be the OUT of a finished run, but its {name} cannot be read ({error}). '
+        "Run the job to its end first, or give another folder."
     )

@@ -1,7 +1,8 @@
-"""Every figure of the report as plain data: the page, ``summary.json`` and the notebook show these and nothing else.
+"""Every figure of the report as plain data.
 
-Counts are of images unless a name says otherwise, sizes are in bytes, times in seconds, shares are 0..1.
-Texts that come from a source (names, keys, EXIF) are cut to a bounded length and never trusted as markup.
+The page, ``summary.json`` and the notebook show these figures and nothing else. Counts are of images
+unless a name says otherwise, sizes are in bytes, times in seconds, and shares are 0..1. Texts that
+come from a source (names, keys, EXIF) are cut to a bounded length and never trusted as markup.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from mrimage.report.figures.data import Data
 from mrimage.report.figures.job import Health, RunFigures
 
 SCHEMA_VERSION = 1
-"""Rises when a field of ``summary.json`` changes its meaning or goes away; new fields do not raise it."""
+"""It rises when a field of ``summary.json`` changes its meaning or is removed, but not for a new one."""
 
 Level = Literal["good", "info", "notice", "warning"]
-"""How much an insight matters: ``warning`` asks for a decision, ``good`` and ``info`` need none."""
-
+"""How much an insight matters: ``warning`` needs a decision, ``good`` and ``info`` need none."""
 
 Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds", "cameras", "tasks"]
 """What a number counts."""
@@ -26,8 +26,12 @@ Unit = Literal["images", "bytes", "pixels", "groups", "files", "seconds", "camer
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The whole run in numbers. ``pixels`` counts those of processed images, ``source_bytes`` all listed files;
-    ``seconds`` is the wall time of all phases, ``images_per_second`` counts the images that this run mapped."""
+    """The whole run in numbers.
+
+    ``pixels`` is the sum over the processed images, and ``source_bytes`` over all listed ones.
+    ``seconds`` is the wall time of all phases. ``images_per_second`` counts the images that this run
+    mapped, without those that an earlier run had done.
+    """
 
     listed: int
     processed: int
@@ -52,8 +56,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """A finding in words. ``next`` says what to do about it, ``rule`` how it was found, and ``sql`` lists with
-    ``mrimage query`` what ``count`` counts."""
+    """A finding in words.
+
+    ``next`` says what to do about it, and ``rule`` how it was found. ``mrimage query`` lists with
+    ``sql`` what ``count`` counts.
+    """
 
     name: str
     level: Level
@@ -67,7 +74,7 @@ class Insight:
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """One key. ``outputs`` and ``output_bytes`` are of its files; ``sample`` names the thumbnail to show."""
+    """One group. ``sample`` is the uri of the thumbnail to show for it, or None."""
 
     key: str
     images: int
@@ -80,7 +87,10 @@ class GroupFigures:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The largest groups, at most GROUP_LIMIT of ``total``; ``largest`` is the share of images of the first."""
+    """The largest groups, at most GROUP_LIMIT of ``total``, the largest first.
+
+    ``largest`` is the share of the images that the first one has.
+    """
 
     total: int
     rows: tuple[GroupFigures, ...]
@@ -89,7 +99,10 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A thumbnail's caption: ``uri`` names it in thumbnails.parquet, ``note`` says why it is shown."""
+    """A thumbnail with its caption.
+
+    ``uri`` finds it in thumbnails.parquet, and ``note`` says what is special about it.
+    """
 
     uri: str
     title: str
@@ -135,8 +148,10 @@ class QuarantinedImage:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why images are in quarantine, what it means, what to do, and some of them. ``command`` tries them again; it is
-    empty where a second try would change nothing."""
+    """One reason for quarantine: what it means, what to do, and some of its images.
+
+    ``command`` tries the images again. It is "" if another try would change nothing.
+    """
 
     reason: str
     meaning: str
@@ -158,7 +173,10 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One number, then and now. ``share`` is the difference over what it was, None where that was zero."""
+    """One number before and after.
+
+    ``share`` is the difference over the number before, or None if that was zero.
+    """
 
     name: str
     unit: Unit
@@ -169,7 +187,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One image that differs between two runs, and how."""
+    """One image that differs between two runs; ``what`` says how."""
 
     path: str
     what: str
@@ -177,7 +195,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """One distribution in both runs: for each label the images before and after."""
+    """One distribution in both runs: the images before and after, for each label."""
 
     name: str
     title: str
@@ -188,7 +206,10 @@ class SideBySide:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changed from another run to this one. Images are matched by their path below the source."""
+    """What changed from another run to this one.
+
+    ``other`` names that run. Images are matched by their path below the source.
+    """
 
     other: str
     other_started: float
@@ -205,7 +226,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The report's figures; ``summary.json`` is exactly this."""
+    """All figures of the report, exactly as ``summary.json`` has them."""
 
     schema_version: int
     run: RunFigures

@@ -1,43 +1,71 @@
-"""Which pictures the page shows and why. One choice decides which thumbnails are made and how they are laid out."""
+"""Chooses which pictures the page shows, and why.
+
+The same choice decides which thumbnails a run makes and how the page lays them out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from mrimage.report import text
 from mrimage.report.figures.figures import Galleries, Gallery, Pair, Picture
 from mrimage.report.tables.views import Tables
 
+PictureKind = Literal["before", "after", "sheet", "group", "extreme"]
+"""What the page shows a picture for. Those of the kinds "after" and "sheet" are outputs."""
+
 REPRESENTATIVES = 24
 """Groups that get a picture in the table of groups: the largest ones."""
 
 GROUP_GALLERIES = 6
-GROUP_PICTURES = 5
-PAIRS = 6
-SHEETS = 6
-EXTREMES = 5
+"""Groups that get a gallery: the largest ones."""
 
-ALIKE = 40
-"""Candidates for each picture of an extreme. With enough of them, a burst of similar shots fills one place, not all."""
+GROUP_PICTURES = 5
+"""The most pictures in the gallery of a group."""
+
+PAIRS = 6
+"""The most pairs of a source and its output."""
+
+SHEETS = 6
+"""The most pictures that reducers made of whole groups."""
+
+EXTREME_PICTURES = 5
+"""The most pictures in the gallery of an extreme."""
+
+CANDIDATES = 40
+"""Images to choose each picture of an extreme from.
+
+With enough of them, a burst of similar shots takes up one picture, and not all of them.
+"""
 
 ALIKE_BITS = 10
 """Bits of 64 in which the perceptual hashes of two pictures that look alike may differ."""
 
 MAX_COST = 0.3
-"""Seconds that decoding one thumbnail may take, as estimated; a 600-megapixel PNG would take too long."""
+"""The most seconds that decoding an image for a thumbnail may take, as estimated from its size.
 
+A PNG of 600 megapixels would take far longer.
+"""
+
+# Seconds of one core for each pixel, by format and for all other formats.
 _SECONDS_PER_PIXEL = {"jpeg": 4e-9, "webp": 15e-9, "png": 15e-9, "avif": 40e-9, "heif": 40e-9}
 _OTHER_SECONDS_PER_PIXEL = 25e-9
+
 _PROGRESSIVE = 5
 """Cost factor of a progressive JPEG: it needs all its passes, so a scaled decode saves little."""
 
 _PICTURE_FILES = "regexp_matches(lower(output), '\\.(jpe?g|png|webp|avif|tiff?|gif)$')"
+"""SQL condition on outputs that a thumbnail can be made of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """A gallery of the images that come first in ``order``; ``note`` is SQL for the caption."""
+    """A gallery of the images that come first in ``order``.
+
+    ``order`` and ``note``, the caption, are SQL over the columns ``needs``.
+    """
 
     name: str
     title: str
@@ -47,35 +75,83 @@ class Extreme:
 
 
 _SIZE_NOTE = "width || ' × ' || height"
-EXTREMES_SHOWN = (
-    Extreme("largest", "Most pixels", ("width", "height"), "pixels DESC", _SIZE_NOTE),
-    Extreme("smallest", "Fewest pixels", ("width", "height"), "pixels", _SIZE_NOTE),
-    Extreme("blurriest", "Least sharp", ("sharpness",), "sharpness", "'sharpness ' || format('{:.2g}', sharpness)"),
-    Extreme("darkest", "Darkest", ("brightness",), "brightness", "'luma ' || format('{:.2f}', brightness)"),
-    Extreme("brightest", "Brightest", ("brightness",), "brightness DESC", "'luma ' || format('{:.2f}', brightness)"),
-    Extreme("colorful", "Most colorful", ("colorfulness",), "colorfulness DESC", "'colorfulness ' || format('{:.0f}', colorfulness)"),
-    Extreme("elongated", "Longest and thinnest", ("width", "height"),
-            "greatest(width, height)::DOUBLE / least(width, height) DESC", _SIZE_NOTE),
-)  # fmt: skip
+_LUMA_NOTE = "'luma ' || format('{:.2f}', brightness)"
 
+EXTREMES = (
+    Extreme(
+        name="largest",
+        title="Most pixels",
+        needs=("width", "height"),
+        order="pixels DESC",
+        note=_SIZE_NOTE,
+    ),
+    Extreme(
+        name="smallest",
+        title="Fewest pixels",
+        needs=("width", "height"),
+        order="pixels",
+        note=_SIZE_NOTE,
+    ),
+    Extreme(
+        name="blurriest",
+        title="Least sharp",
+        needs=("sharpness",),
+        order="sharpness",
+        note="'sharpness ' || format('{:.2g}', sharpness)",
+    ),
+    Extreme(
+        name="darkest",
+        title="Darkest",
+        needs=("brightness",),
+        order="brightness",
+        note=_LUMA_NOTE,
+    ),
+    Extreme(
+        name="brightest",
+        title="Brightest",
+        needs=("brightness",),
+        order="brightness DESC",
+        note=_LUMA_NOTE,
+    ),
+    Extreme(
+        name="colorful",
+        title="Most colorful",
+        needs=("colorfulness",),
+        order="colorfulness DESC",
+        note="'colorfulness ' || format('{:.0f}', colorfulness)",
+    ),
+    Extreme(
+        name="elongated",
+        title="Longest and thinnest",
+        needs=("width", "height"),
+        order="greatest(width, height)::DOUBLE / least(width, height) DESC",
+        note=_SIZE_NOTE,
+    ),
+)
+"""The galleries of extremes, in the order of the page."""
 
 EMPTY = Galleries((), (), (), ())
 """No pictures: a run with --no-thumbnails."""
 
 
 def select(tables: Tables) -> tuple[Galleries, dict[str, str]]:
-    """All pictures worth showing, and the representative image (a uri) of each of the largest keys."""
+    """Return all pictures worth showing, and the uri of a typical image of each largest key."""
+    sheets = _sheets(tables)
     if not tables.has("width", "height", "format"):
-        return Galleries((), (), _sheets(tables), ()), {}
-    _make_affordable(tables)
+        return replace(EMPTY, sheets=sheets), {}
+    _make_affordable_view(tables)
     samples, groups = _groups(tables)
-    return Galleries(
-        _extremes(tables), _pairs(tables, list(samples)), _sheets(tables), groups
-    ), samples
+    pairs = _pairs(tables, list(samples))
+    return Galleries(_extremes(tables), pairs, sheets, groups), samples
 
 
-def by_usefulness(galleries: Galleries, samples: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """(uri or output path, kind) of every picture, the most useful first, with repetitions."""
+def by_usefulness(
+    galleries: Galleries, samples: dict[str, str]
+) -> Iterator[tuple[str, PictureKind]]:
+    """Yield the uri or output path of every picture and its kind, the most useful first.
+
+    A picture may come more than once.
+    """
     for pair in galleries.pairs:
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
@@ -83,113 +159,158 @@ def by_usefulness(galleries: Galleries, samples: dict[str, str]) -> Iterator[tup
         yield picture.uri, "sheet"
     for uri in samples.values():
         yield uri, "group"
-    for kind, rows in (("extreme", galleries.extremes), ("group", galleries.groups)):
-        for gallery in rows:
-            for picture in gallery.pictures:
-                yield picture.uri, kind
+    for gallery in galleries.extremes:
+        for picture in gallery.pictures:
+            yield picture.uri, "extreme"
+    for gallery in galleries.groups:
+        for picture in gallery.pictures:
+            yield picture.uri, "group"
 
 
 def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries:
-    """The galleries without the pictures that have no thumbnail."""
-
-    def kept(rows: Sequence[Gallery]) -> tuple[Gallery, ...]:
-        cut = (
-            replace(row, pictures=tuple(p for p in row.pictures if p.uri in available))
-            for row in rows
-        )
-        return tuple(row for row in cut if row.pictures)
-
+    """Return the galleries without the pictures whose uri is not in ``available``."""
+    pairs = [
+        pair
+        for pair in galleries.pairs
+        if pair.before.uri in available and pair.after.uri in available
+    ]
     return Galleries(
-        extremes=kept(galleries.extremes),
-        pairs=tuple(
-            p for p in galleries.pairs if p.before.uri in available and p.after.uri in available
-        ),
-        sheets=tuple(p for p in galleries.sheets if p.uri in available),
-        groups=kept(galleries.groups),
+        extremes=_not_empty(galleries.extremes, available),
+        pairs=tuple(pairs),
+        sheets=_only(galleries.sheets, available),
+        groups=_not_empty(galleries.groups, available),
     )
 
 
-def _make_affordable(tables: Tables) -> None:
-    """The view ``affordable``: images whose decoding costs at most MAX_COST."""
+def _not_empty(galleries: Sequence[Gallery], available: frozenset[str]) -> tuple[Gallery, ...]:
+    """Return the galleries with available pictures, without all others."""
+    kept = []
+    for gallery in galleries:
+        pictures = _only(gallery.pictures, available)
+        if pictures:
+            kept.append(replace(gallery, pictures=pictures))
+    return tuple(kept)
+
+
+def _only(pictures: Sequence[Picture], available: frozenset[str]) -> tuple[Picture, ...]:
+    return tuple(picture for picture in pictures if picture.uri in available)
+
+
+def _make_affordable_view(tables: Tables) -> None:
+    """Make the view ``affordable``: images whose decoding costs at most MAX_COST."""
     rates = " ".join(f"WHEN '{name}' THEN {rate}" for name, rate in _SECONDS_PER_PIXEL.items())
     cost = f"pixels * CASE format {rates} ELSE {_OTHER_SECONDS_PER_PIXEL} END"
     if tables.has("progressive"):
         cost += f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END"
     tables.connection.execute(
-        f"CREATE TEMP VIEW affordable AS SELECT *, {cost} AS cost FROM image WHERE pixels > 0 AND {cost} <= {MAX_COST}"
+        f"CREATE TEMP VIEW affordable AS SELECT *, {cost} AS cost FROM image "
+        f"WHERE pixels > 0 AND {cost} <= {MAX_COST}"
     )
 
 
 def _extremes(tables: Tables) -> tuple[Gallery, ...]:
-    """Empty if there are so few images that each would be in every gallery."""
-    if tables.row("SELECT count(*) FROM affordable")[0] <= EXTREMES:
+    """Return the galleries of extremes.
+
+    There are none if there are so few images that each would be in every gallery.
+    """
+    affordable = tables.row("SELECT count(*) FROM affordable")[0]
+    if affordable <= EXTREME_PICTURES:
         return ()
     galleries = []
-    look = "phash" if tables.has("phash") else "NULL"
-    for extreme in EXTREMES_SHOWN:
+    for extreme in EXTREMES:
         if not tables.has(*extreme.needs):
             continue
-        found = tables.rows(
-            f"SELECT uri, {extreme.note}, {look} FROM affordable WHERE {extreme.needs[0]} IS NOT NULL "
-            f"ORDER BY {extreme.order}, uri LIMIT {EXTREMES * ALIKE}"
-        )
-        pictures = tuple(_picture(uri, note) for uri, note in _unlike(found)[:EXTREMES])
-        galleries.append(Gallery(extreme.name, extreme.title, pictures))
-    return tuple(gallery for gallery in galleries if gallery.pictures)
+        gallery = _extreme(tables, extreme)
+        if gallery.pictures:
+            galleries.append(gallery)
+    return tuple(galleries)
 
 
-def _unlike(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str]]:
-    """The uris and notes of images that do not look like an earlier one; ``found`` also has their perceptual hashes."""
+def _extreme(tables: Tables, extreme: Extreme) -> Gallery:
+    look = "phash" if tables.has("phash") else "NULL"
+    found = tables.rows(
+        f"SELECT uri, {extreme.note}, {look} FROM affordable "
+        f"WHERE {extreme.needs[0]} IS NOT NULL "
+        f"ORDER BY {extreme.order}, uri LIMIT {EXTREME_PICTURES * CANDIDATES}"
+    )
+    chosen = _without_lookalikes(found)[:EXTREME_PICTURES]
+    pictures = tuple(_picture(uri, note) for uri, note in chosen)
+    return Gallery(extreme.name, extreme.title, pictures)
+
+
+def _without_lookalikes(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str]]:
+    """Return the uris and notes of the images that do not look like an earlier one.
+
+    ``found`` has uris, notes and perceptual hashes: 16 hexadecimal digits, or None if unknown.
+    """
     kept: list[tuple[str, str]] = []
-    looks: list[int] = []
+    hashes: list[int] = []
     for uri, note, phash in found:
-        look = int(phash, 16) if phash else None
-        if look is not None:
-            if any((look ^ other).bit_count() <= ALIKE_BITS for other in looks):
+        if phash:
+            bits = int(phash, 16)
+            if any((bits ^ other).bit_count() <= ALIKE_BITS for other in hashes):
                 continue
-            looks.append(look)
+            hashes.append(bits)
         kept.append((uri, note))
     return kept
 
 
 def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
-    """For each of the largest keys the image nearest to its median size (and brightness), and a few picked at random."""
-    light = (
-        " + abs(brightness - median(brightness) OVER w) / 64" if tables.has("brightness") else ""
-    )
+    """Return the uri of a typical image by key, and a gallery of each of the largest keys.
+
+    The typical image is nearest to the median size of its group (and brightness, if known); among
+    equally near ones it is the cheapest to decode. A gallery begins with it, and goes on with a few
+    images picked at random. The hash of the uri is the chance: the same run shows the same images.
+    """
+    brightness = ""
+    if tables.has("brightness"):
+        brightness = " + abs(brightness - median(brightness) OVER w) / 64"
     found = tables.rows(
         f"""WITH largest AS (
             SELECT key, row_number() OVER (ORDER BY images DESC, key) AS place
             FROM groups WHERE key IS NOT NULL ORDER BY place LIMIT {REPRESENTATIVES}
         ), member AS (
-            SELECT DISTINCT key, uri FROM {tables.membership} WHERE uri IS NOT NULL AND key IN (SELECT key FROM largest)
+            SELECT DISTINCT key, uri FROM {tables.membership}
+            WHERE uri IS NOT NULL AND key IN (SELECT key FROM largest)
         ), measured AS (
             SELECT key, uri, width, height, cost, hash(uri) AS chance,
-                   abs(log2(pixels) - median(log2(pixels)) OVER w){light} AS distance
+                   abs(log2(pixels) - median(log2(pixels)) OVER w){brightness} AS distance
             FROM affordable JOIN member USING (uri) WINDOW w AS (PARTITION BY key)
         ), ranked AS (
-            SELECT *, row_number() OVER (PARTITION BY key ORDER BY round(distance, 1), cost, uri) AS typical
+            SELECT *, row_number() OVER (
+                PARTITION BY key ORDER BY round(distance, 1), cost, uri) AS typical
             FROM measured
         )
         SELECT key, uri, width, height, typical FROM ranked JOIN largest USING (key)
-        QUALIFY row_number() OVER (PARTITION BY key ORDER BY typical > 1, chance, uri) <= {GROUP_PICTURES}
+        QUALIFY row_number() OVER (
+            PARTITION BY key ORDER BY typical > 1, chance, uri) <= {GROUP_PICTURES}
         ORDER BY place, typical > 1, chance, uri"""
     )
     samples = {key: uri for key, uri, _, _, typical in found if typical == 1}
     galleries = []
     for key in list(samples)[:GROUP_GALLERIES]:
-        pictures = tuple(_picture(uri, f"{w} × {h}") for name, uri, w, h, _ in found if name == key)
-        galleries.append(Gallery(text.cut(key, 80), text.cut(key, 80), pictures))
-    return samples, tuple(gallery for gallery in galleries if len(gallery.pictures) > 1)
+        members = [row for row in found if row[0] == key]
+        pictures = tuple(
+            _picture(uri, f"{width} × {height}") for _, uri, width, height, _ in members
+        )
+        if len(pictures) > 1:
+            name = text.cut(key, 80)
+            galleries.append(Gallery(name, name, pictures))
+    return samples, tuple(galleries)
 
 
 def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
-    """One source and its output for each of the largest keys in turn, until there are PAIRS."""
+    """Return pairs of a source and its output, from each of ``keys`` in turn, at most PAIRS.
+
+    Outputs of another size than their source come first, because there is more to see.
+    """
     found = tables.rows(
         f"""WITH pair AS (
-            SELECT key, uri, output, o.width AS w, o.height AS h, o.bytes AS b, i.width, i.height, i.size, i.format,
-                   row_number() OVER (PARTITION BY key ORDER BY (i.width = o.width AND i.height = o.height),
-                                      round(cost, 1), hash(uri), uri, output) AS turn
+            SELECT key, uri, output, o.width AS w, o.height AS h, o.bytes AS b,
+                   i.width, i.height, i.size, i.format,
+                   row_number() OVER (
+                       PARTITION BY key ORDER BY (i.width = o.width AND i.height = o.height),
+                       round(cost, 1), hash(uri), uri, output) AS turn
             FROM outputs o JOIN affordable i USING (uri)
             WHERE {_PICTURE_FILES} AND o.width IS NOT NULL AND list_contains(?, key)
             QUALIFY turn <= {PAIRS}
@@ -198,47 +319,43 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
         ORDER BY turn, list_position(?, key), uri, output LIMIT {PAIRS}""",
         [list(keys), list(keys)],
     )
-    return tuple(_pair(*row) for row in found)
+    pairs = []
+    for uri, output, format_, width, height, size, new_width, new_height, new_size in found:
+        suffix = output.rpartition(".")[2].lower()
+        before = f"{format_} · {width} × {height} · {text.size(size)}"
+        after = f"{suffix} · {new_width} × {new_height} · {text.size(new_size)}"
+        pair = Pair(_picture(uri, before), _picture(output, after), _change(size, new_size))
+        pairs.append(pair)
+    return tuple(pairs)
 
 
-def _pair(
-    uri: str,
-    output: str,
-    kind: str,
-    width: int,
-    height: int,
-    size: int,
-    w: int,
-    h: int,
-    size_after: int,
-) -> Pair:
-    suffix = output.rpartition(".")[2].lower()
-    if size_after and size >= size_after:
-        smaller = f"{size / size_after:.1f} times smaller"
-    else:
-        smaller = "larger"
-    return Pair(
-        before=_picture(uri, f"{kind} · {width} × {height} · {text.size(size)}"),
-        after=_picture(output, f"{suffix} · {w} × {h} · {text.size(size_after)}"),
-        change=f"{text.size(size)} to {text.size(size_after)}: {smaller}",
-    )
+def _change(before: int, after: int) -> str:
+    """Return in words how the bytes of an image changed."""
+    change = "larger"
+    if after and before >= after:
+        change = f"{before / after:.1f} times smaller"
+    return f"{text.size(before)} to {text.size(after)}: {change}"
 
 
 def _sheets(tables: Tables) -> tuple[Picture, ...]:
-    """Pictures that group reducers made of the largest groups."""
+    """Return the pictures that group reducers made of the largest groups."""
     found = tables.rows(
         f"""SELECT output, key, width, height FROM outputs LEFT JOIN groups USING (key)
-        WHERE outputs.uri IS NULL AND {_PICTURE_FILES} ORDER BY images DESC NULLS LAST, key, output LIMIT {SHEETS}"""
+        WHERE outputs.uri IS NULL AND {_PICTURE_FILES}
+        ORDER BY images DESC NULLS LAST, key, output LIMIT {SHEETS}"""
     )
-    return tuple(
-        Picture(
-            output,
-            text.cut(key, 80),
-            text.cut(output.rpartition("/")[2], 40) + (f" · {width} × {height}" if width else ""),
-        )
-        for output, key, width, height in found
-    )
+    pictures = []
+    for output, key, width, height in found:
+        note = text.cut(_file_name(output), 40)
+        if width:
+            note += f" · {width} × {height}"
+        pictures.append(Picture(output, text.cut(key, 80), note))
+    return tuple(pictures)
 
 
 def _picture(uri: str, note: str) -> Picture:
-    return Picture(uri, text.cut(uri.rstrip("/").rpartition("/")[2], 60), note)
+    return Picture(uri, text.cut(_file_name(uri.rstrip("/")), 60), note)
+
+
+def _file_name(path: str) -> str:
+    return path.rpartition("/")[2]

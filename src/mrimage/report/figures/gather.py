@@ -24,30 +24,34 @@ GROUP_LIMIT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The figures and the pictures that go with them."""
+    """The figures of a run, and the thumbnails that their galleries name, by uri."""
 
-    summary: Figures
+    figures: Figures
     thumbnails: Mapping[str, PageThumbnail]
 
 
 def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
-    """Compute every figure once."""
+    """Compute every figure once; ``places`` adds the map of GPS positions."""
     thumbnails = read_thumbnails(tables)
-    pictures, samples = galleries.select(tables) if thumbnails else (None, {})
+    pictures = galleries.EMPTY
+    samples: Mapping[str, str] = {}
+    if thumbnails:
+        pictures, samples = galleries.select(tables)
+        pictures = galleries.only_available(pictures, frozenset(thumbnails))
     groups = _groups(tables, samples, thumbnails)
     health = examine(facts, groups)
-    summary = Figures(
+    figures = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
         totals=count_totals(tables, facts),
         insights=find_insights(tables, facts, groups, health),
         data=describe(tables, places=places),
         groups=groups,
-        galleries=galleries.only_available(pictures or galleries.EMPTY, frozenset(thumbnails)),
+        galleries=pictures,
         quarantine=list_quarantine(tables, facts),
         health=health,
     )
-    return Gathered(summary, thumbnails)
+    return Gathered(figures, thumbnails)
 
 
 def _run(facts: RunFacts) -> RunFigures:
@@ -67,7 +71,7 @@ def _run(facts: RunFacts) -> RunFigures:
 
 
 def count_totals(tables: Tables, facts: RunFacts) -> Totals:
-    """The totals of a run: what it says of itself, and the sums of its tables."""
+    """Return the totals of a run, from its facts and from sums over its tables."""
     seconds = sum(phase.seconds for phase in facts.phases)
     pixels = tables.row("SELECT coalesce(sum(pixels), 0)::BIGINT FROM image")[0]
     output_bytes = tables.row("SELECT coalesce(sum(bytes), 0)::BIGINT FROM outputs")[0]
@@ -101,26 +105,31 @@ def _over(part: float, whole: float) -> float:
 def _groups(
     tables: Tables, samples: Mapping[str, str], thumbnails: Mapping[str, PageThumbnail]
 ) -> Groups:
+    """Return the largest groups; ``samples`` are the uris of their typical images, by key."""
     found = tables.rows(
         """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0),
             count(*) OVER (), sum(images) OVER ()
-        FROM groups LEFT JOIN (SELECT key, count(*) AS files, sum(bytes) AS made FROM outputs GROUP BY key) USING (key)
+        FROM groups LEFT JOIN (
+            SELECT key, count(*) AS files, sum(bytes) AS made FROM outputs GROUP BY key
+        ) USING (key)
         ORDER BY images DESC, key LIMIT ?""",
         [GROUP_LIMIT],
     )
-    rows = tuple(
-        GroupFigures(
+    if not found:
+        return Groups(total=0, rows=(), largest=0.0)
+    rows = []
+    for key, images, size, pixels, files, made, *_ in found:
+        sample = samples.get(key)
+        group = GroupFigures(
             key=text.cut(key),
             images=int(images or 0),
             bytes=int(size or 0),
             pixels=int(pixels or 0),
             outputs=files,
             output_bytes=int(made),
-            sample=samples.get(key) if samples.get(key) in thumbnails else None,
+            sample=sample if sample in thumbnails else None,
         )
-        for key, images, size, pixels, files, made, *_ in found
-    )
-    members = int(found[0][7] or 0) if found else 0
-    return Groups(
-        found[0][6] if found else 0, rows, _over(rows[0].images, members) if rows else 0.0
-    )
+        rows.append(group)
+    total, members = found[0][6:8]
+    largest = _over(rows[0].images, int(members or 0))
+    return Groups(total, tuple(rows), largest)

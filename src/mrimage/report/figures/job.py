@@ -10,8 +10,11 @@ from mrimage.report.figures.data import Distribution
 
 @dataclass(frozen=True, slots=True)
 class PhaseFigures:
-    """One phase, and its ``share`` of the wall time of all. ``task_seconds`` adds up its tasks, ``parallelism`` is
-    that over the wall time."""
+    """One phase of the run.
+
+    ``share`` is its part of the wall time of all phases. ``task_seconds`` is the sum over its tasks,
+    and ``parallelism`` is that over its wall time.
+    """
 
     name: str
     seconds: float
@@ -26,9 +29,11 @@ class PhaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class TaskFigures:
-    """One task, for the timeline and the list of stragglers. ``start`` is seconds since the first task's;
-    ``times_median`` and ``times_bytes`` are its time and its bytes over the medians of its phase; ``story`` says what
-    happened to it."""
+    """One task, for the timeline and the list of stragglers.
+
+    ``start`` is in seconds since the start of the first task. ``times_median`` and ``times_bytes``
+    are its time and its bytes over the medians of its phase. ``story`` says what happened to it.
+    """
 
     task: str
     phase: str
@@ -46,8 +51,11 @@ class TaskFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What all workers did per second in one slice of time of one phase, ``start`` in seconds since the first task's."""
+class ThroughputSlice:
+    """What all workers together did per second in one slice of time of a phase.
+
+    ``start`` is in seconds since the start of the first task.
+    """
 
     phase: str
     start: float
@@ -58,7 +66,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFigures:
-    """One worker process: its share of the work and its peak of resident memory."""
+    """One worker process: what it did, and its peak of resident memory."""
 
     worker: str
     tasks: int
@@ -69,7 +77,10 @@ class WorkerFigures:
 
 @dataclass(frozen=True, slots=True)
 class Skew:
-    """Largest over mean number of images: of the keys, and of the reduce tasks that the plan made of them."""
+    """How uneven the work is: the largest number of images over the mean number.
+
+    ``keys`` compares the groups, and ``tasks`` the ``reduce_tasks`` that were planned for them.
+    """
 
     keys: float
     tasks: float
@@ -78,12 +89,15 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the run went. ``timeline`` is cut to the longest tasks when there are too many to draw, and so are the
-    lists of stragglers and of tasks with ``troubles``. The report's own pictures are no part of ``throughput``,
-    ``durations`` and stragglers."""
+    """How the run went.
+
+    ``timeline``, ``stragglers`` and ``troubled`` have only some of the tasks if there are too many
+    to show. ``straggling`` and ``troubles`` count them all. The tasks that made the report's own
+    pictures are not in ``throughput``, ``durations`` and ``stragglers``.
+    """
 
     phases: tuple[PhaseFigures, ...]
-    throughput: tuple[Moment, ...]
+    throughput: tuple[ThroughputSlice, ...]
     durations: tuple[Distribution, ...]
     timeline: tuple[TaskFigures, ...]
     straggling: int
@@ -100,8 +114,12 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What was run, and how to run it again: ``steps`` in words, ``job`` as settings. ``started`` is in seconds
-    since the epoch; ``removed_outputs`` names the first outputs that went with their images."""
+    """What was run, and how to run it again.
+
+    ``steps`` describes the job in words, and ``job`` as settings. ``started`` is in seconds since
+    the epoch. ``removed_outputs`` names the first outputs that were removed because their images
+    are gone or have changed.
+    """
 
     source: str
     out: str

@@ -1,4 +1,4 @@
-"""Findings that are a condition on single images: what is counted, when it is reported, and in which words."""
+"""Findings that are a condition on single images: what is counted, when it is reported, and how."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ from typing import Literal
 from mrimage.report.figures.figures import Level
 
 BLURRED = 0.06
-"""Variance of the Laplacian over variance of luma. Below it, an image with some contrast is probably blurred.
+"""Variance of the Laplacian over variance of luma, below which an image is probably blurred.
 
-Measured on 17 sharp photographs and Gaussian blurs of them. No original is below it. Of the blurred ones, 1 of 16 is
-below it at a sigma of 0.5 % of the width, 11 of 14 at 1 %, and all at 2 %."""
+It holds for images with some contrast. Measured on 17 sharp photographs and Gaussian blurs of them:
+no original is below it. Of the blurred ones, 1 of 16 is below it at a sigma of 0.5 % of the width,
+11 of 14 at 1 %, and all at 2 %."""
 
+SettledBy = Literal["", "edits", "to", "metadata"]
+"""Which of a job's edits settles a finding.
 
-Settled = Literal["", "edits", "to", "metadata"]
-"""Which of a job's edits settles a finding: any edit at all, a conversion of colors, or metadata left out."""
+It is any edit at all, a conversion of colors, or the removal of metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``condition`` is SQL over the view ``image``. The finding is reported when at least ``share`` (0..1) of all
-    images meet it.
+    """One finding.
 
-    ``text`` may use ``{images}``, ``{share}`` and ``{bytes}`` (share of the bytes), and words that follow the count,
-    such as ``{are}``. ``next`` says what to do. Where the job's edits have the setting ``settled_by``, the report
-    shows ``settled`` instead, and the finding is for information only.
+    ``condition`` is SQL over the columns ``needs`` of the view ``image``. The finding is reported
+    if at least ``share`` (0..1) of all images meet it, and at least one. ``rule`` says the same in
+    words.
+
+    ``text`` may use ``{images}``, ``{share}`` and ``{bytes}`` (the share of the bytes), and words
+    that depend on the count, such as ``{are}``. ``next`` says what to do. If the job's edits have
+    the setting ``settled_by``, the report shows ``settled`` instead, and the finding is only for
+    information. ``order`` sorts the list of images.
     """
 
     name: str
@@ -38,16 +44,18 @@ class Rule:
     next: str = ""
     order: str = ""
     share: float = 0.0
-    settled_by: Settled = ""
+    settled_by: SettledBy = ""
     settled: str = ""
 
     def is_settled(self, edits: Mapping[str, object] | None) -> bool:
-        """Whether the ``edits`` of a described job have settled the finding."""
+        """Return whether the ``edits`` of a described job have settled the finding."""
         if edits is None or not self.settled_by:
             return False
         if self.settled_by == "metadata":
             return edits.get("metadata") != "keep"
-        return self.settled_by == "edits" or edits.get(self.settled_by) is not None
+        if self.settled_by == "edits":
+            return True
+        return edits.get(self.settled_by) is not None
 
 
 _EXTENSIONS = {
@@ -58,10 +66,11 @@ _EXTENSIONS = {
     "tiff": ("tif", "tiff", "btf", "tf8"),
     "bmp": ("bmp", "dib"),
 }
+"""The extensions of common formats."""
 
 
 def _misnamed() -> str:
-    """SQL for names that claim one of the common formats and hold another."""
+    """Return SQL for names with the extension of a common format, and content of another one."""
     claims = " ".join(
         f"WHEN '{extension}' THEN '{name}'"
         for name, extensions in _EXTENSIONS.items()
@@ -78,7 +87,8 @@ RULES: tuple[Rule, ...] = (
         condition="latitude IS NOT NULL",
         text="{images} {have} a GPS position.",
         rule="EXIF has a GPS latitude.",
-        next="The outputs have it too, because of --metadata keep. Remove it before you publish {them}.",
+        next="The outputs have it too, because of --metadata keep. Remove it before you publish "
+        "{them}.",
         settled_by="metadata",
         settled="{Their} GPS position is removed from outputs unless you pass --metadata keep.",
     ),
@@ -150,7 +160,8 @@ RULES: tuple[Rule, ...] = (
         level="notice",
         needs=("orientation",),
         condition="orientation BETWEEN 2 AND 8",
-        text="{images} ({share}) {are} stored turned or mirrored. Programs that ignore EXIF show {them} that way.",
+        text="{images} ({share}) {are} stored turned or mirrored. Programs that ignore EXIF show {them} "
+        "that way.",
         rule="EXIF orientation is 2 to 8.",
         next="Any edit writes {them} upright.",
         settled_by="edits",
@@ -160,8 +171,10 @@ RULES: tuple[Rule, ...] = (
         name="wide_gamut",
         level="notice",
         needs=("color_space",),
-        condition="color_space IN ('adobe-rgb', 'display-p3', 'prophoto-rgb', 'rec2020', 'rgb-other')",
-        text="{images} ({share}) {are} in an RGB space other than sRGB. Programs that ignore profiles show {them} pale.",
+        condition="color_space IN "
+        "('adobe-rgb', 'display-p3', 'prophoto-rgb', 'rec2020', 'rgb-other')",
+        text="{images} ({share}) {are} in an RGB space other than sRGB. Programs that ignore profiles "
+        "show {them} pale.",
         rule="The color space is an RGB space other than sRGB.",
         next="--to srgb converts {them}.",
         settled_by="to",
@@ -172,7 +185,7 @@ RULES: tuple[Rule, ...] = (
         level="notice",
         needs=("width", "height"),
         condition="least(width, height) < 64",
-        text="{images} ({share}) {are} under 64 pixels in width or height: icons or spacers perhaps.",
+        text="{images} ({share}) {are} under 64 pixels in width or height: perhaps icons or spacers.",
         rule="The shorter side has less than 64 pixels.",
         next="--exclude leaves {them} out by name or folder.",
         order="least(width, height)",
@@ -201,7 +214,9 @@ RULES: tuple[Rule, ...] = (
         name="misdated",
         level="notice",
         needs=("taken_at",),
-        condition="(taken_at < TIMESTAMP '1990-01-01' OR taken_at > now()::TIMESTAMP + INTERVAL 1 DAY)",
+        # One day later than now, because a date may be from a time zone ahead of this one.
+        condition="(taken_at < TIMESTAMP '1990-01-01' "
+        "OR taken_at > now()::TIMESTAMP + INTERVAL 1 DAY)",
         text="{images} {have} a date that cannot be right.",
         rule="Taken before 1990 or after today.",
         next="Correct the dates before you sort by them.",
@@ -213,7 +228,8 @@ RULES: tuple[Rule, ...] = (
         needs=("width", "height"),
         condition="pixels > 12e6",
         text="{share} of the images are larger than 12 megapixels and hold {bytes} of the bytes.",
-        rule="Width times height is over 12 million. Reported when at least 5 % of the images are affected.",
+        rule="Width times height is over 12 million. Reported when at least 5 % of the images are "
+        "affected.",
         order="pixels DESC",
         share=0.05,
     ),
@@ -223,7 +239,8 @@ RULES: tuple[Rule, ...] = (
         needs=("bit_depth",),
         condition="bit_depth > 8",
         text="{images} ({share}) {have} more than 8 bits a sample and hold {bytes} of the bytes.",
-        rule="A sample has more than 8 bits. Reported when at least 1 % of the images are affected.",
+        rule="A sample has more than 8 bits. Reported when at least 1 % of the images are "
+        "affected.",
         share=0.01,
     ),
     Rule(
@@ -237,4 +254,4 @@ RULES: tuple[Rule, ...] = (
         share=0.01,
     ),
 )
-"""Conditions that anyone can check with the query that comes with the finding."""
+"""All such findings. The report shows each with a query, so that anyone can check it."""

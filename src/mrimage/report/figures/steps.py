@@ -1,4 +1,4 @@
-"""What a job does, in words, for readers of the report who did not write the command."""
+"""Describes in words what a job does, for readers of the report who did not write the command."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ _FITS = {
     "stretch": "stretched to it",
 }
 
+_METADATA = {
+    "keep": "with all metadata",
+    "strip": "without metadata",
+}
+_DEFAULT_METADATA = "with only artist and copyright as metadata"
+
 
 def describe_steps(job: Mapping[str, object]) -> tuple[str, ...]:
-    """One sentence for each thing that the described ``job`` (see ``Job.describe``) does to its images.
+    """Return a sentence for each step of the described ``job`` (see ``Job.describe``).
 
     >>> describe_steps({"key": ["format"], "extract": ["header"]})
     ('Read the header of each image; decoded nothing.', 'Grouped the images by format.')
@@ -24,68 +30,98 @@ def describe_steps(job: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _steps(job: Mapping[str, object]) -> Iterator[str]:
-    extracts = [name for name in _names(job.get("extract")) if name != "header"]
     edits = job.get("edits")
     mapper = _function(job.get("map"))
-    if extracts:
-        yield f"Read each image whole, for {_listed(['header', *extracts])}"
-    elif mapper or edits:
-        yield "Read the header of each image"
-    else:
-        yield "Read the header of each image; decoded nothing"
+    yield _reading(job, decodes=bool(mapper or edits))
     if mapper:
-        combiner = _function(job.get("combine"))
-        combined = f", combined by {combiner}" if combiner else ""
-        yield f"Emitted keys and values with {mapper}{combined}"
+        yield _mapping(job, mapper)
     else:
-        yield f"Grouped the images by {_listed(_names(job.get('key')))}"
+        yield f"Grouped the images by {_in_a_row(_names(job.get('key')))}"
     if isinstance(edits, Mapping):
-        yield f"Edited each image: {', '.join(_edits(edits))}{_sink(job)}"
-    makers = _names(job.get("group"))
-    if reducer := _function(job.get("reduce")):
-        makers.append(f"what {reducer} makes")
-    if makers:
-        yield f"Reduced each group to: {_listed(makers)}"
+        yield f"Edited each image: {', '.join(_edits(edits))}{_shards(job)}"
+    results = _names(job.get("group"))
+    reducer = _function(job.get("reduce"))
+    if reducer:
+        results.append(f"what {reducer} makes")
+    if results:
+        yield f"Reduced each group to: {_in_a_row(results)}"
+
+
+def _reading(job: Mapping[str, object], *, decodes: bool) -> str:
+    """Return what was read of each image; ``decodes`` if a mapper or an edit may decode it."""
+    extractors = [name for name in _names(job.get("extract")) if name != "header"]
+    if extractors:
+        return f"Read each image whole, for {_in_a_row(['header', *extractors])}"
+    if decodes:
+        return "Read the header of each image"
+    return "Read the header of each image; decoded nothing"
+
+
+def _mapping(job: Mapping[str, object], mapper: str) -> str:
+    sentence = f"Emitted keys and values with {mapper}"
+    combiner = _function(job.get("combine"))
+    if combiner:
+        sentence += f", combined by {combiner}"
+    return sentence
 
 
 def _edits(edits: Mapping[str, object]) -> Iterator[str]:
-    """The edits in the order in which the pixels meet them."""
+    """Yield the edits in the order in which they are applied to the pixels."""
     yield "upright"
     crop = edits.get("crop")
     if isinstance(crop, Mapping):
         yield f"cropped to {crop.get('width')} × {crop.get('height')}"
     box = edits.get("resize")
     if isinstance(box, Sequence) and len(box) == 2:
-        fit = _FITS[str(edits.get("fit", "contain"))]
-        small = "" if edits.get("enlarge", True) else ", small images keep their size"
-        yield f"resized to {box[0]} × {box[1]} ({fit}{small})"
+        yield _resizing(edits, box)
     if edits.get("to"):
         yield f"converted to {edits['to']}"
     if edits.get("correct"):
         yield f"corrected by {edits['correct']}"
-    quality = f" at quality {edits['quality']}" if edits.get("quality") else ""
+    yield _encoding(edits)
+    yield _METADATA.get(str(edits.get("metadata")), _DEFAULT_METADATA)
+
+
+def _resizing(edits: Mapping[str, object], box: Sequence[object]) -> str:
+    how = _FITS[str(edits.get("fit", "contain"))]
+    if not edits.get("enlarge", True):
+        how += ", small images keep their size"
+    width, height = box
+    return f"resized to {width} × {height} ({how})"
+
+
+def _encoding(edits: Mapping[str, object]) -> str:
+    encoding = f"as {edits.get('format')}"
     if edits.get("format") in (None, "keep"):
-        yield f"in its own format{quality}"
-    else:
-        yield f"as {edits['format']}{quality}"
-    metadata = {"keep": "with all metadata", "strip": "without metadata"}
-    yield metadata.get(str(edits.get("metadata")), "with only artist and copyright as metadata")
+        encoding = "in its own format"
+    if edits.get("quality"):
+        encoding += f" at quality {edits['quality']}"
+    return encoding
 
 
-def _sink(job: Mapping[str, object]) -> str:
-    return "" if job.get("output") in (None, "files") else f"; in {job['output']} shards"
+def _shards(job: Mapping[str, object]) -> str:
+    """Return into which shards the outputs go, or "" if they are files."""
+    output = job.get("output")
+    if output in (None, "files"):
+        return ""
+    return f"; in {output} shards"
 
 
 def _function(described: object) -> str:
-    """``module:name`` of a function that is described with the hash of its code."""
-    return str(described).partition(" ")[0] if described else ""
+    """Return ``module:name`` of a function that is described as that and the hash of its code."""
+    if not described:
+        return ""
+    return str(described).partition(" ")[0]
 
 
 def _names(value: object) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list | tuple) else []
+    if isinstance(value, list | tuple):
+        return [str(name) for name in value]
+    return []
 
 
-def _listed(names: Sequence[str]) -> str:
+def _in_a_row(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b``, or ``a, b and c``."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

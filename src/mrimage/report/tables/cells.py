@@ -1,4 +1,4 @@
-"""Rows as CSV, and cells in it that a spreadsheet would take for formulas."""
+"""Rows as CSV, with protection against cells that a spreadsheet would run as formulas."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import csv
 from collections.abc import Iterable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet computes instead of showing it (OWASP, CSV Injection)."""
+"""First characters of a cell that a spreadsheet computes instead of showing (OWASP, CSV Injection)."""
 
 
 def write_csv(
     rows: Iterable[Iterable[object]], *, quote_formulas: bool, delimiter: str = ","
 ) -> str:
-    """``rows`` as CSV with a line feed after each, or as TSV where the ``delimiter`` is a tab.
+    """Return ``rows`` as CSV with a line feed after each row, or as TSV if ``delimiter`` is a tab.
 
-    With ``quote_formulas``, a text that begins like a formula gets an apostrophe before it, which spreadsheets take for
-    "this is text". Numbers stay as they are.
+    With ``quote_formulas``, a text that begins like a formula gets an apostrophe before it, which
+    spreadsheets read as "this is text". Numbers stay as they are.
     """
     lines = _Lines()
-    quoted = ([_quoted(cell) for cell in row] for row in rows) if quote_formulas else rows
-    # The module quotes a carriage return within a cell only where it ends the lines.
-    csv.writer(lines, delimiter=delimiter, lineterminator="\r\n").writerows(quoted)
+    # The csv module quotes a cell with a carriage return only if its line terminator contains one.
+    writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
+    if quote_formulas:
+        writer.writerows([_quoted(cell) for cell in row] for row in rows)
+    else:
+        writer.writerows(rows)
     return "".join(lines.texts)
 
 
 class _Lines:
-    """Takes the lines of a CSV writer, which writes each as a whole."""
+    """A text file in memory whose lines end with a line feed.
+
+    ``csv.writer`` calls ``write`` once for each row, with the whole line.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -35,4 +41,6 @@ class _Lines:
 
 
 def _quoted(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return cell

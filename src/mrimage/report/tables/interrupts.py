@@ -1,4 +1,4 @@
-"""Signals while DuckDB is at work."""
+"""Signals that arrive while DuckDB runs a query."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_raised() -> Iterator[None]:
-    """Raise KeyboardInterrupt where DuckDB (1.x) makes ``RuntimeError: Query interrupted`` of the KeyboardInterrupt that the handler
-    of a signal raised during a query."""
+    """Turn DuckDB's error for an interrupted query back into KeyboardInterrupt.
+
+    When a signal handler raises KeyboardInterrupt during a query, DuckDB 1.x replaces it with
+    ``RuntimeError: Query interrupted``.
+    """
     try:
         yield
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Temporary folders that do not stay behind: what a killed process left goes with the next one."""
+"""Temporary folders that do not accumulate: each new one first removes those of killed processes."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "mrimage-scratch-"
-_NEW = "mrimage-new-"
-"""How the name of a folder begins that has no lock yet."""
+"""How the name of a locked folder begins."""
 
-YOUNG = 60.0
-"""Seconds for which such a new folder is left alone: its owner is about to lock it."""
+_UNLOCKED_PREFIX = "mrimage-new-"
+"""How the name of a folder begins before its owner has locked it."""
+
+UNLOCKED_SECONDS = 60.0
+"""How long an unlocked folder is left alone, because its owner may be about to lock it."""
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder outside OUT that goes with the block; those of killed processes go first.
+    """Yield a temporary folder outside OUT, and remove it when the block ends.
 
-    Its owner holds a lock on it, which the kernel takes away when the owner ends. It gets its name when it is locked: a
-    folder of this name without a lock has no owner any more.
+    Folders that killed processes left behind are removed first. The owner of a folder holds a lock
+    on it, which the kernel releases when the owner ends. A folder gets its final name only after it
+    is locked, so a folder with that name and no lock has lost its owner.
     """
     home = Path(tempfile.gettempdir())
     for left in home.glob(f"{PREFIX}*"):
         _remove_abandoned(left, 0.0)
-    for left in home.glob(f"{_NEW}*"):
-        _remove_abandoned(left, YOUNG)
-    new = Path(tempfile.mkdtemp(prefix=_NEW))
-    descriptor = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+    for left in home.glob(f"{_UNLOCKED_PREFIX}*"):
+        _remove_abandoned(left, UNLOCKED_SECONDS)
+    unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX))
+    descriptor = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        folder = new.rename(new.with_name(new.name.replace(_NEW, PREFIX, 1)))
+        name = unlocked.name.replace(_UNLOCKED_PREFIX, PREFIX, 1)
+        folder = unlocked.rename(unlocked.with_name(name))
         try:
             yield folder
         finally:
@@ -45,17 +49,20 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned(folder: Path, age: float) -> None:
-    """Remove ``folder`` if it is ours, nobody holds a lock on it, and it is older than ``age`` seconds."""
+    """Remove ``folder`` if this user owns it, no process locks it, and it is ``age`` seconds old."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        return  # gone, or another user's
+        # The folder is gone, or belongs to another user.
+        return
     try:
         status = os.fstat(descriptor)
-        if status.st_uid == os.getuid() and time.time() - status.st_mtime >= age:
+        is_ours = status.st_uid == os.getuid()
+        if is_ours and time.time() - status.st_mtime >= age:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return  # somebody is at work there
+        # Its owner is still running.
+        return
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The tables of a finished run as SQL views; DuckDB reads them out of core, whatever their size."""
+"""The tables of a finished run as SQL views. DuckDB reads them out of core, whatever their size."""
 
 from __future__ import annotations
 
@@ -14,69 +14,85 @@ from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
 
 MEMORY_LIMIT = "1GB"
-"""What DuckDB may hold in memory; beyond it, it spills to a temporary folder."""
+"""The most memory that DuckDB may use. A larger query spills to a temporary folder."""
 
 _COLUMNS = {
     "catalogue": "uri VARCHAR, size BIGINT, version VARCHAR, status VARCHAR, reason VARCHAR",
     "groups": "key VARCHAR, images BIGINT, bytes BIGINT, pixels BIGINT",
-    "outputs": "uri VARCHAR, key VARCHAR, output VARCHAR, width INTEGER, height INTEGER, bytes BIGINT, sha256 VARCHAR",
+    "outputs": "uri VARCHAR, key VARCHAR, output VARCHAR, width INTEGER, height INTEGER, "
+    "bytes BIGINT, sha256 VARCHAR",
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
     "removed": "output VARCHAR",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
-_FILES = {name: f"_run/{name}.parquet" for name in ("members", "removed", "thumbnails")}
+"""The columns that each view has even if the run did not write its table."""
 
+_FILES = {name: f"_run/{name}.parquet" for name in ("members", "removed", "thumbnails")}
+"""Paths below OUT of the tables that are not called ``<name>.parquet``."""
+
+# The limits are a little below 5 and 2, because log10 and power round in the last digit: the edge
+# itself must fall into the bin that starts there.
 _DECADE_BIN = """CREATE TEMP MACRO decade_bin(x) AS (floor(log10(x)) * 3 + CASE
     WHEN x / power(10, floor(log10(x))) >= 4.9999999 THEN 2
     WHEN x / power(10, floor(log10(x))) >= 1.9999999 THEN 1 ELSE 0 END)::INTEGER"""
-"""``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times the powers of ten; bin 0 starts at 1."""
+"""``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times a power of ten. Bin 0 starts at 1."""
 
 _CONFINED = (
     "autoinstall_known_extensions = false",
     "autoload_known_extensions = false",
     "python_enable_replacements = false",
     "enable_external_access = false",
+    # The last one, because it makes every later SET an error.
     "lock_configuration = true",
 )
+"""The settings of a connection that can read the tables and nothing else."""
 
 Connection = duckdb.DuckDBPyConnection
-Rows = list[tuple[Any, ...]]
+ResultRows = list[tuple[Any, ...]]
 
 
 class Tables:
-    """A connection with the views ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``,
-    ``removed`` and ``thumbnails`` over the folder ``results``. A table that the run did not write is an empty view."""
+    """A DuckDB connection with a view for each table in the folder ``results``.
+
+    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``removed``
+    and ``thumbnails``. A table that the run did not write is an empty view. A ``prefix`` before the
+    names lets the views of two runs share a connection.
+    """
 
     def __init__(self, results: Path, connection: Connection, prefix: str = "") -> None:
         self.results = results
         self.connection = connection
-        for name in _COLUMNS:
-            _make_view(connection, prefix + name, _files(results, name), _COLUMNS[name])
+        for name, columns in _COLUMNS.items():
+            _make_view(connection, prefix + name, _files(results, name), columns)
         self.columns = self.columns_of(prefix + "catalogue")
         if not prefix:
             connection.execute(_DECADE_BIN)
-            self._make_images()
+            self._make_image_view()
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> Rows:
-        """All rows of a query whose result is small."""
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> ResultRows:
+        """Return all rows of a query whose result is small."""
         return self.connection.execute(sql, list(parameters)).fetchall()
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[Any, ...]:
-        """The first row of a query that always has one, such as an aggregate."""
+        """Return the first row of a query that always has one, such as an aggregate."""
         return self.rows(sql, parameters)[0]
 
     def columns_of(self, view: str) -> frozenset[str]:
-        """The names of a view's columns."""
+        """Return the names of the columns of ``view``."""
         return frozenset(name for name, *_ in self.rows(f"DESCRIBE {view}"))
 
     def has(self, *columns: str) -> bool:
-        """Whether the catalogue has all of these columns (those of an extractor may be absent)."""
+        """Return whether the catalogue has all these columns. Those of an extractor may be absent."""
         return self.columns.issuperset(columns)
 
     def confine(self) -> None:
-        """From here on SQL reaches these tables, and no other file, no network, no extension, no variable of Python's and
-        no setting, this one included. DuckDB could still write over the files of the tables: see ``ask``."""
+        """Restrict all later SQL to these tables.
+
+        SQL can then open no other file, no network connection and no extension, read no Python
+        variable, and change no setting, this restriction included. DuckDB could still overwrite the
+        files of the tables: see ``sql``.
+        """
         files = [file for name in _COLUMNS for file in _files(self.results, name)]
         self.connection.execute(f"SET allowed_paths = {allowed_paths(files)}")
         for setting in _CONFINED:
@@ -84,20 +100,26 @@ class Tables:
 
     @property
     def membership(self) -> str:
-        """The view (key, uri) of which images a group has: what the run published, or else its lineage."""
+        """The view whose ``key`` and ``uri`` say which images belong to a group.
+
+        It is ``members`` if the run published that table, or else the lineage in ``outputs``.
+        """
         return "members" if _files(self.results, "members") else "outputs"
 
-    def _make_images(self) -> None:
-        """``image``: what was processed, with the two numbers that nearly every figure wants."""
-        pixels = "width::BIGINT * height" if self.has("width", "height") else "NULL::BIGINT"
+    def _make_image_view(self) -> None:
+        """Make the view ``image``: the processed images, with ``pixels`` (NULL without a size)."""
+        pixels = "NULL::BIGINT"
+        if self.has("width", "height"):
+            pixels = "width::BIGINT * height"
         self.connection.execute(
-            f"CREATE TEMP VIEW image AS SELECT *, {pixels} AS pixels FROM catalogue WHERE status = 'processed'"
+            f"CREATE TEMP VIEW image AS SELECT *, {pixels} AS pixels FROM catalogue "
+            "WHERE status = 'processed'"
         )
 
 
 @contextmanager
 def open_tables(results: Path) -> Iterator[Tables]:
-    """Open the tables of ``results``; the connection and its spill folder go when the block ends."""
+    """Open the tables in the folder ``results``, and close them when the block ends."""
     with temporary_folder() as spill:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY_LIMIT,
@@ -114,9 +136,10 @@ def open_tables(results: Path) -> Iterator[Tables]:
 
 
 def _hide_progress(connection: Connection) -> None:
-    """Show no progress bar, which DuckDB turns on in terminals, and in notebooks that have ipywidgets.
+    """Turn off the progress bar, which DuckDB shows in terminals and in notebooks with ipywidgets.
 
-    In those without ipywidgets any change of this setting is an error (DuckDB 2.0), even to turn it off.
+    In a notebook without ipywidgets, DuckDB 2.0 raises an error for any change of this setting,
+    even to turn the bar off. There the bar is off already.
     """
     row = connection.execute("SELECT current_setting('enable_progress_bar')").fetchone()
     if row and row[0]:
@@ -124,6 +147,7 @@ def _hide_progress(connection: Connection) -> None:
 
 
 def _files(results: Path, name: str) -> list[str]:
+    """Return the paths of the files of the table ``name``, which is empty if there are none."""
     if name == "catalogue":
         return [str(path) for path in sorted((results / "catalogue").glob("*.parquet"))]
     path = results / _FILES.get(name, f"{name}.parquet")
@@ -134,8 +158,8 @@ def _make_view(connection: Connection, name: str, files: list[str], columns: str
     if files:
         connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {parquet_files(files)}")
         return
-    fields = ", ".join(
-        f"NULL::{kind} AS {column}"
-        for column, kind in (field.split() for field in columns.split(", "))
-    )
-    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {fields} WHERE false")
+    fields = []
+    for definition in columns.split(", "):
+        column, kind = definition.split()
+        fields.append(f"NULL::{kind} AS {column}")
+    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(fields)} WHERE false")
