@@ -40,7 +40,7 @@ def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Writer:
+class BackgroundWriter:
     """Writes to a store; to a remote one while the caller goes on with its work. An error is told by a later call.
 
     Small outputs are sent in bursts of REQUESTS, which cost both sides fewer wake-ups than as many sent one by one.
