@@ -26,8 +26,8 @@ from mrimage.storage.names import (
     SHARD_SUFFIXES,
     is_shard,
     is_unread_container,
-    local_place,
     local_uri,
+    path_if_local,
     plain_path,
     scheme,
     suffix,
@@ -81,7 +81,7 @@ def _require_no_credentials(source: str) -> None:
 
 
 def _list(source: str, scan: Scan) -> Iterator[Entry]:
-    path = local_place(source)
+    path = path_if_local(source)
     if path is not None and (
         Path(path).is_dir() or not is_list(source)
     ):  # a folder may be called photos.txt
@@ -96,7 +96,7 @@ def _list(source: str, scan: Scan) -> Iterator[Entry]:
 
 def names_its_images(source: str) -> bool:
     """Whether SOURCE itself says what its images are: a list, a url or a single image, and no folder or archive."""
-    path = local_place(source)
+    path = path_if_local(source)
     if path is not None and Path(path).is_dir():
         return False
     if is_list(source):

@@ -11,8 +11,8 @@ from mrimage.storage.local import fault_of, file_identity, file_version
 from mrimage.storage.names import (
     is_unread_container,
     local_path,
-    local_place,
     local_uri,
+    path_if_local,
     plain_path,
     printable,
     scheme,
@@ -36,7 +36,7 @@ def named_entry(place: str, column: str | None, number: int, text: str) -> Entry
         return _refused(
             f"{place}!/{number}", "archives of this kind are not read", text, "unsupported"
         )
-    if local_place(text) is None:
+    if path_if_local(text) is None:
         return _remote(place, column, number, text)
     if scheme(place) in _WEB:
         if text.lower().startswith("file:"):
@@ -44,7 +44,7 @@ def named_entry(place: str, column: str | None, number: int, text: str) -> Entry
                 f"{place}!/{number}", "a list from the web may not name files of this machine", text
             )
         return _remote(place, column, number, urljoin(place, text))
-    list_path = local_place(place)
+    list_path = path_if_local(place)
     if list_path is not None:
         return _local(text, os.path.dirname(list_path))  # noqa: PTH120 - a name, byte for byte
     if text.startswith(("/", "file:")):

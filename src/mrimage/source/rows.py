@@ -10,7 +10,7 @@ from mrimage.source.scan import Scan
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_uri
 from mrimage.storage.lists import read_rows, split_column
-from mrimage.storage.names import is_shard, local_place
+from mrimage.storage.names import is_shard, path_if_local
 from mrimage.types import Entry
 
 
@@ -22,7 +22,7 @@ def list_rows(source: str, scan: Scan) -> Iterator[Entry]:
     fault.
     """
     place, column = split_column(source)
-    path = local_place(place)
+    path = path_if_local(place)
     file = open_uri(place if path is None else os.path.abspath(path), scan.settings)  # noqa: PTH100 - keeps links
     for row in read_rows(file, column):
         uri = f"{file.uri}!/{row.number}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
-from mrimage.storage.names import local_place, scheme, split_listed, split_member
+from mrimage.storage.names import path_if_local, scheme, split_listed, split_member
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import retry_count
 from mrimage.storage.settings import DEFAULT, StoreSettings
@@ -88,7 +88,7 @@ def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
         from mrimage.storage.archives import find_member
 
         return find_member(open_container(container, settings), container, member)
-    path = local_place(uri)
+    path = path_if_local(uri)
     if path is not None:
         return LocalSource(uri, path)
     return open_object(uri, None, settings)
@@ -107,7 +107,7 @@ def open_listed(uri: str, settings: StoreSettings, size: int, version: str) -> B
     ImageError("changed"), and of a missing one ImageError("vanished")."""
     if not version or split_listed(uri):
         return open_uri(uri, settings)
-    path = local_place(uri)
+    path = path_if_local(uri)
     if path is not None:
         return LocalSource(uri, path, (size, version))
     return open_object(uri, Item(split_object(uri)[1], size, version), settings)

@@ -106,10 +106,10 @@ def local_path(url: str) -> str:
     return os.fsdecode(unquote_to_bytes(slash + path))
 
 
-def local_place(place: str) -> str | None:
+def path_if_local(place: str) -> str | None:
     """The path on this machine that ``place`` names; None for a place elsewhere.
 
-    >>> local_place("file:///data/a%20b"), local_place("photos/"), local_place("s3://photos/")
+    >>> path_if_local("file:///data/a%20b"), path_if_local("photos/"), path_if_local("s3://photos/")
     ('/data/a b', 'photos/', None)
     """
     return local_path(place) if scheme(place) == "file" else None

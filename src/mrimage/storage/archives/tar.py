@@ -10,7 +10,7 @@ from typing import cast
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
 from mrimage.storage.archives.member import BlockReader, Member, Window, end_of_chain
-from mrimage.storage.names import local_place
+from mrimage.storage.names import path_if_local
 from mrimage.types import ByteSource, Fault
 
 _BLOCK = 512
@@ -95,7 +95,7 @@ class TarArchive:
     def _headers(self) -> Iterator[tarfile.TarInfo]:
         """Every header. Raises ImageError where the archive cannot be read any further."""
         reader = _Headers(
-            self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK
+            self._source, _REMOTE_BLOCK if path_if_local(self._uri) is None else _LOCAL_BLOCK
         )
         count = 0
         try:
