@@ -18,7 +18,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
 from mrimage.storage import credentials
 from mrimage.storage.names import require_safe, scheme
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
 from mrimage.storage.settings import DEFAULT, StoreSettings
@@ -129,7 +129,7 @@ class ObjectStore:
             return set()
         return {
             path
-            for path, there in zip(empty, each(self, self._is_there, empty), strict=True)
+            for path, there in zip(empty, in_parallel(self, self._is_there, empty), strict=True)
             if not there
         }
 

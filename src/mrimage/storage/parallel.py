@@ -23,7 +23,7 @@ BURST_BYTES = 4 << 20
 """Bytes that are worth a request before there are REQUESTS outputs to write."""
 
 
-def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def in_parallel(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """What ``call``, a request to ``store``, answers for each of ``items``, in their order; several at once where the
     store is remote."""
     if store.local:
