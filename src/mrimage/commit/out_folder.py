@@ -43,7 +43,7 @@ from mrimage.storage.layout import FOLDERS as FOLDERS
 from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import path_if_local, printable
-from mrimage.storage.places import holds
+from mrimage.storage.overlap import contains
 
 
 def check_apart(source: str, out: str) -> None:
@@ -59,7 +59,7 @@ def check_apart(source: str, out: str) -> None:
         raise UsageError(
             f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
         )
-    if holds(source, out) or holds(out, source):
+    if contains(source, out) or contains(out, source):
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
             "the other. Choose an OUT outside the source."

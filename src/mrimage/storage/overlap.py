@@ -13,15 +13,15 @@ _NAMENODE_PORT = ":8020"
 """The port of a NameNode whose url names none."""
 
 
-def holds(outer: str, inner: str) -> bool:
+def contains(outer: str, inner: str) -> bool:
     """Whether ``inner`` is ``outer``, or lies in it. Where a store might read a name in two ways, as with ``..`` and ``%20``,
     either will do.
 
-    >>> holds("s3://photos/2024/", "S3A://photos//2024/out"), holds("s3://photos/2024", "s3://photos/2024-out")
+    >>> contains("s3://photos/2024/", "S3A://photos//2024/out"), contains("s3://photos/2024", "s3://photos/2024-out")
     (True, False)
     """
     if scheme(outer) != "file" and scheme(inner) != "file":
-        return any(_holds_plainly(read(outer), read(inner)) for read in (str, unquote))
+        return any(_contains(read(outer), read(inner)) for read in (str, unquote))
     if scheme(outer) != scheme(inner):
         return False
     real = [
@@ -30,7 +30,7 @@ def holds(outer: str, inner: str) -> bool:
     return _below(*(["/", *(part for part in place.split("/") if part)] for place in real))
 
 
-def _holds_plainly(outer: str, inner: str) -> bool:
+def _contains(outer: str, inner: str) -> bool:
     outer_kind, outer_server, outer_parts = _plain(outer)
     inner_kind, inner_server, inner_parts = _plain(inner)
     # An hdfs url without a server means the configured one, which may be any.
