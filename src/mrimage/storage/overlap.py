@@ -1,4 +1,4 @@
-"""Where two places are, compared: one may be spelled in several ways."""
+"""Whether one location contains another, however their names are spelled."""
 
 from __future__ import annotations
 
@@ -8,43 +8,57 @@ from urllib.parse import unquote
 
 from mrimage.storage.names import local_path, scheme
 
-_SAME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}
+_SAME_SCHEME = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}
+
 _NAMENODE_PORT = ":8020"
 """The port of a NameNode whose url names none."""
 
 
 def contains(outer: str, inner: str) -> bool:
-    """Whether ``inner`` is ``outer``, or lies in it. Where a store might read a name in two ways, as with ``..`` and ``%20``,
-    either will do.
+    """Whether ``inner`` is ``outer`` or lies in it.
 
-    >>> contains("s3://photos/2024/", "S3A://photos//2024/out"), contains("s3://photos/2024", "s3://photos/2024-out")
-    (True, False)
+    Stores may read a name with ``..`` or ``%20`` in two ways: the locations overlap if they do in
+    either way.
+
+    >>> contains("s3://photos/2024/", "S3A://photos//2024/out")
+    True
+    >>> contains("s3://photos/2024", "s3://photos/2024-out")
+    False
     """
     if scheme(outer) != "file" and scheme(inner) != "file":
-        return any(_contains(read(outer), read(inner)) for read in (str, unquote))
+        return _contains_remote(outer, inner) or _contains_remote(unquote(outer), unquote(inner))
     if scheme(outer) != scheme(inner):
         return False
-    real = [
-        os.path.realpath(local_path(place)) for place in (outer, inner)
-    ]  # Path.resolve() fails on loops
-    return _below(*(["/", *(part for part in place.split("/") if part)] for place in real))
+    return _begins_with(_local_parts(inner), _local_parts(outer))
 
 
-def _contains(outer: str, inner: str) -> bool:
-    outer_kind, outer_server, outer_parts = _plain(outer)
-    inner_kind, inner_server, inner_parts = _plain(inner)
+def _local_parts(location: str) -> list[str]:
+    # Path.resolve() fails on symbolic links in a circle; realpath does not.
+    real = os.path.realpath(local_path(location))
+    return ["/", *(part for part in real.split("/") if part)]
+
+
+def _contains_remote(outer: str, inner: str) -> bool:
+    outer_scheme, outer_server = _scheme_and_server(outer)
+    inner_scheme, inner_server = _scheme_and_server(inner)
     # An hdfs url without a server means the configured one, which may be any.
     same_server = outer_server == inner_server or "" in (outer_server, inner_server)
-    return outer_kind == inner_kind and same_server and _below(outer_parts, inner_parts)
+    same_store = outer_scheme == inner_scheme and same_server
+    return same_store and _begins_with(_remote_parts(inner), _remote_parts(outer))
 
 
-def _below(outer: list[str], inner: list[str]) -> bool:
-    return inner[: len(outer)] == outer
+def _begins_with(parts: list[str], start: list[str]) -> bool:
+    return parts[: len(start)] == start
 
 
-def _plain(place: str) -> tuple[str, str, list[str]]:
-    """Kind, server or bucket, and folders of a remote place, as they are spelled most plainly."""
-    authority, _, path = place.split("://", 1)[1].partition("/")
-    kind = _SAME.get(scheme(place), scheme(place))
+def _scheme_and_server(url: str) -> tuple[str, str]:
+    """The scheme, and the server or bucket, of a remote location in their simplest spelling."""
+    authority = url.split("://", 1)[1].partition("/")[0]
     server = authority.lower().removesuffix(_NAMENODE_PORT)
-    return kind, server, [part for part in posixpath.normpath(f"/{path}").split("/") if part]
+    return _SAME_SCHEME.get(scheme(url), scheme(url)), server
+
+
+def _remote_parts(url: str) -> list[str]:
+    """The folders of a remote location, without empty ones, ``.`` and ``..``."""
+    path = url.split("://", 1)[1].partition("/")[2]
+    return [part for part in posixpath.normpath(f"/{path}").split("/") if part]
