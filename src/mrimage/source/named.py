@@ -106,4 +106,5 @@ def _local_name(path: str, folder: str | None) -> str:
 
 def _refused(uri: str, why: str, text: str, reason: str = "unreadable") -> Entry:
     row = uri.rpartition("/")[2]
-    return broken(uri, row, "", Fault(reason, f"{printable(redact(text))}: {why}."))
+    shown = printable(redact(text))
+    return broken(uri, row, "", Fault(reason, f"{shown}: {why}."))

@@ -104,7 +104,7 @@ def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
 def open_container(
     uri: str, settings: StoreSettings = DEFAULT, size: int = -1, version: str = ""
 ) -> Archive:
-    """Open the archive at ``uri``, as it was listed with ``size`` and ``version`` if they are given.
+    """Open the archive at ``uri``, as it was listed with ``size`` and ``version`` if known.
 
     The last few archives stay open in this process: a gzipped one would otherwise be inflated
     from its beginning for each member.
@@ -197,7 +197,8 @@ def _secret_rows(process: int, list_uri: str, settings: StoreSettings) -> dict[i
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+    variables = os.environ.items()
+    return tuple((name, value) for name, value in variables if name.startswith(_VARIABLES))
 
 
 @_by_one_thread

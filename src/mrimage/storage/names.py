@@ -197,4 +197,5 @@ def suffix(path: str) -> str:
     """
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
-    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+    has_extension = 0 < dot < len(name) - 1
+    return name[dot:].lower() if has_extension else ""

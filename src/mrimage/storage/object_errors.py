@@ -74,9 +74,10 @@ def translate(
     if _is_denied(error, status):
         shown_code = f" ({code})" if code else ""
         return DeniedError(f"{message}: access denied{shown_code}. Check {ADVICE[provider]}.")
+    # An object store lists a missing prefix as an empty one.
     if action == "list" and status == 404:
         return StoreError(
-            f"{message}: the server answered 404, which object stores never do here. "
+            f"{message}: the server answered 404, so it may not be an object store. "
             "Check the endpoint."
         )
     if isinstance(error, FileNotFoundError) or status == 404:

@@ -53,12 +53,14 @@ def _begins_with(parts: list[str], start: list[str]) -> bool:
 
 def _scheme_and_server(url: str) -> tuple[str, str]:
     """The scheme, and the server or bucket, of a remote location in their simplest spelling."""
+    url_scheme = scheme(url)
     authority = url.split("://", 1)[1].partition("/")[0]
     server = authority.lower().removesuffix(_NAMENODE_PORT)
-    return _SAME_SCHEME.get(scheme(url), scheme(url)), server
+    return _SAME_SCHEME.get(url_scheme, url_scheme), server
 
 
 def _remote_parts(url: str) -> list[str]:
     """The folders of a remote location, without empty ones, ``.`` and ``..``."""
     path = url.split("://", 1)[1].partition("/")[2]
-    return [part for part in posixpath.normpath(f"/{path}").split("/") if part]
+    normalized = posixpath.normpath(f"/{path}")
+    return [part for part in normalized.split("/") if part]

@@ -81,8 +81,10 @@ class BackgroundWriter:
     def send(self) -> None:
         """Send the current burst without waiting for the result."""
         for path, data in self._burst:
-            self._pool = self._pool or ThreadPoolExecutor(REQUESTS, "mrimage-write")
-            self._sent.append((len(data), self._pool.submit(self._store.write, path, data)))
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(REQUESTS, "mrimage-write")
+            written = self._pool.submit(self._store.write, path, data)
+            self._sent.append((len(data), written))
         self._burst.clear()
 
     def _is_full(self, more: int) -> bool:

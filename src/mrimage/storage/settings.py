@@ -67,7 +67,9 @@ DEFAULT = StoreSettings()
 
 def allows_private(settings: StoreSettings) -> bool:
     """Whether urls may lead to private addresses (``--allow-private`` or MRIMAGE_ALLOW_PRIVATE)."""
-    return settings.allow_private or os.environ.get(PRIVATE, "").lower() in ("1", "true", "yes")
+    if settings.allow_private:
+        return True
+    return os.environ.get(PRIVATE, "").lower() in ("1", "true", "yes")
 
 
 def replication_of(settings: StoreSettings) -> int | None:

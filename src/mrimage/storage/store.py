@@ -72,7 +72,7 @@ class Store(Protocol):
     def read(
         self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
     ) -> bytes:
-        """The bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
+        """The bytes ``[start, start + length)``, fewer at the end; all the rest without ``length``.
 
         With ``expected``, an item of a listing, another version raises ImageError("changed") and
         a missing file ImageError("vanished"), provided the store can notice with one request.

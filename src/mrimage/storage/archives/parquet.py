@@ -260,9 +260,10 @@ def _bytes_and_paths(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | N
 
 
 def _member_name(row: int, path: str | None) -> str:
-    if not isinstance(path, str) or not path.strip("/"):
+    path = path.strip("/") if isinstance(path, str) else ""
+    if not path:
         return f"{row:08d}"
-    folder, slash, last = path.strip("/").rpartition("/")
+    folder, slash, last = path.rpartition("/")
     return f"{folder}{slash}{row:08d}-{last}"
 
 
