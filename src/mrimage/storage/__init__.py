@@ -211,7 +211,7 @@ def _open_remote(
     module, name, library, extra = BACKENDS[scheme(url)]
     if find_spec(library) is None:
         raise JobError(
-            f"{scheme(url)}:// needs {library}, which is not installed: "
+            f"{scheme(url)}:// needs {library}, but it is not installed: "
             f'pip install "mrimage[{extra}]"'
         )
     store_class = getattr(import_module(module), name)
