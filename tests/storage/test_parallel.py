@@ -10,7 +10,7 @@ import pytest
 
 from mrimage.errors import StoreError
 from mrimage.storage import archives, objects, open_container, open_store
-from mrimage.storage.parallel import BURST_BYTES, REQUESTS, Writer
+from mrimage.storage.parallel import BURST_BYTES, REQUESTS, BackgroundWriter
 
 
 class Remote:
@@ -42,7 +42,7 @@ def settled(store: Remote, count: int) -> bool:
 
 def test_small_outputs_are_sent_in_bursts() -> None:
     store = Remote()
-    writer = Writer(store)  # type: ignore[arg-type]
+    writer = BackgroundWriter(store)  # type: ignore[arg-type]
     for number in range(REQUESTS - 1):
         writer.write(str(number), b"a")
     time.sleep(0.05)
@@ -54,7 +54,7 @@ def test_small_outputs_are_sent_in_bursts() -> None:
 
 def test_what_no_burst_was_full_of_is_there_after_the_flush() -> None:
     store = Remote()
-    writer = Writer(store)  # type: ignore[arg-type]
+    writer = BackgroundWriter(store)  # type: ignore[arg-type]
     for number in range(2 * REQUESTS + 3):
         writer.write(str(number), str(number).encode())
     writer.flush()
@@ -65,7 +65,7 @@ def test_what_no_burst_was_full_of_is_there_after_the_flush() -> None:
 
 def test_a_long_output_does_not_wait_for_others() -> None:
     store = Remote()
-    writer = Writer(store)  # type: ignore[arg-type]
+    writer = BackgroundWriter(store)  # type: ignore[arg-type]
     writer.write("long", b"a" * BURST_BYTES)
     assert settled(store, 1)
     writer.flush()
@@ -73,7 +73,7 @@ def test_a_long_output_does_not_wait_for_others() -> None:
 
 def test_a_writer_can_be_used_again_after_a_flush() -> None:
     store = Remote()
-    writer = Writer(store)  # type: ignore[arg-type]
+    writer = BackgroundWriter(store)  # type: ignore[arg-type]
     for path in ("a", "b"):
         writer.write(path, b"1")
         writer.flush()
@@ -82,7 +82,7 @@ def test_a_writer_can_be_used_again_after_a_flush() -> None:
 
 def test_an_error_is_told_by_the_flush() -> None:
     store = Remote()
-    writer = Writer(store)  # type: ignore[arg-type]
+    writer = BackgroundWriter(store)  # type: ignore[arg-type]
     writer.write("refused", b"1")
     with pytest.raises(StoreError, match="The disk is full"):
         writer.flush()

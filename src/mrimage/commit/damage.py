@@ -29,7 +29,7 @@ from mrimage.errors import (
 )
 from mrimage.storage import Store
 from mrimage.storage.layout import JOB
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
     DONE_GROUPS,
     GROUPS,
@@ -156,7 +156,7 @@ def _missing_tables(store: Store, committed: Committed) -> Iterator[str]:
     """What a task has committed by its report, and what is not there."""
     there = {item.path for item in committed.items()}
     paths = [f"{ROOT}/{committed.phase}/{task}.json" for task in sorted(committed.tasks)]
-    for path, report in zip(paths, each(store, partial(_report, store), paths), strict=True):
+    for path, report in zip(paths, in_parallel(store, partial(_report, store), paths), strict=True):
         way_out = _redo(committed.phase, path)
         if report is None:
             yield _message(store, path, "damaged", way_out)

@@ -26,7 +26,7 @@ from mrimage.errors import NotFoundError
 from mrimage.storage import Item, Store
 from mrimage.storage.disk import is_behind_link, own_files
 from mrimage.storage.layout import ROOT as ROOT
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.types import TaskReport
 
 ROW_GROUP = 5_000
@@ -84,7 +84,7 @@ class Committed:
 
     def rows(self, table: str) -> Iterator[int]:
         """Rows of each committed part of ``table``, a file at a time."""
-        for data in each(self.store, self.store.read, self.tables(table)):
+        for data in in_parallel(self.store, self.store.read, self.tables(table)):
             yield pq.ParquetFile(io.BytesIO(data)).metadata.num_rows
 
     def leftovers(self) -> list[str]:
@@ -110,14 +110,14 @@ class Committed:
 
 def delete_all(store: Store, names: Iterable[str]) -> None:
     """Remove every one of ``names``."""
-    for _ in each(store, store.delete, names):
+    for _ in in_parallel(store, store.delete, names):
         pass
 
 
 def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
     """Remove every one of ``outputs``, and the local folders that this leaves empty."""
     names = list(outputs)
-    for output, _ in zip(names, each(store, store.delete, names), strict=True):
+    for output, _ in zip(names, in_parallel(store, store.delete, names), strict=True):
         remove_empty(store, output)
 
 
@@ -136,7 +136,7 @@ def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
     """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
     if store.local:
         return [str(store.local / name) for name in names]
-    return list(each(store, lambda name: _copy(store, name, scratch), names))
+    return list(in_parallel(store, lambda name: _copy(store, name, scratch), names))
 
 
 def _copy(store: Store, name: str, scratch: Path) -> str:
@@ -195,7 +195,8 @@ def task_of(path: str) -> str:
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
     """The rows of small tables as one, in the order of ``names``."""
     tables = [
-        pq.read_table(io.BytesIO(data), schema=schema) for data in each(store, store.read, names)
+        pq.read_table(io.BytesIO(data), schema=schema)
+        for data in in_parallel(store, store.read, names)
     ]
     store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
 

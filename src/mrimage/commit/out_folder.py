@@ -42,15 +42,15 @@ from mrimage.storage.layout import FILES as FILES
 from mrimage.storage.layout import FOLDERS as FOLDERS
 from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
-from mrimage.storage.names import local_place, printable
-from mrimage.storage.places import holds
+from mrimage.storage.names import path_if_local, printable
+from mrimage.storage.overlap import contains
 
 
 def check_apart(source: str, out: str) -> None:
     """Raise SourceError where one of the two contains the other, on any store: outputs would become input. Raises UsageError
     for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
     source, out = absolute(source), absolute(out)
-    out_path = local_place(out)
+    out_path = path_if_local(out)
     if out_path is not None and printable(out_path) != out_path:
         raise UsageError(
             f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
@@ -59,7 +59,7 @@ def check_apart(source: str, out: str) -> None:
         raise UsageError(
             f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
         )
-    if holds(source, out) or holds(out, source):
+    if contains(source, out) or contains(out, source):
         raise SourceError(
             f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
             "the other. Choose an OUT outside the source."

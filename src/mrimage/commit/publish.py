@@ -33,7 +33,7 @@ from mrimage.shuffle.records import MOST
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
     COUNTED,
@@ -98,7 +98,7 @@ def read_published(store: Store) -> Published | None:
 
 def is_whole(store: Store, published: Published) -> bool:
     """Whether every published table is there."""
-    return all(each(store, partial(exists, store), published.tables))
+    return all(in_parallel(store, partial(exists, store), published.tables))
 
 
 class Publisher:

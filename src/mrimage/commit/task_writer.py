@@ -17,7 +17,7 @@ from mrimage.commit import ledger as state
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
-from mrimage.storage.parallel import Writer
+from mrimage.storage.parallel import BackgroundWriter
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
 from mrimage.types import Attempt, Entry, Failure, OutputRow, TaskReport
 
@@ -97,7 +97,7 @@ class TaskWriter:
         """Write the task's ``tables`` by name, lineage, quarantine and, last, the report: from here on the task is done."""
         lineage = _table(list(self._outputs.values()), OUTPUTS)
         failures = _table(self._failures, QUARANTINE)
-        writer = Writer(self.store)
+        writer = BackgroundWriter(self.store)
         for name, table in {**tables, "outputs": lineage, "quarantine": failures}.items():
             if table.num_rows or name in tables:
                 self._tables.append(name)

@@ -16,7 +16,7 @@ from mrimage.commit.damage import FACTS as FACTS
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.types import RunFacts
 
 TABLES = (
@@ -38,7 +38,9 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     names = (*TABLES, FACTS)
     present = [
         name
-        for name, there in zip(names, each(store, partial(exists, store), names), strict=True)
+        for name, there in zip(
+            names, in_parallel(store, partial(exists, store), names), strict=True
+        )
         if there
     ]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)

@@ -14,7 +14,7 @@ from mrimage.errors import UsageError
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
-from mrimage.storage.names import local_place, local_uri, scheme
+from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
@@ -195,7 +195,7 @@ def absolute(place: str) -> str:
     """
     if not place:
         raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
-    path = local_place(place)
+    path = path_if_local(place)
     if path is not None:
         return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     return place if scheme(place) in ("http", "https") else place.rstrip("/")

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from mrimage.shuffle.planning import sorted_records
 from mrimage.shuffle.records import Record
 from mrimage.storage import Store, open_store
-from mrimage.storage.parallel import each
+from mrimage.storage.parallel import in_parallel
 from mrimage.storage.settings import StoreSettings
 from mrimage.tables.schemas import RECORDS, WEIGHED
 from mrimage.types import Attempt, Partition, TaskReport
@@ -125,7 +125,7 @@ def _pull(
     """Write the rows of ``parts`` whose keys are in the partition's range to the one table ``target``."""
     read = partial(_read_range, store, partition.first, partition.last)
     with pq.ParquetWriter(target, schema, compression="lz4") as writer:
-        for table in each(store, read, parts):
+        for table in in_parallel(store, read, parts):
             writer.write_table(table.cast(schema))
     return str(target)
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from mrimage.sink.naming import image_path
 from mrimage.storage import Store
-from mrimage.storage.parallel import Writer
+from mrimage.storage.parallel import BackgroundWriter
 from mrimage.types import OutputRow
 
 
@@ -30,7 +30,7 @@ class FileSink:
     """Each output under its own name; writing is atomic, so a repeated attempt changes nothing."""
 
     def __init__(self, store: Store) -> None:
-        self._writer = Writer(store)
+        self._writer = BackgroundWriter(store)
 
     def name(self, key: str, path: str, extension: str) -> str:
         return image_path(key, path, extension)

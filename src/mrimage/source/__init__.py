@@ -1,4 +1,4 @@
-"""Where images come from: listing, archives, lists of uris, splits and reading ahead."""
+"""Where images come from: listings, archives, lists of uris, splits, and reading ahead."""
 
 from mrimage.source.listing import list_entries, names_its_images
 from mrimage.source.readahead import open_entry, read_ahead

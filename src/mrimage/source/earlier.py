@@ -1,4 +1,4 @@
-"""The results of earlier runs below a source: they are no images of the source, and are left out of its listing."""
+"""Results of earlier runs inside a source: they are not its images, so the listing skips them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,33 @@ from mrimage.storage import Store
 from mrimage.storage.layout import FILES, FOLDERS, JOB
 
 OnEarlier = Callable[[str], None]
-"""Hears the folder of an earlier run, below the source, once for each file that is left out there."""
+"""Called once for each skipped file with the folder of the earlier run, relative to the source."""
 
 _RESULTS = re.compile("/(?:" + "|".join(map(re.escape, (*FOLDERS, *FILES))) + r")(?=/|\Z)")
-_MOST_KNOWN = 100_000
+"""The name of a file or folder at the top of an OUT, inside a path."""
+
+_MAX_KNOWN = 100_000
+"""Folders whose lookup is remembered, so that memory stays bounded."""
 
 
 def ignore_earlier(folder: str) -> None:
-    """The default ``on_earlier``, which does nothing."""
+    """Do nothing; the default ``on_earlier``."""
 
 
 class EarlierRuns:
-    """Recognizes what runs wrote below the root of ``store``. A folder that holds ``_run/job.json`` is the OUT of a run; the
-    root itself may be one, since the user named it."""
+    """Recognizes files that runs wrote below the root of ``store``.
+
+    A folder with ``_run/job.json`` is the OUT of a run. The root itself may be one: the user chose
+    it as the source.
+    """
 
     def __init__(self, store: Store, on_earlier: OnEarlier) -> None:
-        self._store, self._on_earlier = store, on_earlier
+        self._store = store
+        self._on_earlier = on_earlier
         self._known: dict[str, bool] = {}
 
     def wrote(self, path: str) -> bool:
-        """Whether a run wrote the file ``path``; then it is reported, too."""
+        """Whether a run wrote the file ``path``. If so, calls ``on_earlier``."""
         for match in _RESULTS.finditer(path):
             folder = path[: match.start()]
             if self._is_out(folder):
@@ -38,9 +45,9 @@ class EarlierRuns:
         return False
 
     def _is_out(self, folder: str) -> bool:
-        # One request for each folder that has, say, a folder called images in it.
+        # One request per folder that contains, for example, a folder named images.
         if folder not in self._known:
-            if len(self._known) >= _MOST_KNOWN:
+            if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             self._known[folder] = self._has_job(folder)
         return self._known[folder]
@@ -54,13 +61,20 @@ class EarlierRuns:
 
 
 def describe_earlier(folders: Mapping[str, int]) -> str:
-    """What was left out, for people.
+    """What was skipped, for people. ``folders`` maps each OUT to its number of files.
 
-    >>> describe_earlier({"old": 3}), describe_earlier({"a": 1, "b": 1})
-    ('3 files in old/, which an earlier run wrote', '2 files in a/ and 1 more folder, which earlier runs wrote')
+    >>> describe_earlier({"old": 3})
+    '3 files in old/, which an earlier run wrote'
+    >>> describe_earlier({"a": 1, "b": 1})
+    '2 files in a/ and 1 more folder, which earlier runs wrote'
     """
     files = sum(folders.values())
-    first, *others = folders
-    more = f" and {len(others)} more folder{'s' * (len(others) > 1)}" if others else ""
-    runs = "earlier runs" if others else "an earlier run"
-    return f"{files} file{'s' * (files != 1)} in {first}/{more}, which {runs} wrote"
+    file_word = "file" if files == 1 else "files"
+    first, *rest = folders
+    if not rest:
+        return f"{files} {file_word} in {first}/, which an earlier run wrote"
+    folder_word = "folder" if len(rest) == 1 else "folders"
+    return (
+        f"{files} {file_word} in {first}/ and {len(rest)} more {folder_word}, "
+        "which earlier runs wrote"
+    )

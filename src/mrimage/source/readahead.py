@@ -1,7 +1,8 @@
-"""Opening entries: plain calls for local files, bounded reading ahead for remote ones.
+"""Opening entries: local files directly, remote ones by reading a bounded number ahead.
 
-A request takes as long as a decode or longer, so the next images' bytes are under way while one is worked on. Bytes
-are waited for before the image is handed out: a slow network is no fault of the image, whose deadline starts then.
+A request takes at least as long as decoding an image, so the next images are fetched while the
+caller works on one. An image is yielded once its bytes have arrived: its deadline starts then,
+since a slow network is not the image's fault.
 """
 
 from __future__ import annotations
@@ -11,81 +12,76 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.source.shards import is_at_hand, is_sequential, open_member
+from mrimage.source.shards import is_sequential, needs_no_reading_ahead, open_member
 from mrimage.storage import open_listed
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import ByteSource, Entry
 
 HEAD = 32 << 10
-"""Bytes of an image that are read ahead when its header is wanted: nine headers in ten are shorter."""
+"""Bytes of an image that are read ahead for its header: nine headers out of ten are shorter."""
 
 REQUESTS = 16
-"""Requests under way at once, for each process."""
+"""Concurrent requests per process."""
 
 AHEAD = 40
-"""Images read ahead. Room for REQUESTS of them is used at once: a burst costs both sides fewer wake-ups than as many
-requests one by one, and leaves the decoding between two bursts in peace."""
+"""Most images read ahead.
+
+New requests start only once there is room for REQUESTS of them. Such a burst wakes both sides
+less often than single requests do, and does not disturb the decoding between two bursts.
+"""
 
 AHEAD_BYTES = 64 << 20
-"""Most bytes read ahead, as far as sizes are known; at least one image is."""
+"""Most bytes read ahead if all sizes are known; one image may be longer."""
 
 UNKNOWN = 1 << 20
-"""What an image counts for when its size is not known."""
+"""Bytes that count for an image of unknown size."""
 
 
 def open_entry(entry: Entry, settings: StoreSettings = DEFAULT) -> ByteSource:
-    """The bytes of ``entry``; where the store tells for free, a read of another version than the listed one raises
-    ImageError("changed"), and of a missing one ImageError("vanished")."""
-    return open_member(entry, settings) or open_listed(
-        entry.uri, settings, entry.size, entry.version
-    )
+    """Open ``entry`` as it was listed.
+
+    If the store reports the version with each read, reading another version raises
+    ImageError("changed"), and reading a missing file raises ImageError("vanished").
+    """
+    member = open_member(entry, settings)
+    return member or open_listed(entry.uri, settings, entry.size, entry.version)
 
 
 def read_ahead(
     entries: Iterable[Entry], whole: bool, settings: StoreSettings = DEFAULT
 ) -> Iterator[tuple[Entry, ByteSource]]:
-    """Each entry with its bytes, in the same order. ``whole`` says that the caller will read all of each; without
-    it heads are read ahead, and whole images once the caller has read all of the one before."""
-    waiting: deque[_Ahead] = deque()
-    pools = _Pools()
-    stream = iter(entries)
-    ended, size = False, 0
+    """Yield each entry with its bytes, in order.
+
+    ``whole`` says that the caller will read each image completely. Otherwise only heads are read
+    ahead, until the caller has read all of one image: then whole images are.
+    """
+    queue = _Queue(iter(entries), settings)
     try:
         while True:
-            burst = len(waiting) <= AHEAD - REQUESTS
-            while (
-                burst and not ended and len(waiting) < AHEAD and (size < AHEAD_BYTES or not waiting)
-            ):
-                entry = next(stream, None)
-                if entry is None:
-                    ended = True
-                    break
-                waiting.append(_Ahead(entry, pools, whole, settings))
-                size += waiting[-1].weight
-                if is_at_hand(entry):
-                    break  # nothing is gained by looking further
-            if not waiting:
+            queue.fill(whole)
+            fetch = queue.pop()
+            if fetch is None:
                 return
-            ahead = waiting.popleft()
-            size -= ahead.weight
-            source = ahead.source()
-            yield ahead.entry, source
-            whole = whole or (isinstance(source, Fetched) and source.was_wanted)
+            source = fetch.wait()
+            yield fetch.entry, source
+            whole = whole or (isinstance(source, Fetched) and source.was_read_whole)
     finally:
-        pools.close()
+        queue.close()
 
 
 class Fetched:
-    """A source of which the first bytes are here already, or all (``whole``), or the error that reading them ended
-    with."""
+    """A source whose first bytes have been read, or all of them (``whole``), or whose read failed.
 
-    __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_wanted")
+    The properties and methods raise ``error`` if it is set.
+    """
+
+    __slots__ = ("_data", "_error", "_inner", "_whole", "uri", "was_read_whole")
 
     def __init__(
         self, inner: ByteSource, data: bytes, error: Exception | None, whole: bool = False
     ) -> None:
         self.uri = inner.uri
-        self.was_wanted = False
+        self.was_read_whole = False
         self._inner = inner
         self._data = data
         self._error = error
@@ -101,44 +97,100 @@ class Fetched:
         if self._error:
             raise self._error
         if start == 0 and length is None:
-            self.was_wanted = True
+            self.was_read_whole = True
         end = self.size if length is None else min(start + length, self.size)
-        if end <= len(self._data):
-            return self._data if (start, end) == (0, len(self._data)) else self._data[start:end]
+        fetched = len(self._data)
+        if (start, end) == (0, fetched):
+            return self._data
+        if end <= fetched:
+            return self._data[start:end]
         if start == 0 and self._data:
-            return self._data + self._inner.read(len(self._data), end - len(self._data))
+            return self._data + self._inner.read(fetched, end - fetched)
         return self._inner.read(start, length)
 
 
-class _Ahead:
-    """One entry whose bytes are under way."""
+class _Queue:
+    """The fetches in progress, in the order of their entries."""
+
+    def __init__(self, entries: Iterator[Entry], settings: StoreSettings) -> None:
+        self._entries = entries
+        self._settings = settings
+        self._pools = _Pools()
+        self._waiting: deque[_Fetch] = deque()
+        self._bytes = 0
+        self._ended = False
+
+    def fill(self, whole: bool) -> None:
+        """Start fetches if there is room for a burst."""
+        if len(self._waiting) > AHEAD - REQUESTS:
+            return
+        while not self._ended and self._has_room():
+            entry = next(self._entries, None)
+            if entry is None:
+                self._ended = True
+                return
+            fetch = _Fetch(entry, self._pools, whole, self._settings)
+            self._waiting.append(fetch)
+            self._bytes += fetch.weight
+            if needs_no_reading_ahead(entry):
+                return
+
+    def _has_room(self) -> bool:
+        if not self._waiting:
+            return True
+        return len(self._waiting) < AHEAD and self._bytes < AHEAD_BYTES
+
+    def pop(self) -> _Fetch | None:
+        """Remove and return the first fetch, or None at the end."""
+        if not self._waiting:
+            return None
+        fetch = self._waiting.popleft()
+        self._bytes -= fetch.weight
+        return fetch
+
+    def close(self) -> None:
+        self._pools.close()
+
+
+class _Fetch:
+    """One entry whose bytes are being read in the background.
+
+    ``weight`` is the number of bytes, estimated if the size is unknown.
+    """
 
     def __init__(self, entry: Entry, pools: _Pools, whole: bool, settings: StoreSettings) -> None:
         self.entry = entry
-        self._settings = settings
         self.weight = 0
-        self._fetched: Future[Fetched] | None = None
-        if not is_at_hand(entry):
-            known = entry.size if entry.version and entry.size >= 0 else UNKNOWN
-            whole = whole and known <= AHEAD_BYTES
-            self.weight = known if whole else min(known, HEAD)
-            self._fetched = pools.of(entry).submit(_fetch, entry, settings, None if whole else HEAD)
+        self._settings = settings
+        self._future: Future[Fetched] | None = None
+        if needs_no_reading_ahead(entry):
+            return
+        is_known = entry.version and entry.size >= 0
+        size = entry.size if is_known else UNKNOWN
+        fetch_whole = whole and size <= AHEAD_BYTES
+        self.weight = size if fetch_whole else min(size, HEAD)
+        length = None if fetch_whole else HEAD
+        self._future = pools.pool_for(entry).submit(_fetch, entry, settings, length)
 
-    def source(self) -> ByteSource:
-        return self._fetched.result() if self._fetched else open_entry(self.entry, self._settings)
+    def wait(self) -> ByteSource:
+        """The source, once its bytes have arrived."""
+        if self._future:
+            return self._future.result()
+        return open_entry(self.entry, self._settings)
 
 
 class _Pools:
-    """Threads that fetch: one for archives that are read in their own order, several for everything else."""
+    """Threads that fetch: one for archives that must be read in order, several for the rest."""
 
     def __init__(self) -> None:
         self._pools: dict[bool, ThreadPoolExecutor] = {}
 
-    def of(self, entry: Entry) -> ThreadPoolExecutor:
-        alone = is_sequential(entry)
-        if alone not in self._pools:
-            self._pools[alone] = ThreadPoolExecutor(1 if alone else REQUESTS, "mrimage-read")
-        return self._pools[alone]
+    def pool_for(self, entry: Entry) -> ThreadPoolExecutor:
+        in_order = is_sequential(entry)
+        if in_order not in self._pools:
+            threads = 1 if in_order else REQUESTS
+            self._pools[in_order] = ThreadPoolExecutor(threads, "mrimage-read")
+        return self._pools[in_order]
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -146,7 +198,7 @@ class _Pools:
 
 
 class _Unopened:
-    """What stands for a source that could not even be opened."""
+    """Takes the place of a source that could not even be opened."""
 
     size = 0
 

@@ -1,4 +1,4 @@
-"""Lists as sources: each row names an image, or an archive of images, somewhere."""
+"""Lists as sources: each row names an image or an archive of images."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ from mrimage.source.scan import Scan
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_uri
 from mrimage.storage.lists import read_rows, split_column
-from mrimage.storage.names import is_shard, local_place
+from mrimage.storage.names import is_shard, path_if_local
 from mrimage.types import Entry
 
 
 def list_rows(source: str, scan: Scan) -> Iterator[Entry]:
-    """The entries of a list. A name without a scheme is taken from the list's own folder.
+    """Yield the entries of a list. A name without a scheme is relative to the list's folder.
 
-    Whoever wrote a name into a list meant it, so every row is an entry, whatever its extension; ``--include`` and
-    ``--exclude`` still hold. Empty rows and comments are ignored. A row that cannot be read is an entry too, with a
-    fault.
+    A person chose each name, so every row is an entry, whatever its extension. Only ``--include``
+    and ``--exclude`` apply. Empty rows and comments are ignored. A row that cannot be read is an
+    entry with a fault.
     """
-    place, column = split_column(source)
-    path = local_place(place)
-    file = open_uri(place if path is None else os.path.abspath(path), scan.settings)  # noqa: PTH100 - keeps links
+    list_uri, column = split_column(source)
+    path = path_if_local(list_uri)
+    if path is not None:
+        list_uri = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+    file = open_uri(list_uri, scan.settings)
     for row in read_rows(file, column):
-        uri = f"{file.uri}!/{row.number}"
+        row_uri = f"{file.uri}!/{row.number}"
         if row.ignored:
-            scan.on_ignored(uri, row.ignored)
+            scan.on_ignored(row_uri, row.ignored)
             continue
         if row.fault:
-            yield broken(uri, str(row.number), "", row.fault)
+            yield broken(row_uri, str(row.number), "", row.fault)
             continue
         entry = named_entry(file.uri, column, row.number, row.text)
         if not scan.selection.allows(entry.path):

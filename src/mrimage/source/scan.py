@@ -1,4 +1,4 @@
-"""One listing of a source: what is chosen, who hears of everything else, and how stores are opened."""
+"""The context of one listing: the selection, the callbacks, and the settings of stores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from mrimage.storage.settings import StoreSettings
 from mrimage.storage.store import OnUnlisted
 
 OnIgnored = Callable[[str, str], None]
-"""Hears the name of each file, member or row that is no entry, and why: a key of IGNORED."""
+"""Called with the name of each file, member or row that is not an entry, and the reason: a key of
+IGNORED."""
 
 IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -35,13 +36,15 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "folder": ("folder that could not be listed", "folders that could not be listed"),
     }
 )
-"""Why something is no entry, in words for one and for several."""
+"""The reasons why something is not an entry, each in words for one and for several."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What the functions that list a source hand on to each other. Without ``on_unlisted`` a folder that cannot be
-    listed ends the listing."""
+    """What all functions that list one source share.
+
+    Without ``on_unlisted``, a folder that cannot be listed ends the listing with an error.
+    """
 
     selection: Selection
     on_ignored: OnIgnored

@@ -1,4 +1,4 @@
-"""Archives as sources: each member is an entry, opened by the place that the listing found."""
+"""Archives as sources: each member is an entry, opened at the place that the listing found."""
 
 from __future__ import annotations
 
@@ -15,63 +15,71 @@ from mrimage.types import ByteSource, Entry, Fault, MemberPlace
 
 
 def list_shard(shard: Entry, path: str, scan: Scan) -> Iterator[Entry]:
-    """The members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``; ``path`` is the shard's own name below
-    the source, empty where it is the source. A row of a table that only names its image is an entry for that one.
+    """Yield the members of ``shard`` that are images, named ``shard.tar!/a/b.jpg``.
 
-    Where it cannot be read any further, its whole members are followed by one entry for the rest: reading that one
-    raises the reason, and so the rest is accounted for by a row of the quarantine. A shard without a single column
-    or file is ignored as a whole.
+    ``path`` is the shard's own name below the source, or empty if the shard is the source. A row
+    of a table that only names an image becomes an entry for that image.
+
+    If the shard is damaged, its intact members are followed by one entry for the rest. Reading
+    that entry raises the reason, so the rest appears as a row of the quarantine. A shard without
+    any columns or files is ignored as a whole.
     """
     size = shard.size if shard.version else -1
-    found = False
+    is_empty = True
     try:
-        for member in members_of(open_container(shard.uri, scan.settings, size, shard.version)):
-            found = True
+        archive = open_container(shard.uri, scan.settings, size, shard.version)
+        for member in members_of(archive):
+            is_empty = False
             name = f"{path}/{member.name}" if path else member.name
+            shown = f"{shard.path}!/{member.name}"
             if member.ignored:
-                scan.on_ignored(f"{shard.path}!/{member.name}", member.ignored)
+                scan.on_ignored(shown, member.ignored)
             elif not scan.selection.admits(name):
-                scan.on_ignored(f"{shard.path}!/{member.name}", scan.selection.why_not(name))
+                scan.on_ignored(shown, scan.selection.why_not(name))
             elif member.elsewhere:
                 yield named_entry(shard.uri, member.column, member.offset, member.elsewhere)
             else:
                 yield _member_entry(shard, path, size, member)
     except (ImageError, StoreError) as error:
-        yield _rest(shard, error)
+        yield _unreadable_rest(shard, error)
     else:
-        if not found:
+        if is_empty:
             scan.on_ignored(shard.path, "no images")
 
 
 def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:
-    """The bytes of an entry that ``list_shard`` made, or of one with a fault; None for any other entry."""
+    """Open an archive member or an entry with a fault; None for any other entry."""
     if entry.fault:
         return Broken(entry.uri, entry.fault)
     place = entry.place
     if place is None:
         return None
     archive = open_container(place.archive, settings, place.size, place.version)
-    name = entry.uri.removeprefix(f"{place.archive}!/")
-    return archive.open(
-        Member(
-            name, entry.size, place.offset, place.packed, place.method, place.checksum, place.column
-        )
+    member = Member(
+        name=entry.uri.removeprefix(f"{place.archive}!/"),
+        size=entry.size,
+        offset=place.offset,
+        packed=place.packed,
+        method=place.method,
+        checksum=place.checksum,
+        column=place.column,
     )
+    return archive.open(member)
 
 
 def is_sequential(entry: Entry) -> bool:
-    """Whether ``entry`` is the member of an archive that is best read from its beginning to its end."""
+    """Whether ``entry`` is in an archive that is best read from its beginning to its end."""
     container, member = split_member(entry.uri)
     return member is not None and container.lower().endswith((".gz", ".tgz", ".parquet"))
 
 
-def is_at_hand(entry: Entry) -> bool:
-    """Whether the bytes of ``entry`` are on this machine, and a read of them is a plain one."""
+def needs_no_reading_ahead(entry: Entry) -> bool:
+    """Whether ``entry`` is on this machine and can be read by a plain system call."""
     return "://" not in entry.uri and not is_sequential(entry)
 
 
-def _rest(shard: Entry, error: ImageError | StoreError) -> Entry:
-    """The entry for what of ``shard`` cannot be read. A store's failure that may pass is raised again."""
+def _unreadable_rest(shard: Entry, error: ImageError | StoreError) -> Entry:
+    """The entry for the unreadable rest of ``shard``. Raises a transient error again."""
     if isinstance(error, ImageError):
         reason = error.reason
     elif isinstance(error, NotFoundError):
@@ -85,14 +93,14 @@ def _rest(shard: Entry, error: ImageError | StoreError) -> Entry:
 
 def _member_entry(shard: Entry, path: str, size: int, member: Member) -> Entry:
     place = MemberPlace(
-        shard.uri,
-        size,
-        shard.version,
-        member.offset,
-        member.packed,
-        member.method,
-        member.checksum,
-        member.column,
+        archive=shard.uri,
+        size=size,
+        version=shard.version,
+        offset=member.offset,
+        packed=member.packed,
+        method=member.method,
+        checksum=member.checksum,
+        column=member.column,
     )
     return Entry(
         uri=f"{shard.uri}!/{member.name}",

@@ -1,4 +1,4 @@
-"""Splits: lists of entries, each one map task's work."""
+"""Splits: lists of entries, each of which is the work of one map task."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from hashlib import blake2b
 from mrimage.types import Entry, Split
 
 UNKNOWN = 256 << 10
-"""What an image counts for, in bytes, when its size is not known before it is read."""
+"""Bytes that count for an image of unknown size."""
 
 
 def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iterator[Split]:
-    """Consecutive ``entries`` in splits of at most ``max_count`` entries and ``max_bytes`` bytes, streamed.
+    """Yield consecutive ``entries`` in splits of at most ``max_count`` entries and ``max_bytes``
+    bytes.
 
-    An entry larger than ``max_bytes`` is a split of its own. The same entries in the same order give the same splits.
+    An entry larger than ``max_bytes`` is a split of its own. The same entries in the same order
+    always give the same splits.
     """
     batch: list[Entry] = []
     size = 0
@@ -22,7 +24,8 @@ def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iter
         weight = entry.size if entry.version else UNKNOWN
         if batch and (len(batch) >= max_count or size + weight > max_bytes):
             yield _split(batch)
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(entry)
         size += weight
     if batch:
@@ -34,6 +37,7 @@ def _split(entries: list[Entry]) -> Split:
     for entry in entries:
         for text in (entry.uri, str(entry.size), entry.version):
             data = text.encode()
+            # The length in front keeps "ab", "c" apart from "a", "bc".
             digest.update(len(data).to_bytes(8, "little"))
             digest.update(data)
     return Split(digest.hexdigest(), tuple(entries))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from mrimage.errors import JobError, UsageError, unknown
 from mrimage.storage.local import LocalSource, LocalStore
-from mrimage.storage.names import local_place, scheme, split_listed, split_member
+from mrimage.storage.names import path_if_local, scheme, split_listed, split_member
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import retry_count
 from mrimage.storage.settings import DEFAULT, StoreSettings
@@ -45,14 +45,20 @@ BACKENDS = {
     **dict.fromkeys(("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss"), _OBJECTS),
     **dict.fromkeys(("hdfs", "viewfs"), _HDFS),
 }
-"""Schemes of remote stores: module, class, library, and the extra that installs it."""
+"""Schemes of remote stores, each with its module, class, library, and the extra that installs
+the library."""
+
+_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
+"""Prefixes of the environment variables that a remote store reads."""
 
 
 def open_store(url: str, settings: StoreSettings = DEFAULT, *, create: bool = False) -> Store:
-    """The store at ``url``: a folder (``photos/``, ``file:///...``), ``s3://bucket/prefix``, ``gs://...``, ``az://...``
-    or ``hdfs://host/folder``. ``create`` makes a missing folder; buckets are never made.
+    """Open the store at ``url``: a folder (``photos/``, ``file:///...``), ``s3://bucket/prefix``,
+    ``gs://...``, ``az://...`` or ``hdfs://host/folder``.
 
-    Raises UsageError for an unknown scheme and JobError where the back-end is not installed.
+    ``create`` creates a missing folder. Buckets are never created.
+
+    Raises UsageError for an unknown scheme and JobError if the back-end is not installed.
     """
     store = _store_at(url, settings)
     if create:
@@ -61,34 +67,35 @@ def open_store(url: str, settings: StoreSettings = DEFAULT, *, create: bool = Fa
 
 
 def _store_at(url: str, settings: StoreSettings) -> Store:
-    kind = scheme(url)
-    if kind == "file":
+    url_scheme = scheme(url)
+    if url_scheme == "file":
         return LocalStore(url)
-    if kind not in BACKENDS:
-        if kind in ("http", "https"):
-            raise UsageError(
-                f'Expected a place to list or to write, but received "{redact(url)}": http can only be read.'
-            )
-        raise unknown("the scheme of a store", kind, ["file", "s3", "gs", "az", "hdfs"])
-    return _open_remote(
-        os.getpid(), url if url.endswith("/") else f"{url}/", settings, _environment()
-    )
+    if url_scheme in ("http", "https"):
+        raise UsageError(
+            f'"{redact(url)}" can neither be listed nor written: http can only be read. '
+            "Use a folder, s3://, gs://, az:// or hdfs://."
+        )
+    if url_scheme not in BACKENDS:
+        raise unknown("the scheme of a store", url_scheme, ["file", "s3", "gs", "az", "hdfs"])
+    folder_url = url if url.endswith("/") else f"{url}/"
+    return _open_remote(os.getpid(), folder_url, settings, _environment())
 
 
 def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
-    """The bytes behind any uri that an Entry can have. Nothing is read before the first ``read``.
+    """Open any uri that an Entry can have. Nothing is read before the first ``read``.
 
-    Raises NotFoundError for an archive member that is not there; everything else is told by ``read``.
+    Raises NotFoundError for a missing archive member; ``read`` raises every other error.
     """
     listed = split_listed(uri)
     if listed:
-        return _open_row(uri, *listed, settings)
+        list_uri, row = listed
+        return _open_row(uri, list_uri, row, settings)
     container, member = split_member(uri)
     if member is not None:
         from mrimage.storage.archives import find_member
 
         return find_member(open_container(container, settings), container, member)
-    path = local_place(uri)
+    path = path_if_local(uri)
     if path is not None:
         return LocalSource(uri, path)
     return open_object(uri, None, settings)
@@ -97,24 +104,31 @@ def open_uri(uri: str, settings: StoreSettings = DEFAULT) -> ByteSource:
 def open_container(
     uri: str, settings: StoreSettings = DEFAULT, size: int = -1, version: str = ""
 ) -> Archive:
-    """The archive at ``uri``, as listed with ``size`` and ``version`` where they are given. The last few stay open in
-    this process: a gzipped one would be inflated from its beginning for each member otherwise."""
+    """Open the archive at ``uri``, as it was listed with ``size`` and ``version`` if known.
+
+    The last few archives stay open in this process: a gzipped one would otherwise be inflated
+    from its beginning for each member.
+    """
     return _open_container(os.getpid(), uri, settings, size, version)
 
 
 def open_listed(uri: str, settings: StoreSettings, size: int, version: str) -> ByteSource:
-    """The file ``uri`` as it was listed: where the store tells for free, a read of another version raises
-    ImageError("changed"), and of a missing one ImageError("vanished")."""
+    """Open the file ``uri`` as it was listed.
+
+    If the store reports the version with each read, reading another version raises
+    ImageError("changed"), and reading a missing file raises ImageError("vanished").
+    """
     if not version or split_listed(uri):
         return open_uri(uri, settings)
-    path = local_place(uri)
+    path = path_if_local(uri)
     if path is not None:
         return LocalSource(uri, path, (size, version))
-    return open_object(uri, Item(split_object(uri)[1], size, version), settings)
+    _, object_path = split_object(uri)
+    return open_object(uri, Item(object_path, size, version), settings)
 
 
 def open_object(uri: str, expected: Item | None, settings: StoreSettings) -> ByteSource:
-    """The bytes behind the uri of one remote file; with ``expected``, reads tell when it is not the listed one."""
+    """Open one remote file. With ``expected``, reads fail if it is not the listed version."""
     if scheme(uri) in ("http", "https"):
         from mrimage.storage.http import HttpSource
 
@@ -124,8 +138,11 @@ def open_object(uri: str, expected: Item | None, settings: StoreSettings) -> Byt
 
 
 def _by_one_thread(function: Callable[P, T]) -> Callable[P, T]:
-    """``function`` in one thread at a time: a cache alone lets all threads that begin together make what each of them
-    could share."""
+    """Run ``function`` in one thread at a time.
+
+    ``lru_cache`` alone lets threads that start together all create the object that they should
+    share.
+    """
     lock = RLock()
 
     @wraps(function)
@@ -152,35 +169,36 @@ def split_object(uri: str) -> tuple[str, str]:
     >>> split_object("s3://photos/a/b.jpg")
     ('s3://photos', 'a/b.jpg')
     """
-    start, _, rest = uri.partition("://")
+    uri_scheme, _, rest = uri.partition("://")
     authority, _, path = rest.partition("/")
-    return f"{start}://{authority}", path
+    return f"{uri_scheme}://{authority}", path
 
 
-def _open_row(uri: str, place: str, row: int, settings: StoreSettings) -> ByteSource:
+def _open_row(uri: str, list_uri: str, row: int, settings: StoreSettings) -> ByteSource:
+    """Open the url in ``row`` of a list, which alone knows the url's credentials."""
     from mrimage.storage.http import HttpSource
 
-    url = _secret_rows(os.getpid(), place, settings).get(row)
-    if url is None or redact(url) != uri.split(f"!/{row}/", 1)[1]:
+    url = _secret_rows(os.getpid(), list_uri, settings).get(row)
+    _, _, listed_url = uri.partition(f"!/{row}/")
+    if url is None or redact(url) != listed_url:
         raise UsageError(
-            f"Expected row {row} of {place} as it was listed, but the list has changed. Run the job again."
+            f"Row {row} of {list_uri} is not the row that was listed: the list has changed. "
+            "Run the job again."
         )
     return HttpSource(url, settings, uri)
 
 
 @lru_cache(maxsize=2)
-def _secret_rows(process: int, place: str, settings: StoreSettings) -> dict[int, str]:
+def _secret_rows(process: int, list_uri: str, settings: StoreSettings) -> dict[int, str]:
     from mrimage.storage.lists import secret_rows, split_column
 
-    where, column = split_column(place)
-    return secret_rows(open_uri(where, settings), column)
+    file_uri, column = split_column(list_uri)
+    return secret_rows(open_uri(file_uri, settings), column)
 
 
 def _environment() -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
-
-
-_VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULATOR_HOST")
+    variables = os.environ.items()
+    return tuple((name, value) for name, value in variables if name.startswith(_VARIABLES))
 
 
 @_by_one_thread
@@ -188,12 +206,14 @@ _VARIABLES = ("AWS_", "AZURE_", "GOOGLE_", "HADOOP_", "MRIMAGE_", "STORAGE_EMULA
 def _open_remote(
     process: int, url: str, settings: StoreSettings, environment: tuple[tuple[str, str], ...]
 ) -> Store:
-    # One store for each place, settings and process: connections are reused, but never shared with a forked child,
-    # another run's settings, or other credentials.
+    # The cache holds one store per location, settings, credentials and process: connections are
+    # reused, but never shared with a forked child or another run's settings or credentials.
     module, name, library, extra = BACKENDS[scheme(url)]
     if find_spec(library) is None:
         raise JobError(
-            f'Expected {library} for {scheme(url)}://, but it is not installed: pip install "mrimage[{extra}]"'
+            f"{scheme(url)}:// needs {library}, but it is not installed: "
+            f'pip install "mrimage[{extra}]"'
         )
-    store: Store = getattr(import_module(module), name)(url, settings)
+    store_class = getattr(import_module(module), name)
+    store: Store = store_class(url, settings)
     return store

@@ -1,4 +1,4 @@
-"""Putting a finished file of this machine into a store."""
+"""Moves a finished local file into a store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from mrimage.storage.store import Store
 
 
 def deliver(store: Store, path: Path, name: str) -> None:
-    """Move the finished file ``path`` to ``name`` below the store's root, atomically: by renaming it where the store
-    is a folder on the same disk, else by sending its bytes."""
+    """Move the finished local file ``path`` to ``name`` below the store's root, atomically.
+
+    Renames it if the store is a folder on this machine (``path`` must be on the same disk), and
+    uploads it otherwise.
+    """
     if store.local:
         target = store.local / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Putting bytes on a local disk: as a whole or not at all, and to stay there."""
+"""Writing files on a local disk: atomically, and durably if required."""
 
 from __future__ import annotations
 
@@ -14,42 +14,45 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY = ".mrimage-tmp-"
-"""How the name of a file in the making begins."""
+"""Prefix of the names of unfinished files."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
-def put(folder: str, place: str, data: bytes, durable: bool) -> None:
-    """Write ``place`` as a whole, by a temporary file in ``folder``."""
-    temporary = f"{folder}/{TEMPORARY}{secrets.token_hex(8)}"
+
+def put(folder: str, path: str, data: bytes, durable: bool) -> None:
+    """Write the file ``path`` atomically, by way of a temporary file in ``folder``."""
+    temporary = _temporary_name(folder)
     descriptor = os.open(temporary, _NEW, 0o666)
     try:
-        _fill(descriptor, data, durable)
-        os.replace(temporary, place)  # noqa: PTH105 - the hot path
+        _write_and_close(descriptor, data, durable)
+        os.replace(temporary, path)  # noqa: PTH105 - the hot path
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def create(place: str, data: bytes) -> None:
-    """Make ``place`` with all of ``data`` in it at once. Raises FileExistsError."""
-    temporary = f"{place.rpartition('/')[0]}/{TEMPORARY}{secrets.token_hex(8)}"
+def create(path: str, data: bytes) -> None:
+    """Create the file ``path`` with all of ``data`` atomically. Raises FileExistsError."""
+    folder = path.rpartition("/")[0]
+    temporary = _temporary_name(folder)
     try:
-        _fill(os.open(temporary, _NEW, 0o666), data, False)
-        os.link(temporary, place)
+        _write_and_close(os.open(temporary, _NEW, 0o666), data, durable=False)
+        # Unlike a rename, a hard link fails if the name exists.
+        os.link(temporary, path)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+        if error.errno not in _NO_HARD_LINKS:
             raise
-        _fill(
-            os.open(place, _NEW, 0o666), data, False
-        )  # a file system without hard links: all of it a moment later
+        # Without hard links, readers may see a part of the file for a moment.
+        _write_and_close(os.open(path, _NEW, 0o666), data, durable=False)
     finally:
         Path(temporary).unlink(missing_ok=True)
 
 
 @contextmanager
-def only_one(folder: str) -> Iterator[None]:
-    """Run the block alone among all that ask this for ``folder``, in whatever process of this machine."""
+def exclusive(folder: str) -> Iterator[None]:
+    """Run the block alone among all processes of this machine that do this for ``folder``."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -59,7 +62,7 @@ def only_one(folder: str) -> Iterator[None]:
 
 
 def is_behind_link(root: str, path: str) -> bool:
-    """Whether a folder of the relative ``path``, below ``root``, is a symbolic link."""
+    """Whether a folder in the relative ``path``, below ``root``, is a symbolic link."""
     end = path.find("/")
     while end > 0:
         if os.path.islink(f"{root}/{path[:end]}"):  # noqa: PTH114 - the root is text
@@ -69,31 +72,38 @@ def is_behind_link(root: str, path: str) -> bool:
 
 
 def own_files(root: str, folder: str) -> Iterator[str]:
-    """Paths below ``root`` of the regular files in ``folder`` and below it. Links are neither followed nor named. A missing
-    folder has none."""
+    """Yield the paths, relative to ``root``, of the regular files in ``folder``, recursively.
+
+    Links are neither followed nor yielded. A missing folder has no files.
+    """
     if is_behind_link(root, f"{folder}/"):
         return
-    for place, _, names in os.walk(f"{root}/{folder}"):
-        below = place[len(root) + 1 :]
+    for absolute, _, names in os.walk(f"{root}/{folder}"):
+        relative = absolute[len(root) + 1 :]
         for name in names:
-            if stat.S_ISREG(os.lstat(f"{place}/{name}").st_mode):
-                yield f"{below}/{name}"
+            if stat.S_ISREG(os.lstat(f"{absolute}/{name}").st_mode):
+                yield f"{relative}/{name}"
 
 
 def remove_empty_folders(root: str, folder: str) -> None:
-    """Remove ``folder`` below ``root``, and those in it, as far as they are empty."""
+    """Remove the empty folders in ``folder`` below ``root``, and then itself if it is empty."""
     if is_behind_link(root, f"{folder}/"):
         return
-    for place, _, _ in os.walk(f"{root}/{folder}", topdown=False):
-        with suppress(OSError):  # something is in it
-            Path(place).rmdir()
+    for absolute, _, _ in os.walk(f"{root}/{folder}", topdown=False):
+        with suppress(OSError):  # the folder is not empty
+            Path(absolute).rmdir()
 
 
-def _fill(descriptor: int, data: bytes, durable: bool) -> None:
+def _temporary_name(folder: str) -> str:
+    return f"{folder}/{TEMPORARY}{secrets.token_hex(8)}"
+
+
+def _write_and_close(descriptor: int, data: bytes, durable: bool) -> None:
     try:
         view = memoryview(data)
         while view:
-            view = view[os.write(descriptor, view) :]
+            written = os.write(descriptor, view)
+            view = view[written:]
         if durable:
             os.fsync(descriptor)
     finally:
@@ -110,11 +120,14 @@ def flush_folder(folder: str) -> None:
 
 
 def flush_file_system(folder: str) -> None:
-    """Force everything written so far to the disk of ``folder``: one call for a whole task's outputs, measured at a
-    ninth of the cost of one fsync a file."""
+    """Force everything written so far to the disk of ``folder``.
+
+    One call covers all outputs of a task, at a ninth of the measured cost of one fsync per file.
+    """
     if not sys.platform.startswith("linux"):
         os.sync()
         return
+    # Python has no wrapper for syncfs(2).
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

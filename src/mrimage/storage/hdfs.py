@@ -1,6 +1,8 @@
-"""HDFS by hdfs-native: no Java on the client; the user's Hadoop configuration (HADOOP_CONF_DIR) is honoured.
+"""HDFS by way of hdfs-native: needs no Java, and follows the user's Hadoop configuration
+(HADOOP_CONF_DIR).
 
-MRIMAGE_HDFS_REPLICATION sets how many DataNodes keep what is written; without it the cluster's own default holds.
+MRIMAGE_HDFS_REPLICATION sets how many DataNodes keep each file; without it the cluster's default
+holds.
 """
 
 from __future__ import annotations
@@ -25,14 +27,16 @@ from mrimage.storage.store import Item, OnUnlisted
 T = TypeVar("T")
 
 FIRST_ANSWER = 10.0
-"""Seconds that a cluster has for its first answer."""
+"""Seconds that a cluster may take for its first response."""
 
 LONGEST_SWAP = 2.0
-"""Seconds that ``create`` waits for a file that a ``replace`` holds aside."""
+"""Seconds that ``create`` waits for a ``replace`` that has moved the file aside."""
 
 _TEMPORARY = ".mrimage-tmp-"
 _SWAP = f"{_TEMPORARY}swap-"
-# The client's own tries are kept short: by default they go on for three minutes even where nobody listens.
+
+# The client's own retries are kept short: by default they take three minutes even if no server
+# is running.
 _CONFIG = {
     "dfs.client.failover.max.attempts": "3",
     "dfs.client.failover.sleep.base.millis": "100",
@@ -40,9 +44,15 @@ _CONFIG = {
     "dfs.client.socket-timeout": "15000",
 }
 
+_CHECK = "Check the NameNode's address, and HADOOP_CONF_DIR."
+
+_BUSY = ("SafeMode", "StandbyException", "RetriableException", "AlreadyBeingCreated")
+"""Java exceptions of a NameNode that will serve the request later."""
+
 
 class HdfsStore:
-    """The Store of ``hdfs://namenode:port/folder``, ``hdfs://nameservice/folder`` or ``hdfs:///folder``."""
+    """The Store of ``hdfs://namenode:port/folder``, ``hdfs://nameservice/folder`` or
+    ``hdfs:///folder``."""
 
     def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         authority, _, folder = url.split("://", 1)[1].partition("/")
@@ -70,34 +80,30 @@ class HdfsStore:
         self._try("write", "", lambda: self._client.mkdirs(self._folder or "/", 0o755, True))
 
     def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
-        start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
         try:
-            yield from self._walk(start, unlisted)
+            yield from self._walk(self._absolute_folder(prefix), unlisted)
         except NotFoundError:
             if not prefix:
                 raise
 
     def _walk(self, start: str, unlisted: OnUnlisted | None) -> Iterator[Item]:
         folders = [start]
-        below = len(self._folder) + 1
         while folders:
             folder = folders.pop()
             try:
                 for status in self._children(folder):
-                    name = status.path.rpartition("/")[2]
                     if status.isdir:
                         folders.append(status.path)
-                    elif not name.startswith(_TEMPORARY):
-                        yield Item(
-                            status.path[below:], status.length, str(status.modification_time)
-                        )
+                    elif not _last_name(status.path).startswith(_TEMPORARY):
+                        path = self._relative(status.path)
+                        yield Item(path, status.length, str(status.modification_time))
             except (NotFoundError, DeniedError) as error:
                 if unlisted is None or folder == start:
                     raise
-                unlisted(self.uri(folder[below:]), error)
+                unlisted(self.uri(self._relative(folder)), error)
 
     def _children(self, folder: str) -> Iterator[hdfs_native.FileStatus]:
-        """The sorted children of ``folder``; after a failure the listing goes on behind the last one."""
+        """Yield the sorted children of ``folder``. A retry continues after the last one."""
         last = ""
         found = iter(self._client.list_status(folder))
 
@@ -106,21 +112,22 @@ class HdfsStore:
             try:
                 return next(found, None)
             except Exception:
-                # A listing that failed is over: the next try, if the error allows one, goes on behind the last name.
+                # A listing ends with its failure: the next try, if the error allows one, starts
+                # a new listing after the last name. HDFS sorts names by their UTF-8 bytes.
                 found = (
-                    each
-                    for each in self._client.list_status(folder)
-                    if each.path.encode() > last.encode()
+                    status
+                    for status in self._client.list_status(folder)
+                    if status.path.encode() > last.encode()
                 )
                 raise
 
-        while status := self._try("list", folder[len(self._folder) + 1 :], step):
+        while status := self._try("list", self._relative(folder), step):
             last = status.path
             yield status
 
     def stat(self, path: str) -> Item:
-        place = self._place(path)
-        status = self._try("read", path, lambda: self._client.get_file_info(place))
+        absolute = self._absolute(path)
+        status = self._try("read", path, lambda: self._client.get_file_info(absolute))
         if status.isdir:
             raise NotFoundError(f"Cannot read {self.uri(path)}: it is a folder.")
         return Item(path, status.length, str(status.modification_time))
@@ -128,16 +135,17 @@ class HdfsStore:
     def read(
         self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
     ) -> bytes:
-        place = self._place(path)
-        listed = expected.size if expected else -1
+        absolute = self._absolute(path)
+        listed_size = expected.size if expected else -1
 
         def fetch() -> bytes:
-            reader = self._client.read(place)
+            reader = self._client.read(absolute)
             size = len(reader)
-            if listed not in (-1, size):
+            if listed_size not in (-1, size):
                 raise ImageError("changed", f"{self.uri(path)} is not the file that was listed.")
             # The client panics on a range past the end.
-            wanted = max(size - start, 0) if length is None else max(min(length, size - start), 0)
+            available = max(size - start, 0)
+            wanted = available if length is None else max(min(length, available), 0)
             return reader.read_range(start, wanted) if wanted else b""
 
         try:
@@ -148,64 +156,70 @@ class HdfsStore:
             raise
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
-        place = self._place(path)
-        self._try("write", path, lambda: self._put(place, data, durable, replace=True))
+        absolute = self._absolute(path)
+        self._try("write", path, lambda: self._put(absolute, data, durable, replace=True))
 
     def create(self, path: str, data: bytes) -> bool:
-        place = self._place(path)
+        absolute = self._absolute(path)
         tries = 0
-        self._wait_for_swap(path, place)
+        self._wait_for_swap(path, absolute)
 
         def put() -> bool:
             nonlocal tries
             tries += 1
             try:
-                self._put(place, data, durable=False, replace=False)
+                self._put(absolute, data, durable=False, replace=False)
             except FileExistsError:
-                # It may be there because an earlier try came through and only its answer was lost.
+                # An earlier try may have succeeded with only its response lost.
                 return tries > 1 and self.read(path) == data
             return True
 
         return self._try("write", path, put)
 
     def replace(self, path: str, data: bytes, expected: bytes) -> bool:
-        # HDFS has no conditional write. A rename is atomic and takes a file away from everybody else: whoever moved the
-        # old file aside has it, and nobody else can move it. For a moment there is no file at ``path``; ``create`` knows.
-        place = self._place(path)
-        fresh, aside = _beside(place), _beside(place, _SWAP)
+        # HDFS has no conditional write, but a rename is atomic: only one caller can move the old
+        # file aside. For a moment there is no file at ``path``; ``create`` waits for its end.
+        absolute = self._absolute(path)
+        fresh = _temporary_beside(absolute)
+        aside = _temporary_beside(absolute, _SWAP)
         try:
             if self.read(path) != expected:
                 return False
             self._try("write", path, lambda: self._fill(fresh, data, durable=False))
-            if not self._move(path, place, aside):
+            if not self._move(path, absolute, aside):
                 return False
-            if self._try("read", path, lambda: self._client.read(aside).read()) != expected:
-                self._move(path, aside, place)
+            # Another caller may have replaced the file since it was read.
+            moved = self._try("read", path, lambda: self._client.read(aside).read())
+            if moved != expected:
+                self._move(path, aside, absolute)
                 return False
-            return self._move(path, fresh, place)
+            return self._move(path, fresh, absolute)
         except NotFoundError:
             return False
         finally:
-            for left in (fresh, aside):
+            for leftover in (fresh, aside):
                 with suppress(OSError, RuntimeError):
-                    self._client.delete(left)
+                    self._client.delete(leftover)
 
-    def _wait_for_swap(self, path: str, place: str) -> None:
-        """Return once no ``replace`` holds the file ``place`` aside; one that was killed is not waited for long."""
-        folder = place.rpartition("/")[0]
+    def _wait_for_swap(self, path: str, absolute: str) -> None:
+        """Return once no ``replace`` has the file moved aside.
 
-        def swaps() -> bool:
-            if self._is_there(place) or not self._is_there(folder or "/"):
+        Waits at most LONGEST_SWAP seconds, in case the ``replace`` was killed.
+        """
+        folder = absolute.rpartition("/")[0] or "/"
+
+        def is_swapping() -> bool:
+            if self._exists(absolute) or not self._exists(folder):
                 return False
-            found = self._client.list_status(folder or "/")
-            return any(each.path.rpartition("/")[2].startswith(_SWAP) for each in found)
+            children = self._client.list_status(folder)
+            return any(_last_name(status.path).startswith(_SWAP) for status in children)
 
         end = time.monotonic() + LONGEST_SWAP
-        while self._try("list", path, swaps) and time.monotonic() < end:
+        while self._try("list", path, is_swapping) and time.monotonic() < end:
             time.sleep(0.05)
 
     def _move(self, path: str, source: str, target: str) -> bool:
-        """Rename ``source`` to ``target``; False where ``source`` is gone or ``target`` is there already."""
+        """Rename ``source`` to ``target``; False if ``source`` is gone or ``target`` exists."""
         tries = 0
 
         def rename() -> bool:
@@ -214,61 +228,70 @@ class HdfsStore:
             try:
                 self._client.rename(source, target, False)
             except (FileNotFoundError, FileExistsError):
-                # It may be so because an earlier try came through and only its answer was lost.
-                return tries > 1 and self._is_there(target) and not self._is_there(source)
+                # An earlier try may have succeeded with only its response lost.
+                return tries > 1 and self._exists(target) and not self._exists(source)
             return True
 
         return self._try("write", path, rename)
 
-    def _is_there(self, place: str) -> bool:
+    def _exists(self, absolute: str) -> bool:
         try:
-            self._client.get_file_info(place)
+            self._client.get_file_info(absolute)
         except FileNotFoundError:
             return False
         return True
 
-    def _put(self, place: str, data: bytes, durable: bool, replace: bool) -> None:
-        """Write a file beside ``place`` and rename it: whoever sees a name sees all of its bytes."""
-        temporary = _beside(place)
+    def _put(self, absolute: str, data: bytes, durable: bool, replace: bool) -> None:
+        """Write a temporary file and rename it, so that readers see all of its bytes or none."""
+        temporary = _temporary_beside(absolute)
         try:
             self._fill(temporary, data, durable)
-            self._client.rename(temporary, place, replace)
+            self._client.rename(temporary, absolute, replace)
         except BaseException:
             with suppress(OSError, RuntimeError):
                 self._client.delete(temporary)
             raise
 
-    def _fill(self, place: str, data: bytes, durable: bool) -> None:
+    def _fill(self, absolute: str, data: bytes, durable: bool) -> None:
         options = hdfs_native.WriteOptions(
             replication=replication_of(self._settings), overwrite=True, create_parent=True
         )
-        with self._client.create(place, options) as writer:
+        with self._client.create(absolute, options) as writer:
             writer.write(data)
             if durable and data:
                 writer.hsync()
 
     def delete(self, path: str) -> None:
-        place = self._place(path)
+        absolute = self._absolute(path)
         with suppress(NotFoundError):
-            self._try("delete", path, lambda: self._client.delete(place))
+            self._try("delete", path, lambda: self._client.delete(absolute))
 
     def sweep(self, prefix: str = "") -> int:
-        start = self._place(prefix.strip("/")) if prefix.strip("/") else self._folder or "/"
+        start = self._absolute_folder(prefix)
         found = self._try("list", prefix, lambda: list(self._client.list_status(start, True)))
-        left = [each.path for each in found if each.path.rpartition("/")[2].startswith(_TEMPORARY)]
-        for place in left:
-            self._client.delete(place)
-        return len(left)
+        paths = [status.path for status in found]
+        leftovers = [path for path in paths if _last_name(path).startswith(_TEMPORARY)]
+        for leftover in leftovers:
+            self._client.delete(leftover)
+        return len(leftovers)
 
-    def _place(self, path: str) -> str:
+    def _absolute(self, path: str) -> str:
+        """The path from the root of HDFS for one below the store's root."""
         require_safe(path)
         return f"{self._folder}/{path}"
+
+    def _absolute_folder(self, prefix: str) -> str:
+        folder = prefix.strip("/")
+        return self._absolute(folder) if folder else self._folder or "/"
+
+    def _relative(self, absolute: str) -> str:
+        return absolute[len(self._folder) + 1 :]
 
     def _try(self, action: str, path: str, call: Callable[[], T]) -> T:
         def attempt() -> T:
             try:
                 if not self._retry.contacted:
-                    self._greet()
+                    self._require_response()
                 return call()
             except (StoreError, ImageError):
                 raise
@@ -277,12 +300,12 @@ class HdfsStore:
 
         return self._retry(attempt)
 
-    def _greet(self) -> None:
-        """Raise TimeoutError where the cluster is silent: the client itself would wait for minutes."""
+    def _require_response(self) -> None:
+        """Raise TimeoutError if the cluster is silent: the client itself would wait for minutes."""
         answered = threading.Event()
 
         def ask() -> None:
-            with suppress(Exception):  # what is wrong is told by the call itself
+            with suppress(Exception):  # the call that follows reports any error
                 self._client.get_file_info("/")
             answered.set()
 
@@ -292,60 +315,57 @@ class HdfsStore:
 
     def _translate(self, error: Exception, action: str, path: str) -> StoreError:
         text = str(error)
-        # Behind the first line is the NameNode's Java stack trace.
-        reason = (
-            text.replace("\\n", "\n").splitlines()[0][:200].rstrip(".")
-            if text
-            else type(error).__name__
-        )
-        place = "" if not self._authority.endswith("/") else f" at {_default_file_system()}"
-        what = f"Cannot {action} {self.uri(path) if path else self.root}{place}"
+        reason = _first_line(text) if text else type(error).__name__
+        is_default = self._authority.endswith("/")
+        cluster = f" at {_default_file_system()}" if is_default else ""
+        message = f"Cannot {action} {self.uri(path) if path else self.root}{cluster}"
         if isinstance(error, FileNotFoundError):
-            return NotFoundError(f"{what}: there is nothing of this name.")
-        if (
-            isinstance(error, PermissionError)
-            or "AccessControlException" in text
-            or "Permission denied" in text
-        ):
+            return NotFoundError(f"{message}: there is nothing of this name.")
+        if _is_denied(error, text):
             return DeniedError(
-                f"{what}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket."
+                f"{message}: permission denied. Check HADOOP_USER_NAME, or the Kerberos ticket."
             )
         if "No NameNode hosts found" in text:
             return StoreError(
-                f"{what}: {self._authority} is no name service of the Hadoop configuration. {_CHECK}"
+                f"{message}: the Hadoop configuration has no name service {self._authority}. "
+                f"{_CHECK}"
             )
-        if any(
-            sign in text
-            for sign in (
-                "SafeMode",
-                "StandbyException",
-                "RetriableException",
-                "AlreadyBeingCreated",
-            )
-        ):
-            return StoreError(f"{what}: the NameNode asks to wait ({reason}).", transient=True)
-        if (
-            isinstance(error, (FileExistsError, IsADirectoryError, NotADirectoryError))
-            or "RPCError" in text
-        ):
-            return StoreError(f"{what}: {reason}.")
-        return StoreError(f"{what}: {reason}. {_CHECK}", transient=True)
+        if any(name in text for name in _BUSY):
+            return StoreError(f"{message}: the NameNode is busy ({reason}).", transient=True)
+        wrong_kind = (FileExistsError, IsADirectoryError, NotADirectoryError)
+        if isinstance(error, wrong_kind) or "RPCError" in text:
+            return StoreError(f"{message}: {reason}.")
+        return StoreError(f"{message}: {reason}. {_CHECK}", transient=True)
 
 
-_CHECK = "Check the NameNode's address, and HADOOP_CONF_DIR."
+def _is_denied(error: Exception, text: str) -> bool:
+    has_denied_text = "AccessControlException" in text or "Permission denied" in text
+    return isinstance(error, PermissionError) or has_denied_text
+
+
+def _first_line(text: str) -> str:
+    """The first line of an error's text: the NameNode's Java stack trace follows it."""
+    lines = text.replace("\\n", "\n").splitlines()
+    return lines[0][:200].rstrip(".")
+
+
+def _last_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _default_file_system() -> str:
-    """What ``hdfs:///`` stands for, for people to read."""
+    """The file system that ``hdfs:///`` means, for messages."""
     home = os.environ.get("HADOOP_HOME")
-    folder = os.environ.get("HADOOP_CONF_DIR") or (f"{home}/etc/hadoop" if home else "")
+    home_folder = f"{home}/etc/hadoop" if home else ""
+    folder = os.environ.get("HADOOP_CONF_DIR") or home_folder
     with suppress(OSError, ElementTree.ParseError):
-        for each in ElementTree.parse(f"{folder}/core-site.xml").iter("property"):
-            if each.findtext("name") in ("fs.defaultFS", "fs.default.name"):
-                return each.findtext("value") or ""
+        for entry in ElementTree.parse(f"{folder}/core-site.xml").iter("property"):
+            if entry.findtext("name") in ("fs.defaultFS", "fs.default.name"):
+                return entry.findtext("value") or ""
     return "the default file system, which no Hadoop configuration names"
 
 
-def _beside(place: str, prefix: str = _TEMPORARY) -> str:
-    """A new name for a temporary file in the folder of ``place``."""
-    return f"{place.rpartition('/')[0]}/{prefix}{secrets.token_hex(8)}"
+def _temporary_beside(path: str, prefix: str = _TEMPORARY) -> str:
+    """A new name for a temporary file in the folder of ``path``."""
+    folder = path.rpartition("/")[0]
+    return f"{folder}/{prefix}{secrets.token_hex(8)}"

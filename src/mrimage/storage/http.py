@@ -1,7 +1,8 @@
-"""http and https, read only: single urls, with limits per host, timeouts, and a guard against private addresses.
+"""Read-only access to http and https urls, with limits per host, timeouts, and a guard against
+private addresses.
 
-MRIMAGE_HTTP_PER_HOST sets how many requests a process has under way at one host (8), MRIMAGE_HTTP_SECONDS how long
-one request may take (120).
+MRIMAGE_HTTP_PER_HOST limits the concurrent requests of a process to one host (default 8).
+MRIMAGE_HTTP_SECONDS limits the duration of one request in seconds (default 120).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -27,17 +28,26 @@ from mrimage.storage.retry import seconds_from
 from mrimage.storage.settings import DEFAULT, StoreSettings, allows_private
 
 MAX_BYTES = 2 << 30
-"""Longest body that is read: more is no image, but a stream without an end."""
+"""Longest body in bytes: anything longer is an endless stream, not an image."""
 
-_REDIRECTS = 5
-_MISREAD = re.compile(r"[^/]*//[^/]*[?#][^/]*@")
-"""A password with a ``?`` or ``#`` that is not written as ``%3F`` or ``%23``."""
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_MAX_REDIRECTS = 5
+_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+
+_MISREAD_PASSWORD = re.compile(r"[^/]*//[^/]*[?#][^/]*@")
+"""A url with an unescaped ``?`` or ``#`` in its password (it should be ``%3F`` or ``%23``)."""
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+_TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What came back: ``data`` from ``start`` on, ``size`` of the whole or -1, ``etag`` or an empty string."""
+class _Body:
+    """The part of a resource that one response contains.
+
+    ``data`` begins at byte ``start``. ``size`` is the length of the whole resource, or -1 if
+    unknown. ``etag`` is empty if the server sent none.
+    """
 
     data: bytes
     start: int
@@ -46,17 +56,19 @@ class _Answer:
 
 
 class HttpSource:
-    """A url as a ByteSource. Its size and etag are known after the first read; a later read of another etag raises
-    ImageError("changed")."""
+    """A url as a ByteSource. The first read finds out its size and its etag.
+
+    A later read raises ImageError("changed") if the etag is a different one.
+    """
 
     def __init__(self, url: str, settings: StoreSettings = DEFAULT, uri: str | None = None) -> None:
-        """``uri`` is the name under which the source goes, by default the url without credentials."""
+        """``uri`` is the name that results and messages show: by default, the redacted url."""
         self.uri = uri or redact(url)
         self._url = url
         self._settings = settings
         self._size = -1
         self._etag = ""
-        self._host = host_of(_name_of_host(url, self.uri))
+        self._host = host_of(_host_and_port(url, self.uri))
 
     @property
     def size(self) -> int:
@@ -65,117 +77,134 @@ class HttpSource:
         return self._size
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        if length == 0 or 0 <= self._size <= start:
+        is_past_end = 0 <= self._size <= start
+        if length == 0 or is_past_end:
             return b""
         end = None if length is None else start + length
-        answer = self._host(lambda: self._fetch(start, end))
-        if self._etag and answer.etag and answer.etag != self._etag:
-            raise ImageError("changed", f"{self.uri} changed while it was read.")
-        self._etag = answer.etag or self._etag
-        if answer.size >= 0:
-            self._size = answer.size
-        return answer.data[start - answer.start :][:length]
+        body = self._host(lambda: self._fetch(start, end))
+        if self._etag and body.etag and body.etag != self._etag:
+            raise self._changed()
+        self._etag = body.etag or self._etag
+        if body.size >= 0:
+            self._size = body.size
+        from_start = body.data[start - body.start :]
+        return from_start[:length]
 
-    def _fetch(self, start: int, end: int | None) -> _Answer:
+    def _changed(self) -> ImageError:
+        return ImageError("changed", f"{self.uri} changed while it was being read.")
+
+    def _fetch(self, start: int, end: int | None) -> _Body:
         with self._host.limit:
+            deadline = time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0)
             try:
-                return self._follow(
-                    start, end, time.monotonic() + seconds_from("MRIMAGE_HTTP_SECONDS", 120.0)
-                )
+                return self._follow_redirects(start, end, deadline)
             except (
                 httpcore.TimeoutException,
                 httpcore.NetworkError,
                 httpcore.RemoteProtocolError,
             ) as error:
-                self._host.note(error)
+                self._host.note_failure(error)
                 reason = redact(str(error)) or type(error).__name__
                 raise StoreError(f"Cannot read {self.uri}: {reason}.", transient=True) from None
             except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError) as error:
                 raise StoreError(f"Cannot read {self.uri}: {redact(str(error))}.") from None
 
-    def _follow(self, start: int, end: int | None, deadline: float) -> _Answer:
+    def _follow_redirects(self, start: int, end: int | None, deadline: float) -> _Body:
         url = self._url
+        headers = self._request_headers(start, end)
+        for _ in range(_MAX_REDIRECTS + 1):
+            with _pool(self._settings).stream(
+                "GET",
+                _request_target(url),
+                headers=_with_authorization(url, headers),
+                extensions={"timeout": _TIMEOUTS},
+            ) as response:
+                self._host.note_response()
+                if response.status not in _REDIRECT_STATUSES:
+                    return self._read_body(response, start, end, deadline)
+                url = self._redirected(url, _header(response, b"location"))
+        raise StoreError(f"Cannot read {self.uri}: it redirects more than {_MAX_REDIRECTS} times.")
+
+    def _request_headers(self, start: int, end: int | None) -> dict[str, str]:
         headers = {
             "User-Agent": f"mrimage/{__version__}",
             "Accept": "image/*,*/*;q=0.8",
+            # A compressed body would make ranges count other bytes than the image's.
             "Accept-Encoding": "identity",
         }
         if start or end is not None:
-            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+            last = "" if end is None else end - 1
+            headers["Range"] = f"bytes={start}-{last}"
+        # If-Match compares strong etags only (RFC 9110, 13.1.1); a weak one begins with W/.
         if start and self._etag.startswith('"'):
             headers["If-Match"] = self._etag
-        for _ in range(_REDIRECTS + 1):
-            with _pool(self._settings).stream(
-                "GET",
-                _plain(url),
-                headers=_headers(url, headers),
-                extensions={"timeout": _TIMEOUTS},
-            ) as response:
-                self._host.hear()
-                if response.status in (301, 302, 303, 307, 308):
-                    url = self._redirected(url, _header(response, b"location"))
-                    continue
-                return self._body(response, start, end, deadline)
-        raise StoreError(f"Cannot read {self.uri}: it redirects more than {_REDIRECTS} times.")
+        return headers
 
     def _redirected(self, url: str, location: str) -> str:
         target = urljoin(url, location)
         if urlsplit(target).scheme not in ("http", "https"):
             raise DeniedError(
-                f"Cannot read {self.uri}: it redirects to {redact(target)}, which is no http url."
+                f"Cannot read {self.uri}: it redirects to {redact(target)}, but only redirects to "
+                "http and https urls are followed."
             )
         return target
 
-    def _body(
+    def _read_body(
         self, response: httpcore.Response, start: int, end: int | None, deadline: float
-    ) -> _Answer:
+    ) -> _Body:
         status = response.status
         etag = _header(response, b"etag")
-        length = _header(response, b"content-length")
-        announced = int(length) if length.isascii() and length.isdigit() else -1
-        if status == 416:
-            return _Answer(b"", start, -1, etag)
+        if status == 416:  # the range begins past the end
+            return _Body(b"", start, -1, etag)
         if status not in (200, 206):
-            raise self._refusal(status, _seconds_of_rest(_header(response, b"retry-after")))
-        first, size = 0, announced
+            raise self._refusal(status, _retry_after(_header(response, b"retry-after")))
+
+        announced = _content_length(response)
+        first = 0
+        size = announced
         if status == 206:
-            match = _RANGE.match(_header(response, b"content-range"))
-            first, size = (
-                (int(match[1]), int(match[2]) if match[2] != "*" else -1) if match else (start, -1)
-            )
-        # A server that ignores the range sends everything: only as much is read as was asked for.
+            first, size = _content_range(response, start)
+        # A server that ignores the range sends everything: stop as soon as the range is complete.
         wanted = MAX_BYTES + 1 if end is None else end - first
-        parts, got = [], 0
-        for part in response.iter_stream():
-            parts.append(part)
-            got += len(part)
-            if got > MAX_BYTES:
+
+        data = b"".join(self._chunks(response, wanted, deadline))
+        if len(data) < min(wanted, announced):
+            raise StoreError(f"Cannot read {self.uri}: the body ends early.", transient=True)
+        if size < 0 and len(data) < wanted:
+            size = first + len(data)
+        return _Body(data, first, size, etag)
+
+    def _chunks(self, response: httpcore.Response, wanted: int, deadline: float) -> Iterator[bytes]:
+        """Yield the body in pieces until it ends or ``wanted`` bytes have arrived."""
+        received = 0
+        for chunk in response.iter_stream():
+            yield chunk
+            received += len(chunk)
+            if received > MAX_BYTES:
                 raise ImageError("too-large", f"{self.uri} sends more than {MAX_BYTES >> 30} GiB.")
             if time.monotonic() > deadline:
                 raise StoreError(f"Cannot read {self.uri}: the server is too slow.", transient=True)
-            if got >= wanted:
-                break
-        if got < min(wanted, announced):
-            raise StoreError(f"Cannot read {self.uri}: the body ends early.", transient=True)
-        if size < 0 and got < wanted:
-            size = first + got
-        return _Answer(b"".join(parts), first, size, etag)
+            if received >= wanted:
+                return
 
     def _refusal(self, status: int, after: float) -> Exception:
-        what = f"Cannot read {self.uri}: the server answered {status}."
+        message = f"Cannot read {self.uri}: the server answered {status}."
         if status in (404, 410):
-            return NotFoundError(what)
+            return NotFoundError(message)
         if status == 412:
-            return ImageError("changed", f"{self.uri} changed while it was read.")
+            return self._changed()
         if status in (401, 403, 407, 451):
-            return DeniedError(what)
-        return StoreError(what, transient=status >= 500 or status in (408, 425, 429), after=after)
+            return DeniedError(message)
+        transient = status >= 500 or status in (408, 425, 429)
+        return StoreError(message, transient=transient, after=after)
 
 
-def _seconds_of_rest(text: str) -> float:
-    """What a Retry-After asks for (RFC 9110, 10.2.3): seconds, or a date; 0 for nothing, and for nonsense.
+def _retry_after(text: str) -> float:
+    """Seconds to wait according to a Retry-After header (RFC 9110, 10.2.3).
 
-    >>> _seconds_of_rest("7"), _seconds_of_rest("soon"), _seconds_of_rest("Wed, 21 Oct 2015 07:28:00 GMT")
+    The header is a number of seconds or a date. An empty or invalid one counts as 0.
+
+    >>> _retry_after("7"), _retry_after("soon"), _retry_after("Wed, 21 Oct 2015 07:28:00 GMT")
     (7.0, 0.0, 0.0)
     """
     if text.isascii() and text.isdigit():
@@ -187,7 +216,19 @@ def _seconds_of_rest(text: str) -> float:
     return max(0.0, date.timestamp() - time.time())
 
 
-_TIMEOUTS = {"connect": 5.0, "read": 20.0, "write": 20.0, "pool": 60.0}
+def _content_length(response: httpcore.Response) -> int:
+    """The announced length of the body in bytes, or -1."""
+    text = _header(response, b"content-length")
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
+def _content_range(response: httpcore.Response, start: int) -> tuple[int, int]:
+    """The first byte of a partial response and the size of the whole resource, or -1."""
+    match = _CONTENT_RANGE.match(_header(response, b"content-range"))
+    if not match:
+        return start, -1
+    size = -1 if match[2] == "*" else int(match[2])
+    return int(match[1]), size
 
 
 @cache
@@ -201,48 +242,57 @@ def _pool_of(process: int, private: bool) -> httpcore.ConnectionPool:
 
 
 def _pool(settings: StoreSettings) -> httpcore.ConnectionPool:
-    # Connections must not be shared with a forked child, nor with a run that may not reach private addresses.
+    # A connection must not be shared with a forked child, nor with a run that may not reach
+    # private addresses.
     return _pool_of(os.getpid(), allows_private(settings))
 
 
-def _name_of_host(url: str, shown: str) -> str:
+def _host_and_port(url: str, shown: str) -> str:
+    """The host of ``url`` and its port or scheme. Raises StoreError for an invalid url."""
     try:
         parts = urlsplit(url)
-        misread = _MISREAD.match(
-            url
-        )  # or a part of the password would be taken for the host, and sent there
-        if parts.scheme in ("http", "https") and parts.hostname and not misread:
+        # urlsplit would take a part of such a password for the host, and we would send it there.
+        is_misread = _MISREAD_PASSWORD.match(url)
+        if parts.scheme in ("http", "https") and parts.hostname and not is_misread:
             return f"{parts.hostname}:{parts.port or parts.scheme}"
-    except ValueError:  # brackets or a port that are none
+    except ValueError:
+        # urlsplit rejects unbalanced brackets, and ``port`` rejects anything but a port number.
         pass
-    raise StoreError(f'Expected a url as https://host/name, but received "{shown}".')
+    raise StoreError(f'A url must look like https://host/name, but got "{shown}".')
 
 
-def _plain(url: str) -> bytes:
-    """``url`` as it goes over the wire: without user, password and fragment, percent-encoded where it must be."""
+def _request_target(url: str) -> bytes:
+    """``url`` as the request needs it: without user, password and fragment, percent-encoded."""
     parts = urlsplit(url)
-    host = (
-        parts.netloc.rpartition("@")[2].encode("idna").decode()
-        if not parts.netloc.isascii()
-        else parts.netloc
-    )
+    host = parts.netloc.rpartition("@")[2]
+    if not parts.netloc.isascii():
+        host = host.encode("idna").decode()
     query = f"?{parts.query}" if parts.query else ""
-    text = f"{parts.scheme}://{host.rpartition('@')[2]}{parts.path or '/'}{query}"
-    return b"".join(
-        bytes([c]) if 0x21 <= c <= 0x7E else b"%%%02X" % c
-        for c in text.encode("utf-8", "surrogateescape")
-    )
+    text = f"{parts.scheme}://{host}{parts.path or '/'}{query}"
+    encoded = text.encode("utf-8", "surrogateescape")
+    return b"".join(_escaped(byte) for byte in encoded)
 
 
-def _headers(url: str, headers: dict[str, str]) -> Sequence[tuple[bytes | str, bytes | str]]:
+def _escaped(byte: int) -> bytes:
+    is_printable_ascii = 0x21 <= byte <= 0x7E
+    return bytes([byte]) if is_printable_ascii else b"%%%02X" % byte
+
+
+def _with_authorization(
+    url: str, headers: dict[str, str]
+) -> Sequence[tuple[bytes | str, bytes | str]]:
+    """``headers``, and the url's user and password as basic authentication (RFC 7617)."""
     parts = urlsplit(url)
     if parts.username is None:
         return list(headers.items())
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return [*headers.items(), ("Authorization", f"Basic {b64encode(pair.encode()).decode()}")]
+    encoded = b64encode(pair.encode()).decode()
+    return [*headers.items(), ("Authorization", f"Basic {encoded}")]
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:
-    return next(
-        (value.decode("latin-1") for key, value in response.headers if key.lower() == name), ""
-    )
+    """The value of a response header, or an empty string."""
+    for key, value in response.headers:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return ""

@@ -1,12 +1,12 @@
-"""What a run writes at the top of OUT."""
+"""The files and folders that a run writes at the top of OUT."""
 
 from __future__ import annotations
 
 ROOT = "_run"
-"""The state of a run, by which it continues."""
+"""The state of a run, from which it can be resumed."""
 
 JOB = f"{ROOT}/job.json"
-"""The description of the job: a folder with this file is the OUT of a run."""
+"""The description of the job. A folder with this file is the OUT of a run."""
 
 FOLDERS = ("images", "groups", "catalogue", ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")

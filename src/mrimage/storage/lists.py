@@ -1,4 +1,4 @@
-"""Lists of images: a text, CSV, JSON Lines or Parquet file that names one a row."""
+"""Lists of images: text, CSV, JSON Lines or Parquet files that name one image per row."""
 
 from __future__ import annotations
 
@@ -18,34 +18,46 @@ from mrimage.types import ByteSource, Fault
 if TYPE_CHECKING:
     import io
 
+    import pyarrow as pa
+
 TEXT_SUFFIXES = (".txt", ".lst", ".csv", ".tsv", ".jsonl", ".ndjson")
-"""Endings of the files that are lists when they are given as the source."""
+"""Suffixes of the files that count as lists when they are the source."""
 
 _COLUMNS = ("url", "uri", "image_url", "image", "path", "file", "file_name", "filename")
+"""Columns that may name the images if the user names none: the first one present is used."""
+
+_PIECE = 1 << 20
+"""Bytes of a text that are decoded at a time."""
 
 
 def split_column(source: str) -> tuple[str, str | None]:
-    """The list's place and the column that is named behind ``#``, if any.
+    """The list's own name, and the column after ``#`` or None.
 
     >>> split_column("list.parquet#url"), split_column("urls.txt")
     (('list.parquet', 'url'), ('urls.txt', None))
     """
-    place, mark, column = source.rpartition("#")
-    if mark and place.lower().endswith((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")):
-        return place, column
+    name, mark, column = source.rpartition("#")
+    if mark and name.lower().endswith((".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")):
+        return name, column
     return source, None
 
 
 def is_list(source: str) -> bool:
-    """Whether ``source`` is named like a list: Parquet only with a column, as it may hold the images themselves."""
-    place, column = split_column(source)
-    return place.lower().endswith(TEXT_SUFFIXES) or column is not None
+    """Whether the name of ``source`` is a list's.
+
+    Parquet needs a column for that, since it may hold the images themselves.
+    """
+    name, column = split_column(source)
+    return name.lower().endswith(TEXT_SUFFIXES) or column is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a list, numbered from 0: the ``text`` that names an image, or why it is ``ignored`` (a key of
-    ``source.IGNORED``), or the ``fault`` for which it cannot be read."""
+    """One row of a list, numbered from 0.
+
+    ``text`` names an image. Otherwise ``ignored`` says why the row is skipped (a key of
+    ``source.IGNORED``), or ``fault`` says why it cannot be read.
+    """
 
     number: int
     text: str
@@ -54,7 +66,7 @@ class Row:
 
 
 def read_rows(source: ByteSource, column: str | None) -> Iterator[Row]:
-    """Every row of a list; those of text files that begin with ``#`` are comments."""
+    """Yield every row of a list. In a text file, rows that begin with ``#`` are comments."""
     name = source.uri.lower()
     is_text = not name.endswith(".parquet")
     for number, found in enumerate(_texts(source, column)):
@@ -82,16 +94,19 @@ def _texts(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
 
 
 def _lines(source: ByteSource) -> Iterator[str]:
-    """The lines of a text with their ends, read a megabyte at a time. Bytes that are no UTF-8 are escaped, as they are
-    in file names."""
+    """Yield the lines of a text with their line ends.
+
+    Bytes that are not valid UTF-8 become surrogate escapes, as in file names.
+    """
     reader = BlockReader(source)
     encoding = _encoding(source.read(0, 4))
     errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     rest = ""
-    while piece := reader.read(1 << 20):
-        *whole, rest = (rest + decoder.decode(piece)).split("\n")
-        for line in whole:
+    while piece := reader.read(_PIECE):
+        text = rest + decoder.decode(piece)
+        *lines, rest = text.split("\n")
+        for line in lines:
             yield f"{line}\n"
     rest += decoder.decode(b"", final=True)
     if rest:
@@ -99,11 +114,16 @@ def _lines(source: ByteSource) -> Iterator[str]:
 
 
 def _encoding(start: bytes) -> str:
-    """The encoding of a text that begins with these four bytes: Windows' tools write UTF-16, with a mark or without."""
+    """Guess the encoding of a text from its first four bytes.
+
+    Windows tools write UTF-16, with or without a byte order mark.
+    """
+    # The mark of UTF-32-LE begins with the mark of UTF-16-LE, so UTF-32 is checked first.
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    # Without a mark, two ASCII characters give it away: every other byte is 0.
     if len(start) == 4 and start[1] == start[3] == 0 and start[0] and start[2]:
         return "utf-16-le"
     if len(start) == 4 and start[0] == start[2] == 0 and start[1] and start[3]:
@@ -115,7 +135,7 @@ def _csv_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
     delimiter = "\t" if source.uri.lower().endswith(".tsv") else ","
     reader = csv.reader(_lines(source), delimiter=delimiter)
     header = next((row for row in reader if row), [])
-    chosen = header.index(_choose(header, source.uri, column))
+    index = header.index(_choose_column(header, source.uri, column))
     while True:
         try:
             row = next(reader, None)
@@ -124,11 +144,11 @@ def _csv_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
             continue
         if row is None:
             return
-        yield row[chosen] if chosen < len(row) else ""
+        yield row[index] if index < len(row) else ""
 
 
 def _json_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
-    """The column of each line's JSON object; the first object says which names there are."""
+    """Yield the column of each line's JSON object. The first object shows which names exist."""
     chosen = ""
     for number, line in enumerate(_lines(source), 1):
         if not line.strip():
@@ -139,7 +159,8 @@ def _json_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
         except (msgspec.DecodeError, UnicodeDecodeError):
             yield Fault("unreadable", f"{source.uri}, line {number}: it is not a JSON object.")
             continue
-        chosen = chosen or _choose(list(row), source.uri, column)
+        if not chosen:
+            chosen = _choose_column(list(row), source.uri, column)
         text = row.get(chosen)
         if text is None or isinstance(text, str):
             yield text or ""
@@ -152,42 +173,55 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", BlockReader(source)), mode="r"))
+        # Arrow calls only read, seek, tell and close.
+        reader = cast("io.IOBase", BlockReader(source))
+        file = pq.ParquetFile(pa.PythonFile(reader, mode="r"))
     except (pa.ArrowException, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise SourceError(f"Cannot read the list {source.uri}: {first_line}") from error
+    chosen = _choose_column(file.schema_arrow.names, source.uri, column)
+    column_type = file.schema_arrow.field(chosen).type
+    if not _is_text(column_type):
         raise SourceError(
-            f"Cannot read the list {source.uri}: {str(error).partition(chr(10))[0]}"
-        ) from error
-    chosen = _choose(file.schema_arrow.names, source.uri, column)
-    kind = file.schema_arrow.field(chosen).type
-    values = (
-        kind.value_type if pa.types.is_dictionary(kind) else kind
-    )  # a Categorical of pandas is a dictionary
-    if not (
-        pa.types.is_string(values)
-        or pa.types.is_large_string(values)
-        or pa.types.is_string_view(values)
-    ):
-        place = source.uri
-        raise SourceError(
-            f"Expected text in column {chosen} of the list {place}, but it holds {kind}."
+            f"Column {chosen} of the list {source.uri} must hold text, but it holds {column_type}."
         )
     for batch in file.iter_batches(columns=[chosen]):
-        yield from (str(value or "") for value in batch.column(0).to_pylist())
+        for value in batch.column(0).to_pylist():
+            yield str(value or "")
 
 
-def _choose(names: list[str], uri: str, column: str | None) -> str:
-    wanted = (column,) if column else _COLUMNS
-    for name in wanted:
+def _is_text(column_type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    # A Categorical of pandas is stored as a dictionary.
+    if pa.types.is_dictionary(column_type):
+        column_type = column_type.value_type
+    return bool(
+        pa.types.is_string(column_type)
+        or pa.types.is_large_string(column_type)
+        or pa.types.is_string_view(column_type)
+    )
+
+
+def _choose_column(names: list[str], uri: str, column: str | None) -> str:
+    candidates = (column,) if column else _COLUMNS
+    for name in candidates:
         if name in names:
             return name
-    expected = column or f"one of {', '.join(_COLUMNS)}"
+    needed = f"a column {column}" if column else f"a column named one of {', '.join(_COLUMNS)}"
+    has = ", ".join(names) or "no columns"
     raise SourceError(
-        f"Expected a column {expected} in the list {uri}, but it has {', '.join(names) or 'none'}. Name it as {uri}#COLUMN."
+        f"The list {uri} needs {needed}, but it has {has}. Name the column: {uri}#COLUMN."
     )
 
 
 def secret_rows(source: ByteSource, column: str | None) -> dict[int, str]:
-    """The rows whose text has credentials, by their numbers: results name only those rows, not their text."""
-    return {
-        row.number: row.text for row in read_rows(source, column) if redact(row.text) != row.text
-    }
+    """The texts that contain credentials, by row number.
+
+    Results name only the rows, so the credentials stay in the list.
+    """
+    rows: dict[int, str] = {}
+    for row in read_rows(source, column):
+        if redact(row.text) != row.text:
+            rows[row.number] = row.text
+    return rows

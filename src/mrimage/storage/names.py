@@ -1,4 +1,4 @@
-"""Uris: how a file, an object or an archive member is named, and which names are safe."""
+"""Uris: how files, objects and archive members are named, and which names are safe."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from mrimage.errors import StoreError
 
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip", ".parquet")
-"""Endings of the containers whose members are entries."""
+"""Suffixes of the containers whose members are entries."""
 
-_UNREAD = re.compile(
-    r"\.(xz|bz2|zst|lz4|lzma|gz|txz|tbz2?|tzst|7z|rar|json|arrow|feather|avro|orc|tfrecord|hdf5|h5|mdb)$",
+_UNSUPPORTED_CONTAINER = re.compile(
+    r"\.(xz|bz2|zst|lz4|lzma|gz|txz|tbz2?|tzst|7z|rar"
+    r"|json|arrow|feather|avro|orc|tfrecord|hdf5|h5|mdb)$",
     re.IGNORECASE,
 )
 
 _MEMBER = re.compile(r"^(.*?\.(?:tar|tar\.gz|tgz|zip|parquet))!/(.*)$", re.IGNORECASE | re.DOTALL)
 _LISTED = re.compile(r"^(.*?)!/(\d+)/(https?://.*)$", re.IGNORECASE | re.DOTALL)
+# A scheme has at least two letters: one letter and a colon is a drive of Windows.
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+)://")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -33,7 +35,7 @@ def scheme(url: str) -> str:
 
 
 def split_member(uri: str) -> tuple[str, str | None]:
-    """The container's uri and the member's name, which is None where ``uri`` is no archive member.
+    """The container's uri and the member's name, or None if ``uri`` is not an archive member.
 
     >>> split_member("/data/x.tar!/a/b.jpg")
     ('/data/x.tar', 'a/b.jpg')
@@ -45,7 +47,9 @@ def split_member(uri: str) -> tuple[str, str | None]:
 
 
 def split_listed(uri: str) -> tuple[str, int] | None:
-    """The list and the row of a url whose credentials stay in the list that named it; None for any other uri.
+    """The list and the row of a url whose credentials only the list contains.
+
+    None for any other uri.
 
     >>> split_listed("/data/urls.txt!/7/https://host/a.jpg?sig=***")
     ('/data/urls.txt', 7)
@@ -55,7 +59,7 @@ def split_listed(uri: str) -> tuple[str, int] | None:
 
 
 def is_shard(path: str) -> bool:
-    """Whether ``path`` has the ending of a container.
+    """Whether ``path`` has the suffix of a supported container.
 
     >>> is_shard("a/train-000.TAR"), is_shard("a/b.jpg")
     (True, False)
@@ -64,30 +68,30 @@ def is_shard(path: str) -> bool:
 
 
 def is_unread_container(path: str) -> bool:
-    """Whether ``path`` is named like an archive or a table of a kind that is not read: it is no image in any case.
+    """Whether ``path`` has the suffix of an archive or table that mrimage cannot read.
 
-    >>> is_unread_container("a/photos.tar.xz"), is_unread_container("a/photos.tar.gz"), is_unread_container("a/b.jpg")
-    (True, False, False)
+    >>> is_unread_container("photos.tar.xz"), is_unread_container("photos.tar.gz")
+    (True, False)
+    >>> is_unread_container("a/b.jpg")
+    False
     """
-    return bool(_UNREAD.search(path)) and not is_shard(path)
+    return bool(_UNSUPPORTED_CONTAINER.search(path)) and not is_shard(path)
 
 
 def local_uri(path: str) -> str:
-    """The uri of the absolute local ``path`` (as ``os.fsdecode`` gives it).
+    """The uri of the absolute local ``path`` (as ``os.fsdecode`` returns it).
 
-    It is the path itself, or ``file:///...`` percent-encoded where the name is not valid UTF-8 or looks like an
-    archive member.
+    This is the path itself, or ``file:///...`` percent-encoded if the name is not valid UTF-8 or
+    looks like an archive member.
 
     >>> local_uri("/data/a b.jpg"), local_uri(os.fsdecode(b"/data/caf\\xe9.jpg"))
     ('/data/a b.jpg', 'file:///data/caf%E9.jpg')
     """
-    if "!/" not in path or (".tar" not in path and split_member(path)[1] is None):
-        try:
-            path.encode()
-        except UnicodeEncodeError:
-            pass
-        else:
-            return path
+    # Cheap checks come first: this runs for each file of a listing.
+    has_mark = "!/" in path
+    looks_like_member = has_mark and (".tar" in path or split_member(path)[1] is not None)
+    if not looks_like_member and is_unicode(path):
+        return path
     return "file://" + quote_from_bytes(os.fsencode(path), safe="/")
 
 
@@ -102,32 +106,38 @@ def local_path(url: str) -> str:
     rest = url.split("://", 1)[1]
     host, slash, path = rest.partition("/")
     if host not in ("", "localhost"):
-        raise StoreError(f'Expected a file url as file:///path, but received "{url}".')
+        raise StoreError(f'A file url must look like file:///path, but got "{url}".')
     return os.fsdecode(unquote_to_bytes(slash + path))
 
 
-def local_place(place: str) -> str | None:
-    """The path on this machine that ``place`` names; None for a place elsewhere.
+def path_if_local(uri: str) -> str | None:
+    """The path on this machine that ``uri`` names, or None if it names a remote location.
 
-    >>> local_place("file:///data/a%20b"), local_place("photos/"), local_place("s3://photos/")
+    >>> path_if_local("file:///data/a%20b"), path_if_local("photos/"), path_if_local("s3://photos/")
     ('/data/a b', 'photos/', None)
     """
-    return local_path(place) if scheme(place) == "file" else None
+    return local_path(uri) if scheme(uri) == "file" else None
 
 
 def printable(path: str) -> str:
-    """``path`` as valid UTF-8: bytes that are none become ``%XX``, everything else stays.
+    """``path`` as valid UTF-8: each invalid byte becomes ``%XX``, everything else stays.
 
     >>> printable(os.fsdecode(b"caf\\xe9.jpg"))
     'caf%E9.jpg'
     """
     if path.isascii():
         return path
-    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in path)
+    return "".join(_printable_character(character) for character in path)
+
+
+def _printable_character(character: str) -> str:
+    # os.fsdecode represents an invalid byte 0xNN by the lone surrogate U+DCNN (PEP 383).
+    is_invalid_byte = "\udc80" <= character <= "\udcff"
+    return f"%{ord(character) - 0xDC00:02X}" if is_invalid_byte else character
 
 
 def is_unicode(text: str) -> bool:
-    """Whether ``text`` can be written as UTF-8, which lone surrogates cannot.
+    """Whether ``text`` can be written as UTF-8; lone surrogates cannot.
 
     >>> is_unicode("café"), is_unicode(chr(0xD800))
     (True, False)
@@ -140,8 +150,10 @@ def is_unicode(text: str) -> bool:
 
 
 def plain_path(path: str) -> str:
-    """The local ``path``, relative to the source, as an entry's name in valid UTF-8. What had to be changed begins with
-    ``./``, as no listed path does, so that it is not the name of another file too.
+    """The name of an entry, in valid UTF-8, for the local ``path`` relative to the source.
+
+    A name that had to be changed begins with ``./``. No listed path does, so it cannot be the
+    name of another file.
 
     >>> plain_path("a/b.jpg"), plain_path(os.fsdecode(b"caf\\xe9.jpg")), plain_path("x.tar!/b.jpg")
     ('a/b.jpg', './caf%E9.jpg', './x.tar!/b.jpg')
@@ -149,17 +161,18 @@ def plain_path(path: str) -> str:
     if path.isascii() and "!/" not in path:
         return path
     shown = printable(path)
-    return shown if shown == path and split_member(path)[1] is None else f"./{shown}"
+    is_unchanged = shown == path and split_member(path)[1] is None
+    return shown if is_unchanged else f"./{shown}"
 
 
 def unsafe(path: str) -> str | None:
-    """Why the relative ``path`` could leave its root, or None if it cannot.
+    """The reason why the relative ``path`` could leave its root, or None if it cannot.
 
     >>> unsafe("a/../b"), unsafe("a/b")
     ('it has a ".." part', None)
     """
     if not path or path.endswith("/"):
-        return "it names no file"
+        return "it is not the name of a file"
     if "\0" in path:
         return "it has a NUL character"
     if path.startswith(("/", "\\")) or _DRIVE.match(path):
@@ -171,9 +184,9 @@ def unsafe(path: str) -> str | None:
 
 def require_safe(path: str) -> None:
     """Raise StoreError if the relative ``path`` could leave its root."""
-    why = unsafe(path)
-    if why:
-        raise StoreError(f"Expected a path below the store's root, but received {path!r}: {why}.")
+    reason = unsafe(path)
+    if reason:
+        raise StoreError(f"A path must stay below the store's root, but got {path!r}: {reason}.")
 
 
 def suffix(path: str) -> str:
@@ -184,4 +197,5 @@ def suffix(path: str) -> str:
     """
     name = path.rpartition("/")[2]
     dot = name.rfind(".")
-    return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
+    has_extension = 0 < dot < len(name) - 1
+    return name[dot:].lower() if has_extension else ""

@@ -1,12 +1,13 @@
-"""Object stores by obstore: Amazon S3 and everything that speaks it, Google Cloud Storage, Azure Blob Storage.
+"""Object stores by way of obstore: Amazon S3 and compatible services, Google Cloud Storage, Azure
+Blob Storage.
 
-Endpoints, regions and credentials come from the environment variables that each provider's own tools read, so that
-worker processes and Spark executors inherit them; ``docs/storage.md`` lists them.
+Endpoints, regions and credentials come from the environment variables that each provider's own
+tools read, so that worker processes and Spark executors inherit them. ``docs/storage.md`` lists
+the variables.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +19,8 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError, UsageError
 from mrimage.storage import credentials
 from mrimage.storage.names import require_safe, scheme
-from mrimage.storage.parallel import each
+from mrimage.storage.object_errors import ADVICE, has_passing_code, status_of, translate
+from mrimage.storage.parallel import in_parallel
 from mrimage.storage.redact import redact
 from mrimage.storage.retry import Retry
 from mrimage.storage.settings import DEFAULT, StoreSettings
@@ -32,30 +34,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
-_NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|metadata\.google\.internal")
-"""Where clients ask for the credentials of a machine in a cloud when they have been given none."""
-_PASSING = ("ConditionalRequestConflict", "OperationAborted", "RequestTimeout", "InvalidBlockList")
-"""What is said with a status that looks final: another writer was at it, or the body came too slowly."""
-_MISSING_CONTAINER = ("NoSuchBucket", "ContainerNotFound")
-_ADVICE = {
-    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_SKIP_SIGNATURE=true for a public bucket)",
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS (or GOOGLE_SKIP_SIGNATURE=true for a public bucket)",
-    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_SKIP_SIGNATURE=true)",
-}
-_CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
-_FIRST_ANSWER = "12s"
-"""How long a server may keep silent that has never answered: whoever mistyped an endpoint learns it within 15 seconds."""
-# The client counts the time in which a body is sent as time without an answer, and a slow line takes long for a part.
-_SENDING = "900s"
-_LITTLE = 64 << 10
-"""Bytes that even a slow line has sent long before a server that keeps silent is given up."""
-_AZURE_LIMIT = 5_000 << 20
-"""Longest body that Azure takes at once."""
-_PARTS = 4
-"""Parts of one object that are sent at once: more would share a slow line and all be late."""
+_PROVIDERS = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}
+"""The provider of each alternative scheme."""
 
+_CLIENT: ClientConfig = {"connect_timeout": "5s", "read_timeout": "30s", "timeout": "600s"}
+
+_FIRST_ANSWER = "12s"
+"""How long a server may take for its first response: a mistyped endpoint is reported within 15
+seconds."""
+
+_UPLOAD_TIMEOUT = "900s"
+"""Timeout for uploads. The client counts the time in which it sends a body as time without a
+response, and a slow line takes long for a part."""
+
+_SMALL_UPLOAD = 64 << 10
+"""Bytes that even a slow line sends long before the ordinary timeout."""
+
+_AZURE_LIMIT = 5_000 << 20
+"""Longest body in bytes that Azure accepts in one request (Put Blob)."""
+
+_CONCURRENT_PARTS = 4
+"""Parts of one object that are uploaded at a time: more would share a slow line and all be late."""
+
+_PAGE = 1000
+"""Keys per page of a listing: the most that S3 returns."""
+
+# Retry decides about retries, over all tries of a request.
 _NO_RETRY: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=600)}
 
 
@@ -63,24 +67,23 @@ class ObjectStore:
     """The Store of ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``."""
 
     def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
-        self._kind = {"s3a": "s3", "gcs": "gs", "azure": "az", "abfs": "az", "abfss": "az"}.get(
-            scheme(url), scheme(url)
-        )
+        self._provider = _PROVIDERS.get(scheme(url), scheme(url))
         bucket, _, prefix = url.split("://", 1)[1].partition("/")
         if not bucket or "@" in bucket:
-            expected = f"an object store as {self._kind}://bucket/folder"
-            if self._kind == "az":
-                expected = "a container as az://container/folder, its account in AZURE_STORAGE_ACCOUNT_NAME"
-            raise UsageError(f'Expected {expected}, but received "{redact(url)}".')
-        self._root = f"{self._kind}://{bucket}"
+            raise UsageError(_describe_bad_url(self._provider, url))
+        self._root = f"{self._provider}://{bucket}"
         self._bucket = bucket
         self._prefix = prefix.strip("/")
-        self.endpoint = credentials.endpoint(self._kind, settings)
-        sending: ClientConfig = {**_CLIENT, "read_timeout": _SENDING, "timeout": _SENDING}
-        greeting: ClientConfig = {**_CLIENT, "read_timeout": _FIRST_ANSWER}
-        self._store = self._connect(settings, _CLIENT)
-        self._greeter = self._connect(settings, greeting)
-        self._sender = self._connect(settings, sending)
+        self.endpoint = credentials.endpoint(self._provider, settings)
+        first_options: ClientConfig = {**_CLIENT, "read_timeout": _FIRST_ANSWER}
+        upload_options: ClientConfig = {
+            **_CLIENT,
+            "read_timeout": _UPLOAD_TIMEOUT,
+            "timeout": _UPLOAD_TIMEOUT,
+        }
+        self._client = self._connect(settings, _CLIENT)
+        self._first_client = self._connect(settings, first_options)
+        self._upload_client = self._connect(settings, upload_options)
         self._retry = Retry()
 
     @property
@@ -92,10 +95,10 @@ class ObjectStore:
         return None
 
     def prepare(self) -> None:
-        """Buckets are never made, and a prefix needs no making."""
+        """Do nothing: buckets are never created, and a prefix need not be."""
 
     def sweep(self, prefix: str = "") -> int:
-        """Nothing is left: a PUT that is not finished makes no object."""
+        """Return 0: an unfinished PUT leaves no object."""
         return 0
 
     def uri(self, path: str) -> str:
@@ -104,15 +107,15 @@ class ObjectStore:
     def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         folder = prefix.strip("/") or None
         last: str | None = None
-        pages = obstore.list(self._asked, folder, chunk_size=1000)
+        pages = obstore.list(self._query_client, folder, chunk_size=_PAGE)
 
         def next_page() -> Sequence[ObjectMeta]:
             nonlocal pages
             try:
                 return next(pages, [])
             except Exception:
-                # A stream that failed is over: the next try goes on behind the last key that was seen.
-                pages = obstore.list(self._asked, folder, offset=last, chunk_size=1000)
+                # A stream ends with its failure: the next try continues after the last key.
+                pages = obstore.list(self._query_client, folder, offset=last, chunk_size=_PAGE)
                 raise
 
         while page := self._try("list", prefix, next_page):
@@ -122,20 +125,20 @@ class ObjectStore:
                 if meta["path"] not in folders:
                     yield _item(meta, meta["path"])
 
-    def _folders_among(self, empty: Sequence[str]) -> set[str]:
-        """Of the listed names of ``empty`` objects, those that stand for a folder: consoles and Hadoop put an object
-        without bytes under ``folder/``. The client leaves out the slash, and there is nothing under the name without."""
-        if not empty:
+    def _folders_among(self, empty_objects: Sequence[str]) -> set[str]:
+        """The names that represent a folder, among the listed names of empty objects.
+
+        Consoles and Hadoop create an empty object named ``folder/``. The client drops the slash,
+        and no object has the name without it.
+        """
+        if not empty_objects:
             return set()
-        return {
-            path
-            for path, there in zip(empty, each(self, self._is_there, empty), strict=True)
-            if not there
-        }
+        exists = in_parallel(self, self._exists, empty_objects)
+        return {path for path, found in zip(empty_objects, exists, strict=True) if not found}
 
     def stat(self, path: str) -> Item:
         require_safe(path)
-        return self._try("read", path, lambda: _item(obstore.head(self._asked, path), path))
+        return self._try("read", path, lambda: _item(obstore.head(self._query_client, path), path))
 
     def read(
         self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
@@ -143,47 +146,43 @@ class ObjectStore:
         require_safe(path)
         if length == 0 or (expected and 0 <= expected.size <= start):
             return b""
-        options: GetOptions = {}
-        if start or length is not None:
-            options["range"] = (start, start + length) if length is not None else {"offset": start}
-        if expected and expected.version.startswith('"'):
-            options["if_match"] = expected.version
-
-        def fetch() -> bytes:
-            try:
-                found = obstore.get(self._store, path, options=options)
-                data = bytes(found.bytes())
-            except exceptions.BaseError as error:
-                if _status(str(error)) == 416 or "Wanted range starting" in str(
-                    error
-                ):  # behind the object's end
-                    return b""
-                raise
-            size = found.meta["size"]
-            if expected and expected.size not in (-1, size) and "if_match" not in options:
-                raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
-            first, last = found.range
-            if len(data) != last - first or (expected and expected.size not in (-1, size)):
-                raise StoreError(
-                    f"Cannot read {self.uri(path)}{self._place()}: the answer is short.",
-                    transient=True,
-                )
-            return data
-
+        options = _read_options(start, length, expected)
         try:
-            return self._try("read", path, fetch)
+            return self._try("read", path, lambda: self._get(path, options, expected))
         except (NotFoundError, ImageError) as error:
-            # Azure calls what is gone changed, when it is asked for the listed version.
-            if expected and (isinstance(error, NotFoundError) or not self._is_there(path)):
+            # For a missing object, Azure reports that the condition on its version failed.
+            if expected and (isinstance(error, NotFoundError) or not self._exists(path)):
                 raise ImageError("vanished", f"{self.uri(path)} was listed but is gone.") from error
             raise
 
-    @property
-    def _asked(self) -> S3Store | GCSStore | AzureStore:
-        """The client of the questions that a run begins with."""
-        return self._store if self._retry.contacted else self._greeter
+    def _get(self, path: str, options: GetOptions, expected: Item | None) -> bytes:
+        try:
+            found = obstore.get(self._client, path, options=options)
+            data = bytes(found.bytes())
+        except exceptions.BaseError as error:
+            text = str(error)
+            is_past_end = status_of(text) == 416 or "Wanted range starting" in text
+            if is_past_end:
+                return b""
+            raise
+        has_other_size = expected is not None and expected.size not in (-1, found.meta["size"])
+        if has_other_size and "if_match" not in options:
+            raise ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
+        first, last = found.range
+        # With a matching etag, another size can only mean that the response is cut off.
+        if len(data) != last - first or has_other_size:
+            raise StoreError(
+                f"Cannot read {self.uri(path)}{self._at_endpoint()}: the response is incomplete.",
+                transient=True,
+            )
+        return data
 
-    def _is_there(self, path: str) -> bool:
+    @property
+    def _query_client(self) -> S3Store | GCSStore | AzureStore:
+        """The client for listings and metadata, with which a run begins."""
+        return self._client if self._retry.contacted else self._first_client
+
+    def _exists(self, path: str) -> bool:
         try:
             self.stat(path)
         except NotFoundError:
@@ -193,15 +192,20 @@ class ObjectStore:
         return True
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
-        # A PUT is whole and durable once it is answered; above 5 MB obstore sends parts and completes them at the end.
+        # A PUT is atomic, and durable once the server responds. Above 5 MB obstore uploads parts
+        # and completes them at the end.
         require_safe(path)
-        client = self._store if len(data) < _LITTLE else self._sender
-        # On Azure two uploads in parts of one name mix their parts; it takes all of it at once.
-        parts = False if self._kind == "az" and len(data) < _AZURE_LIMIT else None
+        client = self._client if len(data) < _SMALL_UPLOAD else self._upload_client
+        # On Azure, two multipart uploads to one name mix their parts, so send the body at once.
+        use_multipart = None
+        if self._provider == "az" and len(data) < _AZURE_LIMIT:
+            use_multipart = False
         self._try(
             "write",
             path,
-            lambda: obstore.put(client, path, data, use_multipart=parts, max_concurrency=_PARTS),
+            lambda: obstore.put(
+                client, path, data, use_multipart=use_multipart, max_concurrency=_CONCURRENT_PARTS
+            ),
         )
 
     def create(self, path: str, data: bytes) -> bool:
@@ -212,11 +216,11 @@ class ObjectStore:
             nonlocal tries
             tries += 1
             try:
-                obstore.put(self._store, path, data, mode="create")
+                obstore.put(self._client, path, data, mode="create")
             except exceptions.AlreadyExistsError as error:
-                if any(code in str(error) for code in _PASSING):
+                if has_passing_code(str(error)):
                     raise
-                # It may be there because an earlier try came through and only its answer was lost.
+                # An earlier try may have succeeded with only its response lost.
                 return tries > 1 and self.read(path) == data
             return True
 
@@ -229,37 +233,34 @@ class ObjectStore:
         def swap() -> bool:
             nonlocal tries
             tries += 1
-            found = obstore.get(self._store, path)
-            now = bytes(found.bytes())
-            if now != expected:
-                return (
-                    tries > 1 and now == data
-                )  # an earlier try came through and only its answer was lost
-            version: UpdateVersion = {}
-            if tag := found.meta.get("e_tag"):
-                version["e_tag"] = tag
-            if generation := found.meta.get("version"):
-                version["version"] = generation
-            try:
-                obstore.put(self._store, path, data, mode=version, use_multipart=False)
-            except exceptions.PreconditionError as error:
-                if any(code in str(error) for code in _PASSING):
-                    raise StoreError(
-                        f"Cannot write {self.uri(path)}: another write is under way.",
-                        transient=True,
-                    ) from None
-                return False
-            return True
+            found = obstore.get(self._client, path)
+            current = bytes(found.bytes())
+            if current != expected:
+                # An earlier try may have succeeded with only its response lost.
+                return tries > 1 and current == data
+            return self._put_over(path, data, _version_of(found.meta))
 
         try:
             return self._try("write", path, swap)
         except NotFoundError:
             return False
 
+    def _put_over(self, path: str, data: bytes, version: UpdateVersion) -> bool:
+        """Replace exactly this version of an object; return whether it was still there."""
+        try:
+            obstore.put(self._client, path, data, mode=version, use_multipart=False)
+        except exceptions.PreconditionError as error:
+            if not has_passing_code(str(error)):
+                return False
+            raise StoreError(
+                f"Cannot write {self.uri(path)}: another write is in progress.", transient=True
+            ) from None
+        return True
+
     def delete(self, path: str) -> None:
         require_safe(path)
         try:
-            self._try("delete", path, lambda: obstore.delete(self._store, path))
+            self._try("delete", path, lambda: obstore.delete(self._client, path))
         except NotFoundError:
             return
 
@@ -269,133 +270,96 @@ class ObjectStore:
                 return call()
             except (StoreError, ImageError):
                 raise
-            except Exception as error:  # noqa: BLE001 - obstore's errors share no base with those of its HTTP client
-                raise self._translate(error, action, path) from None
+            # obstore's errors share no base class with those of its HTTP client.
+            except Exception as error:  # noqa: BLE001
+                uri = self.uri(path) if path else self.root
+                where = f"{uri}{self._at_endpoint()}"
+                raise translate(error, action, uri, where, self._provider, self._bucket) from None
 
         return self._retry(attempt)
 
-    def _translate(self, error: Exception, action: str, path: str) -> Exception:
-        """The error in our words: what, where, what to do. The server's own text is left out but for its code: it may
-        quote the request, signature and all."""
-        text = str(error)
-        status = _status(text)
-        code = match[1] if (match := _CODE.search(text)) else ""
-        what = f"Cannot {action} {self.uri(path) if path else self.root}{self._place()}"
-        if isinstance(error, exceptions.PreconditionError) or status == 412:
-            return ImageError("changed", f"{self.uri(path)} is not the object that was listed.")
-        if code in _MISSING_CONTAINER:
-            where = (
-                "container {}. Check its name and the account"
-                if self._kind == "az"
-                else "bucket {}. Check its name"
-            )
-            region = ", the endpoint and the region" if self._kind == "s3" else " and the endpoint"
-            return StoreError(f"{what}: there is no {where.format(self._bucket)}{region}.")
-        if _NO_CREDENTIALS.search(text):
-            return StoreError(
-                f"{what}: there are no credentials. Set {_ADVICE[self._kind]}.", transient=True
-            )
-        if isinstance(
-            error, (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
-        ) or status in (
-            401,
-            403,
-        ):
-            said = f" ({code})" if code else ""
-            return DeniedError(f"{what}: access denied{said}. Check {_ADVICE[self._kind]}.")
-        if action == "list" and status == 404:
-            return StoreError(
-                f"{what}: the server answered 404, as no object store does. Check the endpoint."
-            )
-        if isinstance(error, FileNotFoundError) or status == 404:
-            return NotFoundError(f"{what}: there is nothing of this name.")
-        if code in _PASSING:
-            return StoreError(f"{what}: the server answered {status} {code}.", transient=True)
-        if status in (301, 307, 308, 400, 409, 411, 501) or isinstance(
-            error, exceptions.NotSupportedError
-        ):
-            return StoreError(
-                f"{what}: the server answered {status} {code}. Check the endpoint and the region."
-            )
-        if "parse path" in text or "parsing Path" in text:
-            return StoreError(
-                f"{what}: the name has a part or a character that object stores cannot be asked for."
-            )
-        if status:
-            transient = status >= 500 or status in (408, 429)
-            return StoreError(
-                f"{what}: the server answered {status} {code}".rstrip() + ".", transient=transient
-            )
-        return StoreError(f"{what}: {_reason(text)}", transient=True)
-
     def _connect(
-        self, settings: StoreSettings, client: ClientConfig
+        self, settings: StoreSettings, options: ClientConfig
     ) -> S3Store | GCSStore | AzureStore:
         if self.endpoint and self.endpoint.startswith("http://"):
-            client = {**client, "allow_http": True}
-        below = self._prefix or None
-        bucket = self._bucket
+            options = {**options, "allow_http": True}
         try:
-            if self._kind == "s3":
-                config = credentials.s3_config(bucket, settings)
-                return S3Store(
-                    bucket,
-                    prefix=below,
-                    config=config,
-                    client_options=client,
-                    retry_config=_NO_RETRY,
-                )
-            if self._kind == "gs":
-                google = credentials.gcs_config(settings)
-                return GCSStore(
-                    bucket,
-                    prefix=below,
-                    config=google,
-                    client_options=client,
-                    retry_config=_NO_RETRY,
-                )
-            azure = credentials.azure_config(settings)
-            return AzureStore(
-                bucket, prefix=below, config=azure, client_options=client, retry_config=_NO_RETRY
-            )
+            return self._open_client(settings, options)
         except exceptions.BaseError as error:
-            first = redact(str(error).splitlines()[0]).rstrip(".")
+            reason = redact(str(error).splitlines()[0]).rstrip(".")
             raise StoreError(
-                f"Cannot open {self._root}: {first}. Check {_ADVICE[self._kind]}."
+                f"Cannot open {self._root}: {reason}. Check {ADVICE[self._provider]}."
             ) from None
 
-    def _place(self) -> str:
+    def _open_client(
+        self, settings: StoreSettings, options: ClientConfig
+    ) -> S3Store | GCSStore | AzureStore:
+        prefix = self._prefix or None
+        if self._provider == "s3":
+            return S3Store(
+                self._bucket,
+                prefix=prefix,
+                config=credentials.s3_config(self._bucket, settings),
+                client_options=options,
+                retry_config=_NO_RETRY,
+            )
+        if self._provider == "gs":
+            return GCSStore(
+                self._bucket,
+                prefix=prefix,
+                config=credentials.gcs_config(settings),
+                client_options=options,
+                retry_config=_NO_RETRY,
+            )
+        return AzureStore(
+            self._bucket,
+            prefix=prefix,
+            config=credentials.azure_config(settings),
+            client_options=options,
+            retry_config=_NO_RETRY,
+        )
+
+    def _at_endpoint(self) -> str:
         return f" at {redact(self.endpoint)}" if self.endpoint else ""
 
 
-def _status(text: str) -> int:
-    return int(match[1]) if (match := _STATUS.search(text)) else 0
+def _describe_bad_url(provider: str, url: str) -> str:
+    shown = redact(url)
+    if provider == "az":
+        return (
+            f'A container must be named az://container/folder, but got "{shown}". '
+            "Set its account in AZURE_STORAGE_ACCOUNT_NAME."
+        )
+    return f'An object store must be named {provider}://bucket/folder, but got "{shown}".'
 
 
-def _reason(text: str) -> str:
-    """A line for a failure without an answer."""
-    for sign, reason in (
-        ("dns error", "the host's name cannot be resolved. Check the endpoint"),
-        (
-            "Connection refused",
-            "the connection was refused. Check that the server runs, and the endpoint",
-        ),
-        ("imed out", "the server did not answer in time. Check the endpoint and the network"),
-        ("TimedOut", "the server did not answer in time. Check the endpoint and the network"),
-        ("certificate", "the server's certificate is not trusted"),
-        ("body error", "the answer was cut off"),
-    ):
-        if sign in text:
-            return reason + "."
-    return (
-        "the connection failed ("
-        + redact(text.splitlines()[0][:200] if text else "no reason given")
-        + ")."
-    )
+def _read_options(start: int, length: int | None, expected: Item | None) -> GetOptions:
+    options: GetOptions = {}
+    if length is not None:
+        options["range"] = (start, start + length)
+    elif start:
+        options["range"] = {"offset": start}
+    # Only an etag begins with a quotation mark; other versions are times.
+    if expected and expected.version.startswith('"'):
+        options["if_match"] = expected.version
+    return options
+
+
+def _version_of(meta: ObjectMeta) -> UpdateVersion:
+    """The etag and the generation of an object, which a conditional PUT compares."""
+    version: UpdateVersion = {}
+    etag = meta.get("e_tag")
+    if etag:
+        version["e_tag"] = etag
+    generation = meta.get("version")
+    if generation:
+        version["version"] = generation
+    return version
 
 
 def _item(meta: ObjectMeta, path: str) -> Item:
     version = str(meta.get("e_tag") or meta.get("version") or meta.get("last_modified") or "")
-    if version.startswith("0x"):  # Azure quotes the tag of one object, and not those of a listing
+    # Azure quotes the etag of a single object, but not those of a listing.
+    if version.startswith("0x"):
         version = f'"{version}"'
     return Item(path, meta["size"], version)

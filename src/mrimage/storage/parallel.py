@@ -1,4 +1,4 @@
-"""Several requests at once: a remote store answers many as fast as one."""
+"""Concurrent requests: a remote store handles many in the time of one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 REQUESTS = 16
-"""Requests under way at once, for each process."""
+"""Concurrent requests per process."""
 
 HELD_BYTES = 64 << 20
-"""Most bytes that wait to be written; one output may be longer."""
+"""Limit on the bytes that wait to be written; a single output may be longer."""
 
 BURST_BYTES = 4 << 20
-"""Bytes that are worth a request before there are REQUESTS outputs to write."""
+"""Bytes that justify a burst even if it has fewer than REQUESTS outputs."""
 
 
-def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """What ``call``, a request to ``store``, answers for each of ``items``, in their order; several at once where the
-    store is remote."""
+def in_parallel(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield the result of ``call``, a request to ``store``, for each item, in order.
+
+    Requests to a remote store run concurrently.
+    """
     if store.local:
         yield from map(call, items)
         return
@@ -40,10 +42,11 @@ def each(store: Store, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class Writer:
-    """Writes to a store; to a remote one while the caller goes on with its work. An error is told by a later call.
+class BackgroundWriter:
+    """Writes to a remote store in the background; an error is raised by a later call.
 
-    Small outputs are sent in bursts of REQUESTS, which cost both sides fewer wake-ups than as many sent one by one.
+    Small outputs are sent in bursts of REQUESTS: both sides wake up less often than if they were
+    sent one by one. A local store is written to at once.
     """
 
     def __init__(self, store: Store) -> None:
@@ -54,21 +57,20 @@ class Writer:
         self._bytes = 0
 
     def write(self, path: str, data: bytes) -> None:
-        """Like the store's; it is done when ``flush`` returns."""
+        """Write like ``Store.write``; the file is complete once ``flush`` returns."""
         if self._store.local:
             self._store.write(path, data)
             return
-        while self._sent and (
-            self._bytes + len(data) > HELD_BYTES or len(self._sent) >= 2 * REQUESTS
-        ):
+        while self._sent and self._is_full(len(data)):
             self._finish_one()
         self._bytes += len(data)
         self._burst.append((path, data))
-        if len(self._burst) == REQUESTS or sum(len(data) for _, data in self._burst) >= BURST_BYTES:
+        burst_bytes = sum(len(data) for _, data in self._burst)
+        if len(self._burst) == REQUESTS or burst_bytes >= BURST_BYTES:
             self.send()
 
     def flush(self) -> None:
-        """Wait until everything is written. Raises StoreError where it was not."""
+        """Wait until everything is written. Raises StoreError if a write failed."""
         self.send()
         while self._sent:
             self._finish_one()
@@ -77,11 +79,17 @@ class Writer:
             self._pool = None
 
     def send(self) -> None:
-        """Let what waits for a burst go out; nothing is waited for."""
+        """Send the current burst without waiting for the result."""
         for path, data in self._burst:
-            self._pool = self._pool or ThreadPoolExecutor(REQUESTS, "mrimage-write")
-            self._sent.append((len(data), self._pool.submit(self._store.write, path, data)))
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(REQUESTS, "mrimage-write")
+            written = self._pool.submit(self._store.write, path, data)
+            self._sent.append((len(data), written))
         self._burst.clear()
+
+    def _is_full(self, more: int) -> bool:
+        """Whether ``more`` bytes must wait for an earlier output to be written."""
+        return self._bytes + more > HELD_BYTES or len(self._sent) >= 2 * REQUESTS
 
     def _finish_one(self) -> None:
         size, written = self._sent.popleft()
@@ -90,8 +98,7 @@ class Writer:
             written.result()
         except BaseException:
             self._burst.clear()
-            if (
-                self._pool
-            ):  # what is under way ends first: it must not write over what the next attempt writes
+            # Wait for requests in flight: they must not overwrite what the next attempt writes.
+            if self._pool:
                 self._pool.shutdown(cancel_futures=True)
             raise

@@ -1,9 +1,9 @@
-"""Trying again: one policy for every remote store.
+"""Retries: one policy for every remote store.
 
-A transient error is tried again after a random part of a wait that doubles (full jitter), until the budget of seconds
-is used up: a short one until the store has answered for the first time, so that a wrong address is told at once, and a
-longer one afterwards, so that a server that is restarted does not end a run. A store that says when to come again is
-taken at its word.
+A transient error is retried after a random part of a wait that doubles each time (full jitter),
+until a budget of seconds is used up. The budget is short until the store has responded for the
+first time, so that a wrong address is reported soon. Afterwards it is longer, so that restarting
+a server does not end a run. If a store says how long to wait, that wait is used.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from mrimage.errors import StoreError, UsageError
 T = TypeVar("T")
 
 FIRST_BUDGET = 6.0
+"""Seconds of retries for a store that has not responded yet."""
+
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 
@@ -28,36 +30,51 @@ _count = 0
 
 
 def retry_count() -> int:
-    """How many tries this process has repeated so far, over all stores; a task reports the difference."""
+    """How many retries this process has made so far, over all stores.
+
+    A task reports the difference between its end and its start.
+    """
     return _count
 
 
 def retry_budget() -> float:
-    """Seconds for which a store that has answered before is tried again: MRIMAGE_RETRY_SECONDS, by default 45, which is less
-    than an image has by default: a store that is away is no fault of the image."""
+    """Seconds of retries for a store that has responded before (MRIMAGE_RETRY_SECONDS).
+
+    The default, 45, is less than the default deadline of an image: an unreachable store is not
+    the image's fault.
+    """
     return seconds_from("MRIMAGE_RETRY_SECONDS", 45.0)
 
 
 def seconds_from(variable: str, default: float) -> float:
-    """The seconds in the environment's ``variable``."""
+    """The number of seconds in the environment variable ``variable``, at least 0.
+
+    Raises UsageError for any other value.
+    """
     text = os.environ.get(variable, "")
     try:
         value = float(text) if text else default
     except ValueError:
         value = -1.0
     if value < 0:
-        raise UsageError(f'Expected {variable} as a number of seconds, but received "{text}".')
+        raise UsageError(f'{variable} must be a number of seconds, but got "{text}".')
     return value
 
 
 class Retry:
-    """The policy of one store; shared by its threads."""
+    """The retry policy of one store, shared by its threads.
+
+    ``contacted`` becomes True with the store's first response.
+    """
 
     def __init__(self) -> None:
         self.contacted = False
 
     def __call__(self, action: Callable[[], T]) -> T:
-        """What ``action`` returns; a transient StoreError is tried again within the budget, then raised."""
+        """Return the result of ``action``.
+
+        A transient StoreError is retried within the budget, then raised.
+        """
         started = time.monotonic()
         wait = FIRST_WAIT
         while True:
@@ -71,18 +88,19 @@ class Retry:
                     raise
                 pause = max(random.uniform(0, wait), error.after)
                 budget = retry_budget() if error.after else self.budget(started)
-                if time.monotonic() - started + pause > budget:
+                elapsed = time.monotonic() - started
+                if elapsed + pause > budget:
                     raise
-            _note()
+            _count_retry()
             time.sleep(pause)
             wait = min(2 * wait, LONGEST_WAIT)
 
     def budget(self, started: float) -> float:
-        """Seconds for what was first tried at ``started``, on the monotonic clock."""
+        """Seconds of retries for an action first tried at ``started``, on the monotonic clock."""
         return retry_budget() if self.contacted else min(retry_budget(), FIRST_BUDGET)
 
 
-def _note() -> None:
+def _count_retry() -> None:
     global _count
     with _lock:
         _count += 1

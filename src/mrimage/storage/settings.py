@@ -1,7 +1,8 @@
-"""How stores are used: what a run's options say.
+"""How a run uses stores, according to its options.
 
-Settings go from hand to hand to everything that opens a store, so that two runs in one process do not meet. What they
-leave open is looked up in the environment, where a user may set it for every run.
+Everything that opens a store receives the settings as an argument, so that two runs in one
+process do not affect each other. The environment supplies what the settings leave open: there a
+user can set it for every run.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ ADDRESSING = "MRIMAGE_S3_ADDRESSING"
 SETTINGS = ("replication", "allow_private", "endpoint", "addressing")
 """Names of the fields of StoreSettings, which are also names of options."""
 
+_MAX_REPLICATION = 512
+"""HDFS refuses more copies by default (``dfs.replication.max``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """``replication`` of what is written to HDFS, from 1 to 512; ``allow_private`` lets urls lead to private
-    addresses; ``endpoint`` of S3 as a url; ``addressing`` of its buckets, ``path`` or ``virtual``. None and False
-    leave it to the environment.
+    """Options of a run that concern stores. None and False leave the choice to the environment.
 
-    Raises UsageError for a value out of its range.
+    ``replication`` is the number of copies on HDFS, 1 to 512. ``allow_private`` permits urls that
+    lead to private addresses. ``endpoint`` is the url of an S3 service, and ``addressing`` of its
+    buckets is ``path`` or ``virtual``.
+
+    Raises UsageError for a value out of range.
     """
 
     replication: int | None = None
@@ -35,43 +41,50 @@ class StoreSettings:
     addressing: str | None = None
 
     def __post_init__(self) -> None:
-        if self.replication is not None and not 1 <= self.replication <= 512:
+        if self.replication is not None and not 1 <= self.replication <= _MAX_REPLICATION:
             raise UsageError(
-                f"Expected --replication as a number from 1 to 512, but received {self.replication}."
+                f"--replication must be a number from 1 to {_MAX_REPLICATION}, "
+                f"but got {self.replication}."
             )
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
             raise UsageError(
-                "Expected --endpoint as a url that begins with http:// or https://, as http://localhost:9000."
+                "--endpoint must begin with http:// or https://, for example http://localhost:9000."
             )
         if self.endpoint and "@" in self.endpoint:
             raise UsageError(
-                "Expected --endpoint without credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                "--endpoint must not contain credentials. "
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead."
             )
         if self.addressing not in (None, "path", "virtual"):
             raise UsageError(
-                f'Expected --addressing as one of path, virtual, but received "{self.addressing}".'
+                f'--addressing must be one of path, virtual, but got "{self.addressing}".'
             )
 
 
 DEFAULT = StoreSettings()
-"""Everything as the environment says."""
+"""Leaves every choice to the environment."""
 
 
 def allows_private(settings: StoreSettings) -> bool:
-    """Whether urls may lead to private addresses: ``--allow-private`` or MRIMAGE_ALLOW_PRIVATE."""
-    return settings.allow_private or os.environ.get(PRIVATE, "").lower() in ("1", "true", "yes")
+    """Whether urls may lead to private addresses (``--allow-private`` or MRIMAGE_ALLOW_PRIVATE)."""
+    if settings.allow_private:
+        return True
+    return os.environ.get(PRIVATE, "").lower() in ("1", "true", "yes")
 
 
 def replication_of(settings: StoreSettings) -> int | None:
-    """How many DataNodes keep what is written: ``--replication`` or MRIMAGE_HDFS_REPLICATION; None leaves it to the
-    cluster. Raises UsageError for a variable that is not a number from 1 to 512."""
+    """How many DataNodes keep each file (``--replication`` or MRIMAGE_HDFS_REPLICATION).
+
+    None means the cluster's default. Raises UsageError if the variable is not a number from 1 to
+    512.
+    """
     if settings.replication is not None:
         return settings.replication
     text = os.environ.get(REPLICATION, "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 512:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_REPLICATION:
         raise UsageError(
-            f'Expected {REPLICATION} as a number from 1 to 512, but received "{text}".'
+            f'{REPLICATION} must be a number from 1 to {_MAX_REPLICATION}, but got "{text}".'
         )
     return int(text)

@@ -1,4 +1,4 @@
-"""The one interface behind which every place for bytes stands."""
+"""The interface of every store."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from mrimage.errors import StoreError
 from mrimage.types import Fault
 
 OnUnlisted = Callable[[str, StoreError], None]
-"""Hears the uri of a folder that could not be listed, and why."""
+"""Called with the uri of a folder that could not be listed, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file or object below a store's root: ``path`` with forward slashes, ``size`` in bytes, ``version`` an etag
-    or a modification time. ``size`` is -1 and ``version`` is empty where they are not known before the first read.
-    ``fault``, ``file`` and ``is_link`` are those of an Entry; only a folder on this machine tells the latter two."""
+    """One file or object below a store's root.
+
+    ``path`` has forward slashes. ``size`` is in bytes. ``version`` is an etag or a modification
+    time. Until the first read, ``size`` may be unknown (-1) and ``version`` too (empty).
+
+    ``fault``, ``file`` and ``is_link`` are those of an Entry. Only a local folder knows the
+    latter two.
+    """
 
     path: str
     size: int
@@ -29,35 +34,36 @@ class Item:
 
 
 class Store(Protocol):
-    """A tree of named bytes below ``root``. Paths are relative to it, with forward slashes.
+    """A tree of files below ``root``. Paths are relative to it, with forward slashes.
 
-    Every method raises StoreError: NotFoundError for a missing path, DeniedError for a refused one, and one
-    with ``transient`` set where the caller's next try may succeed.
+    Every method raises StoreError: NotFoundError for a missing path, DeniedError if access is
+    refused, and an error with ``transient`` set if another try may succeed.
     """
 
     @property
     def root(self) -> str:
-        """The store's place as the user would write it, without credentials."""
+        """The store's url or path as the user would write it, without credentials."""
         ...
 
     @property
     def local(self) -> Path | None:
-        """The folder on this machine that the store is; None for a store elsewhere."""
+        """The store's folder on this machine, or None for a remote store."""
         ...
 
     def prepare(self) -> None:
-        """Make the root, with its parents, on stores that have folders. Buckets are never made."""
+        """Create the root and its parents if the store has folders. Buckets are never created."""
         ...
 
     def uri(self, path: str) -> str:
-        """The full name of ``path``, from which ``storage.open_uri`` finds it again."""
+        """The full name of ``path``, which ``storage.open_uri`` can open."""
         ...
 
     def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
-        """Every file below the folder ``prefix``, recursively, streamed in no promised order.
+        """Yield every file in the folder ``prefix``, recursively, in no particular order.
 
-        A missing prefix holds nothing; a missing root raises NotFoundError, where the store has such a thing. A folder
-        further down that goes away or is locked raises too, or is left out and heard of by ``unlisted``.
+        A missing prefix contains nothing. A missing root raises NotFoundError, unless the store
+        cannot know that it is missing. A folder below that disappears or is locked raises an
+        error too, or is skipped and passed to ``unlisted``.
         """
         ...
 
@@ -66,47 +72,55 @@ class Store(Protocol):
     def read(
         self, path: str, start: int = 0, length: int | None = None, *, expected: Item | None = None
     ) -> bytes:
-        """The bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
+        """The bytes ``[start, start + length)``, fewer at the end; all the rest without ``length``.
 
-        With ``expected``, as listed, another version raises ImageError("changed") and a missing one
-        ImageError("vanished"), as far as the store can tell without asking twice.
+        With ``expected``, an item of a listing, another version raises ImageError("changed") and
+        a missing file ImageError("vanished"), provided the store can notice with one request.
         """
         ...
 
     def write(self, path: str, data: bytes, *, durable: bool = False) -> None:
-        """Put ``data`` under ``path`` as a whole: readers see the old bytes or the new ones, never a part.
+        """Write ``data`` to ``path`` atomically: readers see the old bytes or the new ones.
 
-        With ``durable`` it survives a power cut, and so does everything that was written to this store before:
-        meant for the one file that commits a task, after its outputs.
+        With ``durable``, the file survives a power failure, and so does everything written to
+        this store before. That is meant for the one file that commits a task, after its outputs.
         """
         ...
 
     def create(self, path: str, data: bytes) -> bool:
-        """Put ``data`` under ``path`` where there is nothing yet, atomically; answer whether that was so."""
+        """Write ``data`` to ``path`` atomically if nothing exists there.
+
+        Return whether this call created the file.
+        """
         ...
 
     def replace(self, path: str, data: bytes, expected: bytes) -> bool:
-        """Put ``data`` under ``path`` if exactly ``expected`` is there now (compare and swap); return whether it was.
+        """Write ``data`` to ``path`` if it contains exactly ``expected`` (compare and swap).
 
-        Of several callers that expect the same bytes one succeeds, however slow the store is. ``data`` should be
-        bytes that no other caller writes: by them a write whose answer was lost is recognized.
+        Return whether this call replaced it. Of several callers that expect the same bytes, one
+        succeeds, however slow the store is. No other caller should write the same ``data``: the
+        store recognizes by it a write of its own whose response was lost.
         """
         ...
 
     def delete(self, path: str) -> None:
-        """Remove ``path``; nothing to remove is no error."""
+        """Remove ``path``. It may be missing."""
         ...
 
     def sweep(self, prefix: str = "") -> int:
-        """Remove the temporary files that killed writers left below ``prefix``; return how many there were.
+        """Remove the temporary files that killed writers left in ``prefix``; return their number.
 
-        Only the run that holds the lock may call it: a live writer's file would go too.
+        Only the run that holds the lock may do this, since it would remove a live writer's file
+        too.
         """
         ...
 
 
 class StoreSource:
-    """One file of a store as a ByteSource. With ``expected``, as listed, reads tell when it is not the same any more."""
+    """One file of a store as a ByteSource.
+
+    With ``expected``, an item of a listing, reads fail if the file is not the listed one.
+    """
 
     __slots__ = ("_expected", "_path", "_size", "_store", "uri")
 
@@ -115,7 +129,7 @@ class StoreSource:
         self._store = store
         self._path = path
         self._expected = expected if expected and expected.version else None
-        self._size = expected.size if self._expected and expected else -1
+        self._size = self._expected.size if self._expected else -1
 
     @property
     def size(self) -> int:

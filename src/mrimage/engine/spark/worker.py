@@ -33,7 +33,7 @@ from mrimage.guard.memory import is_limited, limit_memory
 from mrimage.job.job import Plan
 from mrimage.shuffle.records import COLUMNS, Record, to_record
 from mrimage.storage import StoreSettings, open_store
-from mrimage.storage.names import local_place
+from mrimage.storage.names import path_if_local
 from mrimage.types import Attempt, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
@@ -162,8 +162,8 @@ def _attempt(
 def _require_places(plan: Plan) -> None:
     """Raise StoreError on a machine that has not got the folders of the driver: every image would look vanished there,
     and what it makes would be written to a folder of its own that nobody reads."""
-    source = local_place(plan.source)
-    out = local_place(plan.out)
+    source = path_if_local(plan.source)
+    out = path_if_local(plan.out)
     missing = []
     if source is not None and not (
         Path(source).exists() or Path(source.partition("#")[0]).exists()

@@ -1,4 +1,4 @@
-"""Containers as places for bytes: tar, zip and Parquet, whose members are read without unpacking anything."""
+"""Containers: tar, zip and Parquet files whose members are read without unpacking anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Archive", "Broken", "Member", "find_member", "members_of", "open_arc
 
 
 def open_archive(source: ByteSource) -> Archive:
-    """The archive in ``source``, told by the ending of its uri."""
+    """Open the archive in ``source``; the suffix of its uri determines the format."""
     name = source.uri.lower()
     if name.endswith((".tar.gz", ".tgz")):
         return TarArchive(source, gzipped=True)
@@ -31,51 +31,63 @@ def open_archive(source: ByteSource) -> Archive:
 
 
 def members_of(archive: Archive) -> Iterator[Member]:
-    """The archive's members under unique names: a name that comes again gets ``~2``, ``~3``... before its extension.
-    A leading ``./``, which ``tar c .`` writes, is left out. A member without a name is called ``unnamed``."""
+    """Yield the archive's members under unique names.
+
+    A repeated name gets ``~2``, ``~3``... before its extension. A leading ``./``, which
+    ``tar c .`` writes, is dropped. A member without a name is called ``unnamed``.
+    """
     seen: dict[str, int] = {}
     for member in archive.members():
         name = printable(member.name).removeprefix("./") or "unnamed"
         if not member.ignored:
-            name = _unused(name, seen)
+            name = _unique(name, seen)
         yield member if name == member.name else replace(member, name=name)
 
 
-def _unused(name: str, seen: dict[str, int]) -> str:
-    """``name``, or one made from it that nobody has: neither a member that had it in truth nor one that was given it."""
+def _unique(name: str, seen: dict[str, int]) -> str:
+    """``name``, or a name derived from it if an earlier member has it, by itself or derived.
+
+    ``seen`` counts the uses of each name.
+    """
     count = seen.get(name, 0) + 1
     seen[name] = count
     if count == 1:
         return name
     stem, extension = os.path.splitext(name)  # noqa: PTH122 - a name in an archive is no path here
-    made = f"{stem}~{count}{extension}"
-    while made in seen:
+    derived = f"{stem}~{count}{extension}"
+    while derived in seen:
         count += 1
-        made = f"{stem}~{count}{extension}"
+        derived = f"{stem}~{count}{extension}"
     seen[name] = count
-    seen[made] = 1
-    return made
+    seen[derived] = 1
+    return derived
 
 
 @lru_cache(maxsize=4)
 def _index_of(archive: Archive) -> dict[str, Member]:
-    """The archive's members by name. Few indexes are kept: what is opened by its entry needs none."""
+    """The archive's members by name.
+
+    A few indexes are enough: an archive member that is an entry is opened without its index.
+    """
     index: dict[str, Member] = {}
     try:
         for member in members_of(archive):
             if not member.ignored:
                 index[member.name] = member
     except ImageError:
+        # A damaged archive still has its intact members.
         if not index:
             raise
     return index
 
 
 def find_member(archive: Archive, uri: str, name: str) -> ByteSource:
-    """The member ``name`` of the archive at ``uri``, looked up in its index."""
+    """Open the member ``name`` of the archive at ``uri``. Raises NotFoundError if it is missing."""
     member = _index_of(archive).get(name)
     if member is None:
         raise NotFoundError(
-            f"Cannot read {uri}!/{name}: the archive has no whole file of this name."
+            f"Cannot read {uri}!/{name}: the archive has no intact file of this name."
         )
-    return Broken(f"{uri}!/{name}", member.fault) if member.fault else archive.open(member)
+    if member.fault:
+        return Broken(f"{uri}!/{name}", member.fault)
+    return archive.open(member)

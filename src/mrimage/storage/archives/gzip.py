@@ -1,4 +1,5 @@
-"""Random access into a gzip stream: inflated once from the front, with places noted from which to go on later."""
+"""Random access to a gzip stream: it is inflated once from the beginning, with checkpoints from
+which inflating can resume."""
 
 from __future__ import annotations
 
@@ -14,16 +15,33 @@ if TYPE_CHECKING:
     from zlib import _Decompress
 
 _INPUT = 256 << 10
+"""Compressed bytes read at a time."""
+
 _PIECE = 64 << 10
+"""Most bytes inflated at a time."""
+
 _SPACING = 16 << 20
-_KEPT = 512
+"""Inflated bytes between two checkpoints."""
+
+_MAX_CHECKPOINTS = 512
+
 _BOMB_RATIO = 200
 _BOMB_FLOOR = 1 << 30
+"""A stream with more inflated bytes than this, and with more than the ratio times its compressed
+size, is a bomb."""
+
 _GZIP = 16 + zlib.MAX_WBITS
+"""``wbits`` of zlib for a gzip header and trailer."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
-class _State:
-    """A point of the stream: ``taken`` bytes went in, ``given`` bytes came out, ``inflater`` holds the rest."""
+class _Checkpoint:
+    """A position in the stream.
+
+    ``taken`` compressed bytes went in, ``given`` inflated bytes came out, and ``inflater`` holds
+    the rest of the state.
+    """
 
     __slots__ = ("given", "inflater", "taken")
 
@@ -32,104 +50,131 @@ class _State:
         self.given = given
         self.inflater = inflater
 
-    def copy(self) -> _State:
-        return _State(self.taken, self.given, self.inflater.copy())
+    def copy(self) -> _Checkpoint:
+        return _Checkpoint(self.taken, self.given, self.inflater.copy())
 
 
 class GunzipSource:
-    """The inflated bytes of a gzip file. Reading forwards is one pass; going back starts at the nearest noted point,
-    one every 16 MB (a copy of the inflater: its window of 32 KB and its tables).
+    """The inflated bytes of a gzip file.
 
-    A stream that inflates to more than 200 times its size, beyond a gigabyte, is refused as "too-large".
+    Reading forwards is one pass. Going back starts from the nearest of the checkpoints, which are
+    16 MB apart (each one a copy of the inflater: its window of 32 KB and its tables).
+
+    Rejects a stream that inflates to more than 200 times its size and more than a gigabyte, as
+    "too-large".
     """
 
     def __init__(self, source: ByteSource) -> None:
         self.uri = source.uri
         self._source = source
         self._lock = threading.Lock()
-        self._points = [_State(0, 0, zlib.decompressobj(_GZIP))]
-        self._now = self._points[0].copy()
-        self._pending = b""
+        self._checkpoints = [_Checkpoint(0, 0, zlib.decompressobj(_GZIP))]
+        self._now = self._checkpoints[0].copy()
+        # The piece inflated last, which ends at ``_now``: the next read often needs it again.
+        self._last_piece = b""
 
     @property
     def size(self) -> int:
-        """Not known without inflating all of it: a bound that no tar reaches."""
+        """A bound that no tar reaches: finding the real size would need inflating everything."""
         return 1 << 62
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """See ByteSource; raises ImageError "truncated" or "corrupt" where the stream is, and is short before that."""
+        """Read like a ByteSource.
+
+        Raises ImageError "truncated" or "corrupt" at the damage; a read that begins before it
+        returns fewer bytes.
+        """
         end = self.size if length is None else start + length
         with self._lock:
-            if start < self._now.given - len(self._pending) or self._is_behind_point(start):
-                self._go_back(start)
+            is_before = start < self._now.given - len(self._last_piece)
+            if is_before or self._has_checkpoint_ahead(start):
+                self._restart(start)
             return self._collect(start, end)
 
-    def _is_behind_point(self, start: int) -> bool:
-        return self._points[self._nearest(start)].given > self._now.given
+    def _has_checkpoint_ahead(self, start: int) -> bool:
+        """Whether a checkpoint is closer to ``start`` than the current position."""
+        return self._checkpoints[self._nearest(start)].given > self._now.given
 
     def _nearest(self, start: int) -> int:
-        return bisect_right(self._points, start, key=lambda point: point.given) - 1
+        """The index of the last checkpoint at or before ``start``."""
+        return bisect_right(self._checkpoints, start, key=lambda point: point.given) - 1
 
-    def _go_back(self, start: int) -> None:
-        self._now = self._points[self._nearest(start)].copy()
-        self._pending = b""
+    def _restart(self, start: int) -> None:
+        self._now = self._checkpoints[self._nearest(start)].copy()
+        self._last_piece = b""
 
     def _collect(self, start: int, end: int) -> bytes:
-        """The bytes from ``start`` to ``end``. ``_pending`` keeps the last piece, which the next read often wants."""
+        """Return the bytes from ``start`` to ``end``, inflating as far as needed."""
         parts: list[bytes] = []
-        position = self._now.given - len(self._pending)
-        piece = self._pending
+        piece = self._last_piece
+        position = self._now.given - len(piece)
         while True:
-            if position + len(piece) > start and position < end:
+            piece_end = position + len(piece)
+            if piece_end > start and position < end:
                 parts.append(piece[max(start - position, 0) : end - position])
-            if position + len(piece) >= end:
+            if piece_end >= end:
                 return b"".join(parts)
             position = self._now.given
             try:
-                piece = self._pending = self._inflate()
+                piece = self._inflate()
+                self._last_piece = piece
             except ImageError:
                 if not parts:
                     raise
-                piece = b""  # what came before the damage is whole; the next read tells
+                # The bytes before the damage are intact; the next read raises the error.
+                piece = b""
             if not piece:
                 return b"".join(parts)
 
     def _inflate(self) -> bytes:
-        """The next piece, empty at the end of the stream. One that the stream is damaged in is lost, so it is small."""
+        """Inflate the next piece; empty at the end of the stream.
+
+        Damage loses a whole piece, so pieces are small.
+        """
         now = self._now
         while True:
-            if now.inflater.eof:
-                rest = now.inflater.unused_data
-                now.taken -= len(rest)
-                head = self._source.read(now.taken, 2)
-                if head[:2] != b"\x1f\x8b":  # padding, or nothing
-                    return b""
-                now.inflater = zlib.decompressobj(_GZIP)
+            if now.inflater.eof and not self._begin_next_member(now):
+                return b""
             waiting = now.inflater.unconsumed_tail
             data = waiting or self._source.read(now.taken, _INPUT)
-            if not data and not now.taken:
-                raise ImageError("empty", f"{self.uri} has no bytes.")
             if not data:
-                raise ImageError("truncated", f"{self.uri} is cut off: its gzip stream has no end.")
+                raise self._no_more_data(now)
             try:
                 piece = now.inflater.decompress(data, _PIECE)
             except zlib.error as error:
                 raise ImageError("corrupt", f"{self.uri} is damaged: {error}.") from error
-            now.taken += 0 if waiting else len(data)
+            if not waiting:
+                now.taken += len(data)
             now.given += len(piece)
-            self._check(now)
+            self._check_ratio(now)
+            self._add_checkpoint(now)
             if piece:
                 return piece
 
-    def _check(self, now: _State) -> None:
+    def _begin_next_member(self, now: _Checkpoint) -> bool:
+        """Go to the next gzip member: a file may be several in a row (RFC 1952, 2.2).
+
+        Returns False if only padding follows, or nothing.
+        """
+        now.taken -= len(now.inflater.unused_data)
+        if self._source.read(now.taken, 2) != _GZIP_MAGIC:
+            return False
+        now.inflater = zlib.decompressobj(_GZIP)
+        return True
+
+    def _no_more_data(self, now: _Checkpoint) -> ImageError:
+        if not now.taken:
+            return ImageError("empty", f"{self.uri} has no bytes.")
+        return ImageError("truncated", f"{self.uri} is cut off: its gzip stream has no end.")
+
+    def _check_ratio(self, now: _Checkpoint) -> None:
         if now.given > _BOMB_FLOOR and now.given > _BOMB_RATIO * max(now.taken, 1):
             raise ImageError(
                 "too-large", f"{self.uri} inflates to more than {_BOMB_RATIO} times its size."
             )
-        last = self._points[-1]
-        if (
-            now.given - last.given >= _SPACING
-            and len(self._points) < _KEPT
-            and not now.inflater.eof
-        ):
-            self._points.append(now.copy())
+
+    def _add_checkpoint(self, now: _Checkpoint) -> None:
+        distance = now.given - self._checkpoints[-1].given
+        has_room = len(self._checkpoints) < _MAX_CHECKPOINTS
+        if distance >= _SPACING and has_room and not now.inflater.eof:
+            self._checkpoints.append(now.copy())

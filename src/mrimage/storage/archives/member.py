@@ -1,4 +1,4 @@
-"""Members of containers: their names, where their bytes are, and what is wrong with a container."""
+"""Members of containers: their names, where their bytes are, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from mrimage.errors import ImageError
 from mrimage.types import ByteSource, Fault
 
 MAX_MEMBER = 1 << 30
-"""Longest member in bytes that is read: what claims more is a bomb, not an image."""
+"""Longest member in bytes: anything that claims more is a bomb, not an image."""
+
+_LONGEST_CHAIN = 40
+"""How many links may lead to each other in a row: as many as Linux follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file in a container. ``offset`` to ``column`` say where its bytes are, as in ``types.MemberPlace``, so that
-    it is opened without reading the index again.
+    """One file in a container.
 
-    ``fault`` says why it cannot be read. ``is_link`` marks a second name of another member's bytes. ``elsewhere`` names
-    the file that has the bytes where the container does not (Hugging Face's rows of a path alone). ``ignored`` says
-    why something is no file: a key of ``source.IGNORED``.
+    The fields from ``offset`` to ``column`` locate its bytes, as in ``types.MemberPlace``, so
+    that it can be opened without reading the index again.
+
+    ``fault`` says why it cannot be read. ``is_link`` marks a second name for another member's
+    bytes. ``elsewhere`` names a file outside the container that has the bytes (a Hugging Face row
+    with only a path). ``ignored`` says why this is not a file at all: a key of ``source.IGNORED``.
     """
 
     name: str
@@ -41,21 +46,24 @@ class Archive(Protocol):
     """A container whose members can be listed and opened."""
 
     def members(self) -> Iterator[Member]:
-        """The members in the container's order. Raises ImageError, with "truncated", "corrupt" or "too-large", where
-        the container cannot be read any further: what came before is whole."""
+        """Yield the members in the container's order.
+
+        Raises ImageError with the reason "truncated", "corrupt" or "too-large" where the
+        container becomes unreadable; the members before that are intact.
+        """
         ...
 
     def __hash__(self) -> int:
-        """By identity: an index is kept for each open archive."""
+        """By identity: there is one index per open archive."""
         ...
 
     def open(self, member: Member) -> ByteSource:
-        """The bytes of ``member``; nothing is read before the first ``read``."""
+        """Open ``member``. Nothing is read before the first ``read``."""
         ...
 
 
 class Window:
-    """A stretch of another ByteSource, as a ByteSource of its own."""
+    """A range of another ByteSource as a ByteSource of its own."""
 
     __slots__ = ("_inner", "_start", "size", "uri")
 
@@ -68,7 +76,8 @@ class Window:
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         if self.size > MAX_MEMBER:
             raise too_large(self.uri)
-        wanted = self.size - start if length is None else min(length, self.size - start)
+        available = self.size - start
+        wanted = available if length is None else min(length, available)
         if wanted <= 0:
             return b""
         data = self._inner.read(self._start + start, wanted)
@@ -78,7 +87,7 @@ class Window:
 
 
 class Broken:
-    """What cannot be read: every read raises the reason."""
+    """A ByteSource that cannot be read: every read raises its fault."""
 
     __slots__ = ("_fault", "uri")
 
@@ -93,7 +102,10 @@ class Broken:
 
 
 class BlockReader:
-    """A ByteSource as a seekable binary file for libraries that want one, read in blocks of ``block`` bytes."""
+    """A ByteSource as a seekable binary file, for libraries that require one.
+
+    Reads at least ``block`` bytes at a time.
+    """
 
     def __init__(self, source: ByteSource, block: int = 1 << 20) -> None:
         self.uri = source.uri
@@ -123,11 +135,18 @@ class BlockReader:
         return b"".join(parts)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self._position, self._source.size if whence == 2 else 0)[whence]
-        if base + offset < 0:  # as files do: zipfile looks for its index from the end
-            raise OSError(errno.EINVAL, "a place before the beginning")
-        self._position = base + offset
-        return self._position
+        position = self._base(whence) + offset
+        if position < 0:
+            # As files do: zipfile relies on it when it looks for its index from the end.
+            raise OSError(errno.EINVAL, "a position before the beginning")
+        self._position = position
+        return position
+
+    def _base(self, whence: int) -> int:
+        """The position that ``seek`` counts from. Only ``whence`` 2 needs the source's size."""
+        if whence == 2:
+            return self._source.size
+        return self._position if whence == 1 else 0
 
     def tell(self) -> int:
         return self._position
@@ -142,31 +161,28 @@ class BlockReader:
         return False
 
     def flush(self) -> None:
-        """Nothing is ever written."""
+        """Do nothing: the file is read-only."""
 
     def close(self) -> None:
         self.closed = True
         self._data = b""
 
 
-_LONGEST_CHAIN = 40
-"""Links that lead to each other in a row, as many as Linux follows."""
+def end_of_chain(name: str, targets: dict[str, str]) -> str:
+    """The final target of the link ``name``; ``targets`` maps each link to its target.
 
-
-def end_of_chain(name: str, following: dict[str, str]) -> str:
-    """What the link ``name`` leads to in the end, where ``following`` has what each link leads to; of a circle, any
-    name of it.
+    For links in a circle, this is any of them.
 
     >>> end_of_chain("a", {"a": "b", "b": "c"}), end_of_chain("a", {"a": "a"})
     ('c', 'a')
     """
     for _ in range(_LONGEST_CHAIN):
-        if name not in following:
+        if name not in targets:
             break
-        name = following[name]
+        name = targets[name]
     return name
 
 
 def too_large(uri: str) -> ImageError:
-    """The error for a member over MAX_MEMBER."""
-    return ImageError("too-large", f"{uri} claims more than {MAX_MEMBER >> 30} GiB.")
+    """The error for a member larger than MAX_MEMBER."""
+    return ImageError("too-large", f"{uri} claims to have more than {MAX_MEMBER >> 30} GiB.")

@@ -1,4 +1,5 @@
-"""Parquet files with a column of bytes: one image a row, the Hugging Face layout (``struct<bytes, path>``) too."""
+"""Parquet files with a column of bytes, one image per row, or with the Hugging Face layout
+(``struct<bytes, path>``)."""
 
 from __future__ import annotations
 
@@ -18,97 +19,106 @@ from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
 _ROWS = 64
-"""Most rows that are decoded at once."""
+"""Most rows decoded at a time."""
 
 _DECODED = 1 << 30
-"""Bytes that the rows decoded at once may come to, were each of them as long as its column: with a dictionary, a value
-that is written once can stand in every row."""
+"""Most bytes that the rows decoded at a time may have, assuming that each of them is as long as
+its whole column: a dictionary stores a value once that may be in every row."""
 
 _BOMB_RATIO = 200
 _BOMB_FLOOR = 1 << 30
-"""Images of more bytes than the floor, and of more than the ratio times the file's own, are a bomb, as in a gzip."""
+"""A file whose images have more bytes than this, and more than the ratio times the file's own, is
+a bomb, as with gzip."""
 
 _KEPT = 128 << 20
-"""Bytes of the rows last read that are kept, for each of the few archives that stay open."""
+"""Bytes of recently read rows that each of the few open archives keeps."""
+
+_BLOCK = 64 << 10
 
 
 class ParquetArchive:
-    """The images of a Parquet file; a member's ``offset`` is its row in ``column``. A member's name is the row's number before the name
-    that its path column gives, so that it is unique: ``train/00000017-cat.jpg``."""
+    """The images of a Parquet file. A member's ``offset`` is its row in ``column``.
+
+    The row's number is part of a member's name, which makes it unique: the path
+    ``train/cat.jpg`` in row 17 becomes ``train/00000017-cat.jpg``.
+    """
 
     def __init__(self, source: ByteSource) -> None:
         self._uri = source.uri
         self._source = source
         self._lock = threading.Lock()
-        self._group: _Group | None = None
+        self._group: _RowGroup | None = None
 
     def members(self) -> Iterator[Member]:
         file = self._open()
         columns = image_columns(file.schema_arrow)
         if not columns:
             return
-        self._require_sane(_unpacked(file, columns))
+        self._require_plausible(_uncompressed_size(file, columns))
         try:
             for column in columns:
-                yield from self._column(
-                    file, column, prefix=f"{printable(column)}/" if len(columns) > 1 else ""
-                )
+                prefix = f"{printable(column)}/" if len(columns) > 1 else ""
+                yield from self._members_of_column(file, column, prefix)
         except (pa.ArrowException, OSError) as error:
-            raise ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}") from error
+            raise self._damaged(error) from error
 
-    def _column(self, file: pq.ParquetFile, column: str, prefix: str) -> Iterator[Member]:
-        # Parquet does not keep the lengths of values: they are read once, a few rows at a time.
+    def _members_of_column(
+        self, file: pq.ParquetFile, column: str, prefix: str
+    ) -> Iterator[Member]:
+        # Parquet does not store the lengths of values, so listing decodes them all, a few rows
+        # at a time.
         row = 0
         total = 0
         for group in range(file.num_row_groups):
             for values in _batches(file, group, column):
-                data, names = _parts(values)
+                data, paths = _bytes_and_paths(values)
                 lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
                 total += sum(length or 0 for length in lengths)
-                self._require_sane(total)
-                for index, length in enumerate(lengths):
-                    path = names[index] if names else None
-                    if length is None and path:
-                        yield Member(
-                            prefix + _name(row, names, index), 0, row, column=column, elsewhere=path
-                        )
-                        row += 1
-                        continue
-                    yield Member(prefix + _name(row, names, index), length or 0, row, column=column)
+                self._require_plausible(total)
+                for path, length in zip(paths, lengths, strict=True):
+                    name = prefix + _member_name(row, path)
+                    # A row with only a path refers to a file outside the table.
+                    elsewhere = path if length is None and path else ""
+                    yield Member(name, length or 0, row, column=column, elsewhere=elsewhere)
                     row += 1
 
-    def _require_sane(self, size: int) -> None:
-        """Raise ImageError where ``size`` bytes come out of the file: a value that is written once can stand in every
-        row, and a page of zeros packs to nothing."""
+    def _require_plausible(self, size: int) -> None:
+        """Raise ImageError if the file holds implausibly many bytes of images.
+
+        A value stored once may be in every row, and a page of zeros compresses to nothing.
+        """
         if size > _BOMB_FLOOR and size > _BOMB_RATIO * self._source.size:
-            told = f"{self._uri} holds more than {_BOMB_RATIO} times its size in images."
-            raise ImageError("too-large", told)
+            raise ImageError(
+                "too-large", f"{self._uri} holds more than {_BOMB_RATIO} times its size in images."
+            )
 
     def open(self, member: Member) -> ByteSource:
-        return _Row(self, f"{self._uri}!/{member.name}", member.column, member.offset, member.size)
+        uri = f"{self._uri}!/{member.name}"
+        return _RowSource(self, uri, member.column, member.offset, member.size)
 
     def value(self, column: str, row: int) -> bytes:
-        """The bytes of ``column`` in ``row``. Rows are read in their order; those read last are kept."""
+        """The bytes of ``column`` in ``row``. Fast for rows in order; recent ones are kept."""
         with self._lock:
             try:
-                if not (self._group and self._group.column == column and row in self._group.rows):
-                    self._group = self._find_group(column, row)
-                return self._group.value(row)
+                group = self._group
+                if group is None or group.column != column or row not in group.rows:
+                    group = self._find_group(column, row)
+                    self._group = group
+                return group.value(row)
             except BaseException as error:
-                self._group = None  # a decoding that was broken off cannot go on
+                # A decoder that was interrupted cannot continue.
+                self._group = None
                 if isinstance(error, (pa.ArrowException, OSError)):
-                    raise ImageError(
-                        "corrupt", f"{self._uri} is damaged: {_first_line(error)}"
-                    ) from error
+                    raise self._damaged(error) from error
                 raise
 
-    def _find_group(self, column: str, row: int) -> _Group:
+    def _find_group(self, column: str, row: int) -> _RowGroup:
         file = self._open()
         first = 0
         for number in range(file.num_row_groups):
             rows = range(first, first + file.metadata.row_group(number).num_rows)
             if row in rows:
-                return _Group(column, rows, _batches(file, number, column))
+                return _RowGroup(column, rows, _batches(file, number, column))
             first = rows.stop
         raise ImageError("changed", f"{self._uri} has no row {row} any more.")
 
@@ -116,30 +126,37 @@ class ParquetArchive:
         if self._source.size == 0:
             raise ImageError("empty", f"{self._uri} has no bytes.")
         try:
-            # Arrow asks for no more than a readable, seekable file.
-            return pq.ParquetFile(
-                pa.PythonFile(cast("io.IOBase", BlockReader(self._source, 64 << 10)), mode="r")
-            )
+            # Arrow needs nothing but a readable, seekable file.
+            reader = cast("io.IOBase", BlockReader(self._source, _BLOCK))
+            return pq.ParquetFile(pa.PythonFile(reader, mode="r"))
         except (pa.ArrowException, OSError) as error:
+            # PAR1 begins and ends the file: if only the beginning is there, the end is missing.
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
             raise ImageError(
-                reason, f"{self._uri} is no whole Parquet file: {_first_line(error)}"
+                reason, f"{self._uri} is not an intact Parquet file: {_first_line(error)}"
             ) from error
 
+    def _damaged(self, error: Exception) -> ImageError:
+        return ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}")
 
-class _Group:
-    """One column of a row group, decoded as far as it was asked for. ``rows`` are those that it can still tell."""
+
+class _RowGroup:
+    """One column of a row group, decoded only as far as needed.
+
+    ``rows`` are the rows that it can still return.
+    """
 
     def __init__(self, column: str, rows: range, batches: Iterator[pa.Array[Any]]) -> None:
-        self.column, self.rows = column, rows
+        self.column = column
+        self.rows = rows
         self._batches = batches
         self._kept: deque[pa.Array[Any]] = deque()
-        self._held = 0
+        self._kept_bytes = 0
         self._end = rows.start
 
     def value(self, row: int) -> bytes:
         while row >= self._end:
-            self._decode(row)
+            self._decode_batch(row)
         start = self._end
         for values in reversed(self._kept):
             start -= len(values)
@@ -147,20 +164,23 @@ class _Group:
                 return bytes(values[row - start].as_py() or b"")
         raise AssertionError(row)
 
-    def _decode(self, row: int) -> None:
+    def _decode_batch(self, row: int) -> None:
         values = next(self._batches, None)
         if values is None:
             raise pa.ArrowInvalid(f"a row group ends {row - self._end + 1} rows early")
-        self._kept.append(_parts(values)[0])
+        data, _ = _bytes_and_paths(values)
+        self._kept.append(data)
+        self._kept_bytes += data.nbytes
         self._end += len(values)
-        self._held += self._kept[-1].nbytes
-        while len(self._kept) > 1 and self._held > _KEPT:
-            gone = self._kept.popleft()
-            self._held -= gone.nbytes
-            self.rows = range(self.rows.start + len(gone), self.rows.stop)
+        while len(self._kept) > 1 and self._kept_bytes > _KEPT:
+            oldest = self._kept.popleft()
+            self._kept_bytes -= oldest.nbytes
+            self.rows = range(self.rows.start + len(oldest), self.rows.stop)
 
 
-class _Row:
+class _RowSource:
+    """One value of a Parquet file as a ByteSource."""
+
     __slots__ = ("_archive", "_column", "_row", "size", "uri")
 
     def __init__(self, archive: ParquetArchive, uri: str, column: str, row: int, size: int) -> None:
@@ -176,67 +196,74 @@ class _Row:
         return self._archive.value(self._column, self._row)[start:][:length]
 
 
-def _unpacked(file: pq.ParquetFile, columns: list[str]) -> int:
-    """Bytes of the columns once their pages are unpacked, as the file's own index has it. Dictionaries count once."""
+def _uncompressed_size(file: pq.ParquetFile, columns: list[str]) -> int:
+    """Bytes of the columns' uncompressed pages, according to the file's metadata.
+
+    Dictionaries count once.
+    """
     total = 0
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
-        chunks = (group.column(index) for index in range(group.num_columns))
-        total += sum(
-            chunk.total_uncompressed_size
-            for chunk in chunks
-            if chunk.path_in_schema.partition(".")[0] in columns
-        )
+        for index in range(group.num_columns):
+            chunk = group.column(index)
+            column = chunk.path_in_schema.partition(".")[0]
+            if column in columns:
+                total += chunk.total_uncompressed_size
     return total
 
 
 def image_columns(schema: pa.Schema) -> list[str]:
-    """The columns that hold bytes: binary ones, and structs with a binary field ``bytes`` (Hugging Face)."""
+    """The columns that hold bytes: binary ones, and structs with a binary field ``bytes`` (Hugging
+    Face)."""
     return [
         field.name for field in schema if _is_binary(field.type) or _is_image_struct(field.type)
     ]
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_binary(kind.value_type)
+def _is_binary(column_type: pa.DataType) -> bool:
+    if pa.types.is_dictionary(column_type):
+        return _is_binary(column_type.value_type)
     return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+        pa.types.is_binary(column_type)
+        or pa.types.is_large_binary(column_type)
+        or pa.types.is_binary_view(column_type)
     )
 
 
-def _is_image_struct(kind: pa.DataType) -> bool:
-    if not pa.types.is_struct(kind):
+def _is_image_struct(column_type: pa.DataType) -> bool:
+    if not pa.types.is_struct(column_type):
         return False
-    index = kind.get_field_index("bytes")
-    return index >= 0 and _is_binary(kind.field(index).type)
+    index = column_type.get_field_index("bytes")
+    return index >= 0 and _is_binary(column_type.field(index).type)
 
 
 def _batches(file: pq.ParquetFile, group: int, column: str) -> Iterator[pa.Array[Any]]:
-    """The rows of one column of a row group, a few at a time."""
-    at_once = max(1, min(_ROWS, _DECODED // max(1, file.metadata.row_group(group).total_byte_size)))
+    """Yield the rows of one column of a row group, a few at a time."""
+    group_bytes = max(1, file.metadata.row_group(group).total_byte_size)
+    batch_rows = max(1, min(_ROWS, _DECODED // group_bytes))
     for batch in file.iter_batches(
-        batch_size=at_once, row_groups=[group], columns=[column], use_threads=False
+        batch_size=batch_rows, row_groups=[group], columns=[column], use_threads=False
     ):
         yield batch.column(0)
 
 
-def _parts(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
-    """The bytes of a column and the names that it holds for them."""
+def _bytes_and_paths(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
+    """The bytes in a column, and the path next to each of them, or None."""
     if not pa.types.is_struct(values.type):
-        return values.cast(pa.large_binary()), []
-    index = values.type.get_field_index("path")
-    names = pc.struct_field(values, [index]).to_pylist() if index >= 0 else []
-    return pc.struct_field(values, [values.type.get_field_index("bytes")]).cast(
-        pa.large_binary()
-    ), names
+        return values.cast(pa.large_binary()), [None] * len(values)
+    bytes_index = values.type.get_field_index("bytes")
+    data = pc.struct_field(values, [bytes_index]).cast(pa.large_binary())
+    path_index = values.type.get_field_index("path")
+    if path_index < 0:
+        return data, [None] * len(values)
+    return data, pc.struct_field(values, [path_index]).to_pylist()
 
 
-def _name(row: int, names: list[str | None], index: int) -> str:
-    given = names[index] if names else None
-    if not isinstance(given, str) or not given.strip("/"):
+def _member_name(row: int, path: str | None) -> str:
+    path = path.strip("/") if isinstance(path, str) else ""
+    if not path:
         return f"{row:08d}"
-    folder, slash, last = given.strip("/").rpartition("/")
+    folder, slash, last = path.rpartition("/")
     return f"{folder}{slash}{row:08d}-{last}"
 
 

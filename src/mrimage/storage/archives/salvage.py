@@ -1,4 +1,7 @@
-"""What is left of a zip whose index, at its end, is missing: each member is told by a header before its bytes as well."""
+"""The intact members of a zip without its index, which is at the end of the file.
+
+A header before each member's bytes describes it as well.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,23 @@ from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member
 from mrimage.types import ByteSource, Fault
 
 _HEADER = struct.Struct("<4s2xHH4xIIIHH")
-_SIGNATURE, _FOLLOWING = b"PK\3\4", b"PK\7\x08"
-ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 0x1, 0x8, 0x800
-_WIDE = 0xFFFFFFFF
+_HEADER_SIGNATURE = b"PK\3\4"
+_DESCRIPTOR_SIGNATURE = b"PK\7\x08"
+
+# Bits of a header's flags (APPNOTE 4.4.4).
+ENCRYPTED = 0x1
+_SIZES_FOLLOW = 0x8
+_UTF8 = 0x800
+
+_IN_EXTRA_FIELD = 0xFFFFFFFF
 """A size that is in the header's extra field instead (zip64)."""
+
+_BLOCK = 64 << 10
 
 
 class _Header(NamedTuple):
+    """A local file header (APPNOTE 4.3.7)."""
+
     signature: bytes
     flags: int
     method: int
@@ -29,80 +42,108 @@ class _Header(NamedTuple):
     extra_length: int
 
 
+class _Sizes(NamedTuple):
+    """Length of a member in bytes, its packed length, and the CRC-32 of its content."""
+
+    size: int
+    packed: int
+    crc: int
+
+
 def whole_members(source: ByteSource) -> Iterator[Member]:
-    """The members of a cut or damaged zip in their order, up to the first that is not whole."""
-    reader = BlockReader(source, 64 << 10)
+    """Yield the members of a truncated or damaged zip, up to the first that is not intact."""
+    reader = BlockReader(source, _BLOCK)
     offset = 0
-    while len(head := _at(reader, offset, _HEADER.size)) == _HEADER.size:
+    while len(head := _read_at(reader, offset, _HEADER.size)) == _HEADER.size:
         header = _Header(*_HEADER.unpack(head))
         start = offset + _HEADER.size + header.name_length + header.extra_length
-        if header.signature != _SIGNATURE or start > source.size:
+        if header.signature != _HEADER_SIGNATURE or start > source.size:
             return
-        reader.seek(offset + _HEADER.size)
-        name, extra = reader.read(header.name_length), reader.read(header.extra_length)
-        size, packed, crc = _sizes(header, extra)
-        end = start + packed
-        if header.flags & _SIZES_FOLLOW and not packed:
-            found = _measured(reader, start) if header.method == zipfile.ZIP_DEFLATED else None
-            if not found:
+        name = _read_at(reader, offset + _HEADER.size, header.name_length)
+        extra = reader.read(header.extra_length)
+
+        sizes = _sizes_of(header, extra)
+        end = start + sizes.packed
+        if header.flags & _SIZES_FOLLOW and not sizes.packed:
+            measured = _measure(reader, header, start)
+            if not measured:
                 return
-            size, packed, crc = found
-            end = start + packed + _length_of_descriptor(_at(reader, start + packed, 26))
+            sizes = measured
+            descriptor = start + sizes.packed
+            end = descriptor + _length_of_descriptor(_read_at(reader, descriptor, 26))
         if end > source.size:
             return
-        text = name.decode("utf-8" if header.flags & _UTF8 else "cp437", "replace").replace(
-            "\0", "%00"
-        )
+
+        text = _decode_name(name, header.flags)
         if not text.endswith("/"):
             fault = encrypted(f"{source.uri}!/{text}") if header.flags & ENCRYPTED else None
-            yield Member(text, size, offset, packed, header.method, crc, fault=fault)
+            yield Member(
+                text, sizes.size, offset, sizes.packed, header.method, sizes.crc, fault=fault
+            )
         offset = end
 
 
 def encrypted(uri: str) -> Fault:
-    """Why a member with the flag ENCRYPTED is not read."""
+    """The fault of a member with the flag ENCRYPTED."""
     return Fault("unsupported", f"{uri} is encrypted.")
 
 
-def _measured(reader: BlockReader, start: int) -> tuple[int, int, int] | None:
-    """Length, packed length and checksum of deflated bytes that were written to a stream: their header came too early
-    to tell. None where they do not end."""
+def _decode_name(name: bytes, flags: int) -> str:
+    text = name.decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+    return text.replace("\0", "%00")
+
+
+def _measure(reader: BlockReader, header: _Header, start: int) -> _Sizes | None:
+    """Measure a member by inflating it; None if it has no end or is not deflated.
+
+    A zip that was written as a stream has headers without sizes: they were not known yet.
+    """
+    if header.method != zipfile.ZIP_DEFLATED:
+        return None
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    size = taken = crc = 0
+    size = 0
+    taken = 0
+    crc = 0
     reader.seek(start)
     try:
         while not inflater.eof:
             waiting = inflater.unconsumed_tail
-            data = waiting or reader.read(64 << 10)
-            taken += 0 if waiting else len(data)
+            data = waiting or reader.read(_BLOCK)
+            if not waiting:
+                taken += len(data)
             piece = inflater.decompress(data, 1 << 20)
-            size, crc = size + len(piece), zlib.crc32(piece, crc)
+            size += len(piece)
+            crc = zlib.crc32(piece, crc)
             if size > MAX_MEMBER or not (data or piece):
                 return None
     except zlib.error:
         return None
-    return size, taken - len(inflater.unused_data), crc
+    return _Sizes(size, taken - len(inflater.unused_data), crc)
 
 
 def _length_of_descriptor(data: bytes) -> int:
-    """Bytes of what follows such a member: checksum and lengths of 4 or 8 bytes, with or without a signature (APPNOTE
-    4.3.9), told by what comes behind it."""
-    signed = 4 if data.startswith(_FOLLOWING) else 0
-    return signed + (20 if data[signed + 20 :].startswith(_SIGNATURE[:2]) else 12)
+    """Length in bytes of the data descriptor at the start of ``data`` (APPNOTE 4.3.9).
+
+    It has a checksum and two sizes of 4 or 8 bytes each, and its signature is optional. Only what
+    follows shows which: a ``PK`` of the next header.
+    """
+    signature = 4 if data.startswith(_DESCRIPTOR_SIGNATURE) else 0
+    has_long_sizes = data[signature + 20 :].startswith(_HEADER_SIGNATURE[:2])
+    return signature + (20 if has_long_sizes else 12)
 
 
-def _at(reader: BlockReader, offset: int, length: int) -> bytes:
+def _read_at(reader: BlockReader, offset: int, length: int) -> bytes:
     reader.seek(offset)
     return reader.read(length)
 
 
-def _sizes(header: _Header, extra: bytes) -> tuple[int, int, int]:
-    """Length, packed length and checksum; lengths from the extra field 1 where they do not fit into the header (APPNOTE
-    4.5.3)."""
+def _sizes_of(header: _Header, extra: bytes) -> _Sizes:
+    """The sizes in a header, or in its extra field 1 if they do not fit (APPNOTE 4.5.3)."""
+    is_elsewhere = _IN_EXTRA_FIELD in (header.size, header.packed)
     while len(extra) >= 4:
-        kind, length = struct.unpack_from("<HH", extra)
-        if kind == 1 and length >= 16 and _WIDE in (header.size, header.packed):
+        field_id, length = struct.unpack_from("<HH", extra)
+        if field_id == 1 and length >= 16 and is_elsewhere:
             size, packed = struct.unpack_from("<QQ", extra.ljust(20, b"\0"), 4)
-            return size, packed, header.crc
+            return _Sizes(size, packed, header.crc)
         extra = extra[4 + length :]
-    return header.size, header.packed, header.crc
+    return _Sizes(header.size, header.packed, header.crc)

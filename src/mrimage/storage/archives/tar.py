@@ -1,4 +1,4 @@
-"""Tar archives, plain or gzipped: WebDataset shards."""
+"""Tar archives, plain or gzipped, such as WebDataset shards."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import cast
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
 from mrimage.storage.archives.member import BlockReader, Member, Window, end_of_chain
-from mrimage.storage.names import local_place
+from mrimage.storage.names import path_if_local
 from mrimage.types import ByteSource, Fault
 
 _BLOCK = 512
 _LOCAL_BLOCK = 16 << 10
-_REMOTE_BLOCK = 1 << 20  # a request costs as much as a megabyte does
+_REMOTE_BLOCK = 1 << 20
+"""Bytes per request to a remote store: a request takes as long as a megabyte."""
+
 _LONGEST_HEADER = 4 << 20
-"""Bytes of one header: long names and their like are far below it, unless they are a bomb."""
+"""Most bytes in one header: long names and the like are far shorter, unless they are a bomb."""
 
 
-class _Headers(BlockReader):
-    """A tar as ``tarfile`` reads it, which passes over the files' own bytes."""
+class _HeaderReader(BlockReader):
+    """A tar as a file for ``tarfile``, which reads the headers and skips the members' bytes."""
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _LONGEST_HEADER:
@@ -30,10 +32,11 @@ class _Headers(BlockReader):
 
 
 class TarArchive:
-    """A tar of which single members are read by range; a member's ``offset`` is that of its bytes.
+    """A tar archive whose members are read by their byte ranges.
 
-    Links are members too, with the bytes of the member that they lead to. Those that lead out of the archive, to a
-    folder or to nothing are ignored.
+    A member's ``offset`` is that of its bytes. Links are members too, with the bytes of the
+    member that they lead to. Links that lead out of the archive, to a folder or to nothing are
+    ignored.
     """
 
     def __init__(self, source: ByteSource, *, gzipped: bool = False) -> None:
@@ -54,7 +57,7 @@ class TarArchive:
         except ImageError as error:
             damage = error
         if links:
-            yield from self._resolved(links)
+            yield from self._resolve_links(links)
         if damage:
             raise damage
 
@@ -64,95 +67,112 @@ class TarArchive:
     def _member(self, info: tarfile.TarInfo) -> Member:
         if not info.issparse():
             return Member(info.name, info.size, info.offset_data)
-        told = f"{self._uri}!/{info.name} is kept as a sparse file. Pack it without --sparse."
-        return Member(info.name, info.size, fault=Fault("unsupported", told))
+        message = f"{self._uri}!/{info.name} is stored as a sparse file. Pack it without --sparse."
+        return Member(info.name, info.size, fault=Fault("unsupported", message))
 
-    def _resolved(self, links: list[tarfile.TarInfo]) -> Iterator[Member]:
-        """The links as members. A link may come before its target, and an index of all names may be too large to be
-        held for the few archives that have links: so the headers are read once more, for the names that are wanted."""
-        following = {_plain(link.name): _target(link) for link in links}
-        ends = [end_of_chain(_plain(link.name), following) for link in links]
-        wanted = set(ends)
-        found: dict[str, Member] = {}
-        try:
-            for info in self._headers():
-                name = _plain(info.name)
-                if info.isreg() and name in wanted:
-                    found[name] = self._member(
-                        info
-                    )  # of several, the last one is what unpacking leaves
-        except ImageError:
-            pass  # the caller has been told
+    def _resolve_links(self, links: list[tarfile.TarInfo]) -> Iterator[Member]:
+        """Yield the links as members.
+
+        A link may precede its target, and an index of all names may be too large to keep for the
+        few archives that have links. So this reads the headers again, looking for the targets.
+        """
+        targets = {_normalized(link.name): _target(link) for link in links}
+        ends = [end_of_chain(_normalized(link.name), targets) for link in links]
+        found = self._find_members(set(ends))
         for link, end in zip(links, ends, strict=True):
-            target = found.get(end)
-            if target is None:
+            member = found.get(end)
+            if member is None:
                 yield Member(link.name, 0, ignored="link")
             else:
                 yield Member(
-                    link.name, target.size, target.offset, fault=target.fault, is_link=True
+                    link.name, member.size, member.offset, fault=member.fault, is_link=True
                 )
 
+    def _find_members(self, names: set[str]) -> dict[str, Member]:
+        """The regular files with these names. Of several, the last one counts, as in unpacking."""
+        found: dict[str, Member] = {}
+        try:
+            for info in self._headers():
+                name = _normalized(info.name)
+                if info.isreg() and name in names:
+                    found[name] = self._member(info)
+        except ImageError:
+            pass  # ``members`` raises the same error
+        return found
+
     def _headers(self) -> Iterator[tarfile.TarInfo]:
-        """Every header. Raises ImageError where the archive cannot be read any further."""
-        reader = _Headers(
-            self._source, _REMOTE_BLOCK if local_place(self._uri) is None else _LOCAL_BLOCK
-        )
+        """Yield every header. Raises ImageError where the archive becomes unreadable."""
+        is_remote = path_if_local(self._uri) is None
+        reader = _HeaderReader(self._source, _REMOTE_BLOCK if is_remote else _LOCAL_BLOCK)
         count = 0
         try:
-            # tarfile asks for no more than read, seek and tell.
-            with tarfile.open(
-                fileobj=cast("tarfile._Fileobj", reader), mode="r:", errors="surrogateescape"
-            ) as tar:
+            # tarfile calls only read, seek and tell.
+            file = cast("tarfile._Fileobj", reader)
+            with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as tar:
                 while info := tar.next():
-                    vars(tar)[
-                        "members"
-                    ].clear()  # or the index of a shard of a million files stays in memory
-                    if info.size < 0:
-                        raise ImageError(
-                            "corrupt",
-                            f"{self._uri} is damaged: {info.name} claims {info.size} bytes.",
-                        )
+                    # tarfile keeps every header, which would fill the memory for a shard of a
+                    # million files.
+                    vars(tar)["members"].clear()
+                    self._require_valid_size(info)
                     if info.isreg() and not info.issparse():
-                        if not self._has(reader, info.offset_data + info.size):
-                            raise ImageError("truncated", self._cut(count))
+                        if not self._contains(reader, info.offset_data + info.size):
+                            raise ImageError("truncated", self._describe_cut(count))
                         count += 1
                     yield info
-                self._check_end(tar.offset, count)
+                self._require_proper_end(tar.offset, count)
         except tarfile.ReadError as error:
-            if count or "unexpected end" in str(error) or "truncated" in str(error):
-                raise ImageError("truncated", self._cut(count)) from error
-            if not self._source.read(0, 1):
-                raise ImageError("empty", f"{self._uri} has no bytes.") from error
-            raise ImageError("corrupt", f"{self._uri} is no tar archive: {error}.") from error
+            raise self._read_error(error, count) from error
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
             raise ImageError("corrupt", f"{self._uri} cannot be read as a tar: {error}.") from error
 
-    def _has(self, reader: BlockReader, end: int) -> bool:
+    def _require_valid_size(self, info: tarfile.TarInfo) -> None:
+        if info.size < 0:
+            raise ImageError(
+                "corrupt", f"{self._uri} is damaged: {info.name} claims {info.size} bytes."
+            )
+
+    def _contains(self, reader: BlockReader, end: int) -> bool:
+        """Whether the archive has the byte before position ``end``."""
         if not isinstance(self._source, GunzipSource):
             return end <= self._source.size
-        reader.seek(end - 1)  # on the way to the next header, and so for free
+        # The size of a gzipped tar is unknown. Reading this byte costs nothing extra: it is on
+        # the way to the next header.
+        reader.seek(end - 1)
         return bool(reader.read(1))
 
-    def _check_end(self, offset: int, count: int) -> None:
-        """tarfile takes a damaged header, or the end of the file where a header should be, for the end of the archive.
-        A whole archive ends with blocks of zeros (POSIX.1-1988, ustar)."""
+    def _require_proper_end(self, offset: int, count: int) -> None:
+        """Raise ImageError unless the archive ends with a block of zeros at ``offset``.
+
+        An intact archive does (POSIX.1-1988, ustar). tarfile treats a damaged header, or the end
+        of the file where a header should be, as the end of the archive.
+        """
         block = self._source.read(offset, _BLOCK)
         if len(block) < _BLOCK:
-            raise ImageError("truncated", self._cut(count))
+            raise ImageError("truncated", self._describe_cut(count))
         if block.strip(b"\0"):
-            raise ImageError("corrupt", f"{self._uri} is damaged behind its {count} first files.")
+            raise ImageError("corrupt", f"{self._uri} is damaged after its first {count} files.")
 
-    def _cut(self, count: int) -> str:
-        return f"{self._uri} is cut off: {count} whole files, the rest is missing."
+    def _read_error(self, error: tarfile.ReadError, count: int) -> ImageError:
+        text = str(error)
+        if count or "unexpected end" in text or "truncated" in text:
+            return ImageError("truncated", self._describe_cut(count))
+        if not self._source.read(0, 1):
+            return ImageError("empty", f"{self._uri} has no bytes.")
+        return ImageError("corrupt", f"{self._uri} is not a tar archive: {error}.")
+
+    def _describe_cut(self, count: int) -> str:
+        return f"{self._uri} is cut off: {count} files are intact, the rest is missing."
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return posixpath.normpath(name)
 
 
 def _target(link: tarfile.TarInfo) -> str:
-    """The name that a link leads to: a hard link's counts from the top of the archive, a symbolic one's from its own
-    folder."""
+    """The name that a link leads to.
+
+    A hard link's is relative to the top of the archive, a symbolic link's to its own folder.
+    """
     if link.islnk():
-        return _plain(link.linkname)
-    return _plain(posixpath.join(posixpath.dirname(link.name), link.linkname))
+        return _normalized(link.linkname)
+    return _normalized(posixpath.join(posixpath.dirname(link.name), link.linkname))

@@ -1,8 +1,9 @@
-"""Zip archives: the index by ``zipfile``, the members by range."""
+"""Zip archives: ``zipfile`` reads the index, and members are read by their byte ranges."""
 
 from __future__ import annotations
 
 import posixpath
+import stat
 import struct
 import zipfile
 import zlib
@@ -23,15 +24,18 @@ from mrimage.storage.archives.salvage import ENCRYPTED, encrypted, whole_members
 from mrimage.types import ByteSource
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
+_SIGNATURE = b"PK\3\4"
+
 _LONGEST_TARGET = 4096
-"""Bytes of the name that a link leads to, at most: the longest path of Linux."""
+"""Most bytes in the name of a link's target: the longest path of Linux."""
 
 _SLACK = 1024
-"""Bytes read beyond a member's data in the hope that its local header's extra fields fit: they are rarely longer."""
+"""Bytes read beyond a member's data to cover the extra fields of its local header: they are
+rarely longer."""
 
 
 class ZipArchive:
-    """A zip of which single members are read by range; a member's ``offset`` is that of its local header."""
+    """A zip archive. A member's ``offset`` is that of its local header."""
 
     def __init__(self, source: ByteSource) -> None:
         self._uri = source.uri
@@ -43,25 +47,27 @@ class ZipArchive:
             with zipfile.ZipFile(reader) as archive:
                 infos = archive.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-            yield from self._without_index(error)
+            yield from self._members_without_index(error)
             return
         if sum(info.compress_size for info in infos) > self._source.size:
             raise ImageError("too-large", f"{self._uri} is a bomb: its files share their bytes.")
         links: list[Member] = []
-        plain: dict[str, Member] = {}
+        files: dict[str, Member] = {}
         for info in infos:
             if info.filename.endswith("/"):
                 continue
             member = self._member(info)
-            if (info.external_attr >> 16) & 0o170000 == 0o120000:
+            # The upper half of the attributes is the mode of Unix.
+            if stat.S_ISLNK(info.external_attr >> 16):
                 links.append(member)
             else:
-                plain[posixpath.normpath(member.name)] = member
+                files[posixpath.normpath(member.name)] = member
                 yield member
-        yield from self._resolved(links, plain)
+        yield from self._resolve_links(links, files)
 
     def _member(self, info: zipfile.ZipInfo) -> Member:
         name = info.orig_filename.replace("\0", "%00")
+        is_encrypted = info.flag_bits & ENCRYPTED
         return Member(
             name,
             info.file_size,
@@ -69,14 +75,17 @@ class ZipArchive:
             info.compress_size,
             info.compress_type,
             info.CRC,
-            fault=encrypted(f"{self._uri}!/{name}") if info.flag_bits & ENCRYPTED else None,
+            fault=encrypted(f"{self._uri}!/{name}") if is_encrypted else None,
         )
 
-    def _resolved(self, links: list[Member], plain: dict[str, Member]) -> Iterator[Member]:
-        """The symbolic links as members: their bytes are the name that they lead to, from their own folder."""
-        following = {posixpath.normpath(link.name): self._target(link) for link in links}
+    def _resolve_links(self, links: list[Member], files: dict[str, Member]) -> Iterator[Member]:
+        """Yield the symbolic links as members with the bytes of their targets.
+
+        The content of a link is the name of its target, relative to the link's folder.
+        """
+        targets = {posixpath.normpath(link.name): self._target(link) for link in links}
         for link in links:
-            target = plain.get(end_of_chain(posixpath.normpath(link.name), following))
+            target = files.get(end_of_chain(posixpath.normpath(link.name), targets))
             if target:
                 yield replace(target, name=link.name, is_link=True)
             else:
@@ -91,17 +100,18 @@ class ZipArchive:
             return ""
         return posixpath.normpath(posixpath.join(posixpath.dirname(link.name), target))
 
-    def _without_index(self, error: Exception) -> Iterator[Member]:
+    def _members_without_index(self, error: Exception) -> Iterator[Member]:
         if self._source.size == 0:
             raise ImageError("empty", f"{self._uri} has no bytes.") from error
-        if self._source.read(0, 4) != b"PK\3\4":
-            raise ImageError("corrupt", f"{self._uri} is no zip archive: {error}.") from error
+        if self._source.read(0, 4) != _SIGNATURE:
+            raise ImageError("corrupt", f"{self._uri} is not a zip archive: {error}.") from error
         count = 0
         for member in whole_members(self._source):
             count += 1
             yield member
         raise ImageError(
-            "truncated", f"{self._uri} is cut off: its index is missing behind {count} whole files."
+            "truncated",
+            f"{self._uri} is cut off: {count} files are intact, and the index is missing.",
         ) from error
 
     def open(self, member: Member) -> ByteSource:
@@ -109,6 +119,8 @@ class ZipArchive:
 
 
 class _ZipMember:
+    """One file of a zip archive as a ByteSource."""
+
     __slots__ = ("_member", "_source", "size", "uri")
 
     def __init__(self, uri: str, source: ByteSource, member: Member) -> None:
@@ -121,42 +133,58 @@ class _ZipMember:
         if self.size > MAX_MEMBER:
             raise too_large(self.uri)
         end = self.size if length is None else min(start + length, self.size)
-        offset, packed, method = self._member.offset, self._member.packed, self._member.method
+        method = self._member.method
         if method == zipfile.ZIP_STORED:
-            data_start = self._header(offset, 0)[0]
-            data = Window(self.uri, self._source, data_start, self.size).read(start, end - start)
+            data = self._read_stored(start, end)
         elif method == zipfile.ZIP_DEFLATED:
-            data_start, data = self._header(offset, packed)
-            if len(data) < packed:
-                data += self._source.read(data_start + len(data), packed - len(data))
-            data = self._inflate(data[:packed], end)[start:]
+            data = self._read_deflated(end)[start:]
         else:
             raise ImageError(
                 "unsupported", f"{self.uri} is compressed by method {method}; only deflate is read."
             )
-        if start == 0 and end == self.size and zlib.crc32(data) != self._member.checksum:
-            raise ImageError("corrupt", f"{self.uri}: the checksum does not fit.")
+        is_whole = start == 0 and end == self.size
+        if is_whole and zlib.crc32(data) != self._member.checksum:
+            raise ImageError("corrupt", f"{self.uri}: the checksum does not match.")
         return data
 
-    def _header(self, offset: int, packed: int) -> tuple[int, bytes]:
-        """Where the member's data begins, and as much of it as came along with its local header."""
-        ahead = 30 + len(self.uri) + packed + _SLACK if packed else 30
-        head = self._source.read(offset, ahead)
-        if len(head) < 30 or not head.startswith(b"PK\3\4"):
+    def _read_stored(self, start: int, end: int) -> bytes:
+        data_start, _ = self._read_header(0)
+        window = Window(self.uri, self._source, data_start, self.size)
+        return window.read(start, end - start)
+
+    def _read_deflated(self, end: int) -> bytes:
+        packed = self._member.packed
+        data_start, data = self._read_header(packed)
+        missing = packed - len(data)
+        if missing > 0:
+            data += self._source.read(data_start + len(data), missing)
+        return self._inflate(data[:packed], end)
+
+    def _read_header(self, packed: int) -> tuple[int, bytes]:
+        """Where the member's data begins, and as much of it as came with its local header.
+
+        The local header's extra field may differ from the index's, so only the header shows where
+        it ends. One request usually fetches the header and ``packed`` bytes of data together.
+        """
+        length = 30 + len(self.uri) + packed + _SLACK if packed else 30
+        head = self._source.read(self._member.offset, length)
+        if len(head) < 30 or not head.startswith(_SIGNATURE):
             raise ImageError(
-                "corrupt", f"{self.uri}: its place in the archive holds something else."
+                "corrupt", f"{self.uri} is not at the offset that the archive's index names."
             )
-        _, name, extra = _LOCAL_HEADER.unpack_from(head)
-        return offset + 30 + name + extra, head[30 + name + extra :]
+        _, name_length, extra_length = _LOCAL_HEADER.unpack_from(head)
+        header_length = 30 + name_length + extra_length
+        return self._member.offset + header_length, head[header_length:]
 
     def _inflate(self, data: bytes, end: int) -> bytes:
+        """The first ``end`` inflated bytes of the deflated ``data``."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             found = inflater.decompress(data, end + 1)
         except zlib.error as error:
             raise ImageError("corrupt", f"{self.uri} is damaged: {error}.") from error
         if len(found) > self.size:
-            raise ImageError("too-large", f"{self.uri} inflates to more than it claims.")
+            raise ImageError("too-large", f"{self.uri} inflates to more than its stated size.")
         if len(found) < end:
             raise ImageError("truncated", f"{self.uri}: its compressed data ends early.")
         return found[:end]
