@@ -12,7 +12,7 @@ from mrimage import __version__
 from mrimage.errors import UsageError
 from mrimage.job.defaults import describe_default
 from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES, Field, Section
-from mrimage.job.kinds import FLAG
+from mrimage.job.option_types import FLAG
 from mrimage.mappers.keys import KEYS
 from mrimage.reducers import GROUPS
 
@@ -49,7 +49,7 @@ def _check_values(options: argparse.Namespace) -> None:
     for field in (*JOB_FIELDS.values(), *RUN_FIELDS.values()):
         value = getattr(options, field.name, None)
         if value is not None:
-            field.kind.read(field.flag, value)
+            field.type.from_text(field.flag, value)
 
 
 def _unknown_option(options: argparse.Namespace, wrong: str) -> str:
@@ -209,20 +209,20 @@ def _add_section(parser: argparse.ArgumentParser, section: Section) -> argparse.
 
 
 def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> None:
-    """An argument for each field that has an option. Values stay text: ``Kind.read`` makes more
-    of them."""
+    """An argument for each field that has an option. Values stay text until ``OptionType.from_text``
+    converts them."""
     for field in fields:
         if not field.flag:
             continue
         text = describe(field).replace("%", "%%")
-        if field.kind is FLAG:
+        if field.type is FLAG:
             given = not field.flag.startswith("--no-")
             parser.add_argument(
                 field.flag, dest=field.name, action="store_const", const=given, help=text
             )
         else:
             action = "append" if field.repeatable else "store"
-            metavar = field.metavar or field.kind.metavar
+            metavar = field.metavar or field.type.metavar
             parser.add_argument(
                 field.flag, dest=field.name, action=action, metavar=metavar, help=text
             )
@@ -246,4 +246,4 @@ def describe_values(field: Field) -> Mapping[str, str]:
         return {name: name for name in KEYS}
     if field.name == "group":
         return {name: f"{name} ({reducer.help})" for name, reducer in GROUPS.items()}
-    return {name: name for name in field.kind.names}
+    return {name: name for name in field.type.names}

@@ -208,7 +208,7 @@ def _store_settings(options: argparse.Namespace) -> StoreSettings:
 def _read(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
     """The values of those of the run's options that are on the command line."""
     return {
-        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
+        name: RUN_FIELDS[name].type.from_text(RUN_FIELDS[name].flag, value)
         for name, value in _given(options, names).items()
     }
 

@@ -88,7 +88,7 @@ def _checked(**given: object) -> dict[str, Any]:
     """The settings of stores that are not left out. Raises UsageError for a value of the wrong
     kind."""
     return {
-        name: RUN_FIELDS[name].kind.take(name, value)
+        name: RUN_FIELDS[name].type.from_python(name, value)
         for name, value in given.items()
         if value is not None
     }

@@ -37,4 +37,4 @@ def describe_default(field: Field) -> str:
         return field.default
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         return ",".join(value)
-    return field.kind.show(value)
+    return field.type.show(value)

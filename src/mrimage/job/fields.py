@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from mrimage.errors import UsageError, brief
 from mrimage.image.features import EXTRACTORS
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
-from mrimage.job.kinds import (
+from mrimage.job.option_types import (
     BYTES,
     COLOR,
     CROP,
@@ -26,7 +26,7 @@ from mrimage.job.kinds import (
     SHARE,
     SIZE,
     TEXT,
-    Kind,
+    OptionType,
     names,
     one_of,
     whole,
@@ -52,7 +52,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    type: OptionType
     help: str
     owner: Owner = "Job"
     option: str | None = None
@@ -300,7 +300,9 @@ def check_fields(instance: Any, table: Iterable[Field], prefix: str = "") -> dic
             continue
         given = getattr(instance, field.name)
         unset = given is None and defaults[field.name] is None
-        values[field.name] = None if unset else field.kind.take(f"{prefix}{field.name}", given)
+        values[field.name] = (
+            None if unset else field.type.from_python(f"{prefix}{field.name}", given)
+        )
     return values
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 P = ParamSpec("P")
 Result = TypeVar("Result")

@@ -32,7 +32,7 @@ def build_job(
         if name not in JOB_FIELDS:
             raise unknown("an option of a job", name, JOB_FIELDS)
         field = JOB_FIELDS[name]
-        values[field.owner][name] = field.kind.read(called(field), value)
+        values[field.owner][name] = field.type.from_text(called(field), value)
     base = base or Job()
     own = values["Job"]
     if "key" in own and (own.get("map") or base.map):

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mrimage.job.job import Mapper, Value
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

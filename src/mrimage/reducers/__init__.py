@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from mrimage.job.columns import columns_of
 from mrimage.job.job import Job, Reducer, Value
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 if TYPE_CHECKING:
     from mrimage.shuffle.records import Record
