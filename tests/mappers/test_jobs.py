@@ -10,7 +10,7 @@ import pytest
 
 import mrimage as mr
 from mrimage.errors import UsageError
-from mrimage.flow.check import checked
+from mrimage.flow.prepare import prepare_job
 from mrimage.flow.run import RunOptions, run
 from mrimage.job.job import Plan
 from mrimage.types import Crop
@@ -25,7 +25,7 @@ def total(key: str, values: Iterator[int]) -> Iterator[int]:
 @pytest.mark.parametrize("job", [mr.Job(combine=total), mr.Job(combine=total, group=("mean",))])
 def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     with pytest.raises(UsageError, match="combine"):
-        checked(job)
+        prepare_job(job)
 
 
 @pytest.mark.parametrize(

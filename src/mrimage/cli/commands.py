@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.cli.dryrun import describe_plan
+from mrimage.cli.dry_run import describe_plan
 from mrimage.commit.damage import damage_named
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
-from mrimage.flow.process import output_on_stderr
+from mrimage.flow.process import stdout_to_stderr
 from mrimage.flow.results import read_facts, results_folder, write_report
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
@@ -41,7 +41,7 @@ def run_job(options: argparse.Namespace) -> int:
     if options.dry_run:
         _print_rows(describe_plan(job, options.source, options.out, how))
         return 0
-    with output_on_stderr():
+    with stdout_to_stderr():
         summary = run(job, options.source, options.out, how)
     _tell(summary, options)
     return 0
@@ -58,7 +58,7 @@ def retry_images(options: argparse.Namespace) -> int:
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
-    with output_on_stderr():
+    with stdout_to_stderr():
         summary = run(job, plan.source, options.out, _run_options(options))
     _tell(summary, options)
     return 0

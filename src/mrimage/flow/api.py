@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from mrimage.errors import UsageError, brief
-from mrimage.flow.process import prints_on_stderr, signals_given_back
+from mrimage.flow.process import prints_to_stderr, restored_signals
 from mrimage.flow.run import run as run_job
 from mrimage.flow.summary import Summary
 from mrimage.job.fields import RUN_FIELDS, require_instance
@@ -80,7 +80,7 @@ def run(
         stores=StoreSettings(**stores),
     )
     places = _place("source", source), _place("out", out)
-    with signals_given_back(), prints_on_stderr():
+    with restored_signals(), prints_to_stderr():
         return run_job(job, *places, options)
 
 

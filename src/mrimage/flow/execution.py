@@ -12,7 +12,7 @@ from typing import TypeVar
 from mrimage.commit.again import quarantined_for
 from mrimage.commit.publish import count_quarantined
 from mrimage.flow.budget import Budget
-from mrimage.flow.progress import Progress, task_done, unfinished
+from mrimage.flow.progress import Progress, describe_interruption, task_done
 from mrimage.report import text
 from mrimage.storage import Store
 from mrimage.tasks.faults import MOST_FAULTS, fault_of_ours
@@ -66,7 +66,7 @@ class Execution:
         try:
             yield
         except KeyboardInterrupt:
-            message = unfinished(self.tasks, self.reused, self.listed, self.command)
+            message = describe_interruption(self.tasks, self.reused, self.listed, self.command)
             raise KeyboardInterrupt(message) from None
         finally:
             if images != 0:

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def signals_given_back() -> Iterator[None]:
+def restored_signals() -> Iterator[None]:
     """After the block, signals are handled as before it, and a timer that was running goes on."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread can set handlers, so no run in this one does
@@ -66,14 +66,14 @@ class _Prints:
 _prints = _Prints()
 
 
-def prints_on_stderr() -> AbstractContextManager[None]:
+def prints_to_stderr() -> AbstractContextManager[None]:
     """A block in which ``print`` writes to standard error: what the user's functions say is not
     the program's answer."""
     return _prints.on_stderr()
 
 
 @contextmanager
-def output_on_stderr() -> Iterator[None]:
+def stdout_to_stderr() -> Iterator[None]:
     """The same for everything that this process and its children write to standard output,
     libraries in C too.
 
@@ -83,7 +83,7 @@ def output_on_stderr() -> Iterator[None]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with prints_on_stderr():
+        with prints_to_stderr():
             yield
     finally:
         ctypes.CDLL(None).fflush(None)  # what libraries in C still hold of their own output

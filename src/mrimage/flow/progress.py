@@ -132,14 +132,16 @@ class Lines:
         )
 
 
-def watch(quiet: bool) -> Progress:
+def choose_progress(quiet: bool) -> Progress:
     """The right one for this process's standard error."""
     if quiet:
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines()
 
 
-def unfinished(tasks: Sequence[TaskReport], reused: int, listed: int, command: str) -> str:
+def describe_interruption(
+    tasks: Sequence[TaskReport], reused: int, listed: int, command: str
+) -> str:
     """What an interrupted run has done, and how to go on. ``reused`` images were mapped by an earlier run."""
     mapped = [task for task in tasks if task.phase == "map"]
     reduced = [task for task in tasks if task.phase == "reduce"]

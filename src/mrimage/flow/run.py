@@ -15,11 +15,11 @@ from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
 from mrimage.flow.budget import Budget
-from mrimage.flow.check import checked
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import require_images
 from mrimage.flow.phases import RunPhases
-from mrimage.flow.progress import watch
+from mrimage.flow.prepare import prepare_job
+from mrimage.flow.progress import choose_progress
 from mrimage.flow.summary import Summary
 from mrimage.job.description import describe, identities, note_uses
 from mrimage.job.job import Job, Plan
@@ -37,7 +37,7 @@ def run(job: Job, source: str, out: str, options: RunOptions = RunOptions()) -> 
 
     Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
     """
-    job = checked(job)
+    job = prepare_job(job)
     if options.workers != 1 or options.engine != "local":
         dumps(job)  # refuses a job that cannot be sent, before anything is written
     check_apart(source, out)
@@ -60,7 +60,9 @@ def run(job: Job, source: str, out: str, options: RunOptions = RunOptions()) -> 
         stack.callback(engine.close)  # workers write to scratch, so they end before it goes
         warming = report.warm() if has_work else nullcontext(lambda: None)
         wait_for_bundle = stack.enter_context(warming)
-        execution = Execution(store, scratch, budget, watch(options.quiet), options.command)
+        execution = Execution(
+            store, scratch, budget, choose_progress(options.quiet), options.command
+        )
         phases = RunPhases(
             plan, description, options, store, engine, scratch, execution, wait_for_bundle
         )

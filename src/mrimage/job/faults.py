@@ -17,7 +17,7 @@ _CELL = re.compile(r".*[/\\]ipykernel_\d+[/\\]\d+\.py|<ipython-input-\d+-[0-9a-f
 """What a notebook calls a cell: a name that is another one in each kernel."""
 
 
-def describe_at(error: BaseException) -> str:
+def describe_with_line(error: BaseException) -> str:
     """The error with the line of the user's own code in which it was raised, or from which the library that raised it was
     called: ``KeyError: 'size' (/home/me/jobs.py, line 12, in by_size)``."""
     place = _place_of(error)
@@ -27,10 +27,10 @@ def describe_at(error: BaseException) -> str:
 def code_error(who: str, error: BaseException) -> CodeError:
     """The image's error for what the job's own code raised; ``who`` is ``the mapper jobs:f``."""
     kind = f"{type(error).__name__} {_place_of(error)}"
-    return CodeError(f"{who} raised {describe_at(error)}", kind)
+    return CodeError(f"{who} raised {describe_with_line(error)}", kind)
 
 
-def answer_error(
+def bad_result_error(
     expected: str, received: str, function: Callable[..., object], answer: object = None
 ) -> CodeError:
     """The image's error for an answer of the function that is not what was expected; a generator is still at the line

@@ -75,7 +75,7 @@ class Job:
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
-    carries: tuple[str, ...] = field(default=(), repr=False)
+    record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns travel with the records: a run puts here what ``needs`` and
     ``group`` ask for."""
 
@@ -86,7 +86,7 @@ class Job:
                 "Job.key needs at least one name, or a map that says which key an image has."
             )
         values["extract"] = tuple(
-            dict.fromkeys((*values["extract"], *values["needs"], *self.carries))
+            dict.fromkeys((*values["extract"], *values["needs"], *self.record_extractors))
         )
         require_instance("Job.limits", self.limits, Limits)
         values["limits"] = replace(
@@ -122,7 +122,7 @@ class Job:
         Functions are described by their name and a hash of their source, so that an edited
         mapper is a different job.
         """
-        left_out = ("map", "reduce", "combine", "carries")
+        left_out = ("map", "reduce", "combine", "record_extractors")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         facts |= {
             name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")

@@ -76,7 +76,7 @@ def with_needs(job: Job) -> Job:
     for an unknown reducer."""
     require_known("group", job.group, GROUPS)
     asked = [need for name in job.group for need in GROUPS[name].needs]
-    return replace(job, carries=tuple(dict.fromkeys((*job.needs, *asked))))
+    return replace(job, record_extractors=tuple(dict.fromkeys((*job.needs, *asked))))
 
 
 def reducers_of(job: Job) -> list[ReduceRecords]:

@@ -10,7 +10,7 @@ from mrimage.sink import check_sink
 from mrimage.types import Edits
 
 
-def checked(job: Job) -> Job:
+def prepare_job(job: Job) -> Job:
     """The job as tasks get it: its records carry what its reducers need.
 
     Raises UsageError for a job that names what does not exist or whose parts do not go together.

@@ -9,8 +9,8 @@ from mrimage.commit.out_folder import check_apart, require_place, temporary_fold
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.budget import Budget
-from mrimage.flow.check import checked
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
+from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, plan_scale
@@ -30,7 +30,7 @@ SAMPLE = 100
 
 def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tuple[str, str]]:
     """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
-    job = checked(job)
+    job = prepare_job(job)
     require_engine(how.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, how.stores)
