@@ -37,7 +37,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
         ({"extract": "hsh"}, 'Job.extract must be one of .*Did you mean "hash"'),
         ({"needs": "hash"}, "needs sends columns to the job's own reduce"),
         ({"needs": "hsh", "reduce": total}, 'Job.needs must be one of .*Did you mean "hash"'),
-        ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot go with needs"),
+        ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot be used with needs"),
         ({"group": (5,)}, "Job.group needs a name"),
         ({"map": "os:getcwd"}, "Job.map needs a function, but got 'os:getcwd'."),
         ({"include": 5}, "Job.include needs a pattern"),

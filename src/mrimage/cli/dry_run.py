@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.out_folder import check_apart, require_place, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
-from mrimage.flow.budget import Budget
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
-from mrimage.image import EXTRACTORS, Image, plan_scale
+from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.description import describe
 from mrimage.job.job import Job, Plan, RunOptions
@@ -22,32 +22,27 @@ from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
 from mrimage.storage import StoreSettings, open_store
 from mrimage.tables.schemas import catalogue_schema
-from mrimage.types import Entry
+from mrimage.types import Edits, Entry
 
 SAMPLE = 100
-"""Images whose headers are read to tell the scale of decoding."""
+"""How many headers are read to predict the scale of decoding."""
 
 
-def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tuple[str, str]]:
-    """The plan as (label, text) pairs. Nothing is written, and no pixel is decoded."""
+def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
+    """Return the plan as (label, text) pairs. Writes nothing and decodes no pixels."""
     job = prepare_job(job)
-    require_engine(how.engine)
+    require_engine(options.engine)
     check_apart(source, out)
-    plan = Plan(job, source, out, how.stores)
-    Budget.parse(how.max_failures)
-    require_images(plan, how.strict)
-    require_place(open_store(out, how.stores), describe(plan), how.fresh)
+    plan = Plan(job, source, out, options.stores)
+    require_images(plan, options.strict)
+    require_place(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
     with temporary_folder() as folder:
         inventory = Inventory(folder, [])
-        inventory.write(entries_of(plan, counts, how.strict))
+        inventory.write(entries_of(plan, counts, options.strict))
         images, size = inventory.totals()
-        splits = sum(
-            1
-            for _ in cut_splits(
-                inventory.to_map(), *split_limits(job, images, size, how.workers or 1)
-            )
-        )
+        limits = split_limits(job, images, size, options.workers or 1)
+        splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
         sample = list(islice(inventory.to_map(), SAMPLE))
     return [
         ("images", str(images)),
@@ -56,47 +51,62 @@ def describe_plan(job: Job, source: str, out: str, how: RunOptions) -> list[tupl
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),
-        ("pixels", _decoding(job)),
-        ("scale", _scales(job, sample, how.stores)),
-        ("reducers", ", ".join([*(["the job's own"] if job.reduce else []), *job.group]) or "none"),
+        ("pixels", _describe_decoding(job)),
+        ("scale", _describe_scales(job, sample, options.stores)),
+        ("reducers", _describe_reducers(job)),
         ("sink", describe_sink(job)),
         ("output", out),
     ]
 
 
-def _decoding(job: Job) -> str:
-    why = [_why_extracted(job, name) for name in job.extract if EXTRACTORS[name].pixels]
-    why += ["edits"] if job.edits else []
-    why += ["the job's own mapper, if it asks for them"] if job.map else []
-    why += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
-    return f"decoded for {', '.join(why)}" if why else "not decoded: headers only"
+def _describe_reducers(job: Job) -> str:
+    own = ["the job's own"] if job.reduce else []
+    return ", ".join([*own, *job.group]) or "none"
 
 
-def _why_extracted(job: Job, extractor: str) -> str:
-    """The extractor, and which group reducers need it."""
+def _describe_decoding(job: Job) -> str:
+    """Say what pixels are decoded for."""
+    reasons = _reasons_to_decode(job)
+    return f"decoded for {', '.join(reasons)}" if reasons else "not decoded: headers only"
+
+
+def _reasons_to_decode(job: Job) -> list[str]:
+    reasons = [_describe_extractor(job, name) for name in job.extract if EXTRACTORS[name].pixels]
+    if job.edits:
+        reasons.append("edits")
+    if job.map:
+        reasons.append("the job's own mapper, if it asks for them")
+    reasons += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
+    return reasons
+
+
+def _describe_extractor(job: Job, extractor: str) -> str:
+    """Name the extractor, and the group reducers that need it."""
     groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
     return f"{extractor} (needed by {', '.join(groups)})" if groups else extractor
 
 
-def _scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
-    """How many of the sample's JPEG files would be decoded at which scale."""
+def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
+    """Say how many images of the sample would be decoded at which scale."""
     if job.edits is None:
         if any(EXTRACTORS[name].pixels for name in job.extract):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
-        return "none" if _decoding(job).startswith("not") else "the lowest that will do"
-    counts: dict[str, int] = {}
+        if not _reasons_to_decode(job):
+            return "none"
+        return "the lowest that is sufficient"
+    counts: Counter[str] = Counter()
     for entry in sample:
         try:
             metadata = Image(open_entry(entry, stores), job.limits).metadata
         except (ImageError, StoreError):
             continue
-        scale = (
-            plan_scale(metadata.width, metadata.height, job.edits)
-            if metadata.format == "jpeg"
-            else "1"
-        )
-        counts[scale] = counts.get(scale, 0) + 1
-    return (
-        ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
-        + f" (first {len(sample)} images)"
-    )
+        counts[_scale(metadata, job.edits)] += 1
+    scales = ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+    return f"{scales} (first {len(sample)} images)"
+
+
+def _scale(metadata: Metadata, edits: Edits) -> str:
+    # Only JPEG can be decoded at a smaller scale.
+    if metadata.format != "jpeg":
+        return "1"
+    return plan_scale(metadata.width, metadata.height, edits)

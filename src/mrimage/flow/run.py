@@ -24,7 +24,7 @@ from mrimage.flow.summary import Summary
 from mrimage.job.description import describe, identities, note_uses
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
-from mrimage.job.portable import dumps
+from mrimage.job.pickling import dumps
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
