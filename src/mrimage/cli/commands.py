@@ -98,7 +98,8 @@ def run_query(options: argparse.Namespace) -> int:
 
     if not options.sql.strip(" \t\n;"):
         raise UsageError(
-            "mrimage query needs SQL such as 'SELECT count(*) FROM catalogue', but got an empty text."
+            "mrimage query needs SQL such as 'SELECT count(*) FROM catalogue', "
+            "but got an empty text."
         )
     with (
         _opened(options.out, options) as (store, scratch),
@@ -169,7 +170,8 @@ OPTIONAL_PARTS = {
     "store s3, gs, az": ("obstore", "objects"),
     "store hdfs": ("hdfs_native", "hdfs"),
 }
-"""Engines and stores, each with the module that it needs and the extra of mrimage that installs it."""
+"""Engines and stores, each with the module that it needs and the extra of mrimage that installs
+it."""
 
 
 def show_doctor(options: argparse.Namespace) -> int:

@@ -42,7 +42,8 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     rest = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
     }
-    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # a description has the fields of a Job
+    # mypy cannot know that a description has the fields of a Job.
+    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]
     return Plan(job, source, out)
 
 
@@ -55,7 +56,7 @@ def _read_description(store: Store) -> Description:
         problem = f"its {JOB} is damaged"
     if description is None:
         raise SinkError(
-            f"mrimage retry needs the OUT of a run, but got {store.root}, and {problem}. "
+            f"Cannot use {store.root} as the OUT of a run: {problem}. "
             "Check the path, or run the job with --fresh."
         )
     return description

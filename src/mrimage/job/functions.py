@@ -12,7 +12,8 @@ MOST_NAMED = 5
 """How many changed parts a message names."""
 
 PYTHON = sys.implementation.cache_tag or sys.implementation.name
-"""The version of Python. Functions are compared by their bytecode, which differs between versions."""
+"""The version of Python. Functions are compared by their bytecode, which differs between
+versions."""
 
 
 def describe_function(function: Callable[..., object] | None) -> str | None:

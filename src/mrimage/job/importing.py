@@ -17,7 +17,8 @@ def load_object(spec: str) -> object:
     too. Raises UsageError."""
     if not _SPEC.fullmatch(spec):
         raise UsageError(
-            f"Python objects are named as module:name, such as jobs:by_camera, but got {brief(spec)}."
+            "A Python object needs a name such as module:name (jobs:by_camera), "
+            f"but got {brief(spec)}."
         )
     module_name, _, name = spec.partition(":")
     module = _import(module_name, spec)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mrimage.sink.output import Output
 
 Value = Any
-"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list or dict), but never
-pixels."""
+"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list or dict), but
+never pixels."""
 
 Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
 """A generator function: ``image -> (key, value)`` pairs."""
@@ -33,8 +33,8 @@ Combiner = Callable[[str, Iterable[Value]], Iterable[Value]]
 """``(key, values) -> fewer values``. It runs zero or more times inside one map task."""
 
 Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
-"""A generator function that runs once per key: ``(key, values) -> outputs``. The values are a stream,
-sorted by image."""
+"""A generator function that runs once per key: ``(key, values) -> outputs``. The values are a
+stream, sorted by image."""
 
 
 @checks_constructor

@@ -1,7 +1,7 @@
 """The keys that ``--key`` can group by. To add one, write a function and register it here.
 
-A key function reads the image's header only and returns a short text. If the image does not have the
-fact, the text is ``unknown``, never empty.
+A key function reads the image's header only and returns a short text. If the header does not have
+the fact, the text is ``unknown``, never empty.
 """
 
 from __future__ import annotations
