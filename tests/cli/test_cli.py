@@ -228,7 +228,7 @@ def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mrimage.cli.main._make_streams_sound", interrupted)
+    monkeypatch.setattr("mrimage.cli.main._make_streams_usable", interrupted)
     assert __main__.main() == 1
     assert capsys.readouterr().err == "mrimage: interrupted before anything was done.\n"
 

@@ -21,7 +21,8 @@ class Parser(argparse.ArgumentParser):
     """A parser that raises UsageError, where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:]}. See mrimage --help.")
+        sentence = message[:1].upper() + message[1:]
+        raise UsageError(f"{sentence}. See mrimage --help.")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"

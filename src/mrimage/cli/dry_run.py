@@ -67,7 +67,9 @@ def _describe_reducers(job: Job) -> str:
 def _describe_decoding(job: Job) -> str:
     """Say what pixels are decoded for."""
     reasons = _reasons_to_decode(job)
-    return f"decoded for {', '.join(reasons)}" if reasons else "not decoded: headers only"
+    if not reasons:
+        return "not decoded: headers only"
+    return f"decoded for {', '.join(reasons)}"
 
 
 def _reasons_to_decode(job: Job) -> list[str]:
@@ -83,7 +85,9 @@ def _reasons_to_decode(job: Job) -> list[str]:
 def _describe_extractor(job: Job, extractor: str) -> str:
     """Name the extractor, and the group reducers that need it."""
     groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
-    return f"{extractor} (needed by {', '.join(groups)})" if groups else extractor
+    if not groups:
+        return extractor
+    return f"{extractor} (needed by {', '.join(groups)})"
 
 
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:

@@ -56,12 +56,15 @@ def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NO
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    plural = "" if number == 1 else "s"
+    return f"{number} {noun}{plural}"
 
 
 def _and_more(count: int) -> str:
     """Return `` and 3 more`` if not all of ``count`` things are named."""
-    return f" and {count - MOST_NAMED} more" if count > MOST_NAMED else ""
+    if count <= MOST_NAMED:
+        return ""
+    return f" and {count - MOST_NAMED} more"
 
 
 def _describe_removed(count: int, outputs: Sequence[str]) -> str:
@@ -168,7 +171,8 @@ class Summary:
             yield "retried", _count(retried, "task")
 
     def __repr__(self) -> str:
-        return "\n".join(f"{label:<12} {words}" for label, words in self.rows())
+        lines = [f"{label:<12} {words}" for label, words in self.rows()]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Totals, findings and charts from the run's ``summary.json``, for a notebook. If it is

@@ -21,15 +21,20 @@ _CELL = re.compile(r".*[/\\]ipykernel_\d+[/\\]\d+\.py|<ipython-input-\d+-[0-9a-f
 def describe_with_line(error: BaseException) -> str:
     """Describe the error with the line of the user's own code that raised it, or that called the
     library that raised it: ``KeyError: 'size' (/home/me/jobs.py, line 12, in by_size)``."""
+    text = describe(error)
     line = _line_of(error)
-    return f"{describe(error)} ({line})" if line else describe(error)
+    if not line:
+        return text
+    return f"{text} ({line})"
 
 
 def code_error(who: str, error: BaseException) -> CodeError:
     """Return the error of an image on which the job's own code raised ``error``. ``who`` is for
     example ``the mapper jobs:f``."""
+    # The kind leaves out the error's text, so that failures at one line count as the same.
     kind = f"{type(error).__name__} {_line_of(error)}"
-    return CodeError(f"{who} raised {describe_with_line(error)}", kind)
+    message = f"{who} raised {describe_with_line(error)}"
+    return CodeError(message, kind)
 
 
 def bad_result_error(
@@ -38,8 +43,11 @@ def bad_result_error(
     """Return the error of an image for which ``function`` returned or yielded something that
     cannot be used. If ``result`` is a generator, the error names the line that yielded."""
     line = _line_of_result(function, result)
-    where = f" ({line})" if line else ""
-    return CodeError(f"Expected {expected}, but {received}{where}.", f"{expected} {line}")
+    message = f"Expected {expected}, but {received}"
+    if line:
+        message += f" ({line})"
+    # The kind leaves out what was received, so that failures at one line count as the same.
+    return CodeError(f"{message}.", kind=f"{expected} {line}")
 
 
 def _line_of(error: BaseException) -> str:

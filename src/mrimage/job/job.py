@@ -106,7 +106,9 @@ class Job:
     @property
     def decodes(self) -> bool:
         """Whether map needs whole images even if the user's mapper does not read them."""
-        return self.edits is not None or any(name != "header" for name in self.extract)
+        if self.edits is not None:
+            return True
+        return any(name != "header" for name in self.extract)
 
     @property
     def reduces(self) -> bool:

@@ -51,8 +51,11 @@ def aspect(image: Image) -> str:
     """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), or else the
     exact ratio in lowest terms (``683:384``)."""
     width, height = image.metadata.width, image.metadata.height
-    long, short = _nearest_ratio(max(width, height), min(width, height))
-    return f"{long}:{short}" if width >= height else f"{short}:{long}"
+    if width >= height:
+        long, short = _nearest_ratio(width, height)
+        return f"{long}:{short}"
+    long, short = _nearest_ratio(height, width)
+    return f"{short}:{long}"
 
 
 def _nearest_ratio(long_side: int, short_side: int) -> tuple[int, int]:
