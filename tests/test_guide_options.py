@@ -12,7 +12,7 @@ from pathlib import Path
 from mrimage.cli.arguments import describe_values
 from mrimage.job.defaults import describe_default
 from mrimage.job.fields import JOB_SECTIONS, RUN_SECTIONS, Field, Section
-from mrimage.job.kinds import FLAG
+from mrimage.job.option_types import FLAG
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
 BEGIN = "<!-- made by tests/test_guide_options.py -->\n"
@@ -38,25 +38,27 @@ def table(section: Section) -> Iterator[str]:
 def option(field: Field) -> str:
     if not field.flag:
         return ""
-    metavar = field.metavar or field.kind.metavar
+    metavar = field.metavar or field.type.metavar
     return f"`{field.flag} {metavar}`" if metavar else f"`{field.flag}`"
 
 
 def python(field: Field) -> str:
     owner = {"RunOptions": "run", "StoreSettings": "run"}.get(field.owner, field.owner)
     no = field.flag.startswith("--no-")
-    value = f"={not no}" if field.kind is FLAG else "="
+    value = f"={not no}" if field.type is FLAG else "="
     return f"`{owner}({field.name}{value})`"
 
 
 def takes(field: Field) -> str:
-    kind = field.kind
-    if kind is FLAG:
+    option_type = field.type
+    if option_type is FLAG:
         return ""
     values = describe_values(field)
     if values:
         return ", ".join(f"`{value}`" for value in values)
-    return kind.text if kind.text == kind.python else f"{kind.text}; in Python {kind.python}"
+    if option_type.wanted == option_type.wanted_in_python:
+        return option_type.wanted
+    return f"{option_type.wanted}; in Python {option_type.wanted_in_python}"
 
 
 def split() -> tuple[str, str, str]:

@@ -49,7 +49,10 @@ def test_an_error_of_a_run_can_be_caught_by_its_public_name() -> None:
         for name, value in vars(mrimage.errors).items()
         if isinstance(value, type) and issubclass(value, Exception)
     }
-    inner = {"CarelessError", "CodeError"}  # between a task and its engine, and a kind of ImageError
+    inner = {
+        "CarelessError",
+        "CodeError",
+    }  # between a task and its engine, and a kind of ImageError
     assert errors == own - inner
 
 

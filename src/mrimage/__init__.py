@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "AccountingError": "mrimage.errors",
     "BudgetError": "mrimage.errors",
     "Crop": "mrimage.types",
@@ -68,6 +68,7 @@ _HOMES = {
     "open_image": "mrimage.reducers.context",
     "run": "mrimage.flow.api",
 }
+"""The module of each public name."""
 
 __all__ = [
     "AccountingError",
@@ -98,7 +99,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when they are first used: ``mrimage --help`` needs none of them."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    """Import a public name when it is first used. ``mrimage --help`` is fast because it needs none
+    of them."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

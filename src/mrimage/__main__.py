@@ -1,4 +1,8 @@
-"""The command ``mrimage``, and ``python -m mrimage``: as little as can be before Ctrl-C is answered in one line."""
+"""The entry point of ``mrimage`` and of ``python -m mrimage``.
+
+It imports almost nothing before the ``try``, so that Ctrl-C during the imports prints one line and
+no traceback.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line and answer its exit status."""
+    """Run the command line and return its exit status."""
     try:
         from mrimage.cli import main as cli
 

@@ -156,7 +156,7 @@ def test_places_that_cannot_be_written_are_told_in_one_line(
     for command, told in (
         (["report", out, "--png", str(tmp_path / "file/charts")], "a part of its path is a file"),
         (["demo", str(tmp_path / "file/demo")], "a part of its path is a file"),
-        (["query", out, " ;"], "Expected SQL"),
+        (["query", out, " ;"], "mrimage query needs SQL"),
     ):
         assert main(command) in (1, 2)
         error = capsys.readouterr().err.strip()
@@ -228,7 +228,7 @@ def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mrimage.cli.main._make_streams_sound", interrupted)
+    monkeypatch.setattr("mrimage.cli.main._make_streams_usable", interrupted)
     assert __main__.main() == 1
     assert capsys.readouterr().err == "mrimage: interrupted before anything was done.\n"
 

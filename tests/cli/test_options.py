@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mrimage.errors import UsageError
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS
 from mrimage.job.job import Job
-from mrimage.job.kinds import BYTES, COLOR, CROP, SIZE, Kind
+from mrimage.job.option_types import BYTES, COLOR, CROP, SIZE, OptionType
 from mrimage.job.reading import build_job, load_job
 from mrimage.types import Crop
 
@@ -48,24 +48,24 @@ def outcome(call: Callable[[], object]) -> object:
 
 FUNCTIONS = ("map", "reduce", "combine")
 FIELDS = {**JOB_FIELDS, **RUN_FIELDS}
-NAMES = JOB_FIELDS["key"].kind
+NAMES = JOB_FIELDS["key"].type
 
 
 @given(SIDE, SIDE, st.sampled_from("xX"))
 def test_a_size_round_trips(width: int, height: int, by: str) -> None:
-    assert SIZE.read("--resize", f"{width}{by}{height}") == (width, height)
+    assert SIZE.from_text("--resize", f"{width}{by}{height}") == (width, height)
 
 
 @given(SIDE, SIDE, OFFSET, OFFSET)
 def test_a_crop_round_trips(width: int, height: int, x: int, y: int) -> None:
-    assert CROP.read("--crop", f"{width}x{height}") == Crop(width, height)
-    assert CROP.read("--crop", f"{width}x{height}+{x}+{y}") == Crop(width, height, x, y)
+    assert CROP.from_text("--crop", f"{width}x{height}") == Crop(width, height)
+    assert CROP.from_text("--crop", f"{width}x{height}+{x}+{y}") == Crop(width, height, x, y)
 
 
 @given(BYTE, BYTE, BYTE)
 def test_a_colour_round_trips(red: int, green: int, blue: int) -> None:
     for text in (f"#{red:02x}{green:02x}{blue:02x}", f"#{red:02X}{green:02X}{blue:02X}"):
-        assert COLOR.read("--background", text) == (red, green, blue)
+        assert COLOR.from_text("--background", text) == (red, green, blue)
 
 
 @given(
@@ -77,23 +77,24 @@ def test_a_colour_round_trips(red: int, green: int, blue: int) -> None:
 def test_a_number_of_bytes_round_trips(count: int, unit: str, space: str, told: bool) -> None:
     power = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}[unit]
     assert (
-        BYTES.read("--memory", f"{count}{space}{unit}{'B' if told else ''}") == count * 1000**power
+        BYTES.from_text("--memory", f"{count}{space}{unit}{'B' if told else ''}")
+        == count * 1000**power
     )
-    assert BYTES.read("--memory", count) == count
+    assert BYTES.from_text("--memory", count) == count
 
 
 @given(st.lists(NAME, min_size=1, max_size=4), st.integers(0, 4))
 def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], cut: int) -> None:
     expected = tuple(dict.fromkeys(names))
-    assert NAMES.read("--key", ",".join(names)) == expected
-    assert NAMES.read("--key", names) == expected
+    assert NAMES.from_text("--key", ",".join(names)) == expected
+    assert NAMES.from_text("--key", names) == expected
     assert (
-        NAMES.read(
+        NAMES.from_text(
             "--key", [part for part in (",".join(names[:cut]), ",".join(names[cut:])) if part]
         )
         == expected
     )
-    assert NAMES.read("--key", " , ".join(names) + ",") == expected
+    assert NAMES.from_text("--key", " , ".join(names) + ",") == expected
 
 
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS}))
@@ -111,13 +112,13 @@ def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], c
 @example(value={})
 def test_what_is_no_value_is_bad_usage_that_names_the_option(name: str, value: object) -> None:
     option = f"--{name.replace('_', '-')}"
-    found = outcome(lambda: FIELDS[name].kind.read(option, value))
+    found = outcome(lambda: FIELDS[name].type.from_text(option, value))
     if isinstance(found, UsageError):
         assert re.match(rf"{option} (needs|must be one of) .*, but got ", str(found))
         assert "\n" not in str(found)
     else:
         assert found is not None
-        assert outcome(lambda: FIELDS[name].kind.read(option, value)) == found
+        assert outcome(lambda: FIELDS[name].type.from_text(option, value)) == found
 
 
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS}))
@@ -125,10 +126,10 @@ def test_what_is_no_value_is_bad_usage_that_names_the_option(name: str, value: o
 def test_what_text_says_a_program_may_say_too(name: str, value: object) -> None:
     """One rule for both: whatever an option's text means is a value that a Job in Python
     accepts, unchanged."""
-    kind = FIELDS[name].kind
-    found = outcome(lambda: kind.read(name, value))
+    kind = FIELDS[name].type
+    found = outcome(lambda: kind.from_text(name, value))
     if not isinstance(found, UsageError):
-        assert kind.take(name, found) == found
+        assert kind.from_python(name, found) == found
 
 
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS}))
@@ -141,41 +142,41 @@ def test_what_text_says_a_program_may_say_too(name: str, value: object) -> None:
 def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(
     name: str, value: object
 ) -> None:
-    kind = FIELDS[name].kind
-    found = outcome(lambda: kind.take(name, value))
+    kind = FIELDS[name].type
+    found = outcome(lambda: kind.from_python(name, value))
     if isinstance(found, UsageError):
         assert re.match(rf"{name} (needs|must be one of) .*, but got ", str(found))
     else:
-        assert kind.take(name, found) == found
+        assert kind.from_python(name, found) == found
 
 
 @pytest.mark.parametrize("kind", [SIZE, CROP])
 @pytest.mark.parametrize(
     "text", ["", "512", "x512", "512x", "0x5", "5x0", "-5x5", "5.5x5", "5 x 5", "123456x1", "５x５"]
 )
-def test_a_size_that_is_none_is_refused(kind: Kind, text: str) -> None:
+def test_a_size_that_is_none_is_refused(kind: OptionType, text: str) -> None:
     with pytest.raises(
         UsageError, match=r"^--it needs a (size|rectangle) such as 512x512.*, but got \""
     ):
-        kind.read("--it", text)
+        kind.from_text("--it", text)
 
 
 @pytest.mark.parametrize("text", ["5x5+1", "5x5+1+", "5x5+-1+1", "5x5-1-1", "5x5+1+1+1", "5x5+1x1"])
 def test_a_crop_s_place_is_two_offsets_or_none(text: str) -> None:
     with pytest.raises(UsageError, match=r"--crop needs a rectangle such as .* or 512x512\+10\+20"):
-        CROP.read("--crop", text)
+        CROP.from_text("--crop", text)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5MB", "MB", "1 M B", "1MiB", "1PB", "", "٣"])
 def test_a_size_in_bytes_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--memory needs a size such as 256MB, but got "):
-        BYTES.read("--memory", text)
+        BYTES.from_text("--memory", text)
 
 
 @pytest.mark.parametrize("text", ["65536x1", "1x70000"])
 def test_no_image_is_resized_beyond_what_formats_hold(text: str) -> None:
     with pytest.raises(UsageError, match="--resize"):
-        SIZE.read("--resize", text)
+        SIZE.from_text("--resize", text)
 
 
 def test_a_module_that_cannot_be_imported_is_bad_usage_that_says_why(

@@ -13,7 +13,7 @@ from tests.commit.memory import memory_backend, same_bucket
 from tests.services.fixtures import s3_environment, s3_folder, seaweed
 
 import mrimage as mr
-from mrimage.cli.dryrun import describe_plan
+from mrimage.cli.dry_run import describe_plan
 from mrimage.commit.out_folder import check_apart
 from mrimage.errors import SourceError
 from mrimage.flow.run import RunOptions, run

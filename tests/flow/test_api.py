@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import mrimage as mr
-from mrimage.flow.process import prints_on_stderr, signals_given_back
+from mrimage.flow.process import prints_to_stderr, restored_signals
 from mrimage.job.defaults import default_of
 from mrimage.job.fields import RUN_FIELDS
 
@@ -121,11 +121,11 @@ def test_a_timer_of_the_caller_s_goes_on_and_one_that_came_due_rings() -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: rung.append(time.monotonic()))
     try:
         signal.setitimer(signal.ITIMER_REAL, 50)
-        with signals_given_back():
+        with restored_signals():
             assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
         assert 40 < signal.getitimer(signal.ITIMER_REAL)[0] <= 50
         signal.setitimer(signal.ITIMER_REAL, 0.01)
-        with signals_given_back():
+        with restored_signals():
             time.sleep(0.02)
             assert not rung
         time.sleep(0.02)
@@ -137,7 +137,7 @@ def test_a_timer_of_the_caller_s_goes_on_and_one_that_came_due_rings() -> None:
 
 def test_a_run_in_another_thread_leaves_signals_alone() -> None:
     def run() -> None:
-        with signals_given_back():
+        with restored_signals():
             pass
 
     signal.setitimer(signal.ITIMER_REAL, 50)
@@ -189,7 +189,7 @@ def test_two_runs_at_once_give_standard_output_back_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = sys.stdout
-    first, second = prints_on_stderr(), prints_on_stderr()
+    first, second = prints_to_stderr(), prints_to_stderr()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

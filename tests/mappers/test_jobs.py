@@ -11,7 +11,7 @@ import pytest
 
 import mrimage as mr
 from mrimage.errors import UsageError
-from mrimage.flow.check import checked
+from mrimage.flow.prepare import prepare_job
 from mrimage.flow.run import RunOptions, run
 from mrimage.job.job import Plan
 from mrimage.types import Crop
@@ -26,7 +26,7 @@ def total(key: str, values: Iterator[int]) -> Iterator[int]:
 @pytest.mark.parametrize("job", [mr.Job(combine=total), mr.Job(combine=total, group=("mean",))])
 def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     with pytest.raises(UsageError, match="combine"):
-        checked(job)
+        prepare_job(job)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
         ({"extract": "hsh"}, 'Job.extract must be one of .*Did you mean "hash"'),
         ({"needs": "hash"}, "needs sends columns to the job's own reduce"),
         ({"needs": "hsh", "reduce": total}, 'Job.needs must be one of .*Did you mean "hash"'),
-        ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot go with needs"),
+        ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot be used with needs"),
         ({"group": (5,)}, "Job.group needs a name"),
         ({"map": "os:getcwd"}, "Job.map needs a function, but got 'os:getcwd'."),
         ({"include": 5}, "Job.include needs a pattern"),

@@ -23,7 +23,7 @@ from mrimage.cli.main import main
 from mrimage.demo.photos import find_photos
 from mrimage.demo.variants import FILES
 from mrimage.flow import phases, splitting
-from mrimage.flow.check import checked
+from mrimage.flow.prepare import prepare_job
 from mrimage.flow.run import RunOptions, run
 from mrimage.reducers.duplicates import reduce_to_duplicates
 from mrimage.shuffle.records import Record, make_record
@@ -326,7 +326,7 @@ def test_growth_equals_a_fresh_run(photos: Path, tmp_path: Path) -> None:
 
 
 def test_it_extracts_hashes_and_the_dry_run_says_why(photos: Path, tmp_path: Path, capsys) -> None:
-    assert checked(JOB).extract == ("header", "hash")
+    assert prepare_job(JOB).extract == ("header", "hash")
     assert (
         main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicates", "--dry-run"]) == 0
     )

@@ -1,1 +1,1 @@
-"""The command line: arguments, options, commands."""
+"""The command line: arguments and commands."""

@@ -1,4 +1,4 @@
-"""The arguments of every command. Those of a job and of a run come from the table in
+"""The arguments of all commands. The options of a job and of a run come from the table in
 ``job.fields``."""
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ from mrimage import __version__
 from mrimage.errors import UsageError
 from mrimage.job.defaults import describe_default
 from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES, Field, Section
-from mrimage.job.kinds import FLAG
+from mrimage.job.option_types import FLAG
 from mrimage.mappers.keys import KEYS
 from mrimage.reducers import GROUPS
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and with the status of bad usage."""
+    """A parser that raises UsageError, where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:]}. See mrimage --help.")
+        sentence = message[:1].upper() + message[1:]
+        raise UsageError(f"{sentence}. See mrimage --help.")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options on a command line. Raises UsageError, with the nearest right one for an option
-    that does not exist."""
+    """Parse a command line. Raises UsageError, which suggests the nearest option for one that does
+    not exist."""
     parser = make_parser()
     options, rest = parser.parse_known_args(arguments)
-    wrong = [argument for argument in rest if argument.startswith("-")]
-    if wrong:
-        raise UsageError(_unknown_option(options, wrong[0].partition("=")[0]))
+    unknown = [argument for argument in rest if argument.startswith("-")]
+    if unknown:
+        raise UsageError(_unknown_option(options, unknown[0].partition("=")[0]))
     if rest:
         raise UsageError(
             f"Unrecognized arguments: {' '.join(rest)}. See mrimage {options.name} --help."
@@ -45,21 +46,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_values(options: argparse.Namespace) -> None:
-    """Raise UsageError for a wrong value now, before what a run needs is loaded."""
+    """Raise UsageError for a wrong value now, before the modules of a run are imported."""
     for field in (*JOB_FIELDS.values(), *RUN_FIELDS.values()):
         value = getattr(options, field.name, None)
         if value is not None:
-            field.kind.read(field.flag, value)
+            field.type.from_text(field.flag, value)
 
 
-def _unknown_option(options: argparse.Namespace, wrong: str) -> str:
-    near = difflib.get_close_matches(wrong, options.known, n=1)
+def _unknown_option(options: argparse.Namespace, option: str) -> str:
+    command = f"mrimage {options.name}"
+    near = difflib.get_close_matches(option, options.known, n=1)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    return f"mrimage {options.name} has no option {wrong}.{hint} See mrimage {options.name} --help."
+    return f"{command} has no option {option}.{hint} See {command} --help."
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Every command with its options."""
+    """Build the parser of all commands, each with its options."""
     parser = Parser(prog="mrimage", description="MapReduce for images.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mrimage {__version__}")
     commands = parser.add_subparsers(
@@ -92,15 +94,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Commands, name: str, help: str, handler: str) -> argparse.ArgumentParser:
+    """Add a command that the function named ``handler`` in ``cli.commands`` carries out."""
+
     def handle(options: argparse.Namespace) -> int:
-        from mrimage.cli import commands as handlers  # --help and bad usage need none of it
+        # Imported late: --help and bad usage need none of it.
+        from mrimage.cli import commands as handlers
 
         status: int = getattr(handlers, handler)(options)
         return status
 
-    parser = commands.add_parser(
-        name, help=help, description=help[:1].upper() + help[1:] + ".", allow_abbrev=False
-    )
+    description = f"{help[:1].upper()}{help[1:]}."
+    parser = commands.add_parser(name, help=help, description=description, allow_abbrev=False)
     parser.set_defaults(handler=handle)
     return parser
 
@@ -120,9 +124,11 @@ def _add_run(commands: Commands) -> None:
     )
     for section in JOB_SECTIONS:
         _add_section(parser, section)
-    how = _add_section(parser, RUN)
-    how.add_argument("--dry-run", action="store_true", help="say what would happen, and stop")
-    _add_answers(how)
+    run_group = _add_section(parser, RUN)
+    run_group.add_argument(
+        "--dry-run", action="store_true", help="show what would happen, and stop"
+    )
+    _add_output_options(run_group)
     _add_section(parser, STORES)
 
 
@@ -130,38 +136,41 @@ def _add_retry(commands: Commands) -> None:
     parser = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
     parser.add_argument("out", metavar="OUT")
     parser.add_argument(
-        "--reason", action="append", help="only those quarantined for this reason; repeatable"
+        "--reason", action="append", help="only images quarantined for this reason; repeatable"
     )
     functions = parser.add_mutually_exclusive_group()
     functions.add_argument(
         "--job",
         metavar="FILE.toml|module:name",
-        help="the job whose functions OUT's job uses, where it uses some of your own",
+        help="the job that OUT was made with, needed if it uses functions of your own",
     )
     functions.add_argument(
         "--trust",
         action="store_true",
-        help="import the functions that OUT names: only from an OUT you know",
+        help="import the functions that OUT names; use it only if you know who made OUT",
     )
     _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
-    how = parser.add_argument_group(RUN.title)
-    _add_fields(how, (field for field in RUN.fields if field.name != "fresh"))
-    _add_answers(how)
+    run_group = parser.add_argument_group(RUN.title)
+    # --fresh would delete the images in quarantine along with everything else.
+    _add_fields(run_group, (field for field in RUN.fields if field.name != "fresh"))
+    _add_output_options(run_group)
     _add_section(parser, STORES)
 
 
 def _add_commands_on_results(commands: Commands) -> None:
     report = _command(commands, "report", "make OUT's report again", "make_report")
     report.add_argument("out", metavar="OUT")
-    _add_places(report)
+    _add_store_options(report)
     report.add_argument(
         "--against", metavar="OTHER", help="also show what changed since the run in OTHER"
     )
     report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
     report.add_argument(
-        "--pdf", metavar="FILE", help="also write the report for paper (needs the extra pdf)"
+        "--pdf",
+        metavar="FILE",
+        help="also write the report as a PDF for printing (needs the extra pdf)",
     )
-    report.add_argument("--png", metavar="DIR", help="also write every chart as a picture into DIR")
+    report.add_argument("--png", metavar="DIR", help="also write every chart as an image into DIR")
 
     query = _command(
         commands,
@@ -171,13 +180,14 @@ def _add_commands_on_results(commands: Commands) -> None:
     )
     query.add_argument("out", metavar="OUT")
     query.add_argument("sql", metavar="SQL")
-    _add_places(query)
+    _add_store_options(query)
     query.add_argument("--format", choices=["table", "csv", "json"], default="table")
     query.add_argument(
         "--no-quote-formulas",
         dest="quote_formulas",
         action="store_false",
-        help="leave texts in CSV alone that a spreadsheet takes for formulas (default: an apostrophe before them)",
+        help="in CSV, write text that a spreadsheet takes for a formula as it is "
+        "(default: put an apostrophe before it)",
     )
     query.add_argument(
         "--unsafe",
@@ -189,16 +199,16 @@ def _add_commands_on_results(commands: Commands) -> None:
         commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
     )
     verify.add_argument("out", metavar="OUT")
-    _add_places(verify)
+    _add_store_options(verify)
 
 
-def _add_answers(parser: argparse._ActionsContainer) -> None:
-    """What a run prints, beside RunOptions."""
+def _add_output_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say what a run prints. They are not part of RunOptions."""
     parser.add_argument("--json", action="store_true", help="print the summary as JSON on stdout")
     parser.add_argument("--debug", action="store_true", help="print a traceback with an error")
 
 
-def _add_places(parser: argparse._ActionsContainer) -> None:
+def _add_store_options(parser: argparse._ActionsContainer) -> None:
     _add_fields(parser, (RUN_FIELDS[name] for name in ("endpoint", "addressing")))
 
 
@@ -209,27 +219,30 @@ def _add_section(parser: argparse.ArgumentParser, section: Section) -> argparse.
 
 
 def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> None:
-    """An argument for each field that has an option. Values stay text: ``Kind.read`` makes more
-    of them."""
+    """Add an argument for each field that has an option. Its value stays text until
+    ``OptionType.from_text`` converts it."""
     for field in fields:
         if not field.flag:
             continue
+        # argparse formats help with the % operator.
         text = describe(field).replace("%", "%%")
-        if field.kind is FLAG:
+        if field.type is FLAG:
             given = not field.flag.startswith("--no-")
             parser.add_argument(
                 field.flag, dest=field.name, action="store_const", const=given, help=text
             )
         else:
-            action = "append" if field.repeatable else "store"
-            metavar = field.metavar or field.kind.metavar
             parser.add_argument(
-                field.flag, dest=field.name, action=action, metavar=metavar, help=text
+                field.flag,
+                dest=field.name,
+                action="append" if field.repeatable else "store",
+                metavar=field.metavar or field.type.metavar,
+                help=text,
             )
 
 
 def describe(field: Field) -> str:
-    """What the option means, which values there are, and what happens without it."""
+    """Describe the option: its meaning, its values if they can be listed, and its default."""
     text = field.help
     values = list(describe_values(field).values())
     if values:
@@ -241,9 +254,10 @@ def describe(field: Field) -> str:
 
 
 def describe_values(field: Field) -> Mapping[str, str]:
-    """The values that the option knows, where they can be listed, each with a few words."""
+    """Return the values of the option, each with a short description. Empty if they cannot be
+    listed."""
     if field.name == "key":
         return {name: name for name in KEYS}
     if field.name == "group":
         return {name: f"{name} ({reducer.help})" for name, reducer in GROUPS.items()}
-    return {name: name for name in field.kind.names}
+    return {name: name for name in field.type.names}

@@ -1,4 +1,4 @@
-"""What each command does, once its arguments are parsed."""
+"""The functions that carry out the commands. Each returns the exit status."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.cli.dryrun import describe_plan
+from mrimage.cli.dry_run import describe_plan
 from mrimage.commit.damage import damage_named
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
-from mrimage.flow.process import output_on_stderr
+from mrimage.flow.process import stdout_to_stderr
 from mrimage.flow.results import read_facts, results_folder, write_report
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
@@ -37,30 +37,30 @@ def run_job(options: argparse.Namespace) -> int:
     """``mrimage run``."""
     base = load_job(options.job) if options.job else None
     job = build_job(_given(options, JOB_FIELDS), base)
-    how = _run_options(options)
+    run_options = _run_options(options)
     if options.dry_run:
-        _print_rows(describe_plan(job, options.source, options.out, how))
+        _print_rows(describe_plan(job, options.source, options.out, run_options))
         return 0
-    with output_on_stderr():
-        summary = run(job, options.source, options.out, how)
-    _tell(summary, options)
+    with stdout_to_stderr():
+        summary = run(job, options.source, options.out, run_options)
+    _print_summary(summary, options)
     return 0
 
 
 def retry_images(options: argparse.Namespace) -> int:
     """``mrimage retry``: forget the quarantined images, then run the same job again."""
-    from mrimage.cli.retry import forget_quarantined, job_of
+    from mrimage.cli.retry import forget_quarantined, read_plan
 
     named = load_job(options.job) if options.job else None
     with _opened(options.out, options) as (store, scratch):
-        plan = job_of(store, options.out, named, options.trust)
+        plan = read_plan(store, options.out, named, options.trust)
         job = build_job(_given(options, JOB_FIELDS), plan.job)
         forgotten = forget_quarantined(store, scratch, options.reason)
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
-    with output_on_stderr():
+    with stdout_to_stderr():
         summary = run(job, plan.source, options.out, _run_options(options))
-    _tell(summary, options)
+    _print_summary(summary, options)
     return 0
 
 
@@ -69,9 +69,10 @@ def make_report(options: argparse.Namespace) -> int:
     with _opened(options.out, options) as (store, scratch), ExitStack() as stack:
         other = None
         if options.against:
-            earlier, copies = stack.enter_context(_opened(options.against, options))
-            read_facts(earlier)
-            other = stack.enter_context(results_folder(earlier, copies))
+            other_store, copies = stack.enter_context(_opened(options.against, options))
+            # Raises an error if there is no finished run in it.
+            read_facts(other_store)
+            other = stack.enter_context(results_folder(other_store, copies))
         made = write_report(
             store,
             read_facts(store),
@@ -81,11 +82,11 @@ def make_report(options: argparse.Namespace) -> int:
             against_name=options.against or "",
         )
     if options.png:
-        with _written(options.png):
+        with _named_write_errors(options.png):
             made.write_pngs(Path(options.png))
     if options.pdf:
         pdf = made.to_pdf()
-        with _written(options.pdf):
+        with _named_write_errors(options.pdf):
             Path(options.pdf).write_bytes(pdf)
     print(f"{options.out.rstrip('/')}/report.html")
     return 0
@@ -97,14 +98,16 @@ def run_query(options: argparse.Namespace) -> int:
 
     if not options.sql.strip(" \t\n;"):
         raise UsageError(
-            "Expected SQL, for example 'SELECT count(*) FROM catalogue', but received an empty text."
+            "mrimage query needs SQL such as 'SELECT count(*) FROM catalogue', "
+            "but got an empty text."
         )
     with (
         _opened(options.out, options) as (store, scratch),
         results_folder(store, scratch) as results,
     ):
         read_facts(store)
-        # CSV and JSON hold names as they are; a program wants that, a terminal would obey what is hidden in them.
+        # File names may contain control codes. A terminal would act on them, but a program that
+        # reads CSV or JSON needs the names unchanged.
         shown = report.for_terminal if sys.stdout.isatty() else str
         for piece in report.stream(
             results,
@@ -118,7 +121,7 @@ def run_query(options: argparse.Namespace) -> int:
 
 
 def verify_out(options: argparse.Namespace) -> int:
-    """``mrimage verify``: a line per problem; status 1 when there is any."""
+    """``mrimage verify``: print one line per problem. The status is 1 if there is any."""
     from mrimage.commit.verify import verify
     from mrimage.report import text
 
@@ -137,24 +140,38 @@ def verify_out(options: argparse.Namespace) -> int:
 
 
 def inspect_files(options: argparse.Namespace) -> int:
-    """``mrimage inspect``: status 1 when any file could not be read."""
+    """``mrimage inspect``. The status is 1 if any file cannot be read."""
     from mrimage.image import Image
     from mrimage.storage import open_uri
 
-    bad = 0
+    failed = 0
     for file in options.files:
         facts: dict[str, object] = {"uri": printable(redact(file))}
+        uri = file if "://" in file else str(Path(file).absolute())
         try:
-            source = open_uri(file if "://" in file else str(Path(file).absolute()), DEFAULT)
+            source = open_uri(uri, DEFAULT)
             facts |= dataclasses.asdict(Image(source).metadata)
         except (ImageError, StoreError) as error:
-            bad += 1
-            facts |= {"reason": getattr(error, "reason", "unreadable"), "message": str(error)}
+            failed += 1
+            facts["reason"] = getattr(error, "reason", "unreadable")
+            facts["message"] = str(error)
         if options.json:
             print(msgspec.json.encode(facts).decode())
         else:
             _print_rows([(name, str(value)) for name, value in facts.items() if value is not None])
-    return 1 if bad else 0
+    return 1 if failed else 0
+
+
+OPTIONAL_PARTS = {
+    "engine local": None,
+    "engine spark": ("pyspark", "spark"),
+    "engine ray": ("ray", "ray"),
+    "store file": None,
+    "store s3, gs, az": ("obstore", "objects"),
+    "store hdfs": ("hdfs_native", "hdfs"),
+}
+"""Engines and stores, each with the module that it needs and the extra of mrimage that installs
+it."""
 
 
 def show_doctor(options: argparse.Namespace) -> int:
@@ -163,19 +180,29 @@ def show_doctor(options: argparse.Namespace) -> int:
 
     print(f"{'format':<10} {'read':<5} {'write':<6} by")
     for row in formats():
-        print(f"{row.format:<10} {_yes(row.read):<5} {_yes(row.write):<6} {_by(row)}")
+        read = "yes" if row.read else "no"
+        write = "yes" if row.write else "no"
+        print(f"{row.format:<10} {read:<5} {write:<6} {_describe_support(row)}")
     print()
-    for what, modules, remedy in (
-        ("engine local", (), ""),
-        ("engine spark", ("pyspark",), 'pip install "mrimage[spark]"'),
-        ("engine ray", ("ray",), 'pip install "mrimage[ray]"'),
-        ("store file", (), ""),
-        ("store s3, gs, az", ("obstore",), 'pip install "mrimage[objects]"'),
-        ("store hdfs", ("hdfs_native",), 'pip install "mrimage[hdfs]"'),
-    ):
-        there = all(find_spec(module) for module in modules)
-        print(f"{what:<18} {'available' if there else f'missing: {remedy}'}")
+    for part, needed in OPTIONAL_PARTS.items():
+        print(f"{part:<18} {_describe_availability(needed)}")
     return 0
+
+
+def _describe_support(row: FormatRow) -> str:
+    """Name the library that handles a format, and say what is missing."""
+    if not row.reason:
+        return row.library
+    return f"{row.library}; {row.reason}" if row.read else row.reason
+
+
+def _describe_availability(needed: tuple[str, str] | None) -> str:
+    if needed is None:
+        return "available"
+    module, extra = needed
+    if find_spec(module):
+        return "available"
+    return f'missing: pip install "mrimage[{extra}]"'
 
 
 def make_demo(options: argparse.Namespace) -> int:
@@ -188,65 +215,58 @@ def make_demo(options: argparse.Namespace) -> int:
 
 
 def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, object]:
-    """Those of the options that are on the command line."""
+    """Return those of the options ``names`` that are on the command line."""
     found = {name: getattr(options, name, None) for name in names}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:
-    stores = {field.name for field in STORES.fields}
-    values = _read(options, [name for name in RUN_FIELDS if name not in stores])
+    store_names = {field.name for field in STORES.fields}
+    values = _converted(options, [name for name in RUN_FIELDS if name not in store_names])
     values["quiet"] = bool(options.quiet or options.json)
     return RunOptions(command=options.command, stores=_store_settings(options), **values)
 
 
 def _store_settings(options: argparse.Namespace) -> StoreSettings:
-    """The settings of stores among the options; commands that write nothing have fewer of them."""
-    return StoreSettings(**_read(options, [field.name for field in STORES.fields]))
+    """Return the settings of stores. A command that writes nothing has only some of them."""
+    return StoreSettings(**_converted(options, [field.name for field in STORES.fields]))
 
 
-def _read(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """The values of those of the run's options that are on the command line."""
-    return {
-        name: RUN_FIELDS[name].kind.read(RUN_FIELDS[name].flag, value)
-        for name, value in _given(options, names).items()
-    }
+def _converted(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return the values of those of the run's options ``names`` that are on the command line."""
+    values = {}
+    for name, text in _given(options, names).items():
+        field = RUN_FIELDS[name]
+        values[name] = field.type.from_text(field.flag, text)
+    return values
 
 
-def _tell(summary: Summary, options: argparse.Namespace) -> None:
+def _print_summary(summary: Summary, options: argparse.Namespace) -> None:
     if options.json:
-        print(open_store(options.out, _store_settings(options)).read("summary.json").decode())
+        store = open_store(options.out, _store_settings(options))
+        print(store.read("summary.json").decode())
     elif not options.quiet:
         print(summary)
 
 
 @contextmanager
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
-    """OUT, and a scratch folder outside it: these commands need not be alone there."""
+    """Open OUT, with a scratch folder outside it: a run may be using OUT at the same time."""
     store = open_store(out, _store_settings(options))
     with temporary_folder() as folder, system_errors(out), damage_named(store):
         yield store, folder
 
 
 @contextmanager
-def _written(place: str) -> Iterator[None]:
-    """Tell what the system refuses in the block as an error about ``place``, which the user
-    named."""
+def _named_write_errors(path: str) -> Iterator[None]:
+    """Turn a system error in the block into one that names ``path``, which the user gave."""
     try:
         yield
     except OSError as error:
-        raise store_error(error, "write", place) from error
-
-
-def _by(row: FormatRow) -> str:
-    return f"{row.library}; {row.reason}" if row.read and row.reason else row.reason or row.library
+        raise store_error(error, "write", path) from error
 
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
     width = max(len(label) for label, _ in rows) + 2
     for label, text in rows:
         print(f"{label:<{width}}{text}")
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"

@@ -1,4 +1,4 @@
-"""The command line: arguments -> Job -> run. Exit status 0 done, 1 not done, 2 bad usage."""
+"""The command line. The exit status is 0 for success, 1 for failure and 2 for bad usage."""
 
 from __future__ import annotations
 
@@ -21,50 +21,60 @@ INTERRUPTED = "interrupted. What is done is kept; run the same command again to 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command ``mrimage`` and answer its exit status."""
-    _make_streams_sound()
+    """Run the command ``mrimage`` and return its exit status."""
+    _make_streams_usable()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     try:
-        options = parse([argument for argument in arguments if argument != "--debug"])
-        options.command = (
-            shlex.join(["mrimage", *arguments]).encode("utf-8", "backslashreplace").decode()
-        )
-        require_address_space()
-        with _signals_end_cleanly():
-            status: int = options.handler(options)
+        status = _run_command(arguments)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # whoever read our output has had enough
+        # The reader of our output, such as head, has closed it. Python flushes stdout once more
+        # when it exits, so that has to go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt as interrupt:
-        print(f"mrimage: {_one_line(interrupt) or INTERRUPTED}", file=sys.stderr)
+        _print_error(_one_line(interrupt) or INTERRUPTED)
         return 1
     except MrimageError as error:
         if debug:
             traceback.print_exc()
-        print(f"mrimage: {_one_line(error)}", file=sys.stderr)
+        _print_error(_one_line(error))
         return 2 if isinstance(error, UsageError) else 1
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+    except Exception as error:  # noqa: BLE001  # the last resort: any error gets one line
+        hint = " Add --debug to see where."
         if debug:
             traceback.print_exc()
-        hint = "" if debug else " Add --debug to see where."
-        print(
-            f"mrimage: an unexpected {type(error).__name__}: {_one_line(error)}.{hint}",
-            file=sys.stderr,
-        )
+            hint = ""
+        _print_error(f"an unexpected {type(error).__name__}: {_one_line(error)}.{hint}")
         return 1
 
 
-def _make_streams_sound() -> None:
-    """Have three standard streams that take any text: some may be closed, as in a service, and
-    the next file that is opened would be in their place; and names of files need not fit the
-    terminal's encoding."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+def _run_command(arguments: list[str]) -> int:
+    options = parse([argument for argument in arguments if argument != "--debug"])
+    command = shlex.join(["mrimage", *arguments])
+    # File names may hold bytes that are not valid UTF-8, which the report could not store.
+    options.command = command.encode("utf-8", "backslashreplace").decode()
+    require_address_space()
+    with _signals_end_cleanly():
+        status: int = options.handler(options)
+    return status
+
+
+def _print_error(message: str) -> None:
+    print(f"mrimage: {message}", file=sys.stderr)
+
+
+def _make_streams_usable() -> None:
+    """Open the standard streams that are closed, and let stdout and stderr take any text.
+
+    A service may start us with closed streams, and the next file that is opened would take the
+    place of one. File names may not fit the encoding of the terminal.
+    """
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
     os.close(descriptor)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
@@ -75,8 +85,8 @@ def _make_streams_sound() -> None:
 
 @contextmanager
 def _signals_end_cleanly() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, and once one came, the cleaning up is not
-    disturbed."""
+    """Let SIGTERM and SIGHUP end the block in the same way as Ctrl-C. After the first signal,
+    further ones are ignored, so that they do not disturb the cleanup."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

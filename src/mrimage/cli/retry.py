@@ -1,4 +1,5 @@
-"""``mrimage retry``: the job that made OUT, and its quarantined images forgotten so that it tries them again."""
+"""``mrimage retry``: reads the job that made OUT, and forgets its quarantined images so that the
+job tries them again."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from mrimage.commit.again import try_again
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
+from mrimage.job.description import Description
 from mrimage.job.functions import describe_function
 from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
@@ -17,74 +19,86 @@ from mrimage.storage import Store
 from mrimage.types import Edits, Limits
 
 
-def job_of(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
-    """The plan that OUT keeps the description of, with the functions of the job that the user ``named``.
+def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
+    """Return the plan that OUT describes. Functions of the user's own come from the job ``named``
+    or, with ``trust``, are imported by the names in OUT.
 
-    Nothing that an OUT names is imported unless the user puts ``trust`` in it: whoever made it may have named any
-    module. Raises SinkError where OUT has no description, and UsageError where a function is neither named nor
-    trusted, cannot be imported, or is no longer what it was.
+    OUT may come from someone else and name any module, so nothing is imported without ``trust``.
+    Raises SinkError if OUT has no description. Raises UsageError if a function is missing, not
+    trusted, cannot be imported or has changed.
     """
-    what = f"there is no {JOB}"
-    try:
-        job = read_job(store)
-    except msgspec.DecodeError:
-        job = None
-        what = f"{JOB} is damaged"
-    if job is None:
-        raise SinkError(
-            f"Expected {store.root} as the OUT of a run, but {what}. Check the place, or run the job with --fresh."
-        )
-    description = dict(job.facts)
-    source = str(description.pop("source"))
+    facts = dict(_read_description(store).facts)
+    source = str(facts.pop("source"))
     functions = {
-        role: _function(role, description.pop(role), named, trust)
+        role: _find_function(role, facts.pop(role), named, trust)
         for role in ("map", "reduce", "combine")
     }
     limits = Limits(
-        max_pixels=msgspec.convert(description.pop("max_pixels"), int),
-        allow_truncated=msgspec.convert(description.pop("allow_truncated"), bool),
+        max_pixels=msgspec.convert(facts.pop("max_pixels"), int),
+        allow_truncated=msgspec.convert(facts.pop("allow_truncated"), bool),
     )
-    edits = msgspec.convert(description.pop("edits"), Edits | None)
+    edits = msgspec.convert(facts.pop("edits"), Edits | None)
+    # JSON has no tuples.
     rest = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in description.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
     }
-    same = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]  # described by the same fields
-    return Plan(same, source, out)
+    # mypy cannot know that a description has the fields of a Job.
+    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]
+    return Plan(job, source, out)
 
 
-def _function(role: str, described: object, named: Job | None, trust: bool) -> object:
-    """The function that does ``role`` (map, reduce or combine) in the job, which is the one that OUT describes."""
+def _read_description(store: Store) -> Description:
+    problem = f"there is no {JOB} in it"
+    description = None
+    try:
+        description = read_job(store)
+    except msgspec.DecodeError:
+        problem = f"its {JOB} is damaged"
+    if description is None:
+        raise SinkError(
+            f"Cannot use {store.root} as the OUT of a run: {problem}. "
+            "Check the path, or run the job with --fresh."
+        )
+    return description
+
+
+def _find_function(role: str, described: object, named: Job | None, trust: bool) -> object:
+    """Return the function for ``role`` (map, reduce or combine), which must be the one that OUT
+    describes."""
     found = getattr(named, role) if named else None
     if described is None and found is None:
         return None
     name = str(described).partition(" ")[0]
     if named is None:
-        found = _imported(name, trust)
-    if not callable(found) or describe_function(found) != described:
+        found = _import_function(name, trust)
+    now = describe_function(found) if callable(found) else None
+    if now is None or now != described:
         raise UsageError(
-            f"Expected {role} as it was when the job ran ({described or 'none'}), but it has changed "
-            f"({describe_function(found) if callable(found) else 'none'}). Run the job again instead."
+            f"{role} has changed since the job ran: it was {described or 'none'} "
+            f"and is now {now or 'none'}. Run the job again instead."
         )
     return found
 
 
-def _imported(name: str, trust: bool) -> object:
+def _import_function(name: str, trust: bool) -> object:
     if name.startswith("__main__:") or "<" in name:
         raise UsageError(
-            f"Expected functions that can be imported, but the job's {name} was defined in a script. "
-            "Run the script again with what it needs; the images in quarantine stay there until then."
+            f"mrimage retry needs functions that can be imported, but the job's {name} was defined "
+            "in a script or inside another function. Run the script again. "
+            "Until then the images stay in quarantine."
         )
     if not trust:
         raise UsageError(
-            f"The job of OUT uses {brief(name)}, and what an OUT names is not imported by itself. Name the job again "
-            "(--job FILE.toml or module:name), or add --trust if you know who made OUT."
+            f"The job of OUT uses {brief(name)}, which is not imported just because OUT names it. "
+            "Name the job again (--job FILE.toml or module:name), or add --trust if you know who "
+            "made OUT."
         )
     return load_object(name)
 
 
 def forget_quarantined(store: Store, scratch: Path, reasons: list[str] | None) -> int:
-    """Have the next run try the quarantined images again, or those of ``reasons``; answer how many."""
+    """Forget the quarantined images, or those with one of ``reasons``, so that the next run tries
+    them again. Returns their number."""
     for reason in reasons or ():
         if reason not in REASONS:
             raise unknown("--reason", reason, REASONS)

@@ -22,7 +22,7 @@ from mrimage.engine.engine import Engine, EngineOptions, Task, TaskFunction
 from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
 from mrimage.errors import EngineError
 from mrimage.guard.child import describe_exit, end_child, start_child
-from mrimage.job.portable import dumps
+from mrimage.job.pickling import dumps
 from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.storage import open_store
 from mrimage.types import Attempt, TaskReport

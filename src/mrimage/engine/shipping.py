@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 import cloudpickle
 
 from mrimage.errors import EngineError, describe
-from mrimage.job.portable import dumps
+from mrimage.job.pickling import dumps
 
 OURS = str(Path(__file__).parents[1])
 """The folder of the package: its frames in a traceback say nothing to a user."""

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from mrimage.errors import UsageError, brief
-from mrimage.flow.process import prints_on_stderr, signals_given_back
+from mrimage.flow.process import prints_to_stderr, restored_signals
 from mrimage.flow.run import run as run_job
 from mrimage.flow.summary import Summary
 from mrimage.job.fields import RUN_FIELDS, require_instance
@@ -35,30 +35,31 @@ def run(
     replication: int | None = None,
     allow_private: bool = False,
 ) -> Summary:
-    """Do ``job`` on every image of ``source``, into ``out``, and answer with a Summary.
+    """Do ``job`` on every image of ``source``, and write the results to ``out``.
 
-    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. What an earlier run of
-    the same job did in ``out`` is kept.
+    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. The results of an earlier
+    run of the same job in ``out`` are kept and reused.
 
     - ``engine``: ``local``, ``spark``, ``ray``, a Spark master such as ``spark://HOST:PORT``, or
       ``ray://HOST:PORT``.
-    - ``workers``: processes, from 1 to 4096, by default one per core; 1 stays in this process.
-    - ``retries``: how often a failed task is tried again, from 0 to 100.
-    - ``speculate``: race a second attempt against a slow task.
-    - ``max_failures``: quarantined images to tolerate, a number or a share such as ``"5%"``; by
-      default any number.
-    - ``fresh``: start over, and remove what an earlier run left in ``out``.
+    - ``workers``: number of processes, from 1 to 4096, by default one per core; 1 uses this
+      process only.
+    - ``retries``: how many times a failed task is tried again, from 0 to 100.
+    - ``speculate``: start a second attempt at a slow task.
+    - ``max_failures``: how many quarantined images to tolerate, a number or a share such as
+      ``"5%"``; by default any number.
+    - ``fresh``: start over, and remove the results of an earlier run from ``out``.
     - ``quiet``: print no progress.
-    - ``thumbnails``: draw pictures for the report.
+    - ``thumbnails``: make thumbnails for the report.
     - ``strict``: stop if a folder of ``source`` cannot be listed.
     - ``endpoint``: url of an S3 server, by default AWS_ENDPOINT_URL or Amazon's.
     - ``addressing``: how S3 buckets are addressed, ``path`` (the default) or ``virtual``.
-    - ``replication``: DataNodes that keep each file written to HDFS, from 1 to 512.
-    - ``allow_private``: let the urls of a list lead to private addresses.
+    - ``replication``: number of copies of each file written to HDFS, from 1 to 512.
+    - ``allow_private``: allow urls of a list that lead to private addresses.
 
-    While it runs, ``print`` in the job's functions writes to standard error. Raises UsageError
-    for a wrong keyword or value and for a job that makes no sense, and JobError for a job that
-    cannot be done (see ``errors``).
+    During the run, ``print`` in the job's functions writes to standard error. Raises UsageError
+    for a wrong keyword or value and for options that cannot be combined, and JobError if the job
+    fails (see ``errors``).
     """
     require_instance("mrimage.run", job, Job)
     stores = _checked(
@@ -79,26 +80,30 @@ def run(
         strict=strict,
         stores=StoreSettings(**stores),
     )
-    places = _place("source", source), _place("out", out)
-    with signals_given_back(), prints_on_stderr():
-        return run_job(job, *places, options)
+    source = _path_or_url("source", source)
+    out = _path_or_url("out", out)
+    with restored_signals(), prints_to_stderr():
+        return run_job(job, source, out, options)
 
 
 def _checked(**given: object) -> dict[str, Any]:
-    """The settings of stores that are not left out. Raises UsageError for a value of the wrong
-    kind."""
+    """Return the settings of stores that are given. Raises UsageError for a value of the wrong
+    type."""
     return {
-        name: RUN_FIELDS[name].kind.take(name, value)
+        name: RUN_FIELDS[name].type.from_python(name, value)
         for name, value in given.items()
         if value is not None
     }
 
 
-def _place(name: str, given: object) -> str:
-    """A path or a url as text. Raises UsageError for anything else."""
-    place = os.fspath(given) if isinstance(given, str | os.PathLike) else given
-    if isinstance(place, str):
-        return os.path.expanduser(place)  # noqa: PTH111  # a url would not survive as a Path
-    several = isinstance(given, list | tuple | set)
-    advice = " Name several in a list such as images.txt, or run once for each." if several else ""
+def _path_or_url(name: str, given: object) -> str:
+    """Return a path or a url as text. Raises UsageError for anything else."""
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    if isinstance(given, str):
+        # Path.expanduser() would turn s3://bucket into s3:/bucket.
+        return os.path.expanduser(given)  # noqa: PTH111
+    advice = ""
+    if isinstance(given, list | tuple | set):
+        advice = " Name several in a list such as images.txt, or run once for each."
     raise UsageError(f"{name} needs one path or url, but got {brief(given)}.{advice}")

@@ -9,15 +9,15 @@ from mrimage.errors import BudgetError
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """``--max-failures``: a number of images, or a share of those listed; without either any
-    number will do."""
+    """``--max-failures``: a number of images, or a percentage of the listed ones. Without either,
+    any number of images may fail."""
 
     count: int | None = None
     percent: float | None = None
 
     @classmethod
     def parse(cls, limit: int | str | None) -> Budget:
-        """``10``, ``"10"`` or ``"2.5%"``, as RunOptions has checked it."""
+        """Parse ``10``, ``"10"`` or ``"2.5%"``, which RunOptions has checked."""
         if limit is None:
             return cls()
         text = str(limit)
@@ -26,22 +26,26 @@ class Budget:
         return cls(count=int(text))
 
     def allows(self, quarantined: int, listed: int) -> bool:
-        """Whether ``quarantined`` of ``listed`` images are not too many."""
+        """Whether the run may go on with ``quarantined`` of ``listed`` images."""
         allowed = self._allowed(listed)
         return allowed is None or quarantined <= allowed
 
     def allows_all(self, listed: int) -> bool:
-        """Whether every image may fail, because someone said so."""
+        """Whether the user has explicitly allowed every image to fail."""
         allowed = self._allowed(listed)
         return allowed is not None and allowed >= listed
 
     def check(self, quarantined: int, listed: int) -> None:
-        """Raise BudgetError when ``quarantined`` of ``listed`` images are too many."""
+        """Raise BudgetError if ``quarantined`` of ``listed`` images are too many."""
         if not self.allows(quarantined, listed):
             raise BudgetError(
-                f"Expected at most {self._allowed(listed)} quarantined images of {listed} (--max-failures), but there are "
-                f"{quarantined} already. What is done is kept; raise --max-failures to continue."
+                f"--max-failures allows at most {self._allowed(listed)} quarantined images of "
+                f"{listed}, but there are {quarantined} already. "
+                "What is done is kept; raise --max-failures to continue."
             )
 
     def _allowed(self, listed: int) -> int | None:
-        return self.count if self.percent is None else int(listed * self.percent / 100)
+        """The largest number of quarantined images, or None if there is no limit."""
+        if self.percent is None:
+            return self.count
+        return int(listed * self.percent / 100)

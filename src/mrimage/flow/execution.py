@@ -1,4 +1,5 @@
-"""Runs the phases of a run and watches them: progress, the failure budget, failures of the job's code and of our own."""
+"""Runs the phases of a run and watches them: progress, the failure budget, and failures of the job's
+code and of our own."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import TypeVar
 from mrimage.commit.again import quarantined_for
 from mrimage.commit.publish import count_quarantined
 from mrimage.flow.budget import Budget
-from mrimage.flow.progress import Progress, task_done, unfinished
+from mrimage.flow.progress import Progress, describe_interruption, task_done
 from mrimage.report import text
 from mrimage.storage import Store
 from mrimage.tasks.faults import MOST_FAULTS, fault_of_ours
@@ -27,8 +28,8 @@ PROGRESS_STEP = 1_000
 
 @dataclass
 class Execution:
-    """What a run has done so far. ``listed``, ``reused`` and ``quarantined`` count images; ``internal_failures`` counts
-    those on which mrimage itself failed."""
+    """What a run has done so far. ``listed``, ``reused`` and ``quarantined`` count images.
+    ``internal_failures`` counts those on which mrimage itself failed."""
 
     store: Store
     scratch: Path
@@ -44,7 +45,8 @@ class Execution:
     internal_failures: int = 0
 
     def run_tasks(self, name: str, images: int, reports: Iterator[TaskReport]) -> None:
-        """Run the phase ``name`` to its end. Raises BudgetError, JobError or InternalError when too many images fail."""
+        """Run the phase ``name`` to its end. Raises BudgetError, JobError or InternalError if too
+        many images fail."""
         with self.phase(name, images):
             for report in reports:
                 self.tasks.append(report)
@@ -57,8 +59,8 @@ class Execution:
 
     @contextmanager
     def phase(self, name: str, images: int | None) -> Iterator[None]:
-        """Time the block as the phase ``name`` and show its progress. ``images`` is None if their number is not known,
-        and 0 if there is nothing to show."""
+        """Time the block as the phase ``name`` and show its progress. ``images`` is None if their
+        number is not known, and 0 if there is nothing to show."""
         begun = time.monotonic()
         earlier_tasks = len(self.tasks)
         if images != 0:
@@ -66,7 +68,7 @@ class Execution:
         try:
             yield
         except KeyboardInterrupt:
-            message = unfinished(self.tasks, self.reused, self.listed, self.command)
+            message = describe_interruption(self.tasks, self.reused, self.listed, self.command)
             raise KeyboardInterrupt(message) from None
         finally:
             if images != 0:
@@ -90,10 +92,11 @@ class Execution:
                 self.progress.advance(PROGRESS_STEP)
 
     def add_quarantined(self, images: int) -> None:
-        """Count quarantined images against the failure budget. Raises BudgetError when there are too many.
+        """Count quarantined images against the failure budget. Raises BudgetError if there are too
+        many.
 
-        Several reduce tasks may have failed on the same image, or on one from outside the source. So images are counted
-        by name before they end the run.
+        Several reduce tasks may have failed on the same image, or on one from outside the source.
+        So images are counted by name before they end the run.
         """
         self.quarantined += images
         if not self.budget.allows(self.quarantined, self.listed):
@@ -107,7 +110,8 @@ class Execution:
             raise fault_of_ours(found, len(found))
 
     def _watch_job_code(self, report: TaskReport) -> None:
-        """Show the first error of the job's own code at once, and stop a job whose code always fails."""
+        """Show the first error of the job's own code at once, and stop a job whose code always
+        fails."""
         if report.code_error and not self.trial.message:
             self.progress.say(f"mapper-failed: {text.cut(report.code_error, 500)}")
         passed = report.images - report.quarantined

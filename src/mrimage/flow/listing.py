@@ -17,8 +17,9 @@ from mrimage.types import Entry
 class ListingCounts:
     """What a listing found besides entries.
 
-    ``ignored`` counts files, members and rows by reason. ``unlisted`` has the folders that could not be listed, each
-    with its error. ``earlier`` counts the files of earlier runs, by their OUT below the source.
+    ``ignored`` counts files, members and rows by reason. ``unlisted`` has the folders that could
+    not be listed, each with its error. ``earlier`` counts the files of earlier runs, by their OUT
+    below the source.
     """
 
     ignored: Counter[str] = field(default_factory=Counter)
@@ -43,7 +44,8 @@ class ListingCounts:
 def entries_of(plan: Plan, counts: ListingCounts, strict: bool) -> Iterator[Entry]:
     """Every entry of the plan's source that the job selects. ``counts`` gets everything else.
 
-    Raises SourceError if a folder cannot be listed and ``strict`` is set; otherwise ``counts`` gets the folder too.
+    Raises SourceError if a folder cannot be listed and ``strict`` is set. Otherwise ``counts`` gets
+    the folder too.
     """
     selection = Selection(plan.job.include, plan.job.exclude, plan.job.all_files)
     on_unlisted = None if strict else counts.skip_folder
@@ -59,5 +61,5 @@ def require_images(plan: Plan, strict: bool) -> None:
     if first is None:
         raise SourceError(
             f"There are no images in {plan.source} (ignored {describe_ignored(counts.ignored)}). "
-            "Check the place, --include and --exclude, or add --all-files."
+            "Check the path, --include and --exclude, or add --all-files."
         )

@@ -1,4 +1,4 @@
-"""The phases of a run, in the order of its story: each is a method of ``RunPhases``."""
+"""The phases of a run, in order. Each is a method of ``RunPhases``."""
 
 from __future__ import annotations
 
@@ -68,9 +68,10 @@ from mrimage.types import Partition, RunFacts
 
 @dataclass
 class RunPhases:
-    """One run in progress: its places, and what its phases hand to each other.
+    """One run in progress: its folders, and what its phases hand to each other.
 
-    ``wait_for_bundle`` returns once the report's scripts are there; a process of its own makes them meanwhile.
+    ``wait_for_bundle`` returns when the report's scripts are ready. A separate process makes them
+    in the meantime.
     """
 
     plan: Plan
@@ -97,7 +98,7 @@ class RunPhases:
         write_job(self.store, self.description)
 
     def retry_internal_failures(self) -> None:
-        """Have images on which mrimage itself failed tried again: this version may be another one."""
+        """Have images on which mrimage itself failed tried again: this may be a newer version."""
         if try_again(self.store, self.scratch, {"internal"}):
             self._outdate()
             self._drop_copies()
@@ -153,31 +154,33 @@ class RunPhases:
             execution.trial.end()
 
     def _is_on_trial(self) -> bool:
-        """Whether the job stops if its code fails on all of the first images. It does not if an earlier run got images
-        through, or if any number of failures is allowed."""
+        """Whether the job stops if its code fails on all of the first images. It does not if an
+        earlier run processed some images, or if any number of failures is allowed."""
         execution = self.execution
-        got_through = execution.reused > execution.quarantined
-        execution.trial.over = got_through or execution.budget.allows_all(execution.listed)
+        some_passed = execution.reused > execution.quarantined
+        execution.trial.over = some_passed or execution.budget.allows_all(execution.listed)
         return not execution.trial.over
 
     @contextmanager
     def _forgotten_if_job_fails(self) -> Iterator[None]:
-        """If the job's own code fails on every image, keep nothing: OUT is free for the corrected job."""
+        """If the job's own code fails on every image, keep nothing, so that OUT is free for the
+        corrected job."""
         try:
             yield
         except JobError as error:
             # A subclass is a fault of the budget, a store or the engine.
             is_of_the_job = type(error) is JobError
             tasks = self.execution.tasks
-            got_through = any(task.images > task.quarantined for task in tasks)
-            if is_of_the_job and self.execution.reused == 0 and not got_through:
+            some_passed = any(task.images > task.quarantined for task in tasks)
+            if is_of_the_job and self.execution.reused == 0 and not some_passed:
                 self.engine.close()
                 committed = Committed(self.store, "map")
                 committed.forget(list(committed.tasks))
             raise
 
     def plan_shuffle(self) -> tuple[Exchange, Path]:
-        """Weigh the keys that map emitted, and assign those that are not reduced yet to partitions."""
+        """Weigh the keys that map emitted, and assign those that are not reduced yet to
+        partitions."""
         weighed = self.scratch / "weighed.parquet"
         with self.execution.phase("plan", None):
             names = Committed(self.store, "map").tables("records")
@@ -191,7 +194,8 @@ class RunPhases:
             return exchange, weighed
 
     def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
-        """The partitions of groups that are not reduced yet, and the table of their keys if some are."""
+        """Return the partitions of groups that are not reduced yet, and the table of their keys if
+        some groups are already reduced."""
         reduced = Committed(self.store, "reduce")
         if prune_groups(self.store, reduced, weighed, self.scratch):
             self._outdate()
@@ -243,7 +247,7 @@ class RunPhases:
         return published
 
     def draw_thumbnails(self) -> None:
-        """Make the report's pictures."""
+        """Make the thumbnails of the report."""
         if not self.options.thumbnails or exists(self.store, THUMBNAILS_TABLE):
             return
         self.store.delete(FACTS)

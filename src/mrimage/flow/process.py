@@ -1,5 +1,5 @@
-"""What a run borrows of the process that it runs in, and gives back: signal handlers, the timer,
-standard output."""
+"""The process-wide state that a run changes and restores: signal handlers, the timer and standard
+output."""
 
 from __future__ import annotations
 
@@ -9,39 +9,45 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 SIGNALS = (signal.SIGALRM, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Those that a run, an engine or a library that it uses may take for itself."""
+"""Signals for which a run, an engine or a library may set handlers."""
 
 
 @contextmanager
-def signals_given_back() -> Iterator[None]:
-    """After the block, signals are handled as before it, and a timer that was running goes on."""
+def restored_signals() -> Iterator[None]:
+    """Restore the signal handlers after the block, and let a timer that was running continue."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can set handlers, so no run in this one does
+        # Only the main thread can set handlers, so a run in this thread sets none.
+        yield
         return
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+    remaining, interval = signal.setitimer(signal.ITIMER_REAL, 0)
     started = time.monotonic()
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            if (
-                handler is not None and signal.getsignal(number) != handler
-            ):  # None: not set by Python
-                signal.signal(number, handler)
-        if left:
-            # An alarm that came due meanwhile rings now, and not never: 0 would switch the timer off.
-            rest = max(left - (time.monotonic() - started), 1e-6)
+        _restore_handlers(handlers)
+        if remaining:
+            # If the alarm came due meanwhile, ring at once: setitimer(0) would cancel it.
+            rest = max(remaining - (time.monotonic() - started), 1e-6)
             signal.setitimer(signal.ITIMER_REAL, rest, interval)
 
 
-class _Prints:
-    """Standard output while runs are in progress in this process, in one thread or in several."""
+def _restore_handlers(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        # getsignal returns None for a handler that was not set from Python, and signal cannot
+        # set that one again.
+        if handler is not None and signal.getsignal(number) != handler:
+            signal.signal(number, handler)
+
+
+class _PrintRedirection:
+    """Sends ``print`` to standard error while any run is in progress, in one thread or in
+    several."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,10 +55,11 @@ class _Prints:
         self._before: TextIO = sys.stdout
 
     @contextmanager
-    def on_stderr(self) -> Iterator[None]:
+    def to_stderr(self) -> Iterator[None]:
         with self._lock:
             if not self._runs:
-                self._before, sys.stdout = sys.stdout, sys.stderr
+                self._before = sys.stdout
+                sys.stdout = sys.stderr
             self._runs += 1
         try:
             yield
@@ -63,29 +70,30 @@ class _Prints:
                     sys.stdout = self._before
 
 
-_prints = _Prints()
+_print_redirection = _PrintRedirection()
 
 
-def prints_on_stderr() -> AbstractContextManager[None]:
-    """A block in which ``print`` writes to standard error: what the user's functions say is not
-    the program's answer."""
-    return _prints.on_stderr()
+def prints_to_stderr() -> AbstractContextManager[None]:
+    """Return a context manager in which ``print`` writes to standard error. Standard output is for
+    the results of the program that calls mrimage, not for prints of the job's functions."""
+    return _print_redirection.to_stderr()
 
 
 @contextmanager
-def output_on_stderr() -> Iterator[None]:
-    """The same for everything that this process and its children write to standard output,
-    libraries in C too.
+def stdout_to_stderr() -> Iterator[None]:
+    """Send everything that this process and its children write to standard output to standard
+    error, including the output of libraries in C.
 
-    For the command line: its standard output is for its answer alone.
+    The command line needs this, since its standard output is for results only.
     """
     sys.stdout.flush()
-    kept = os.dup(1)
+    original = os.dup(1)
     os.dup2(2, 1)
     try:
-        with prints_on_stderr():
+        with prints_to_stderr():
             yield
     finally:
-        ctypes.CDLL(None).fflush(None)  # what libraries in C still hold of their own output
-        os.dup2(kept, 1)
-        os.close(kept)
+        # Libraries in C buffer their output. Flush it before descriptor 1 is restored.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(original, 1)
+        os.close(original)

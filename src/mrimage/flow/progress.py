@@ -1,40 +1,43 @@
-"""What a person sees while a job runs: bars on a terminal, plain lines elsewhere, nothing when quiet."""
+"""The progress of a run on standard error: bars on a terminal, or else plain lines."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from mrimage.types import TaskReport
 
 LINE_EVERY = 5.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if there is no terminal."""
+
+SHORTEST = 1e-9
+"""Seconds: avoids a division by zero when a phase has just started."""
 
 
 class Progress(Protocol):
-    """Hears of phases and finished tasks."""
+    """Shows the phases of a run and the tasks that finish."""
 
     def start(self, phase: str, images: int | None) -> None:
-        """A phase begins; ``images`` is how many it will handle, None where that is not known yet."""
+        """Start a phase that handles ``images`` images, or None if the number is not known yet."""
         ...
 
     def advance(self, images: int, size: int = 0, quarantined: int = 0) -> None:
-        """So many more images, bytes and quarantined images are done."""
+        """Add images that are done, their bytes, and how many of them are quarantined."""
         ...
 
     def finish(self) -> None:
-        """The phase is over, however it ended."""
+        """End the phase, even if it failed."""
         ...
 
     def say(self, text: str) -> None:
-        """Something that a person should know now, on a line of its own."""
+        """Show a message at once, on a line of its own."""
         ...
 
 
 def task_done(progress: Progress, report: TaskReport) -> None:
-    """Tell ``progress`` of a finished task."""
+    """Show that a task has finished."""
     progress.advance(report.images, report.bytes, report.quarantined)
 
 
@@ -51,13 +54,16 @@ class Silent:
 
 
 class Bars:
-    """One bar a phase, on a terminal."""
+    """One progress bar per phase, for a terminal."""
 
     def start(self, phase: str, images: int | None) -> None:
         from tqdm import tqdm
 
-        self._size = self._quarantined = 0
+        self._size = 0
+        self._quarantined = 0
         self._started = time.monotonic()
+        # Without a number of images there is nothing to fill a bar with.
+        bar_format = None if images else "{desc}: {elapsed}{postfix}"
         self._bar = tqdm(
             total=images,
             desc=f"{phase:<10}",
@@ -65,17 +71,19 @@ class Bars:
             smoothing=0.1,
             dynamic_ncols=True,
             file=sys.stderr,
-            bar_format=None if images else "{desc}: {elapsed}{postfix}",
+            bar_format=bar_format,
         )
 
     def advance(self, images: int, size: int = 0, quarantined: int = 0) -> None:
         self._size += size
         self._quarantined += quarantined
-        rate = self._size / 1e6 / max(1e-9, time.monotonic() - self._started)
-        facts = f"{rate:.1f} MB/s" if self._size else ""
+        seconds = max(SHORTEST, time.monotonic() - self._started)
+        facts = []
+        if self._size:
+            facts.append(f"{self._size / 1e6 / seconds:.1f} MB/s")
         if self._quarantined:
-            facts += f", {self._quarantined} quarantined"
-        self._bar.set_postfix_str(facts.lstrip(", "), refresh=False)
+            facts.append(f"{self._quarantined} quarantined")
+        self._bar.set_postfix_str(", ".join(facts), refresh=False)
         self._bar.update(images)
 
     def finish(self) -> None:
@@ -88,19 +96,23 @@ class Bars:
 
 
 class Lines:
-    """A line at a phase's start and end, and every few seconds between."""
+    """A line every few seconds and at the end of each phase."""
 
     def start(self, phase: str, images: int | None) -> None:
-        self._phase, self._total = phase, images
-        self._images = self._size = self._quarantined = 0
-        self._started = self._last = time.monotonic()
+        self._phase = phase
+        self._total = images
+        self._images = 0
+        self._size = 0
+        self._quarantined = 0
+        self._started = time.monotonic()
+        self._last_line = self._started
 
     def advance(self, images: int, size: int = 0, quarantined: int = 0) -> None:
         self._images += images
         self._size += size
         self._quarantined += quarantined
-        if time.monotonic() - self._last >= LINE_EVERY:
-            self._last = time.monotonic()
+        if time.monotonic() - self._last_line >= LINE_EVERY:
+            self._last_line = time.monotonic()
             self._print(self._eta())
 
     def finish(self) -> None:
@@ -112,48 +124,50 @@ class Lines:
     def _eta(self) -> str:
         if not self._total or not self._images:
             return "running"
-        left = (time.monotonic() - self._started) * (self._total / self._images - 1)
+        elapsed = time.monotonic() - self._started
+        left = elapsed * (self._total / self._images - 1)
         return f"{left:.0f} s left"
 
     def _print(self, state: str) -> None:
-        seconds = max(1e-9, time.monotonic() - self._started)
-        of = f" of {self._total}" if self._total else ""
+        seconds = max(SHORTEST, time.monotonic() - self._started)
+        facts = [*self._facts(seconds), f"{seconds:.1f} s", state]
+        self.say(f"{self._phase}: {', '.join(facts)}")
+
+    def _facts(self, seconds: float) -> Iterator[str]:
         if not self._images:
-            print(f"{self._phase}: {seconds:.1f} s, {state}", file=sys.stderr, flush=True)
             return
-        facts = [f"{self._images}{of} images", f"{self._images / seconds:.0f} images/s"]
+        of_total = f" of {self._total}" if self._total else ""
+        yield f"{self._images}{of_total} images"
+        yield f"{self._images / seconds:.0f} images/s"
         if self._size:
-            facts.append(f"{self._size / 1e6 / seconds:.1f} MB/s")
-        facts.append(f"{self._quarantined} quarantined")
-        print(
-            f"{self._phase}: {', '.join(facts)}, {seconds:.1f} s, {state}",
-            file=sys.stderr,
-            flush=True,
-        )
+            yield f"{self._size / 1e6 / seconds:.1f} MB/s"
+        yield f"{self._quarantined} quarantined"
 
 
-def watch(quiet: bool) -> Progress:
-    """The right one for this process's standard error."""
+def choose_progress(quiet: bool) -> Progress:
+    """Return the kind of progress that fits this process's standard error."""
     if quiet:
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines()
 
 
-def unfinished(tasks: Sequence[TaskReport], reused: int, listed: int, command: str) -> str:
-    """What an interrupted run has done, and how to go on. ``reused`` images were mapped by an earlier run."""
+def describe_interruption(
+    tasks: Sequence[TaskReport], reused: int, listed: int, command: str
+) -> str:
+    """Say what an interrupted run has done, and how to continue it. An earlier run has mapped
+    ``reused`` of the images."""
     mapped = [task for task in tasks if task.phase == "map"]
     reduced = [task for task in tasks if task.phase == "reduce"]
-    images = reused + sum(task.images for task in mapped)
-    done = (
-        f"{images} of {listed} images are mapped ({len(mapped)} splits in this run)"
-        if listed
-        else "nothing is new"
-    )
+    if listed:
+        images = reused + sum(task.images for task in mapped)
+        done = f"{images} of {listed} images are mapped ({len(mapped)} splits in this run)"
+    else:
+        done = "no images were processed"
     if reduced:
-        done += f", {sum(task.images for task in reduced)} images are reduced ({len(reduced)} partitions in this run)"
-    again = (
-        f"run the same command again to continue: {command}"
-        if command
-        else "run it again to continue."
-    )
-    return f"interrupted: {done}. What is done is kept; {again}"
+        images = sum(task.images for task in reduced)
+        done += f", {images} images are reduced ({len(reduced)} partitions in this run)"
+    if command:
+        how = f"run the same command again to continue: {command}"
+    else:
+        how = "run it again to continue."
+    return f"interrupted: {done}. What is done is kept; {how}"

@@ -1,4 +1,4 @@
-"""What a run left in OUT, wherever that is, as a local folder; and the report made from it."""
+"""The results of a run in OUT: their tables as a local folder, their facts, and the report."""
 
 from __future__ import annotations
 
@@ -27,82 +27,82 @@ TABLES = (
     f"{ROOT}/removed.parquet",
     f"{ROOT}/thumbnails.parquet",
 )
+"""The published tables besides the catalogue, which is a folder of files."""
+
+_OUTCOME = (
+    "source",
+    "out",
+    "plan_hash",
+    "versions",
+    "listed",
+    "processed",
+    "quarantined",
+    "ignored",
+    "ignored_reasons",
+    "repeated",
+    "unlisted",
+    "bytes",
+    "groups",
+    "outputs",
+    "reasons",
+)
+"""The facts of a run that do not depend on when and how it ran."""
 
 
 @contextmanager
 def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
-    """The published tables as files below one local folder: OUT itself where it is local, else a copy."""
+    """Yield a local folder with the published tables: OUT itself if it is local, or else a copy."""
     if store.local:
         yield store.local
         return
     names = (*TABLES, FACTS)
-    present = [
-        name
-        for name, there in zip(
-            names, in_parallel(store, partial(exists, store), names), strict=True
-        )
-        if there
-    ]
+    found = in_parallel(store, partial(exists, store), names)
+    present = [name for name, is_there in zip(names, found, strict=True) if is_there]
     localize(store, [*list_names(store, "catalogue"), *present], scratch)
     yield scratch / "copies"
 
 
 def read_facts(store: Store) -> RunFacts:
-    """What the last finished run said of itself. Raises SinkError where there was none, or where what it wrote is cut off,
-    as a power failure can leave it."""
-    why = f"there is no {FACTS}"
+    """Read the facts of the last finished run. Raises SinkError if there are none, or if the file
+    is cut off, as can happen in a power failure."""
     try:
         return msgspec.json.decode(store.read(FACTS), type=RunFacts)
     except NotFoundError:
-        pass
+        problem = f"there is no {FACTS} in it"
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        why = f"{FACTS} is damaged"
+        problem = f"its {FACTS} is damaged"
     raise SinkError(
-        f"Expected {store.root} as the OUT of a finished run, but {why}. Check the place, or run the job again."
+        f"Cannot use {store.root} as the OUT of a finished run: {problem}. "
+        "Check the path, or run the job again."
     )
 
 
 def write_facts(store: Store, facts: RunFacts) -> None:
-    """Keep what a run says of itself, so that its report can be made again; durably, and with it the report, which the
-    next run takes for whole when it finds this."""
+    """Store the facts of a run, so that its report can be made again. If they are there, the next
+    run assumes that the report is complete, so this waits until both are safe from a power
+    failure."""
     store.write(FACTS, msgspec.json.encode(facts), durable=True)
 
 
 def is_reported(store: Store, facts: RunFacts) -> bool:
-    """Whether OUT has a report of a run that came to the same: this one has then changed nothing there.
+    """Whether OUT has the report of an earlier run with the same outcome, so that this run has
+    changed nothing there.
 
-    The facts are written last and deleted first, so a report that was not finished is none.
+    The facts are written last and deleted first, so an unfinished report has no facts.
     """
     try:
         earlier = read_facts(store)
     except SinkError:
         return False
-    same = all(getattr(earlier, name) == getattr(facts, name) for name in _OUTCOME)
-    return same and exists(store, "report.html") and exists(store, report.SUMMARY)
-
-
-_OUTCOME = (
-    *("source", "out", "plan_hash", "versions"),
-    *(
-        "listed",
-        "processed",
-        "quarantined",
-        "ignored",
-        "ignored_reasons",
-        "repeated",
-        "unlisted",
-        "bytes",
-        "groups",
-        "outputs",
-        "reasons",
-    ),
-)
+    is_same = all(getattr(earlier, name) == getattr(facts, name) for name in _OUTCOME)
+    return is_same and exists(store, "report.html") and exists(store, report.SUMMARY)
 
 
 def library_versions() -> dict[str, str]:
-    """Python's version, and those of the libraries that a result may depend on."""
+    """Return the versions of Python and of the libraries that a result may depend on."""
     names = ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    versions = {name: version(name) for name in names}
+    return {"python": platform.python_version()} | versions
 
 
 def write_report(
@@ -114,12 +114,15 @@ def write_report(
     against: Path | None = None,
     against_name: str = "",
 ) -> report.Report:
-    """Make ``report.html`` and ``summary.json`` from the published tables; ``against`` is another run's folder, or a
-    copy of it that is told by ``against_name``."""
+    """Write ``report.html`` and ``summary.json``, made from the published tables.
+
+    ``against`` is the folder of another run to compare with, or a local copy of it. The report
+    calls it ``against_name``.
+    """
     with results_folder(store, scratch) as results:
-        made = report.build(
+        built = report.build(
             results, facts, places=places, against=against, against_name=against_name
         )
-    store.write("report.html", made.html)
-    store.write("summary.json", msgspec.json.format(msgspec.json.encode(made.summary)))
-    return made
+    store.write("report.html", built.html)
+    store.write("summary.json", msgspec.json.format(msgspec.json.encode(built.summary)))
+    return built

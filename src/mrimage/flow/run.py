@@ -1,4 +1,4 @@
-"""The whole story of a run: list, split, map, plan, shuffle, reduce, publish, report."""
+"""A whole run in one function: list, split, map, plan, shuffle, reduce, publish, report."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
 from mrimage.flow.budget import Budget
-from mrimage.flow.check import checked
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import require_images
 from mrimage.flow.phases import RunPhases
-from mrimage.flow.progress import watch
+from mrimage.flow.prepare import prepare_job
+from mrimage.flow.progress import choose_progress
 from mrimage.flow.summary import Summary
 from mrimage.job.description import describe, identities, note_uses
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
-from mrimage.job.portable import dumps
+from mrimage.job.pickling import dumps
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
@@ -32,14 +32,21 @@ TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
 """Modules that workers import while the source is listed."""
 
 
-def run(job: Job, source: str, out: str, options: RunOptions = RunOptions()) -> Summary:  # noqa: B008 - it is frozen
-    """Do ``job`` on every image of ``source``, into ``out``. What an earlier run of it has done is kept.
+def run(
+    job: Job,
+    source: str,
+    out: str,
+    options: RunOptions = RunOptions(),  # noqa: B008 - it is frozen
+) -> Summary:
+    """Do ``job`` on every image of ``source``, and write the results to ``out``. The results of an
+    earlier run of the same job are kept and reused.
 
-    Raises UsageError for a job that is not well-formed, JobError (see ``errors``) for one that cannot be done.
+    Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
     """
-    job = checked(job)
+    job = prepare_job(job)
     if options.workers != 1 or options.engine != "local":
-        dumps(job)  # refuses a job that cannot be sent, before anything is written
+        # Refuse a job that cannot be sent to workers before anything is written.
+        dumps(job)
     check_apart(source, out)
     budget = Budget.parse(options.max_failures)
     plan = Plan(job, source, out, options.stores)
@@ -49,7 +56,7 @@ def run(job: Job, source: str, out: str, options: RunOptions = RunOptions()) -> 
         stack.callback(engine.close)
         require_images(plan, options.strict)
         opened = open_store(out, plan.stores, create=True)
-        held = stack.enter_context(locked(opened, _sayer(options.quiet)))
+        held = stack.enter_context(locked(opened, _message_printer(options.quiet)))
         store = held.store
         plan = replace(plan, lease=held.lease)
         stack.enter_context(damage_named(store))
@@ -57,10 +64,13 @@ def run(job: Job, source: str, out: str, options: RunOptions = RunOptions()) -> 
         description = describe(plan)
         changed_reduce = claim(store, plan, description, options.fresh)
         scratch = stack.enter_context(scratch_folder(store))
-        stack.callback(engine.close)  # workers write to scratch, so they end before it goes
+        # Workers write to scratch, so they have to end before it is deleted.
+        stack.callback(engine.close)
         warming = report.warm() if has_work else nullcontext(lambda: None)
         wait_for_bundle = stack.enter_context(warming)
-        execution = Execution(store, scratch, budget, watch(options.quiet), options.command)
+        execution = Execution(
+            store, scratch, budget, choose_progress(options.quiet), options.command
+        )
         phases = RunPhases(
             plan, description, options, store, engine, scratch, execution, wait_for_bundle
         )
@@ -91,8 +101,8 @@ def _engine_options(job: Job, options: RunOptions, *, warm: bool) -> EngineOptio
     )
 
 
-def _sayer(quiet: bool) -> Callable[[str], None]:
-    """A function that prints a line for the person who waits, unless ``quiet``."""
+def _message_printer(quiet: bool) -> Callable[[str], None]:
+    """Return a function that prints a message for a person who waits, unless ``quiet``."""
 
     def say(message: str) -> None:
         if not quiet:

@@ -1,9 +1,10 @@
-"""What a run answers with: counts, groups, failures, timings and paths, readable at a prompt and in a notebook."""
+"""The result of a run, for people at a prompt or in a notebook: counts, failures, timings and the
+path of the report."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,18 +17,23 @@ from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
 from mrimage.types import RunFacts
 
-NOTHING: Mapping[str, int] = MappingProxyType({})
+NO_FILES: Mapping[str, int] = MappingProxyType({})
 
-SOME = 5
-"""Removed outputs that are named where people read."""
+MOST_NAMED = 5
+"""How many outputs or folders a line names before it says "and N more"."""
+
+LONGEST_ERROR = 500
+"""Characters of the error message of a job's own code."""
 
 
-def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NOTHING) -> str:
-    """How many files, members and rows of the source are not entries, and why. ``earlier`` counts those that earlier runs
-    wrote, by folder.
+def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NO_FILES) -> str:
+    """Say how many files, members and rows of the source are not images, and why. ``earlier``
+    counts the files that earlier runs wrote, by folder.
 
-    >>> describe_ignored({}), describe_ignored({"extension": 1}), describe_ignored({"hidden": 1, "empty row": 2})
-    ('0', '1: by its extension', '3: 2 empty rows, 1 hidden')
+    >>> describe_ignored({}), describe_ignored({"extension": 1})
+    ('0', '1: by its extension')
+    >>> describe_ignored({"hidden": 1, "empty row": 2})
+    '3: 2 empty rows, 1 hidden'
     >>> describe_ignored({"earlier run": 3, "hidden": 1}, {"old": 3})
     '4: 3 files in old/, which an earlier run wrote, 1 hidden'
     """
@@ -35,11 +41,14 @@ def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NO
     if not total:
         return "0"
     parts = []
-    for reason, count in sorted(reasons.items(), key=lambda item: (-item[1], item[0])):
-        words = IGNORED[reason][0 if count == 1 else 1]
+    most_first = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    for reason, count in most_first:
+        singular, plural = IGNORED[reason]
+        words = singular if count == 1 else plural
         if reason == "earlier run" and earlier:
             parts.append(describe_earlier(earlier))
         elif len(reasons) == 1 and words.startswith("by "):
+            # "3: by their extension" already has the count.
             parts.append(words)
         else:
             parts.append(f"{count} {words}")
@@ -47,23 +56,33 @@ def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NO
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    plural = "" if number == 1 else "s"
+    return f"{number} {noun}{plural}"
+
+
+def _and_more(count: int) -> str:
+    """Return `` and 3 more`` if not all of ``count`` things are named."""
+    if count <= MOST_NAMED:
+        return ""
+    return f" and {count - MOST_NAMED} more"
 
 
 def _describe_removed(count: int, outputs: Sequence[str]) -> str:
-    """How many outputs went, and which: a few by name, the others by where they are listed.
+    """Say how many outputs were removed, and name the first few.
 
     >>> _describe_removed(1, ["images/png/a.webp"])
     '1 output of images that are gone or have changed: images/png/a.webp'
     """
-    named = ", ".join(text.cut(output) for output in outputs[:SOME])
-    more = f" and {count - SOME} more (removed_outputs in summary.json)" if count > SOME else ""
+    named = ", ".join(text.cut(output) for output in outputs[:MOST_NAMED])
+    more = _and_more(count)
+    if more:
+        more += " (removed_outputs in summary.json)"
     return f"{_count(count, 'output')} of images that are gone or have changed: {named}{more}"
 
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """The outcome of a run. ``facts`` has every figure; the properties are those most asked for."""
+    """The outcome of a run. ``facts`` has all figures. The properties are the most useful ones."""
 
     facts: RunFacts
     stores: StoreSettings = DEFAULT
@@ -101,65 +120,73 @@ class Summary:
 
     @property
     def report(self) -> str:
-        """Where the report is."""
+        """The path or url of the report."""
         return f"{self.facts.out.rstrip('/')}/report.html"
 
     def rows(self) -> list[tuple[str, str]]:
-        """The summary as (label, text) pairs."""
+        """The summary as (label, text) pairs. Labels of facts that are zero or empty are left out,
+        except for the main ones."""
+        seconds = ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items())
+        return [
+            *self._main_rows(),
+            *self._source_rows(),
+            *self._change_rows(),
+            ("seconds", seconds),
+            ("report", self.report),
+        ]
+
+    def _main_rows(self) -> Iterator[tuple[str, str]]:
         facts = self.facts
         reasons = ", ".join(f"{count} {reason}" for reason, count in facts.reasons.items())
-        rows = [
-            (
-                "images",
-                f"{facts.listed} listed = {facts.processed} processed + {facts.quarantined} quarantined",
-            ),
-            ("quarantined", reasons or "none"),
-            ("groups", str(facts.groups)),
-            ("outputs", str(facts.outputs)),
-        ]
-        if failed := next((task.code_error for task in facts.tasks if task.code_error), ""):
-            rows.insert(2, ("first cause", text.cut(failed, 500)))
+        total = f"{facts.listed} listed"
+        parts = f"{facts.processed} processed + {facts.quarantined} quarantined"
+        yield "images", f"{total} = {parts}"
+        yield "quarantined", reasons or "none"
+        first_error = next((task.code_error for task in facts.tasks if task.code_error), "")
+        if first_error:
+            yield "first cause", text.cut(first_error, LONGEST_ERROR)
+        yield "groups", str(facts.groups)
+        yield "outputs", str(facts.outputs)
+
+    def _source_rows(self) -> Iterator[tuple[str, str]]:
+        facts = self.facts
         if facts.ignored:
-            rows.append(("ignored", describe_ignored(facts.ignored_reasons, facts.earlier)))
+            yield "ignored", describe_ignored(facts.ignored_reasons, facts.earlier)
         if facts.repeated:
-            rows.append(
-                ("repeated", f"{_count(facts.repeated, 'name')} of images that were listed already")
-            )
+            yield "repeated", f"{_count(facts.repeated, 'name')} of images that were listed already"
         if facts.unlisted:
-            more = f" and {len(facts.unlisted) - SOME} more" if len(facts.unlisted) > SOME else ""
-            rows.append(("not listed", " ".join(facts.unlisted[:SOME]) + more))
+            named = " ".join(facts.unlisted[:MOST_NAMED])
+            yield "not listed", f"{named}{_and_more(len(facts.unlisted))}"
+
+    def _change_rows(self) -> Iterator[tuple[str, str]]:
+        facts = self.facts
         if facts.gain_maps_dropped:
-            rows.append(
-                ("gain maps", f"{_count(facts.gain_maps_dropped, 'image')} lost the HDR gain map")
-            )
+            yield "gain maps", f"{_count(facts.gain_maps_dropped, 'image')} lost the HDR gain map"
         if facts.reused:
-            rows.append(("reused", f"{_count(facts.reused, 'image')} done by an earlier run"))
+            yield "reused", f"{_count(facts.reused, 'image')} done by an earlier run"
         if facts.removed:
-            rows.append(("removed", _describe_removed(facts.removed, facts.removed_outputs)))
-        if retried := [task for task in facts.tasks if task.attempts > 1]:
-            rows.append(("retried", _count(len(retried), "task")))
-        rows.append(
-            (
-                "seconds",
-                ", ".join(f"{name} {seconds:.2f}" for name, seconds in self.timings.items()),
-            )
-        )
-        rows.append(("report", self.report))
-        return rows
+            yield "removed", _describe_removed(facts.removed, facts.removed_outputs)
+        retried = sum(1 for task in facts.tasks if task.attempts > 1)
+        if retried:
+            yield "retried", _count(retried, "task")
 
     def __repr__(self) -> str:
-        return "\n".join(f"{label:<12} {text}" for label, text in self.rows())
+        lines = [f"{label:<12} {words}" for label, words in self.rows()]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Totals, findings and charts, from the run's ``summary.json``; the counts alone where that is gone."""
+        """Totals, findings and charts from the run's ``summary.json``, for a notebook. If it is
+        gone, a table of the rows."""
         try:
-            figures = report.decode(
-                open_store(self.facts.out, self.stores).read(report.SUMMARY), self.facts.out
-            )
+            store = open_store(self.facts.out, self.stores)
+            figures = report.decode(store.read(report.SUMMARY), self.facts.out)
         except MrimageError:
-            cells = "".join(
-                f"<tr><th style='text-align:left'>{html.escape(label)}</th><td>{html.escape(text)}</td></tr>"
-                for label, text in self.rows()
-            )
-            return f"<table>{cells}</table>"
+            return self._html_table()
         return report.notebook_html(figures)
+
+    def _html_table(self) -> str:
+        lines = []
+        for label, words in self.rows():
+            label_cell = f"<th style='text-align:left'>{html.escape(label)}</th>"
+            lines.append(f"<tr>{label_cell}<td>{html.escape(words)}</td></tr>")
+        return f"<table>{''.join(lines)}</table>"

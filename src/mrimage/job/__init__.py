@@ -1,1 +1,1 @@
-"""Jobs: what is to be done, and by which functions."""
+"""Jobs: their options and checks, and the identity of their functions."""

@@ -1,4 +1,4 @@
-"""Which columns of the catalogue an extractor makes."""
+"""The columns of the catalogue that an extractor computes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mrimage.image import EXTRACTORS, Metadata
 
 
 def columns_of(extractors: Iterable[str]) -> Iterator[str]:
-    """The columns of ``extractors``, in the catalogue's order.
+    """Yield the columns of ``extractors``, in the order of the catalogue.
 
     >>> list(columns_of(["hash"]))
     ['phash', 'sha256']

@@ -1,4 +1,4 @@
-"""What happens when an option is left out."""
+"""The value of an option that is left out."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ OWNERS: Mapping[Owner, Any] = {
     "RunOptions": RunOptions(),
     "StoreSettings": StoreSettings(),
 }
+"""An instance of each dataclass that has options, with all defaults."""
 
 
 def default_of(field: Field) -> object:
-    """The value that ``field`` has when nobody sets it."""
+    """Return the default value of ``field``."""
     return getattr(OWNERS[field.owner], field.name)
 
 
 def describe_default(field: Field) -> str:
-    """The same in words; ``""`` where that says nothing: an edit that is not made, a flag that
-    is not set.
+    """Describe the default value in words. The text is empty if there is nothing to say: for an
+    edit that is not made, or a flag.
 
     >>> from mrimage.job.fields import JOB_FIELDS
     >>> describe_default(JOB_FIELDS["deadline"]), describe_default(JOB_FIELDS["background"])
     ('60', 'white')
     """
-    value = default_of(field)
-    if field.default or value is None or isinstance(value, bool):
+    if field.default:
         return field.default
+    value = default_of(field)
+    if value is None or isinstance(value, bool):
+        return ""
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
         return ",".join(value)
-    return field.kind.show(value)
+    return field.type.show(value)

@@ -1,4 +1,4 @@
-"""A job on its source as plain data: what OUT keeps of it, and how it differs from another one."""
+"""A job and its source as plain data: what OUT keeps of them, and how two of them differ."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from mrimage.job.identity import Identity, identify, note_use
 from mrimage.job.job import Job, Plan
 
 FUNCTIONS: Mapping[str, str] = {"map": "mapper", "combine": "combiner", "reduce": "reducer"}
-"""The fields of a Job that are the user's own code, and what they are called."""
+"""The fields of a Job that hold the user's own code, and what messages call them."""
 
 AFTER_MAP = ("reduce", "group")
-"""Fields that change nothing in what map has done."""
+"""Fields that do not affect what map computes."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """A job on its source, described once, at the start of a run: the user's objects may change by being used.
+    """A job and its source as they were at the start of a run. The user's objects may change
+    while they are used, so a run describes them only once.
 
-    ``facts`` are the job's fields and its source. ``code`` holds the parts of its functions by their digests, and the
-    Python that they were compiled for; it serves to say what has changed.
+    ``facts`` holds the job's fields and its source. ``code`` holds the digests of the parts of
+    its functions, and the Python version that compiled them; messages use it to explain what has
+    changed.
     """
 
     facts: dict[str, object]
@@ -42,88 +44,100 @@ class Description:
         return bool(self.facts.get("reduce") or self.facts.get("group"))
 
     def hash(self) -> str:
-        """Names the job on its source, as ``Plan.hash`` does."""
-        return hashlib.blake2b(
-            msgspec.json.encode(self.facts, order="sorted"), digest_size=8
-        ).hexdigest()
+        """Return the hash of the job and its source, the same as ``Plan.hash``."""
+        data = msgspec.json.encode(self.facts, order="sorted")
+        return hashlib.blake2b(data, digest_size=8).hexdigest()
 
     def encode(self) -> bytes:
-        """JSON for people and for ``decode``."""
-        return msgspec.json.format(
-            msgspec.json.encode(self.facts | {"code": self.code}, order="sorted")
-        )
+        """Return indented JSON that people and ``decode`` can read."""
+        everything = self.facts | {"code": self.code}
+        return msgspec.json.format(msgspec.json.encode(everything, order="sorted"))
 
 
 def describe(plan: Plan) -> Description:
-    """The plan's job and source as they are now."""
-    parts = {name: dict(identity.parts) for name, identity in identities(plan.job).items()}
-    return Description(plan.job.describe() | {"source": plan.source}, {"python": PYTHON, **parts})
+    """Describe the plan's job and source as they are now."""
+    code: dict[str, Any] = {"python": PYTHON}
+    for name, identity in identities(plan.job).items():
+        code[name] = dict(identity.parts)
+    facts = plan.job.describe() | {"source": plan.source}
+    return Description(facts, code)
 
 
 def decode(data: bytes) -> Description:
-    """What ``encode`` wrote; one without ``code`` was written by an earlier version. Raises msgspec.DecodeError."""
+    """Read what ``encode`` wrote. Raises msgspec.DecodeError.
+
+    Earlier versions of mrimage wrote no ``code``; it is empty then.
+    """
     facts = msgspec.json.decode(data, type=dict[str, Any])
-    return Description(facts, facts.pop("code", {}))
+    code = facts.pop("code", {})
+    return Description(facts, code)
 
 
 def identities(job: Job) -> dict[str, Identity]:
-    """The identities of the job's own functions, by their fields."""
-    functions = {name: getattr(job, name) for name in FUNCTIONS}
-    return {
-        name: identify(function) for name, function in functions.items() if function is not None
-    }
+    """Return the identities of the job's own functions, by the fields that hold them."""
+    found = {}
+    for name in FUNCTIONS:
+        function = getattr(job, name)
+        if function is not None:
+            found[name] = identify(function)
+    return found
 
 
 def note_uses(job: Job, before: Mapping[str, Identity]) -> None:
-    """A run has used the job's functions, which were ``before``: what it changed in them makes no other job."""
+    """Record that a run has used the job's functions, whose identities were ``before``. What the
+    run changed in them does not make a different job."""
     for name, identity in before.items():
         note_use(getattr(job, name), identity)
 
 
 def changed_fields(earlier: Description, now: Description) -> list[str]:
-    """The names of the facts that differ."""
-    names = sorted(earlier.facts.keys() | now.facts.keys())
-    return [name for name in names if earlier.facts.get(name) != now.facts.get(name)]
+    """Return the names of the facts that differ."""
+    return _different(earlier.facts, now.facts)
 
 
 def explain_fields(earlier: Description, now: Description, names: list[str]) -> str:
-    """How the facts ``names`` differ: ``key ["camera"] instead of ["format"]``, ``a changed mapper jobs:f (the code of f)``."""
+    """Explain how the facts ``names`` differ: ``key ["camera"] instead of ["format"]``, or
+    ``a changed mapper jobs:f (the code of f)``."""
     return ", ".join(_explain(earlier, now, name) for name in names)
 
 
+def _different(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    names = sorted(before.keys() | after.keys())
+    return [name for name in names if before.get(name) != after.get(name)]
+
+
 def _explain(earlier: Description, now: Description, name: str) -> str:
-    before, after = earlier.facts.get(name), now.facts.get(name)
+    before = earlier.facts.get(name)
+    after = now.facts.get(name)
     if name not in FUNCTIONS:
         return _explain_fact(name, before, after)
-    before_name, after_name = (
-        str(fact).partition(" ")[0] if fact else None for fact in (before, after)
-    )
-    kind = FUNCTIONS[name]
+    role = FUNCTIONS[name]
+    before_name = _function_name(before)
+    after_name = _function_name(after)
     if before_name != after_name:
-        return f"the {kind} {after_name or 'none'} instead of {before_name or 'none'}"
-    return f"a changed {kind} {after_name} ({_explain_code(earlier.code, now.code, name)})"
+        return f"the {role} {after_name} instead of {before_name}"
+    return f"a changed {role} {after_name} ({_explain_code(earlier.code, now.code, name)})"
+
+
+def _function_name(fact: object) -> str:
+    """Return ``module:name`` from ``module:name (digest)``, or ``none``."""
+    return str(fact).partition(" ")[0] if fact else "none"
 
 
 def _explain_code(earlier: Mapping[str, Any], now: Mapping[str, Any], name: str) -> str:
     compiled = earlier.get("python", PYTHON)
     if compiled != PYTHON:
         return f"compiled by {PYTHON} instead of {compiled}"
-    return (
-        explain_change(earlier[name], now[name])
-        if name in earlier
-        else "its code, or a value that it holds"
-    )
+    if name not in earlier:
+        return "its code, or a value that it holds"
+    return explain_change(earlier[name], now[name])
 
 
 def _explain_fact(name: str, before: object, after: object) -> str:
     if isinstance(before, dict) and isinstance(after, dict):
-        inner = [
-            field
-            for field in sorted(before.keys() | after.keys())
-            if before.get(field) != after.get(field)
-        ]
+        names = _different(before, after)
         return ", ".join(
-            _explain_fact(field, before.get(field), after.get(field)) for field in inner
+            _explain_fact(inner, before.get(inner), after.get(inner)) for inner in names
         )
     return f"{name} {_show(after)} instead of {_show(before)}"
 

@@ -1,8 +1,7 @@
-"""Every option of a job and of a run, once: its name, what kind of value it takes, and what it
-means.
+"""The table of all options of a job and of a run: the name, the type of the value and the meaning.
 
-The command line, its help, TOML files, the checks of a Job made in Python and the guide's tables
-all read this table. Defaults stand with the dataclasses, see ``defaults``.
+The command line, its help, TOML files, the checks of a Job in Python and the guide's tables all use
+this table. The default values are in the dataclasses; see ``defaults``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any, Literal, get_args
 from mrimage.errors import UsageError, brief
 from mrimage.image.features import EXTRACTORS
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
-from mrimage.job.kinds import (
+from mrimage.job.option_types import (
     BYTES,
     COLOR,
     CROP,
@@ -26,7 +25,7 @@ from mrimage.job.kinds import (
     SHARE,
     SIZE,
     TEXT,
-    Kind,
+    OptionType,
     names,
     one_of,
     whole,
@@ -36,23 +35,24 @@ from mrimage.types import Fit
 Owner = Literal["Job", "Edits", "Limits", "RunOptions", "StoreSettings"]
 
 OUTPUTS = ("files", "webdataset", "parquet")
-"""What ``--output`` takes."""
+"""The values of ``--output``."""
 
 MOST_WORKERS = 4096
-"""More are a slip of the hand, and on one machine they would take it down before the first task."""
+"""A larger number is a typing error. On one machine it would use up all memory before the first
+task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One option. ``owner`` is the dataclass that has a field of this ``name``.
 
-    ``option`` is its name on the command line, ``""`` where it has none there; by default it is
-    made of ``name``. ``default`` says in words what happens without it, where the default value
-    does not say that.
+    ``option`` is the name on the command line, or ``""`` if the option is not there. None means
+    that it is derived from ``name``. ``default`` describes the default in words if the default
+    value itself does not explain it.
     """
 
     name: str
-    kind: Kind
+    type: OptionType
     help: str
     owner: Owner = "Job"
     option: str | None = None
@@ -62,13 +62,15 @@ class Field:
 
     @property
     def flag(self) -> str:
-        """The option on the command line: ``--shard-size``."""
-        return f"--{self.name.replace('_', '-')}" if self.option is None else self.option
+        """The option on the command line, such as ``--shard-size``. Empty if it is not there."""
+        if self.option is None:
+            return f"--{self.name.replace('_', '-')}"
+        return self.option
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Fields that belong together, under a title in the help and in the guide."""
+    """A group of options with a title, for the help and the guide."""
 
     title: str
     fields: tuple[Field, ...]
@@ -81,7 +83,7 @@ JOB = Section(
         Field(
             "key",
             names("K[,K...]"),
-            "group by; several make a compound key",
+            "group by this; several names make a compound key",
             repeatable=True,
         ),
         Field(
@@ -108,7 +110,7 @@ JOB = Section(
         Field(
             "needs",
             names("NAME[,NAME...]", tuple(EXTRACTORS)),
-            "extractors whose columns reach the job's own reducer with the values",
+            "extractors whose columns the job's own reducer gets with the values",
             option="",
             default="none",
         ),
@@ -121,21 +123,29 @@ FILES = Section(
         Field(
             "include",
             PATTERNS,
-            "only files that match, whatever their extension",
-            default="image extensions, and names without any",
+            "only files that match, with any extension",
+            default="files with an image extension or none",
             repeatable=True,
         ),
         Field(
-            "exclude", PATTERNS, "no files or folders that match", default="none", repeatable=True
+            "exclude",
+            PATTERNS,
+            "leave out files and folders that match",
+            default="none",
+            repeatable=True,
         ),
-        Field("all_files", FLAG, "try every file by its content, hidden files too"),
+        Field(
+            "all_files",
+            FLAG,
+            "look into every file, even hidden ones and those of another extension",
+        ),
     ),
 )
 
 EDITS = Section(
     "edits",
     (
-        Field("crop", CROP, "cut out a rectangle, in the middle without +X+Y", "Edits"),
+        Field("crop", CROP, "cut out a rectangle; without +X+Y, in the middle", "Edits"),
         Field("resize", SIZE, "fit the image to a box of W x H pixels", "Edits"),
         Field("fit", one_of(*get_args(Fit), metavar="FIT"), "how --resize fits", "Edits"),
         Field(
@@ -148,9 +158,9 @@ EDITS = Section(
         Field(
             "to",
             one_of(*COLOR_SPACES, metavar="SPACE"),
-            "convert the colors",
+            "convert the colors to this color space",
             "Edits",
-            default="as they are",
+            default="unchanged",
         ),
         Field(
             "correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"
@@ -167,7 +177,7 @@ EDITS = Section(
         Field(
             "metadata",
             one_of("keep", "copyright", "strip", metavar="WHICH"),
-            "which of the source's metadata the output keeps",
+            "which metadata of the source the output keeps",
             "Edits",
         ),
     ),
@@ -180,19 +190,19 @@ SINK = Section(
         Field(
             "output",
             one_of(*OUTPUTS, metavar="SINK"),
-            "a file each, or shards in tar or Parquet files",
+            "one file per image, or shards in tar or Parquet files",
         ),
-        Field("shard_size", BYTES, "most bytes of a shard, about", default="256MB"),
+        Field("shard_size", BYTES, "approximate maximum size of a shard", default="256MB"),
     ),
 )
 
 LIMITS = Section(
     "limits",
     (
-        Field("deadline", SECONDS, "seconds that one image may take", "Limits"),
-        Field("max_pixels", whole(1, MOST), "most pixels decoded at once", "Limits"),
-        Field("memory", BYTES, "most memory of a worker", "Limits"),
-        Field("allow_truncated", FLAG, "keep what decodes of a cut-off file", "Limits"),
+        Field("deadline", SECONDS, "maximum seconds per image", "Limits"),
+        Field("max_pixels", whole(1, MOST), "maximum number of pixels decoded at once", "Limits"),
+        Field("memory", BYTES, "maximum memory of a worker", "Limits"),
+        Field("allow_truncated", FLAG, "keep the readable part of a truncated file", "Limits"),
     ),
 )
 
@@ -211,34 +221,40 @@ RUN = Section(
         Field(
             "workers",
             whole(1, MOST_WORKERS),
-            "processes; 1 stays in this one",
+            "number of processes; 1 uses this one only",
             "RunOptions",
             default="one per core",
         ),
-        Field("retries", whole(0, 100), "how often a failed task is tried again", "RunOptions"),
+        Field(
+            "retries", whole(0, 100), "how many times a failed task is tried again", "RunOptions"
+        ),
         Field(
             "speculate",
             FLAG,
-            "never race a second attempt against a slow task",
+            "never start a second attempt at a slow task",
             "RunOptions",
             "--no-speculation",
         ),
         Field(
             "max_failures",
             SHARE,
-            "quarantined images to tolerate",
+            "how many quarantined images to tolerate",
             "RunOptions",
             default="any number",
         ),
-        Field("fresh", FLAG, "start over: remove what an earlier run left in OUT", "RunOptions"),
+        Field(
+            "fresh", FLAG, "start over: remove the results of an earlier run from OUT", "RunOptions"
+        ),
         Field("quiet", FLAG, "print no progress and no summary", "RunOptions"),
-        Field("thumbnails", FLAG, "decode nothing for the report", "RunOptions", "--no-thumbnails"),
+        Field(
+            "thumbnails", FLAG, "decode no images for the report", "RunOptions", "--no-thumbnails"
+        ),
         Field("strict", FLAG, "stop if a folder of SOURCE cannot be listed", "RunOptions"),
     ),
 )
 
 STORES = Section(
-    "how to reach stores",
+    "stores",
     (
         Field(
             "endpoint",
@@ -258,14 +274,14 @@ STORES = Section(
         Field(
             "replication",
             whole(1, 512),
-            "DataNodes that keep each file written to HDFS",
+            "number of copies of each file written to HDFS",
             "StoreSettings",
-            default="the cluster's own",
+            default="the cluster's setting",
         ),
         Field(
             "allow_private",
             FLAG,
-            "let the urls of a list lead to private addresses",
+            "allow urls of a list that lead to private addresses",
             "StoreSettings",
         ),
     ),
@@ -277,34 +293,36 @@ RUN_SECTIONS = (RUN, STORES)
 JOB_FIELDS: Mapping[str, Field] = {
     field.name: field for section in JOB_SECTIONS for field in section.fields
 }
-"""Every option of a job: what changes its results."""
+"""Every option of a job, which may change its results."""
 
 RUN_FIELDS: Mapping[str, Field] = {
     field.name: field for section in RUN_SECTIONS for field in section.fields
 }
-"""Every option of a run: how it is done, and how stores are reached."""
+"""Every option of a run, which changes no results."""
 
 
 def check_fields(instance: Any, table: Iterable[Field], prefix: str = "") -> dict[str, Any]:
-    """The values of ``instance``, a dataclass, for the fields of ``table`` that it owns, in
-    their canonical form.
+    """Return the values of ``instance``, a dataclass, in canonical form: those of the fields in
+    ``table`` that it owns.
 
-    Raises UsageError for a value of the wrong kind; it names the field, after ``prefix``. None
-    passes where it is the default.
+    Raises UsageError for a value of the wrong type. The error names the field after ``prefix``.
+    None is valid where it is the default.
     """
     defaults = {field.name: field.default for field in fields(instance)}
-    owners = {kind.__name__ for kind in type(instance).__mro__}
+    owners = {cls.__name__ for cls in type(instance).__mro__}
     values: dict[str, Any] = {}
     for field in table:
         if field.owner not in owners:
             continue
         given = getattr(instance, field.name)
-        unset = given is None and defaults[field.name] is None
-        values[field.name] = None if unset else field.kind.take(f"{prefix}{field.name}", given)
+        if given is None and defaults[field.name] is None:
+            values[field.name] = None
+        else:
+            values[field.name] = field.type.from_python(f"{prefix}{field.name}", given)
     return values
 
 
-def require_instance(name: str, value: object, kind: type) -> None:
-    """Raise UsageError unless ``value`` is a ``kind``."""
-    if not isinstance(value, kind):
-        raise UsageError(f"{name} needs mrimage.{kind.__name__}(...), but got {brief(value)}.")
+def require_instance(name: str, value: object, cls: type) -> None:
+    """Raise UsageError unless ``value`` is an instance of ``cls``."""
+    if not isinstance(value, cls):
+        raise UsageError(f"{name} needs mrimage.{cls.__name__}(...), but got {brief(value)}.")

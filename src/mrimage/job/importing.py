@@ -1,4 +1,4 @@
-"""What ``module:name`` stands for."""
+"""Importing an object by ``module:name``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,31 @@ import sys
 
 from mrimage.errors import UsageError, brief, describe, unknown
 
-_NAME = re.compile(r"([^\W\d]\w*\.)*[^\W\d]\w*:[^\W\d]\w*")
+_SPEC = re.compile(r"([^\W\d]\w*\.)*[^\W\d]\w*:[^\W\d]\w*")
 
 
 def load_object(spec: str) -> object:
-    """``module:name`` imported, from the working directory too. Raises UsageError."""
-    if not _NAME.fullmatch(spec):
-        raise UsageError(f"A name in Python is written module:name, but got {brief(spec)}.")
-    module, _, name = spec.partition(":")
-    if os.getcwd() not in sys.path:  # noqa: PTH109  # sys.path holds text
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    """Import ``module:name`` and return the object. Modules in the working directory are found
+    too. Raises UsageError."""
+    if not _SPEC.fullmatch(spec):
+        raise UsageError(
+            "A Python object needs a name such as module:name (jobs:by_camera), "
+            f"but got {brief(spec)}."
+        )
+    module_name, _, name = spec.partition(":")
+    module = _import(module_name, spec)
+    if not hasattr(module, name):
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise unknown(f"a name of module {module_name}", name, public)
+    return getattr(module, name)
+
+
+def _import(module_name: str, spec: str) -> object:
+    working_folder = os.getcwd()  # noqa: PTH109  # sys.path holds text
+    if working_folder not in sys.path:
+        sys.path.insert(0, working_folder)
     try:
-        found = importlib.import_module(module)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise UsageError(
             f'"{spec}" needs the module {error.name}, but there is no such module.'
@@ -29,9 +42,5 @@ def load_object(spec: str) -> object:
         raise
     except (Exception, SystemExit) as error:  # importing runs any code
         raise UsageError(
-            f'"{spec}" cannot be imported: {module} raised {describe(error)}.'
+            f'"{spec}" cannot be imported: {module_name} raised {describe(error)}.'
         ) from error
-    if not hasattr(found, name):
-        public = [key for key in vars(found) if not key.startswith("_")]
-        raise unknown(f"a name of module {module}", name, public)
-    return getattr(found, name)

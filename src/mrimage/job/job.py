@@ -1,4 +1,4 @@
-"""What is to be done: a Job; and where: a Plan, which is all that a task needs to know."""
+"""A Job says what to do. A Plan adds where, and is all that a task needs to know."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from mrimage.sink.output import Output
 
 Value = Any
-"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list, dict), never
-pixels."""
+"""A record's value: plain data (None, bool, int, float, str, bytes, datetime, list or dict), but
+never pixels."""
 
 Mapper = Callable[["Image"], Iterable[tuple[str, Value]]]
-"""``image -> (key, value)`` pairs; a generator function."""
+"""A generator function: ``image -> (key, value)`` pairs."""
 
 Combiner = Callable[[str, Iterable[Value]], Iterable[Value]]
-"""``(key, values) -> fewer values``, inside one map task; runs zero or more times."""
+"""``(key, values) -> fewer values``. It runs zero or more times inside one map task."""
 
 Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
-"""``(key, values) -> outputs``, once per key; a generator function. Values come sorted by image,
-as a stream."""
+"""A generator function that runs once per key: ``(key, values) -> outputs``. The values are a
+stream, sorted by image."""
 
 
 @checks_constructor
@@ -42,23 +42,24 @@ as a stream."""
 class Job:
     """What to do with the images of a source.
 
-    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image is
-    one record under the key that ``key`` names. ``extract`` names the columns that map computes,
-    ``edits`` make an image from each image, and ``group`` names built-in group reducers. A Job
-    with neither edits nor a reducer is a catalogue: it reads headers and decodes nothing.
+    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image
+    becomes one record under the key that ``key`` names. ``extract`` names extractors, which
+    compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
+    names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
+    reads headers and decodes nothing.
 
-    ``needs`` names extractors whose columns reach ``reduce`` with the values, so that it need
-    not decode an image again. A value then is a dictionary with these columns by name: without a
-    ``map`` of the job's own beside ``uri`` and ``path``; with one, beside what the mapper's
-    dictionary holds (whose own names win), or beside ``value`` where the mapper yields anything
-    else.
+    ``needs`` names extractors whose columns ``reduce`` gets with the values, so that it does not
+    have to decode images again. Each value is then a dictionary with these columns by name.
+    Without ``map`` it also has ``uri`` and ``path``. With ``map`` it also has the items of the
+    mapper's own dictionary, which win over columns of the same name; a value that is not a
+    dictionary is under ``value``.
 
-    ``include``, ``exclude`` and ``all_files`` say which files of the source are entries.
+    ``include``, ``exclude`` and ``all_files`` select the files of the source.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
-    shards of at most about ``shard_size`` bytes.
+    shards of about ``shard_size`` bytes at most.
 
-    Where several names may stand, one will do: ``key="camera"``. Raises UsageError for a value
-    of the wrong kind.
+    A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
+    for a value of the wrong type.
     """
 
     map: Mapper | None = None
@@ -75,9 +76,9 @@ class Job:
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
-    carries: tuple[str, ...] = field(default=(), repr=False)
-    """Extractors whose columns travel with the records: a run puts here what ``needs`` and
-    ``group`` ask for."""
+    record_extractors: tuple[str, ...] = field(default=(), repr=False)
+    """Extractors whose columns are part of the records. A run sets this from ``needs`` and
+    ``group``."""
 
     def __post_init__(self) -> None:
         values = check_fields(self, JOB_FIELDS.values(), "Job.")
@@ -85,63 +86,66 @@ class Job:
             raise UsageError(
                 "Job.key needs at least one name, or a map that says which key an image has."
             )
-        values["extract"] = tuple(
-            dict.fromkeys((*values["extract"], *values["needs"], *self.carries))
-        )
+        extractors = (*values["extract"], *values["needs"], *self.record_extractors)
+        values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
-        values["limits"] = replace(
-            self.limits, **check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
-        )
+        limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
+        values["limits"] = replace(self.limits, **limits)
         if self.edits is not None:
             require_instance("Job.edits", self.edits, Edits)
-            values["edits"] = replace(
-                self.edits, **check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
-            )
+            edits = check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
+            values["edits"] = replace(self.edits, **edits)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     @property
     def needs_bytes(self) -> bool:
-        """Whether map reads whole images, not only their headers."""
+        """Whether map may need whole images, not only their headers."""
         return self.decodes or self.map is not None
 
     @property
     def decodes(self) -> bool:
-        """Whether map certainly reads whole images; a mapper of the user's may or may not."""
-        return self.edits is not None or any(name != "header" for name in self.extract)
+        """Whether map needs whole images even if the user's mapper does not read them."""
+        if self.edits is not None:
+            return True
+        return any(name != "header" for name in self.extract)
 
     @property
     def reduces(self) -> bool:
-        """Whether there is anything to shuffle."""
+        """Whether the job has a reducer, so that records are shuffled."""
         return self.reduce is not None or bool(self.group)
 
     def describe(self) -> dict[str, object]:
-        """The job as plain data, for the plan hash, the report and the message about a different
-        job.
+        """Return the job as plain data, for the plan hash, the report and the error about a
+        different job.
 
-        Functions are described by their name and a hash of their source, so that an edited
-        mapper is a different job.
+        A function is described by its name and a digest of its code, so that an edited mapper
+        makes a different job.
         """
-        left_out = ("map", "reduce", "combine", "carries")
+        left_out = ("map", "reduce", "combine", "record_extractors")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
-        facts |= {
-            name: describe_function(getattr(self, name)) for name in ("map", "reduce", "combine")
-        }
+        for name in ("map", "reduce", "combine"):
+            facts[name] = describe_function(getattr(self, name))
         facts["edits"] = asdict(self.edits) if self.edits else None
         if not self.needs:
-            del facts["needs"]  # so that an OUT of before there was this field is still of this job
+            # An OUT that was made before this field existed still belongs to this job.
+            del facts["needs"]
         limits = facts.pop("limits")
-        facts |= {name: getattr(limits, name) for name in ("max_pixels", "allow_truncated")}
-        # There and back, so that it is equal to what an earlier run has written down.
+        # The other limits, deadline and memory, do not make a different job.
+        for name in ("max_pixels", "allow_truncated"):
+            facts[name] = getattr(limits, name)
+        # Encoded and decoded, so that it equals the description that an earlier run has stored.
         described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(facts))
         return described
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A job and its places, absolute, and how their stores are used. Tasks get it whole.
+    """A job, its source and OUT as absolute paths or urls, and the settings of their stores. Each
+    task gets the whole plan.
 
-    ``lease`` names the run that holds OUT, so that its tasks stop once another run does; it is empty where OUT is local.
+    ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
+    takes over. It is empty if OUT is local.
     """
 
     job: Job
@@ -155,18 +159,19 @@ class Plan:
         object.__setattr__(self, "out", absolute(self.out))
 
     def hash(self) -> str:
-        """Names the job on its source: the same description is the same plan."""
-        text = msgspec.json.encode({**self.job.describe(), "source": self.source}, order="sorted")
-        return hashlib.blake2b(text, digest_size=8).hexdigest()
+        """Return the hash of the job and its source: 16 hexadecimal digits."""
+        facts = {**self.job.describe(), "source": self.source}
+        data = msgspec.json.encode(facts, order="sorted")
+        return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a job runs, as opposed to what it does: nothing here changes a result.
 
-    ``fields.RUN`` says what each means. ``max_failures`` is a number of images or a share such
-    as ``"5%"``, and ``command`` what the user typed, for the report. Raises UsageError for a
-    value of the wrong kind.
+    ``fields.RUN`` explains the options. ``max_failures`` is a number of images or a share such
+    as ``"5%"``. ``command`` is what the user typed, for the report. Raises UsageError for a
+    value of the wrong type.
     """
 
     engine: str = "local"
@@ -187,15 +192,18 @@ class RunOptions:
 
 
 def absolute(place: str) -> str:
-    """A place as it is called from anywhere: the same for ``photos``, ``photos/`` and
-    ``file:///home/me/photos``.
+    """Return a path or url that means the same from any working directory. ``photos``,
+    ``photos/`` and ``file:///home/me/photos`` all become ``/home/me/photos``.
 
     >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
     ('/photos', 's3://bucket/photos')
     """
     if not place:
-        raise UsageError("Expected a place for SOURCE and for OUT, but received an empty text.")
+        raise UsageError("SOURCE and OUT need a path or a url, but got an empty text.")
     path = path_if_local(place)
     if path is not None:
-        return local_uri(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
-    return place if scheme(place) in ("http", "https") else place.rstrip("/")
+        # Path.resolve() would follow links.
+        return local_uri(os.path.abspath(path))  # noqa: PTH100
+    if scheme(place) in ("http", "https"):
+        return place
+    return place.rstrip("/")

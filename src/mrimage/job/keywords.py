@@ -1,4 +1,4 @@
-"""Keywords that are misspelled: the error names the nearest right one, which Python's own does
+"""Misspelled keywords. The error suggests the nearest right keyword, which Python's own error does
 not."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -16,8 +16,8 @@ Class = TypeVar("Class")
 
 
 def checks_keywords(name: str) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
-    """A decorator of a function that users call ``name``: it raises UsageError for a keyword
-    that does not exist."""
+    """Decorate a function that users call ``name``, so that it raises UsageError for an unknown
+    keyword."""
 
     def decorate(function: Callable[P, Result]) -> Callable[P, Result]:
         known = [keyword for keyword in inspect.signature(function).parameters if keyword != "self"]
@@ -32,7 +32,9 @@ def checks_keywords(name: str) -> Callable[[Callable[P, Result]], Callable[P, Re
     return decorate
 
 
-def checks_constructor(kind: type[Class]) -> type[Class]:
-    """The same for the keywords of a class."""
-    setattr(kind, "__init__", checks_keywords(f"mrimage.{kind.__name__}")(kind.__init__))  # noqa: B010  # not to mypy
-    return kind
+def checks_constructor(cls: type[Class]) -> type[Class]:
+    """Decorate a class, so that its constructor raises UsageError for an unknown keyword."""
+    checked = checks_keywords(f"mrimage.{cls.__name__}")(cls.__init__)
+    # setattr, because mypy refuses an assignment to __init__.
+    setattr(cls, "__init__", checked)  # noqa: B010
+    return cls

@@ -1,4 +1,4 @@
-"""Which code is the user's own, and which is a library's that a worker has installed too."""
+"""Tells the user's own code from that of libraries, which workers have installed as well."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-_PACKAGES = ("site-packages", "dist-packages")
-_HERE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
+_MRIMAGE = str(Path(__file__).resolve().parent.parent)
 
 
 def is_library_file(path: str) -> bool:
@@ -23,39 +23,49 @@ def is_library_file(path: str) -> bool:
     if path.startswith("<frozen "):
         return True
     file = Path(path)
-    return bool(set(_PACKAGES) & set(file.parts)) or any(
-        file.is_relative_to(folder) for folder in _library_folders()
-    )
+    if _PACKAGE_FOLDERS.intersection(file.parts):
+        return True
+    return any(file.is_relative_to(folder) for folder in _library_folders())
 
 
 def is_own_module(module: ModuleType) -> bool:
-    """Whether the user wrote the module: a script, a notebook, a file of the project, a package in development."""
+    """Whether the user wrote the module: a script, a notebook, a file of a project, or a package
+    that is installed for development."""
     name = module.__name__
     if name == "__main__":
         return True
-    if places := _places(module):
-        return not all(map(is_library_file, places))
+    places = _places(module)
+    if places:
+        return not all(is_library_file(place) for place in places)
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names or top == "mrimage":
         return False
-    # Made in memory: by a compiled library for its own package, or by the user.
-    return top == name or top not in sys.modules or is_own_module(sys.modules[top])
+    # The module was made in memory: by a compiled library for its own package, or by the user.
+    if top == name or top not in sys.modules:
+        return True
+    return is_own_module(sys.modules[top])
 
 
 def library_of(name: str) -> str:
-    """The library that holds the module ``name``, with its version: ``numpy 2.2``. Python and mrimage bear none: a new
-    release of theirs makes no other job."""
+    """Return the library of the module ``name`` with its version: ``numpy 2.2``.
+
+    Python and mrimage have no version here, because a new release of theirs does not make a
+    different job.
+    """
     top = name.partition(".")[0]
     if top == "mrimage" or top in sys.stdlib_module_names:
         return top
     version = getattr(sys.modules.get(top), "__version__", None)
-    return f"{top} {version if isinstance(version, str) else _installed_version(top)}"
+    if not isinstance(version, str):
+        version = _installed_version(top)
+    return f"{top} {version}"
 
 
 def source_digest(name: str) -> bytes:
-    """What a module is that is imported by a function when it runs, and all of the user's own that it imports in turn.
+    """Return a digest of 16 bytes of a module that a function imports when it runs, and of the
+    user's own modules that it imports in turn.
 
-    The module is read and not executed. A comment or a blank line changes nothing.
+    Modules are read but not executed. Comments and blank lines make no difference.
     """
     digest = hashlib.blake2b(digest_size=16)
     seen: set[str] = set()
@@ -77,18 +87,22 @@ def source_digest(name: str) -> bytes:
 
 
 def _read_source(file: Path) -> tuple[list[str], bytes]:
-    """The modules that a file imports, sorted, and its content without comments."""
+    """Return the modules that a file imports, sorted, and its content without comments."""
     data = file.read_bytes()
     if file.suffix != ".py":
         return [], data
     try:
         tree = ast.parse(data)
-    except (SyntaxError, ValueError):  # what it raises when it is imported is the user's to see
+    except (SyntaxError, ValueError):
+        # The user sees this error when the module is imported.
         return [], data
-    return sorted(set(_imports(tree))), ast.dump(tree).encode("utf-8", "surrogatepass")
+    imported = sorted(set(_imports(tree)))
+    return imported, ast.dump(tree).encode("utf-8", "surrogatepass")
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the top-level modules that the code imports. Relative imports stay inside the
+    package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -97,10 +111,12 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def _own_files(top: str) -> list[Path]:
-    """The files of a module or package of the user's own; none of a library's."""
+    """Return the files of a module or package that the user wrote. For a library's, the list is
+    empty."""
     try:
         spec = find_spec(top)
-    except (ImportError, ValueError):  # ValueError: __main__, or a module without a spec
+    except (ImportError, ValueError):
+        # ValueError: __main__, or a module without a spec.
         return []
     if spec is None:
         return []
@@ -115,8 +131,11 @@ def _own_files(top: str) -> list[Path]:
 
 
 def _places(module: ModuleType) -> list[str]:
+    """Return the module's file, or the folders of a namespace package."""
     file = getattr(module, "__file__", None)
-    return [file] if file else [str(folder) for folder in getattr(module, "__path__", ())]
+    if file:
+        return [file]
+    return [str(folder) for folder in getattr(module, "__path__", ())]
 
 
 @cache
@@ -132,4 +151,4 @@ def _library_folders() -> tuple[str, ...]:
     installed = [
         sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
     ]
-    return (*installed, site.getusersitepackages(), _HERE)
+    return (*installed, site.getusersitepackages(), _MRIMAGE)

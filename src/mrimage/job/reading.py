@@ -1,5 +1,5 @@
-"""Jobs that are written down: options of the command line, TOML files, and ``module:name`` of a
-Job in Python."""
+"""Jobs from text: options of the command line, TOML files, and ``module:name`` of a Job in
+Python."""
 
 from __future__ import annotations
 
@@ -16,47 +16,62 @@ from mrimage.job.job import Job
 from mrimage.types import Edits
 
 
+def flag_or_name(field: Field) -> str:
+    """Return what messages call the option of a command line."""
+    return field.flag or field.name
+
+
 def build_job(
     options: Mapping[str, object],
     base: Job | None = None,
-    called: Callable[[Field], str] = lambda field: field.flag or field.name,
+    called: Callable[[Field], str] = flag_or_name,
 ) -> Job:
-    """The Job that ``options`` describe, by the names of JOB_FIELDS; what they leave out comes
-    from ``base``.
+    """Build the Job that ``options`` describe, by the names in JOB_FIELDS. What they leave out
+    comes from ``base``.
 
-    Raises UsageError for an unknown name and for a value of the wrong kind, calling the option
-    as ``called`` says.
+    ``called`` returns what messages call an option. Raises UsageError for an unknown name and for
+    a value of the wrong type.
     """
+    base = base or Job()
+    values = _convert(options, called)
+    job_values = values["Job"]
+    if "key" in job_values and (job_values.get("map") or base.map):
+        raise UsageError(
+            "A job's own map says which key an image has, but got --key as well. "
+            "Leave out one of them."
+        )
+    if values["Edits"]:
+        job_values["edits"] = replace(base.edits or Edits(), **values["Edits"])
+    limits = replace(base.limits, **values["Limits"])
+    return replace(base, limits=limits, **job_values)
+
+
+def _convert(
+    options: Mapping[str, object], called: Callable[[Field], str]
+) -> dict[Owner, dict[str, Any]]:
+    """Convert the options from text, and sort them by the dataclass that owns them."""
     values: dict[Owner, dict[str, Any]] = {"Job": {}, "Edits": {}, "Limits": {}}
     for name, value in options.items():
         if name not in JOB_FIELDS:
             raise unknown("an option of a job", name, JOB_FIELDS)
         field = JOB_FIELDS[name]
-        values[field.owner][name] = field.kind.read(called(field), value)
-    base = base or Job()
-    own = values["Job"]
-    if "key" in own and (own.get("map") or base.map):
-        raise UsageError(
-            "A job's own map says which key an image has, but got --key as well. Leave out one of them."
-        )
-    if values["Edits"]:
-        own["edits"] = replace(base.edits or Edits(), **values["Edits"])
-    return replace(base, limits=replace(base.limits, **values["Limits"]), **own)
+        values[field.owner][name] = field.type.from_text(called(field), value)
+    return values
 
 
 def load_job(spec: str) -> Job:
-    """The job behind ``--job``: a TOML file, or ``module:name`` of a Job in Python. Raises
-    UsageError."""
+    """Load the job that ``--job`` names: a TOML file, or ``module:name`` of a Job in Python.
+    Raises UsageError."""
     if spec.endswith(".toml"):
         return _load_toml(Path(spec))
-    if ":" in spec:
-        found = load_object(spec)
-        if not isinstance(found, Job):
-            raise UsageError(
-                f"--job needs the name of a mrimage.Job, but {spec} is {type(found).__name__}."
-            )
-        return found
-    raise UsageError(f'--job needs FILE.toml or module:name, but got "{spec}".')
+    if ":" not in spec:
+        raise UsageError(f'--job needs FILE.toml or module:name, but got "{spec}".')
+    found = load_object(spec)
+    if not isinstance(found, Job):
+        raise UsageError(
+            f"--job needs the name of a mrimage.Job, but {spec} is {type(found).__name__}."
+        )
+    return found
 
 
 def _load_toml(path: Path) -> Job:
@@ -66,7 +81,8 @@ def _load_toml(path: Path) -> Job:
         raise UsageError(
             f"--job needs a TOML file that can be read, but {path}: {error.strerror}."
         ) from None
-    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of a name with a NUL
+    except (ValueError, RecursionError) as error:
+        # ValueError: invalid TOML or UTF-8, or a file name with a NUL.
         raise UsageError(f"--job needs valid TOML, but {path} is not: {error}.") from None
     try:
         named = {name.replace("-", "_"): value for name, value in options.items()}

@@ -1,7 +1,7 @@
-"""Keys by name: what ``--key`` can group by. To add one, write a function and register it here.
+"""The keys that ``--key`` can group by. To add one, write a function and register it here.
 
-A key function sees the image's header only and answers with a short text; what an image does not
-tell is ``unknown``, never empty.
+A key function reads the image's header only and returns a short text. If the header does not have
+the fact, the text is ``unknown``, never empty.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mrimage.job.job import Mapper, Value
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 
 COMMON_ASPECTS = ("1:1", "5:4", "4:3", "3:2", "16:10", "16:9", "2:1", "21:9")
-"""Named aspect ratios, long side first; an image within one percent of one bears its name."""
+"""Common aspect ratios, long side first."""
+
+TOLERANCE = Fraction(1, 100)
+"""How far an image may be from a common aspect ratio, as a share of it."""
 
 
 def everything(image: Image) -> str:
-    """``all``: one group of all images, whatever they are."""
+    """``all``: one group of all images."""
     return "all"
 
 
@@ -39,41 +42,52 @@ def dimensions(image: Image) -> str:
 def orientation(image: Image) -> str:
     """``landscape``, ``portrait`` or ``square``, as displayed."""
     width, height = image.metadata.width, image.metadata.height
-    return "square" if width == height else "landscape" if width > height else "portrait"
+    if width == height:
+        return "square"
+    return "landscape" if width > height else "portrait"
 
 
 def aspect(image: Image) -> str:
-    """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), else the
-    exact one in lowest terms (``683:384``)."""
+    """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), or else the
+    exact ratio in lowest terms (``683:384``)."""
     width, height = image.metadata.width, image.metadata.height
-    ratio = Fraction(max(width, height), min(width, height))
+    if width >= height:
+        long, short = _nearest_ratio(width, height)
+        return f"{long}:{short}"
+    long, short = _nearest_ratio(height, width)
+    return f"{short}:{long}"
+
+
+def _nearest_ratio(long_side: int, short_side: int) -> tuple[int, int]:
+    ratio = Fraction(long_side, short_side)
     for name in COMMON_ASPECTS:
-        long, short = map(int, name.split(":"))
-        if abs(ratio / Fraction(long, short) - 1) <= Fraction(1, 100):
-            break
-    else:
-        long, short = ratio.numerator, ratio.denominator
-    return f"{long}:{short}" if width >= height else f"{short}:{long}"
+        long, short = (int(part) for part in name.split(":"))
+        if abs(ratio / Fraction(long, short) - 1) <= TOLERANCE:
+            return long, short
+    return ratio.numerator, ratio.denominator
 
 
 def folder(image: Image) -> str:
-    """The folder of the image below the source, ``.`` for the source itself."""
+    """The folder of the image, relative to the source. ``.`` is the source itself."""
     return posixpath.dirname(image.path) or "."
 
 
 def megapixels(image: Image) -> str:
-    """The size class in whole megapixels, rounded down: ``0``, ``12``."""
-    return str(image.metadata.width * image.metadata.height // 1_000_000)
+    """The size in whole megapixels, rounded down: ``0``, ``12``."""
+    pixels = image.metadata.width * image.metadata.height
+    return str(pixels // 1_000_000)
 
 
 def year(image: Image) -> str:
     """The year the photograph was taken: ``2024``."""
-    return f"{taken:%Y}" if (taken := image.metadata.taken_at) else UNKNOWN
+    taken_at = image.metadata.taken_at
+    return f"{taken_at:%Y}" if taken_at else UNKNOWN
 
 
 def month(image: Image) -> str:
     """The month the photograph was taken: ``2024-06``."""
-    return f"{taken:%Y-%m}" if (taken := image.metadata.taken_at) else UNKNOWN
+    taken_at = image.metadata.taken_at
+    return f"{taken_at:%Y-%m}" if taken_at else UNKNOWN
 
 
 def _column(name: str) -> Callable[[Image], str]:
@@ -118,18 +132,20 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
 
 
 def by_keys(names: Sequence[str]) -> Mapper:
-    """The mapper that emits one record per image under the key that ``names`` make together.
+    """Return a mapper that emits one record per image, under the key of ``names``.
 
-    A compound key joins its parts with commas (``srgb,landscape``); a comma or percent sign
-    inside a part is percent-encoded, so different parts never make the same key. Raises
-    UsageError for a name that is no key.
+    Several names make a compound key, which joins its parts with commas: ``srgb,landscape``. A
+    comma or percent sign inside a part is percent-encoded, so that different parts never make the
+    same key. Raises UsageError for an unknown name.
     """
     require_known("key", names, KEYS)
     functions = [KEYS[name] for name in names]
 
     def mapper(image: Image) -> Iterator[tuple[str, Value]]:
         parts = [function(image) for function in functions]
-        yield (parts[0] if len(parts) == 1 else ",".join(map(_escape, parts))), None
+        # A single part stays readable: nothing in it has to be escaped.
+        key = parts[0] if len(parts) == 1 else ",".join(map(_escape, parts))
+        yield key, None
 
     return mapper
 

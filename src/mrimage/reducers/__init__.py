@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from mrimage.job.columns import columns_of
 from mrimage.job.job import Job, Reducer, Value
-from mrimage.job.kinds import require_known
+from mrimage.job.option_types import require_known
 
 if TYPE_CHECKING:
     from mrimage.shuffle.records import Record
@@ -76,7 +76,7 @@ def with_needs(job: Job) -> Job:
     for an unknown reducer."""
     require_known("group", job.group, GROUPS)
     asked = [need for name in job.group for need in GROUPS[name].needs]
-    return replace(job, carries=tuple(dict.fromkeys((*job.needs, *asked))))
+    return replace(job, record_extractors=tuple(dict.fromkeys((*job.needs, *asked))))
 
 
 def reducers_of(job: Job) -> list[ReduceRecords]:

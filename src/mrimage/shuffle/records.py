@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from mrimage.errors import JobError, brief
-from mrimage.job.faults import describe_at
+from mrimage.job.faults import describe_with_line
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
 from mrimage.shuffle.values import UnfitValue, decode_value, encode_value
@@ -189,7 +189,7 @@ class Spill:
             raise
         except Exception as error:
             name = name_function(combine)
-            raise JobError(f"The combiner {name} failed: {describe_at(error)}") from error
+            raise JobError(f"The combiner {name} failed: {describe_with_line(error)}") from error
         if self._references:
             made += map(reference_of, [record for record in self._records if record.images])
             made.sort(key=_order)

@@ -11,7 +11,7 @@ from mrimage.guard.failure import failure_of
 from mrimage.guard.memory import was_refused
 from mrimage.image import EXTRACTORS, Image
 from mrimage.job.columns import columns_of
-from mrimage.job.faults import answer_error, code_error
+from mrimage.job.faults import bad_result_error, code_error
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
@@ -59,7 +59,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         }  # asdict copies, slowly
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
-        carried = {column: row[column] for column in columns_of(job.carries)}
+        carried = {column: row[column] for column in columns_of(job.record_extractors)}
         if carried:
             carried |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
@@ -116,7 +116,7 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
     try:
         pairs = mapper(image)
         if not isinstance(pairs, Iterable):
-            raise answer_error(
+            raise bad_result_error(
                 f"{_named(mapper)} to yield (key, value)", f"it returned {brief(pairs)}", mapper
             )
         for pair in pairs:
@@ -133,11 +133,11 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
 def check_pair(pair: object, mapper: Mapper, pairs: object) -> None:
     """Raise CodeError for what is not a (text key, value) pair; ``pairs`` is the generator that yielded it."""
     if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-        raise answer_error(
+        raise bad_result_error(
             f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs
         )
     if not is_unicode(pair[0]):
-        raise answer_error(
+        raise bad_result_error(
             f"{_named(mapper)} to yield keys of valid Unicode",
             f"received {brief(pair[0])}",
             mapper,

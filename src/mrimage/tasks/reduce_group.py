@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from mrimage.errors import CarelessError, ImageError, JobError, StoreError, brief
-from mrimage.job.faults import describe_at
+from mrimage.job.faults import describe_with_line
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
 from mrimage.reducers import ReduceRecords
@@ -115,7 +115,7 @@ def _run_reducer(reducer: ReduceRecords, key: str, records: Iterable[Record]) ->
     except (CarelessError, StoreError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        said = str(error) if isinstance(error, JobError) else describe_at(error)
+        said = str(error) if isinstance(error, JobError) else describe_with_line(error)
         raise JobError(
             f"The reducer {name_function(reducer)} failed on key {brief(key)}. {said}"
         ) from error

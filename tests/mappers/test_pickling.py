@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import mrimage as mr
-from mrimage.job.portable import dumps
+from mrimage.job.pickling import dumps
 
 
 def capturing(thing: object) -> Callable[[mr.Image], Iterator[tuple[str, Any]]]:

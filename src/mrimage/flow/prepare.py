@@ -1,4 +1,4 @@
-"""Whether a job makes sense, before anything is read or written."""
+"""Checks a job before anything is read or written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from mrimage.sink import check_sink
 from mrimage.types import Edits
 
 
-def checked(job: Job) -> Job:
-    """The job as tasks get it: its records carry what its reducers need.
+def prepare_job(job: Job) -> Job:
+    """Check the job, and return it as tasks get it: its records have the columns that its reducers
+    need.
 
-    Raises UsageError for a job that names what does not exist or whose parts do not go together.
+    Raises UsageError for an unknown name and for options that cannot be combined.
     """
     by_keys(job.key)
     check_sink(job)
@@ -23,23 +24,24 @@ def checked(job: Job) -> Job:
         _check_combine(job)
     if job.needs and not job.reduce:
         raise UsageError(
-            "needs sends columns to the job's own reduce, but there is none. Add reduce, or use extract."
+            "needs sends columns to the job's own reduce, but there is none. "
+            "Add reduce, or use extract."
         )
     return with_needs(job)
 
 
 def _check_fit(edits: Edits) -> None:
-    """Raise UsageError for words about the box of --resize where there is no box."""
+    """Raise UsageError for an option that has no effect without --resize."""
     if edits.resize is not None:
         return
-    idle = None
+    unused = None
     if edits.fit != "contain":
-        idle = f"--fit {edits.fit}"
+        unused = f"--fit {edits.fit}"
     elif not edits.enlarge:
-        idle = "--no-enlarge"
-    if idle:
+        unused = "--no-enlarge"
+    if unused:
         raise UsageError(
-            f"{idle} needs --resize, but there is none. Add --resize, or leave out {idle}."
+            f"{unused} needs --resize, but there is none. Add --resize, or leave out {unused}."
         )
 
 
@@ -50,6 +52,6 @@ def _check_combine(job: Job) -> None:
         )
     if job.needs:
         raise UsageError(
-            "combine cannot go with needs: combined values no longer say which images they come from. "
-            "Leave out one of the two."
+            "combine cannot be used with needs: combined values no longer say which images they "
+            "come from. Leave out one of the two."
         )

@@ -1,0 +1,116 @@
+"""``--dry-run``: what a run would do, from the listing alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+
+from mrimage.commit.inventory import Inventory
+from mrimage.commit.out_folder import check_apart, require_place, temporary_folder
+from mrimage.engine import require_engine
+from mrimage.errors import ImageError, StoreError
+from mrimage.flow.listing import ListingCounts, entries_of, require_images
+from mrimage.flow.prepare import prepare_job
+from mrimage.flow.splitting import split_limits
+from mrimage.flow.summary import describe_ignored
+from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
+from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.job.description import describe
+from mrimage.job.job import Job, Plan, RunOptions
+from mrimage.reducers import GROUPS
+from mrimage.sink import describe_sink
+from mrimage.source import cut_splits, open_entry
+from mrimage.storage import StoreSettings, open_store
+from mrimage.tables.schemas import catalogue_schema
+from mrimage.types import Edits, Entry
+
+SAMPLE = 100
+"""How many headers are read to predict the scale of decoding."""
+
+
+def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
+    """Return the plan as (label, text) pairs. Writes nothing and decodes no pixels."""
+    job = prepare_job(job)
+    require_engine(options.engine)
+    check_apart(source, out)
+    plan = Plan(job, source, out, options.stores)
+    require_images(plan, options.strict)
+    require_place(open_store(out, options.stores), describe(plan), options.fresh)
+    counts = ListingCounts()
+    with temporary_folder() as folder:
+        inventory = Inventory(folder, [])
+        inventory.write(entries_of(plan, counts, options.strict))
+        images, size = inventory.totals()
+        limits = split_limits(job, images, size, options.workers or 1)
+        splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
+        sample = list(islice(inventory.to_map(), SAMPLE))
+    return [
+        ("images", str(images)),
+        ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
+        ("ignored", describe_ignored(counts.ignored, counts.earlier)),
+        ("splits", str(splits)),
+        ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
+        ("columns", ", ".join(catalogue_schema(job.extract).names)),
+        ("pixels", _describe_decoding(job)),
+        ("scale", _describe_scales(job, sample, options.stores)),
+        ("reducers", _describe_reducers(job)),
+        ("sink", describe_sink(job)),
+        ("output", out),
+    ]
+
+
+def _describe_reducers(job: Job) -> str:
+    own = ["the job's own"] if job.reduce else []
+    return ", ".join([*own, *job.group]) or "none"
+
+
+def _describe_decoding(job: Job) -> str:
+    """Say what pixels are decoded for."""
+    reasons = _reasons_to_decode(job)
+    if not reasons:
+        return "not decoded: headers only"
+    return f"decoded for {', '.join(reasons)}"
+
+
+def _reasons_to_decode(job: Job) -> list[str]:
+    reasons = [_describe_extractor(job, name) for name in job.extract if EXTRACTORS[name].pixels]
+    if job.edits:
+        reasons.append("edits")
+    if job.map:
+        reasons.append("the job's own mapper, if it asks for them")
+    reasons += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
+    return reasons
+
+
+def _describe_extractor(job: Job, extractor: str) -> str:
+    """Name the extractor, and the group reducers that need it."""
+    groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
+    if not groups:
+        return extractor
+    return f"{extractor} (needed by {', '.join(groups)})"
+
+
+def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
+    """Say how many images of the sample would be decoded at which scale."""
+    if job.edits is None:
+        if any(EXTRACTORS[name].pixels for name in job.extract):
+            return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
+        if not _reasons_to_decode(job):
+            return "none"
+        return "the lowest that is sufficient"
+    counts: Counter[str] = Counter()
+    for entry in sample:
+        try:
+            metadata = Image(open_entry(entry, stores), job.limits).metadata
+        except (ImageError, StoreError):
+            continue
+        counts[_scale(metadata, job.edits)] += 1
+    scales = ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+    return f"{scales} (first {len(sample)} images)"
+
+
+def _scale(metadata: Metadata, edits: Edits) -> str:
+    # Only JPEG can be decoded at a smaller scale.
+    if metadata.format != "jpeg":
+        return "1"
+    return plan_scale(metadata.width, metadata.height, edits)

@@ -1,0 +1,346 @@
+"""The types of option values: how a value is written as text, what it is in Python, and the error
+for anything else."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mrimage.errors import UsageError, brief, quoted, unknown
+from mrimage.job.importing import load_object
+from mrimage.types import Crop
+
+LONGEST_SIDE = 65535
+"""Pixels: the longest side that the output formats can hold."""
+
+MOST = (1 << 62) - 1
+"""The largest number of bytes or pixels that fits the tables."""
+
+COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
+
+BYTE_UNITS = ("", "k", "M", "G", "T")
+"""Each unit is 1000 times the one before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionType:
+    """The type of an option's value, such as a size in pixels.
+
+    ``parse`` makes the value from what a command line or a TOML file holds. ``accept`` makes it
+    from what a Python program passes. Both raise ValueError for anything else. ``wanted`` and
+    ``wanted_in_python`` describe valid values in error messages. ``names`` lists all valid values
+    if there is a fixed list of them. ``show`` writes a value as text.
+    """
+
+    parse: Callable[[object], Any]
+    accept: Callable[[object], Any]
+    wanted: str
+    wanted_in_python: str
+    metavar: str = ""
+    names: tuple[str, ...] = ()
+    show: Callable[[Any], str] = str
+
+    def from_text(self, where: str, value: object) -> Any:
+        """Convert what a command line or a TOML file holds. Raises UsageError that names
+        ``where``."""
+        try:
+            converted = self.parse(value)
+        except ValueError:
+            written = _as_written(value)
+            raise UsageError(f"{where} needs {self.wanted}, but got {written}.") from None
+        return self._known(where, converted)
+
+    def from_python(self, where: str, value: object) -> Any:
+        """Convert what a Python program passes. Raises UsageError that names ``where``."""
+        try:
+            converted = self.accept(value)
+        except ValueError:
+            wanted = self.wanted_in_python
+            raise UsageError(f"{where} needs {wanted}, but got {brief(value)}.") from None
+        return self._known(where, converted)
+
+    def _known(self, where: str, value: Any) -> Any:
+        if self.names:
+            given = value if isinstance(value, tuple) else (value,)
+            require_known(where, given, self.names)
+        return value
+
+
+def require_known(where: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UsageError for a name that is not among the known ones. The error suggests the
+    nearest known name."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise unknown(where, name, known)
+
+
+def whole(low: int, high: int, metavar: str = "N") -> OptionType:
+    """Whole numbers from ``low`` to ``high``."""
+
+    def accept(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError
+        if not low <= value <= high:
+            raise ValueError
+        return value
+
+    def parse(value: object) -> int:
+        digits = _matched("[0-9]{1,15}", value)[0]
+        return accept(int(digits))
+
+    wanted = f"a whole number from {low}"
+    if high < MOST:
+        wanted += f" to {high}"
+    return OptionType(parse, accept, wanted, wanted, metavar)
+
+
+def one_of(*names: str, metavar: str) -> OptionType:
+    """One of ``names``."""
+    wanted = f"one of {', '.join(names)}"
+    return OptionType(_text, _text, wanted, wanted, metavar, names)
+
+
+def names(metavar: str, known: tuple[str, ...] = ()) -> OptionType:
+    """One or more names, separated by commas or as a list. The command line collects a repeated
+    option as a list."""
+    return OptionType(
+        _parse_names,
+        _accept_names,
+        "names separated by commas",
+        "a name, or several",
+        metavar,
+        known,
+    )
+
+
+def _parse_names(value: object) -> tuple[str, ...]:
+    found = []
+    for item in _accept_names(value):
+        stripped = (name.strip() for name in item.split(","))
+        found += [name for name in stripped if name]
+    if not found:
+        raise ValueError
+    return _without_repeats(found)
+
+
+def _accept_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (_text(value),)
+    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise ValueError
+    return _without_repeats(_text(item) for item in value)
+
+
+def _without_repeats(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _text(value: object) -> str:
+    """Return text that can be encoded. File names on a command line may hold other bytes, which
+    Python reads as lone surrogates."""
+    if not isinstance(value, str):
+        raise ValueError
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError
+    return value
+
+
+def _parse_size(value: object) -> tuple[int, int]:
+    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", value)
+    return _accept_size((int(match[1]), int(match[2])))
+
+
+def _accept_size(value: object) -> tuple[int, int]:
+    width, height = _numbers(value, 2, 1, LONGEST_SIDE)
+    return width, height
+
+
+def _parse_crop(value: object) -> Crop:
+    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})(?:\+([0-9]{1,6})\+([0-9]{1,6}))?", value)
+    numbers = [int(group) for group in match.groups() if group is not None]
+    return _accept_crop(Crop(*numbers))
+
+
+def _accept_crop(value: object) -> Crop:
+    if not isinstance(value, Crop):
+        raise ValueError
+    _numbers((value.width, value.height), 2, 1, MOST)
+    if (value.x, value.y) != (None, None):
+        _numbers((value.x, value.y), 2, 0, MOST)
+    return value
+
+
+def _parse_color(value: object) -> tuple[int, int, int]:
+    two_digits = "([0-9a-fA-F]{2})"
+    code = COLORS.get(str(value), value)
+    match = _matched(f"#{two_digits}{two_digits}{two_digits}", code)
+    red, green, blue = (int(digits, 16) for digits in match.groups())
+    return red, green, blue
+
+
+def _accept_color(value: object) -> tuple[int, int, int]:
+    red, green, blue = _numbers(value, 3, 0, 255)
+    return red, green, blue
+
+
+def _show_color(color: tuple[int, int, int]) -> str:
+    code = "#{:02x}{:02x}{:02x}".format(*color)
+    for name, known in COLORS.items():
+        if known == code:
+            return name
+    return code
+
+
+def _numbers(value: object, count: int, low: int, high: int) -> tuple[int, ...]:
+    """Return ``value`` as a tuple of ``count`` whole numbers from ``low`` to ``high``."""
+    if not isinstance(value, tuple | list) or len(value) != count:
+        raise ValueError
+    number = whole(low, high)
+    return tuple(number.accept(item) for item in value)
+
+
+def _parse_bytes(value: object) -> int:
+    match = _matched("([0-9]{1,15}) *([kKMGT]?)B?", value)
+    unit = match[2].replace("K", "k")
+    return _accept_bytes(int(match[1]) * 1000 ** BYTE_UNITS.index(unit))
+
+
+def _accept_bytes(value: object) -> int:
+    number: int = whole(1, MOST).accept(value)
+    return number
+
+
+def _show_bytes(size: int) -> str:
+    """Write the size with the largest unit that leaves a whole number.
+
+    >>> _show_bytes(256_000_000), _show_bytes(1500)
+    ('256MB', '1500B')
+    """
+    for unit in BYTE_UNITS[:-1]:
+        if size == 0 or size % 1000:
+            return f"{size}{unit}B"
+        size //= 1000
+    return f"{size}{BYTE_UNITS[-1]}B"
+
+
+def _parse_seconds(value: object) -> float:
+    # _matched refuses True and False too.
+    number = _matched(r"[0-9]{1,9}(\.[0-9]{1,9})?", value)[0]
+    return _accept_seconds(float(number))
+
+
+def _accept_seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if not 0 < value < math.inf:
+        raise ValueError
+    return float(value)
+
+
+def _show_seconds(seconds: float) -> str:
+    return f"{seconds:g}"
+
+
+def _accept_share(value: object) -> str:
+    """Return a number of images or a percentage as text: ``10`` or ``2.5%``."""
+    if isinstance(value, float):  # 0.5 could mean a share or half an image
+        raise ValueError
+    match = _matched(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", value)
+    percentage = match[2]
+    if percentage and float(percentage) > 100:
+        raise ValueError
+    return match[0]
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+def _show_flag(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+def _parse_function(value: object) -> Callable[..., Any]:
+    if ":" not in str(value):
+        raise ValueError
+    return _accept_function(load_object(str(value)))
+
+
+def _accept_function(value: object) -> Callable[..., Any]:
+    if not callable(value):
+        raise ValueError
+    return value
+
+
+def _matched(pattern: str, value: object) -> re.Match[str]:
+    """Match all of ``value``, which must be text or a number. Raises ValueError."""
+    # A bool is an int to isinstance, but never a number to a user.
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError
+    match = re.fullmatch(pattern, str(value))
+    if match is None:
+        raise ValueError
+    return match
+
+
+def _as_written(value: object) -> str:
+    """Return ``value`` as a command line or a TOML file has it, on one line of bounded length."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and len(value) == 1:
+        # argparse collects an option that may be repeated in a list.
+        value = value[0]
+    return quoted(value) if isinstance(value, str) else brief(value)
+
+
+SIZE = OptionType(
+    _parse_size,
+    _accept_size,
+    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}",
+    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}",
+    "WxH",
+)
+CROP = OptionType(
+    _parse_crop,
+    _accept_crop,
+    "a rectangle such as 512x512 (in the middle) or 512x512+10+20",
+    "mrimage.Crop(width, height) or mrimage.Crop(width, height, x, y) in pixels",
+    "WxH[+X+Y]",
+)
+COLOR = OptionType(
+    _parse_color,
+    _accept_color,
+    "a color such as #ff8000, white, black or gray",
+    "a color such as (255, 128, 0), each number from 0 to 255",
+    "COLOR",
+    show=_show_color,
+)
+BYTES = OptionType(
+    _parse_bytes,
+    _accept_bytes,
+    "a size such as 256MB",
+    "a number of bytes from 1",
+    "SIZE",
+    show=_show_bytes,
+)
+SECONDS = OptionType(
+    _parse_seconds,
+    _accept_seconds,
+    "a number of seconds above 0",
+    "a number of seconds above 0",
+    "SECONDS",
+    show=_show_seconds,
+)
+_SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
+SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")
+FLAG = OptionType(_flag, _flag, "true or false", "True or False", show=_show_flag)
+TEXT = OptionType(_text, _text, "text", "text", "TEXT")
+_PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
+PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")
+FUNCTION = OptionType(_parse_function, _accept_function, "a function as module:name", "a function")
