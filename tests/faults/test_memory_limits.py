@@ -86,7 +86,7 @@ import sys
 from mrimage.guard.memory import limit_memory
 from mrimage.job.job import Job
 from mrimage.image import Buffer
-from mrimage.reducers.question import answer, ask
+from mrimage.reducers.image_call import method_call, perform
 from mrimage.tasks.map_image import map_image, mapper_of
 from mrimage.types import Edits, Entry, Limits
 
@@ -97,7 +97,7 @@ def mapped(data):
 
 def asked(data):
     try:
-        answer(ask(Entry("a", "a", 0, ""), Limits(), "thumbnail", 8, 8), Buffer(data))
+        perform(method_call(Entry("a", "a", 0, ""), Limits(), "thumbnail", 8, 8), Buffer(data))
     except Exception as error:
         return getattr(error, "reason", type(error).__name__)
     return "processed"

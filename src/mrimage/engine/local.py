@@ -19,7 +19,7 @@ from subprocess import Popen, TimeoutExpired
 from mrimage.commit.ledger import localize
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.engine import Engine, EngineOptions, Task, TaskFunction
-from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
+from mrimage.engine.schedule import Died, Done, Failed, Outcome, RunningAttempt, Schedule
 from mrimage.errors import EngineError
 from mrimage.guard.child import describe_exit, end_child, start_child
 from mrimage.job.portable import dumps
@@ -47,7 +47,7 @@ def _reduce_here(function: GroupFunction, exchange: Exchange, scratch: Path) -> 
     """Reduce tasks on this machine, which share one copy of the tables where OUT is elsewhere."""
     store = open_store(exchange.out, exchange.stores)
     if not store.local:
-        tables = [*exchange.parts, *([exchange.pending] if exchange.pending else [])]
+        tables = [*exchange.tables, *([exchange.pending] if exchange.pending else [])]
         names = [table.name for table in tables]
         copies = localize(store, names, scratch)
         exchange = replace(exchange, out=copies[0].removesuffix(f"/{names[0]}"))
@@ -85,12 +85,12 @@ class Inline:
 
 
 @dataclass(eq=False)
-class Worker:
+class WorkerProcess:
     """A worker process and what it is doing. ``is_loaded`` says whether it has ever got as far as loading a job."""
 
     process: Popen[bytes]
     connection: Connection
-    running: Running | None = None
+    running: RunningAttempt | None = None
     is_loaded: bool = False
 
     @property
@@ -99,7 +99,7 @@ class Worker:
 
 
 class Pool:
-    """Worker processes, each with one task at a time."""
+    """WorkerProcess processes, each with one task at a time."""
 
     name = "local"
 
@@ -108,7 +108,7 @@ class Pool:
         self.workers = options.workers
         self._options = options
         self._function = b""
-        self._pool: list[Worker] = []
+        self._pool: list[WorkerProcess] = []
         if options.warm:
             self._fill()
 
@@ -130,18 +130,20 @@ class Pool:
         for worker in pool:
             end_child(worker.process)
 
-    def start(self, task: Task, attempt: Attempt) -> Running:
+    def start(self, task: Task, attempt: Attempt) -> RunningAttempt:
         worker = (
             next((worker for worker in self._pool if worker.running is None), None) or self._add()
         )
-        worker.running = Running(task, replace(attempt, worker=worker.name))
+        worker.running = RunningAttempt(task, replace(attempt, worker=worker.name))
         with suppress(OSError):  # it died while it was idle; ``ended`` finds out
             worker.connection.send(("run", task, worker.running.attempt))
         return worker.running
 
-    def ended(self, running: Sequence[Running], seconds: float) -> list[tuple[Running, Outcome]]:
+    def ended(
+        self, running: Sequence[RunningAttempt], seconds: float
+    ) -> list[tuple[RunningAttempt, Outcome]]:
         busy = {worker.connection: worker for worker in self._pool if worker.running in running}
-        found: list[tuple[Running, Outcome]] = []
+        found: list[tuple[RunningAttempt, Outcome]] = []
         for connection in wait(list(busy), timeout=seconds):
             worker = busy[connection]  # type: ignore[index]  # these are the connections that were handed in
             now, outcome = worker.running, self._hear(worker)
@@ -149,7 +151,7 @@ class Pool:
                 found.append((now, outcome))
         return found
 
-    def stop(self, running: Running) -> None:
+    def stop(self, running: RunningAttempt) -> None:
         for worker in [worker for worker in self._pool if worker.running is running]:
             self._remove(worker, patience=0.0)
 
@@ -164,8 +166,8 @@ class Pool:
         while len(self._pool) < self.workers:
             self._add()
 
-    def _add(self) -> Worker:
-        worker = Worker(*start_child("mrimage.engine.worker"))
+    def _add(self) -> WorkerProcess:
+        worker = WorkerProcess(*start_child("mrimage.engine.worker"))
         with suppress(OSError):
             worker.connection.send(("preload", self._options.preload))
         if self._function:
@@ -173,11 +175,11 @@ class Pool:
         self._pool.append(worker)
         return worker
 
-    def _load(self, worker: Worker) -> None:
+    def _load(self, worker: WorkerProcess) -> None:
         with suppress(OSError):  # it died while it was idle; ``ended`` finds out
             worker.connection.send(("load", self._function, self._options.memory))
 
-    def _hear(self, worker: Worker) -> Outcome | None:
+    def _hear(self, worker: WorkerProcess) -> Outcome | None:
         """The outcome of a worker's task; None for a message on its way there."""
         try:
             kind, content = worker.connection.recv()
@@ -195,7 +197,7 @@ class Pool:
         worker.running = None
         return Done(content) if kind == "done" else Failed(content)
 
-    def _remove(self, worker: Worker, patience: float) -> int:
+    def _remove(self, worker: WorkerProcess, patience: float) -> int:
         """End ``worker``, which is given ``patience`` seconds to end by itself; return its exit status."""
         self._pool.remove(worker)
         worker.connection.close()

@@ -29,7 +29,7 @@ from ray.exceptions import RayError, RayTaskError
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.engine.engine import EngineOptions, Task, TaskFunction
 from mrimage.engine.local import usable_cores
-from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
+from mrimage.engine.schedule import Died, Done, Failed, Outcome, RunningAttempt, Schedule
 from mrimage.engine.shipping import load, ship
 from mrimage.errors import EngineError
 from mrimage.guard.child import import_path, portable
@@ -115,7 +115,7 @@ class RayEngine:
         self.workers = options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
-        crew = _Crew(ray.put(ship(function)), self.workers, self._options.memory)
+        crew = _RayRunner(ray.put(ship(function)), self.workers, self._options.memory)
         return Schedule(crew, self._options).run(tasks)
 
     def shuffle(
@@ -127,13 +127,13 @@ class RayEngine:
         self._undo.close()
 
 
-class _Crew:
+class _RayRunner:
     """Attempts as Ray tasks. Ray never retries one by itself."""
 
     def __init__(self, function: Any, workers: int, memory: int) -> None:
         self.workers = workers
         self._function, self._memory = function, memory
-        self._tasks: dict[Running, Any] = {}
+        self._tasks: dict[RunningAttempt, Any] = {}
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         self._remote = ray.remote(max_retries=0, num_cpus=1, runtime_env=WORKERS)(_enter)
         self._place = (
@@ -142,8 +142,8 @@ class _Crew:
         )  # the machine, and its Python
         self._path = import_path()
 
-    def start(self, task: Task, attempt: Attempt) -> Running:
-        running = Running(task, attempt)
+    def start(self, task: Task, attempt: Attempt) -> RunningAttempt:
+        running = RunningAttempt(task, attempt)
         packed = cloudpickle.dumps((task, attempt, self._memory))
         current = str(Path.cwd())
         self._tasks[running] = self._remote.remote(
@@ -151,7 +151,9 @@ class _Crew:
         )
         return running
 
-    def ended(self, running: Sequence[Running], seconds: float) -> list[tuple[Running, Outcome]]:
+    def ended(
+        self, running: Sequence[RunningAttempt], seconds: float
+    ) -> list[tuple[RunningAttempt, Outcome]]:
         waiting = {self._tasks[each]: each for each in running}
         ready, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
         if not ready:
@@ -160,7 +162,7 @@ class _Crew:
             del self._tasks[waiting[each]]
         return [(waiting[each], _outcome(each)) for each in ready]
 
-    def stop(self, running: Running) -> None:
+    def stop(self, running: RunningAttempt) -> None:
         task = self._tasks.pop(running, None)
         if task is not None:
             with suppress(RayError, RuntimeError):  # it has ended, or the cluster has

@@ -1,6 +1,6 @@
 """Which task runs next: retries, careful attempts and races against stragglers, for every engine that leaves these to us.
 
-A ``Crew`` runs single attempts and says how they ended; everything else is decided here.
+A ``AttemptRunner`` runs single attempts and says how they ended; everything else is decided here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TICK = 0.1
 
 
 @dataclass(eq=False)
-class Running:
+class RunningAttempt:
     """An attempt that is under way, since ``started`` on the monotonic clock. Two are never equal."""
 
     task: Task
@@ -55,21 +55,23 @@ class Died:
 Outcome = Done | Failed | Died
 
 
-class Crew(Protocol):
+class AttemptRunner(Protocol):
     """Runs at most ``workers`` attempts at once."""
 
     @property
     def workers(self) -> int: ...
 
-    def start(self, task: Task, attempt: Attempt) -> Running:
+    def start(self, task: Task, attempt: Attempt) -> RunningAttempt:
         """Start an attempt; called only while fewer than ``workers`` are running."""
         ...
 
-    def ended(self, running: Sequence[Running], seconds: float) -> list[tuple[Running, Outcome]]:
+    def ended(
+        self, running: Sequence[RunningAttempt], seconds: float
+    ) -> list[tuple[RunningAttempt, Outcome]]:
         """Those of ``running`` that have ended; waits up to ``seconds`` for the first one."""
         ...
 
-    def stop(self, running: Running) -> None:
+    def stop(self, running: RunningAttempt) -> None:
         """End an attempt whose outcome is no longer wanted."""
         ...
 
@@ -84,9 +86,9 @@ class _Retry:
 class Schedule:
     """The scheduling of one stream of tasks over a crew."""
 
-    def __init__(self, crew: Crew, options: EngineOptions) -> None:
+    def __init__(self, crew: AttemptRunner, options: EngineOptions) -> None:
         self._crew, self._options = crew, options
-        self._running: list[Running] = []
+        self._running: list[RunningAttempt] = []
         self._retries: list[_Retry] = []
         self._seconds: list[float] = []
         self._raced: set[tuple[str, int]] = set()
@@ -117,7 +119,7 @@ class Schedule:
             self._running.append(self._crew.start(task, attempt))
         return bool(self._running or self._retries)
 
-    def _wait(self) -> list[tuple[Running, Outcome]]:
+    def _wait(self) -> list[tuple[RunningAttempt, Outcome]]:
         if self._running:
             return self._crew.ended(self._running, TICK)
         time.sleep(TICK)  # a retry waits for its time
@@ -153,7 +155,7 @@ class Schedule:
         self._raced.add(_name(straggler))
         return straggler.task, replace(straggler.attempt, speculative=True)
 
-    def _settle(self, ended: Running, outcome: Outcome) -> TaskReport | None:
+    def _settle(self, ended: RunningAttempt, outcome: Outcome) -> TaskReport | None:
         """What follows from an outcome: the task's report, or another attempt."""
         self._running.remove(ended)
         rivals = [running for running in self._running if running.task.id == ended.task.id]
@@ -167,7 +169,7 @@ class Schedule:
             self._retries.append(self._following(ended, outcome))
         return None
 
-    def _following(self, ended: Running, outcome: Failed | Died) -> _Retry:
+    def _following(self, ended: RunningAttempt, outcome: Failed | Died) -> _Retry:
         """The next attempt. Raises the error that ends the run where there is to be none."""
         task, retries = ended.task, self._options.retries
         if isinstance(outcome, Died):
@@ -181,5 +183,5 @@ def _first_attempt(stream: Iterator[Task]) -> tuple[Task, Attempt] | None:
     return None if task is None else (task, Attempt(expendable=True))
 
 
-def _name(running: Running) -> tuple[str, int]:
+def _name(running: RunningAttempt) -> tuple[str, int]:
     return running.task.id, running.attempt.number

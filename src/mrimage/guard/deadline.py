@@ -43,7 +43,7 @@ def timed_out() -> ImageError:
     return ImageError("timed-out", "The image took longer than --deadline.")
 
 
-class OffTheClock:
+class UntimedSource:
     """A remote source whose reads do not count against the deadline: a store has time limits and retries of its
     own, and an image is not to blame for it."""
 
@@ -66,10 +66,10 @@ class OffTheClock:
             return self._source.read(start, length)
 
 
-def fair(source: ByteSource) -> ByteSource:
+def without_clock(source: ByteSource) -> ByteSource:
     """``source``, such that waiting for a remote store is not held against the image."""
     is_remote = "://" in source.uri and not source.uri.startswith("file:")
-    return OffTheClock(source) if is_remote else source
+    return UntimedSource(source) if is_remote else source
 
 
 @contextmanager

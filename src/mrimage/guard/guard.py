@@ -18,7 +18,7 @@ from mrimage.errors import ImageError
 from mrimage.guard.child import describe_exit, die_with_parent, end_child, portable, start_child
 from mrimage.guard.deadline import deadline, timed_out
 from mrimage.guard.failure import OUT_OF_MEMORY
-from mrimage.guard.memory import held_by, limit_memory
+from mrimage.guard.memory import limit_memory, memory_held_by
 from mrimage.types import Limits
 
 Argument = TypeVar("Argument")
@@ -67,7 +67,7 @@ class Guard(Generic[Argument, Result]):
         """Wait for an answer. Raises ImageError, and ends the child, when that holds too much memory or stalls."""
         patience = time.monotonic() + self._limits.deadline + STALL
         while not connection.poll(WATCH):
-            held = held_by(process.pid) - self._own_memory
+            held = memory_held_by(process.pid) - self._own_memory
             if held > self._limits.memory:
                 self._stop()
                 raise ImageError(
@@ -82,7 +82,7 @@ class Guard(Generic[Argument, Result]):
         self._child = process, connection = start_child("mrimage.guard.guard")
         connection.send_bytes(self._start_message)
         connection.recv()  # ready: imports do not count against the first image's deadline
-        self._own_memory = held_by(process.pid)
+        self._own_memory = memory_held_by(process.pid)
         return process, connection
 
     def _stop(self) -> None:

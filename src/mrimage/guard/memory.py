@@ -32,7 +32,7 @@ DOUBTFUL = frozenset(["corrupt", "truncated", "unsupported", "mapper-failed", "i
 _HELD = ("RssAnon:", "RssShmem:", "VmSwap:")
 
 
-def held_by(pid: int) -> int:
+def memory_held_by(pid: int) -> int:
     """Bytes of memory that are the process's own: not those of mapped files, which the kernel takes back when it likes.
     0 where that is not known."""
     try:

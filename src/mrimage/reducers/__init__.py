@@ -31,7 +31,7 @@ class GroupReducer:
     """A group reducer that a job can ask for by name.
 
     ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose
-    columns it finds in ``record.carried``; ``pixels`` says whether it decodes images itself.
+    columns it finds in ``record.columns``; ``pixels`` says whether it decodes images itself.
     """
 
     name: str
@@ -136,5 +136,5 @@ def _with_columns(records: Iterable[Record], columns: Sequence[str]) -> Iterator
 
 
 def _chosen(record: Record, columns: Sequence[str]) -> dict[str, Value]:
-    carried = record.carried if columns else {}
+    carried = record.columns if columns else {}
     return {name: carried[name] for name in columns}

@@ -18,7 +18,7 @@ from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
 from mrimage.image import Image
 from mrimage.job.job import absolute
-from mrimage.reducers.question import Question, answer, ask
+from mrimage.reducers.image_call import ImageCall, method_call, perform
 from mrimage.reducers.task_image import TaskImage
 from mrimage.source import read_ahead
 from mrimage.storage import open_uri
@@ -51,7 +51,7 @@ class Context:
     failed_in_pass: dict[str, Failure] = field(default_factory=dict)
     _known: dict[str, Failure] = field(default_factory=dict)
     _fatal: Exception | None = None
-    _guard: Guard[Question, Any] | None = None
+    _guard: Guard[ImageCall, Any] | None = None
     # One thread talks to the child, and lives as long: the kernel ends a child with the thread that started it.
     _line: ThreadPoolExecutor | None = None
     _starting: threading.Lock = field(default_factory=threading.Lock)
@@ -67,7 +67,7 @@ class Context:
         if self._fatal is not None:
             raise self._fatal
 
-    def ask(self, question: Question, here: Callable[[], T]) -> T:
+    def call(self, question: ImageCall, here: Callable[[], T]) -> T:
         """What the image answers: ``here``, under the clock, or from a guarded child.
 
         Raises ImageError, which is noted too, and StoreError.
@@ -88,12 +88,12 @@ class Context:
     ) -> NDArray[np.uint8] | None:
         """A small picture of the image, or None when it failed; the failure is noted, the group goes on."""
         entry = _entry(entry)
-        question = ask(
+        question = method_call(
             entry, self.limits, self.stores, "thumbnail", width, height, fit, enlarge=enlarge
         )
         read = self._ahead if self._ahead and self._ahead.uri == entry.uri else None
         try:
-            picture: NDArray[np.uint8] = self._answer(question, lambda: answer(question, read))
+            picture: NDArray[np.uint8] = self._answer(question, lambda: perform(question, read))
         except (CarelessError, ImageError, StoreError) as error:
             self._note(entry.uri, error)
             return None
@@ -126,7 +126,7 @@ class Context:
         if self._guard:
             self._guard.close()
 
-    def _answer(self, question: Question, here: Callable[[], T]) -> T:
+    def _answer(self, question: ImageCall, here: Callable[[], T]) -> T:
         # The clock works in the main thread only; elsewhere it is the child's.
         if not self.attempt.careful and threading.current_thread() is threading.main_thread():
             try:
@@ -141,8 +141,8 @@ class Context:
         result: T = self._line.submit(self._answer_guarded, question).result()
         return result
 
-    def _answer_guarded(self, question: Question) -> Any:
-        self._guard = self._guard or Guard(answer, self.limits)
+    def _answer_guarded(self, question: ImageCall) -> Any:
+        self._guard = self._guard or Guard(perform, self.limits)
         return self._guard(question)
 
     def _note(self, uri: str, error: Exception) -> Failure:
@@ -211,4 +211,4 @@ def open_image(uri: str | os.PathLike[str]) -> Image:
         return Image(open_uri(uri, DEFAULT))
     if not context.guards_images:
         return Image(open_uri(uri, context.stores), context.limits)
-    return TaskImage(Entry(uri, "", 0, ""), context.limits, context.stores, context.ask)
+    return TaskImage(Entry(uri, "", 0, ""), context.limits, context.stores, context.call)

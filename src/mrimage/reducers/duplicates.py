@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mrimage.reducers.hamming import Hashes, Indices, components, near_pairs
-from mrimage.reducers.pile import Pile
+from mrimage.reducers.image_facts import ImageFacts
 from mrimage.shuffle.records import Record
 from mrimage.sink.output import Output
 from mrimage.tables.schemas import DUPLICATES
@@ -49,13 +49,13 @@ def reduce_to_duplicates(key: str, records: Iterable[Record]) -> Iterator[Output
     A group without duplicates gets no file. What is known of the images waits in temporary files; in memory are at most
     about 100 bytes for each.
     """
-    with Pile(records) as pile:
+    with ImageFacts(records) as pile:
         images, clusters = _grouped(pile)
         if len(images):
             yield Output("duplicates.parquet", _to_parquet(pile, images, clusters))
 
 
-def _grouped(pile: Pile) -> tuple[Indices, Indices]:
+def _grouped(pile: ImageFacts) -> tuple[Indices, Indices]:
     """The images that have a duplicate, in the order of the file, and the cluster of each."""
     labels = _labels(pile.column("phash"), pile.column("content"))
     images = np.flatnonzero(np.bincount(labels)[labels] > 1)
@@ -83,7 +83,7 @@ def _labels(hashes: Hashes, contents: Hashes) -> Indices:
     return labels
 
 
-def _to_parquet(pile: Pile, images: Indices, clusters: Indices) -> bytes:
+def _to_parquet(pile: ImageFacts, images: Indices, clusters: Indices) -> bytes:
     keep = np.diff(clusters, prepend=-1) > 0
     hashes = pile.column("phash")[images]
     distances = np.bitwise_count(hashes ^ hashes[keep][clusters])

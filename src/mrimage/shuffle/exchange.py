@@ -38,7 +38,7 @@ SMALL = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SortedTable:
     """A table below OUT whose rows are sorted by key: ``size`` in bytes, and the first and last key of each of its row
     groups; None for a row group whose keys are not known (Parquet leaves out very long ones)."""
 
@@ -57,18 +57,18 @@ class Exchange:
     some groups are done already, ``pending`` is the table of the keys that are not."""
 
     out: str
-    parts: tuple[Part, ...] = ()
+    tables: tuple[SortedTable, ...] = ()
     partitions: tuple[Partition, ...] = ()
-    pending: Part | None = None
+    pending: SortedTable | None = None
     stores: StoreSettings = field(default_factory=StoreSettings)
 
-    def parts_of(self, partition: Partition) -> list[Part]:
+    def tables_of(self, partition: Partition) -> list[SortedTable]:
         """The parts that may hold records of ``partition``."""
-        return [part for part in self.parts if part.overlapping(partition.first, partition.last)]
+        return [part for part in self.tables if part.overlapping(partition.first, partition.last)]
 
-    def needed(self) -> list[Part]:
+    def needed(self) -> list[SortedTable]:
         """The parts that may hold records of any partition."""
-        return [part for part in self.parts if any(self._meets(keys) for keys in part.ranges)]
+        return [part for part in self.tables if any(self._meets(keys) for keys in part.ranges)]
 
     def _meets(self, keys: tuple[str, str] | None) -> bool:
         if keys is None:
@@ -77,11 +77,11 @@ class Exchange:
         return at < len(self.partitions) and self.partitions[at].first <= keys[1]
 
 
-def describe_part(name: str, path: str) -> Part:
+def describe_table(name: str, path: str) -> SortedTable:
     """The part ``name``, from its copy at ``path`` on this machine."""
     footer = pq.read_metadata(path)
     ranges = tuple(_key_range(footer, number) for number in range(footer.num_row_groups))
-    return Part(name, Path(path).stat().st_size, ranges)
+    return SortedTable(name, Path(path).stat().st_size, ranges)
 
 
 def reduce_share(
@@ -103,7 +103,7 @@ def _share(
 ) -> Iterator[tuple[list[str], str | None]]:
     """Files on this machine that hold all records of ``partition``, and the table of pending keys if there is one."""
     store = open_store(exchange.out, exchange.stores)
-    parts = exchange.parts_of(partition)
+    parts = exchange.tables_of(partition)
     if store.local:
         pending = str(store.local / exchange.pending.name) if exchange.pending else None
         yield [str(store.local / part.name) for part in parts], pending
@@ -120,7 +120,11 @@ def _share(
 
 
 def _pull(
-    store: Store, parts: Sequence[Part], partition: Partition, schema: pa.Schema, target: Path
+    store: Store,
+    parts: Sequence[SortedTable],
+    partition: Partition,
+    schema: pa.Schema,
+    target: Path,
 ) -> str:
     """Write the rows of ``parts`` whose keys are in the partition's range to the one table ``target``."""
     read = partial(_read_range, store, partition.first, partition.last)
@@ -130,7 +134,7 @@ def _pull(
     return str(target)
 
 
-def _read_range(store: Store, first: str, last: str, part: Part) -> pa.Table:
+def _read_range(store: Store, first: str, last: str, part: SortedTable) -> pa.Table:
     """The rows of ``part`` with a key from ``first`` to ``last``."""
     if part.size <= SMALL:
         source: Any = io.BytesIO(store.read(part.name))
@@ -145,7 +149,7 @@ def _read_range(store: Store, first: str, last: str, part: Part) -> pa.Table:
 class _RangeReader(io.RawIOBase):
     """A file of a store that is read by ranges, as Parquet's reader asks for them."""
 
-    def __init__(self, store: Store, part: Part) -> None:
+    def __init__(self, store: Store, part: SortedTable) -> None:
         self._store, self._part = store, part
         self._at = 0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.shuffle.records import COLUMNS, MOST, Record, from_batch
+from mrimage.shuffle.records import COLUMNS, LARGEST_INT64, Record, from_batch
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, RECORDS, WEIGHED
 from mrimage.types import Partition
@@ -30,7 +30,7 @@ IMAGE_WEIGHT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class WeighedGroup:
     """What is known of a key before it is reduced."""
 
     key: str
@@ -48,8 +48,8 @@ class Group:
 def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
     """Write ``target``: one row per key of the records in ``parts``, sorted by key (columns of WEIGHED)."""
     query = f"""
-        SELECT key, sum(images)::BIGINT AS images, least(sum(bytes), {MOST})::BIGINT AS bytes,
-               least(sum(pixels), {MOST})::BIGINT AS pixels,
+        SELECT key, sum(images)::BIGINT AS images, least(sum(bytes), {LARGEST_INT64})::BIGINT AS bytes,
+               least(sum(pixels), {LARGEST_INT64})::BIGINT AS pixels,
                count(*)::BIGINT AS records, count(*) || '-' || sum(digest)::VARCHAR AS fingerprint
         FROM {read_parquet(parts, RECORDS)} GROUP BY key ORDER BY key"""
     _write(query, WEIGHED, target, scratch)
@@ -70,9 +70,9 @@ def plan_partitions(pending: Path, workers: int) -> tuple[Partition, ...]:
     return tuple(cut_ranges(_groups(pending), share))
 
 
-def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
+def cut_ranges(groups: Iterable[WeighedGroup], share: int) -> Iterator[Partition]:
     """Groups sorted by key, as partitions of at most ``share`` weight each, or of one group that is heavier."""
-    batch: list[Group] = []
+    batch: list[WeighedGroup] = []
     weight = 0
     for group in groups:
         if batch and weight + group.weight > share:
@@ -97,7 +97,7 @@ def sorted_records(
             yield from from_batch(batch)
 
 
-def _partition(groups: list[Group]) -> Partition:
+def _partition(groups: list[WeighedGroup]) -> Partition:
     digest = hashlib.blake2b(digest_size=16)
     for group in groups:
         digest.update(f"{group.key}\0{group.fingerprint}\0".encode())
@@ -112,9 +112,9 @@ def _partition(groups: list[Group]) -> Partition:
     )
 
 
-def _groups(weighed: Path) -> Iterator[Group]:
+def _groups(weighed: Path) -> Iterator[WeighedGroup]:
     for batch in pq.ParquetFile(weighed).iter_batches(10_000):
-        yield from (Group(**row) for row in batch.to_pylist())
+        yield from (WeighedGroup(**row) for row in batch.to_pylist())
 
 
 def _write(query: str, schema: pa.Schema, target: Path, scratch: Path) -> None:

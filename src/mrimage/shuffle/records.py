@@ -27,7 +27,7 @@ SPILL_BYTES = 32 << 20
 LARGEST_VALUE = 1 << 30
 """Bytes of one value; Parquet counts the bytes of a page, which holds whole values, in 31 bits."""
 
-MOST = (1 << 63) - 1
+LARGEST_INT64 = (1 << 63) - 1
 """The largest number of an int64 column. Headers may say 2^31 pixels a side, and a few such images exceed it."""
 
 REFERENCE = -1
@@ -74,10 +74,10 @@ class Record:
         return decode_value(self.data)[0]
 
     @property
-    def carried(self) -> Mapping[str, Value]:
+    def columns(self) -> Mapping[str, Value]:
         """The columns that came along, by their names."""
-        carried: Mapping[str, Value] = decode_value(self.data)[1]
-        return carried
+        columns: Mapping[str, Value] = decode_value(self.data)[1]
+        return columns
 
 
 def make_records(
@@ -85,9 +85,9 @@ def make_records(
     pixels: int,
     pairs: Iterator[tuple[str, Value]],
     maker: str = "the mapper",
-    carried: Mapping[str, Value] = NOTHING,
+    columns: Mapping[str, Value] = NOTHING,
 ) -> list[Record]:
-    """An image's pairs, which ``maker`` yields, as records; the first one under each key has ``carried`` with it.
+    """An image's pairs, which ``maker`` yields, as records; the first one under each key has ``columns`` with it.
 
     Raises JobError for a value that cannot travel: no other image's will either.
     """
@@ -95,7 +95,7 @@ def make_records(
     seen: set[str] = set()
     for seq, (key, value) in enumerate(pairs):
         first = key not in seen
-        along = carried if first else NOTHING
+        along = columns if first else NOTHING
         try:
             record = make_record(key, entry, seq, value, pixels if first else 0, int(first), along)
         except UnfitValue as error:
@@ -112,19 +112,19 @@ def make_record(
     value: Value,
     pixels: int,
     images: int,
-    carried: Mapping[str, Value] = NOTHING,
+    columns: Mapping[str, Value] = NOTHING,
 ) -> Record:
     """A record from its parts; the same parts make the same bytes and digest. Raises ValueError for a value that is
     no plain data (UnfitValue)."""
-    data = _encode(key, value, carried)
+    data = _encode(key, value, columns)
     text = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0".encode() + data
     digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return Record(key, entry, seq, data, pixels, images, digest)
 
 
-def _encode(key: str, value: Value, carried: Mapping[str, Value]) -> bytes:
+def _encode(key: str, value: Value, columns: Mapping[str, Value]) -> bytes:
     try:
-        data = encode_value([value, dict(carried)])
+        data = encode_value([value, dict(columns)])
     except UnfitValue as error:
         raise UnfitValue(f"the value of key {brief(key)} holds {error}.") from None
     if len(data) > LARGEST_VALUE:
@@ -203,7 +203,7 @@ def _order(record: Record) -> tuple[str, str, int]:
 def reference_of(record: Record) -> Record:
     """A record that stands for the image of ``record`` under its key and has no value of the mapper's."""
     return make_record(
-        record.key, record.entry, REFERENCE, None, record.pixels, record.images, record.carried
+        record.key, record.entry, REFERENCE, None, record.pixels, record.images, record.columns
     )
 
 
@@ -217,8 +217,8 @@ def combined(records: list[Record], combine: Combiner, *, count: bool = True) ->
         members = list(group)
         first = members[0]
         firsts = [record for record in members if record.images]
-        size = min(MOST, sum(record.entry.size for record in firsts))
-        pixels = min(MOST, sum(record.pixels for record in firsts))
+        size = min(LARGEST_INT64, sum(record.entry.size for record in firsts))
+        pixels = min(LARGEST_INT64, sum(record.pixels for record in firsts))
         total = replace(first.entry, size=size)
         values = combine(key, (record.value for record in members))
         if not isinstance(values, Iterable):

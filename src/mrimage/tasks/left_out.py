@@ -36,7 +36,7 @@ def without_images(
 
 def _with_value(record: Record, value: Value) -> Record:
     made = make_record(
-        record.key, record.entry, record.seq, value, record.pixels, record.images, record.carried
+        record.key, record.entry, record.seq, value, record.pixels, record.images, record.columns
     )
     return replace(made, digest=record.digest)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import CarelessError, ImageError
-from mrimage.guard.deadline import clock_stopped, deadline, fair
+from mrimage.guard.deadline import clock_stopped, deadline, without_clock
 from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
 from mrimage.job.job import Plan
@@ -71,7 +71,7 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
         if job.map:  # the user's code may have taken the timer's signal for itself
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
-            mapped = map_image(job, mapper, entry, fair(source))
+            mapped = map_image(job, mapper, entry, without_clock(source))
         if mapped.failure and mapped.failure.reason == "out-of-memory":
             raise CarelessError(CARELESS)  # others may have taken what this image was refused
         yield mapped
@@ -95,4 +95,4 @@ def map_entry(plan: Plan, entry: Entry) -> Mapped:
     with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
             source = open_entry(entry, plan.stores)
-        return map_image(job, mapper_of(job), entry, fair(source))
+        return map_image(job, mapper_of(job), entry, without_clock(source))

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from mrimage.errors import JobError
 from mrimage.types import Failure
 
-FIRST = 20
+TRIAL_IMAGES = 20
 """A job whose own code fails on so many first images, and always alike, is at fault; a source may hold a few odd ones."""
 
 
 @dataclass
 class Trial:
-    """Counts how the job's own code does until one image gets through, or FIRST have failed alike."""
+    """Counts how the job's own code does until one image gets through, or TRIAL_IMAGES have failed alike."""
 
     over: bool = False
     message: str = ""
@@ -35,7 +35,7 @@ class Trial:
         self.over = self.over or passed > 0
         self.message = self.message or message
         self._failed.update(failed)
-        if not self.over and len(self._failed) == 1 and self._failed.total() >= FIRST:
+        if not self.over and len(self._failed) == 1 and self._failed.total() >= TRIAL_IMAGES:
             raise self._error(f"on each of the first {self._failed.total()} images")
 
     def end(self) -> None:

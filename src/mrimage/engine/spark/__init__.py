@@ -28,9 +28,9 @@ from mrimage.engine.shipping import ship
 from mrimage.engine.spark.session import (
     Session,
     SparkFailure,
+    abandoned_task,
     explain,
-    given_up,
-    most_attempts,
+    max_attempts,
     open_session,
 )
 from mrimage.engine.spark.worker import (
@@ -153,12 +153,12 @@ class SparkEngine:
                     yield report
                 return
             except SparkFailure as failure:
-                lost = given_up(failure.cause)
+                lost = abandoned_task(failure.cause)
                 if lost is None or lost.number >= len(sent):
                     raise explain(failure.cause) from failure.cause
                 task = sent[lost.number]
                 failures[task] = failures.get(task, 0) + lost.times
-                if failures[task] >= most_attempts(self._options):
+                if failures[task] >= max_attempts(self._options):
                     raise explain(failure.cause) from failure.cause
 
     def _watch(

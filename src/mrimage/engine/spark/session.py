@@ -122,7 +122,7 @@ def open_session(master: str, options: EngineOptions) -> Session:
 
 def defaults(options: EngineOptions, local: bool) -> dict[str, str]:
     """Settings for tasks of seconds; what the user has set stays."""
-    failures = most_attempts(options)
+    failures = max_attempts(options)
     chosen = {
         "spark.task.maxFailures": str(failures),
         "spark.executor.defaultJavaOptions": SHORT_LIVED,
@@ -164,7 +164,7 @@ def defaults(options: EngineOptions, local: bool) -> dict[str, str]:
     )
 
 
-def most_attempts(options: EngineOptions) -> int:
+def max_attempts(options: EngineOptions) -> int:
     """Attempts at a task; at least two, since the second one finds the image that killed the first one's process."""
     return max(2, options.retries + 1)
 
@@ -177,21 +177,21 @@ class SparkFailure(Exception):
         self.cause = cause
 
 
-class Lost(NamedTuple):
+class AbandonedTask(NamedTuple):
     """The task on which Spark gave up: its number in the job, and how many times it failed there."""
 
     number: int
     times: int
 
 
-def given_up(error: Exception) -> Lost | None:
+def abandoned_task(error: Exception) -> AbandonedTask | None:
     """The task whose failures ended the Spark job; None where another attempt would fail alike."""
     found = re.search(
         r"Task (\d+) in stage [\d.]+ failed (\d+) times", str(error)
     )  # Spark says it in words only
     if found is None or "No module named" in str(error):
         return None
-    return Lost(int(found[1]), int(found[2]))
+    return AbandonedTask(int(found[1]), int(found[2]))
 
 
 def explain(error: Exception) -> EngineError:
@@ -315,7 +315,7 @@ def _full_master(master: str, options: EngineOptions) -> str:
     if master == "spark":
         master = f"local[{options.workers or '*'}]"
     one = re.fullmatch(r"local\[([\d*]+)\]", master)
-    return f"local[{one[1]},{most_attempts(options)}]" if one else master
+    return f"local[{one[1]},{max_attempts(options)}]" if one else master
 
 
 def _require_java() -> None:

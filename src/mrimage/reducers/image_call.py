@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from mrimage.errors import ImageError, StoreError
-from mrimage.guard.deadline import clock_stopped, fair
+from mrimage.guard.deadline import clock_stopped, without_clock
 from mrimage.guard.memory import was_refused
 from mrimage.image import Image
 from mrimage.source import open_entry
@@ -17,7 +17,7 @@ from mrimage.types import ByteSource, Entry, Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ImageCall:
     """A call of the method ``name`` of the image behind ``entry``, or its attribute where ``called`` is false."""
 
     entry: Entry
@@ -29,24 +29,24 @@ class Question:
     called: bool = True
 
 
-def ask(
+def method_call(
     entry: Entry, limits: Limits, stores: StoreSettings, name: str, *arguments: Any, **keywords: Any
-) -> Question:
+) -> ImageCall:
     """The question for what the method ``name`` returns."""
-    return Question(entry, limits, stores, name, arguments, keywords)
+    return ImageCall(entry, limits, stores, name, arguments, keywords)
 
 
-def answer(question: Question, source: ByteSource | None = None) -> Any:
+def perform(question: ImageCall, source: ByteSource | None = None) -> Any:
     """What the image answers; ``source`` has its bytes where they have been read ahead.
 
     Raises ImageError and StoreError, as the methods of an Image do.
     """
     if source is None:
-        return answer_of(_opened(question.entry, question.limits, question.stores), question)
-    return answer_of(Image(fair(source), question.limits), question)
+        return perform_on(_opened(question.entry, question.limits, question.stores), question)
+    return perform_on(Image(without_clock(source), question.limits), question)
 
 
-def answer_of(image: Image, question: Question) -> Any:
+def perform_on(image: Image, question: ImageCall) -> Any:
     """What this very image answers. Raises MemoryError where what it raised may come of too little memory."""
     try:
         found = getattr(image, question.name)
@@ -70,4 +70,4 @@ def _opened(entry: Entry, limits: Limits, stores: StoreSettings) -> Image:
     """The image asked last stays open: a reducer asks the same one for its size, and then for its pixels."""
     with clock_stopped():
         source = open_entry(entry, stores)
-    return Image(fair(source), limits)
+    return Image(without_clock(source), limits)

@@ -41,7 +41,7 @@ PART = 20_000
 """Images that are read or written at once."""
 
 
-class Pile:
+class ImageFacts:
     """The images of records that carry the columns of the extractor ``hash``, numbered in the order in which they come."""
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -51,7 +51,7 @@ class Pile:
             self.count = self._fill(records)
             self._files = stack.pop_all()
 
-    def __enter__(self) -> Pile:
+    def __enter__(self) -> ImageFacts:
         return self
 
     def __exit__(
@@ -91,7 +91,7 @@ class Pile:
         for record in records:
             if not record.images:  # another record of the same image
                 continue
-            carried = record.carried
+            carried = record.columns
             uri = record.entry.uri
             length = self._uris.write(uri.encode())
             sha256 = bytes.fromhex(carried["sha256"])
