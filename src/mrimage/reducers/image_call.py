@@ -1,4 +1,4 @@
-"""One question to one image, as plain data, so that a guarded child can answer it."""
+"""One method call on one image, as plain data, so that a guarded child can make it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from mrimage.types import ByteSource, Entry, Limits
 
 @dataclass(frozen=True, slots=True)
 class ImageCall:
-    """A call of the method ``name`` of the image behind ``entry``, or its attribute where ``called`` is false."""
+    """A call of the method ``name`` of the image behind ``entry``.
+
+    If ``called`` is false, ``name`` is an attribute that is only read.
+    """
 
     entry: Entry
     limits: Limits
@@ -32,25 +35,32 @@ class ImageCall:
 def method_call(
     entry: Entry, limits: Limits, stores: StoreSettings, name: str, *arguments: Any, **keywords: Any
 ) -> ImageCall:
-    """The question for what the method ``name`` returns."""
+    """Describe a call of the method ``name``."""
     return ImageCall(entry, limits, stores, name, arguments, keywords)
 
 
-def perform(question: ImageCall, source: ByteSource | None = None) -> Any:
-    """What the image answers; ``source`` has its bytes where they have been read ahead.
+def perform(call: ImageCall, source: ByteSource | None = None) -> Any:
+    """Make the call, and return its result; ``source`` has the image's bytes if they are read ahead.
 
-    Raises ImageError and StoreError, as the methods of an Image do.
+    Raises ImageError and StoreError, as the methods of an Image do, and MemoryError.
     """
     if source is None:
-        return perform_on(_opened(question.entry, question.limits, question.stores), question)
-    return perform_on(Image(without_clock(source), question.limits), question)
+        image = _open_image(call.entry, call.limits, call.stores)
+    else:
+        image = Image(without_clock(source), call.limits)
+    return perform_on(image, call)
 
 
-def perform_on(image: Image, question: ImageCall) -> Any:
-    """What this very image answers. Raises MemoryError where what it raised may come of too little memory."""
+def perform_on(image: Image, call: ImageCall) -> Any:
+    """Make the call on ``image``.
+
+    Raises MemoryError instead of an ImageError that may be due to too little memory.
+    """
     try:
-        found = getattr(image, question.name)
-        return found(*question.arguments, **(question.keywords or {})) if question.called else found
+        attribute = getattr(image, call.name)
+        if not call.called:
+            return attribute
+        return attribute(*call.arguments, **(call.keywords or {}))
     except ImageError as error:
         if was_refused(error, _pixels_of(image)):
             raise MemoryError from error
@@ -58,16 +68,16 @@ def perform_on(image: Image, question: ImageCall) -> Any:
 
 
 def _pixels_of(image: Image) -> int:
-    """Pixels of the image, as far as its header can be read."""
+    """The number of the image's pixels, or 0 if its header cannot be read."""
     try:
         return image.metadata.width * image.metadata.height
     except (ImageError, StoreError, MemoryError):
         return 0
 
 
+# The last image stays open: a reducer may request the size of an image, and then its pixels.
 @lru_cache(maxsize=1)
-def _opened(entry: Entry, limits: Limits, stores: StoreSettings) -> Image:
-    """The image asked last stays open: a reducer asks the same one for its size, and then for its pixels."""
+def _open_image(entry: Entry, limits: Limits, stores: StoreSettings) -> Image:
     with clock_stopped():
         source = open_entry(entry, stores)
     return Image(without_clock(source), limits)

@@ -1,4 +1,7 @@
-"""What is known of a group's images, in temporary files: a column of all of them at once, or all of a few of them."""
+"""Facts of a group's images, in temporary files.
+
+They are read as one column of all images, or as all columns of some images.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +36,22 @@ FACTS = np.dtype(
         "offsets": [0, 8, 8, 40, 48, 56, 64, 72, 80],
     }
 )
-"""An image in a place of fixed size. ``content`` is the first 64 bits of ``sha256``; the image's uri is the ``length`` bytes
-from ``place`` of the other file. ``file`` is a hash of the file's identity, the same for two names of one file;
-``is_link`` says that the name leads to another one."""
+"""The facts of one image, in a fixed number of bytes.
 
-PART = 20_000
+``content`` is the first 64 bits of ``sha256``. The image's uri is the ``length`` bytes from
+``place`` in the file of uris. ``file`` is a hash of the file's identity, which is the same for two
+names of one file. ``is_link`` says that the name is a link to another one.
+"""
+
+CHUNK = 20_000
 """Images that are read or written at once."""
 
 
 class ImageFacts:
-    """The images of records that carry the columns of the extractor ``hash``, numbered in the order in which they come."""
+    """The images of records that have the columns of the extractor ``hash``.
+
+    They are numbered in the order of the records.
+    """
 
     def __init__(self, records: Iterable[Record]) -> None:
         with system_errors(tempfile.gettempdir()), ExitStack() as stack:
@@ -63,67 +72,67 @@ class ImageFacts:
         self._files.close()
 
     def column(self, name: str) -> NDArray[Any]:
-        """One fact of all images."""
+        """Read one fact of all images."""
         column = np.empty(self.count, FACTS[name])
         self._facts.seek(0)
-        for start in range(0, self.count, PART):
-            column[start : start + PART] = np.frombuffer(
-                self._facts.read(PART * FACTS.itemsize), FACTS
-            )[name]
+        for start in range(0, self.count, CHUNK):
+            data = self._facts.read(CHUNK * FACTS.itemsize)
+            column[start : start + CHUNK] = np.frombuffer(data, FACTS)[name]
         return column
 
     def rows(self, images: NDArray[np.intp]) -> NDArray[Any]:
-        """All facts of some images."""
-        file, size = self._facts.fileno(), FACTS.itemsize
-        return np.frombuffer(
-            b"".join(os.pread(file, size, size * image) for image in images.tolist()), FACTS
-        )
+        """Read all facts of the images with these numbers."""
+        file = self._facts.fileno()
+        size = FACTS.itemsize
+        rows = [os.pread(file, size, size * image) for image in images.tolist()]
+        return np.frombuffer(b"".join(rows), FACTS)
 
     def uris(self, rows: NDArray[Any]) -> list[str]:
-        """The uris of images, by their facts."""
+        """Read the uris of images, given their facts."""
         file = self._uris.fileno()
         places = zip(rows["length"].tolist(), rows["place"].tolist(), strict=True)
         return [os.pread(file, length, place).decode() for length, place in places]
 
     def _fill(self, records: Iterable[Record]) -> int:
-        count = place = 0
-        part: list[tuple[object, ...]] = []
+        """Write the facts and uris of all images; return the number of images."""
+        count = 0
+        place = 0
+        chunk: list[tuple[object, ...]] = []
         for record in records:
             if not record.images:  # another record of the same image
                 continue
-            carried = record.columns
-            uri = record.entry.uri
-            length = self._uris.write(uri.encode())
-            sha256 = bytes.fromhex(carried["sha256"])
-            content = int.from_bytes(sha256[:8], "little")
-            file = _hash(carried.get("file") or uri)
-            phash = int(carried["phash"], 16)
-            is_link = bool(carried.get("is_link"))
-            part.append(
-                (
-                    phash,
-                    sha256,
-                    content,
-                    record.pixels,
-                    record.entry.size,
-                    place,
-                    length,
-                    file,
-                    is_link,
-                )
-            )
+            length = self._uris.write(record.entry.uri.encode())
+            chunk.append(_facts_of(record, place, length))
             place += length
-            if len(part) == PART:
-                count += self._write(part)
-                part = []
-        count += self._write(part)
+            if len(chunk) == CHUNK:
+                count += self._write(chunk)
+                chunk = []
+        count += self._write(chunk)
+        # ``rows`` and ``uris`` read past the buffers of these files.
         self._facts.flush()
         self._uris.flush()
         return count
 
-    def _write(self, part: list[tuple[object, ...]]) -> int:
-        self._facts.write(np.array(part, FACTS).tobytes())
-        return len(part)
+    def _write(self, chunk: list[tuple[object, ...]]) -> int:
+        self._facts.write(np.array(chunk, FACTS).tobytes())
+        return len(chunk)
+
+
+def _facts_of(record: Record, place: int, length: int) -> tuple[object, ...]:
+    """A row of FACTS; ``place`` and ``length`` are those of its uri."""
+    columns = record.columns
+    sha256 = bytes.fromhex(columns["sha256"])
+    return (
+        int(columns["phash"], 16),
+        sha256,
+        int.from_bytes(sha256[:8], "little"),
+        record.pixels,
+        record.entry.size,
+        place,
+        length,
+        _hash(columns.get("file") or record.entry.uri),
+        bool(columns.get("is_link")),
+    )
 
 
 def _hash(identity: str) -> int:
