@@ -1,4 +1,4 @@
-"""Engines by name. An engine runs tasks somewhere, exchanges records between them, and retries them."""
+"""Engines by name. An engine runs tasks somewhere, exchanges their records, and retries them."""
 
 from __future__ import annotations
 

@@ -18,10 +18,11 @@ LONGEST_DELAY = 30.0
 def after_failure(
     attempt: Attempt, error: Exception, task: str, retries: int
 ) -> tuple[Attempt, float]:
-    """Return the next attempt and the seconds to wait before it, or raise the error that ends the run.
+    """Return the next attempt and the seconds to wait before it.
 
-    Transient storage errors are retried with exponential backoff and jitter. Lasting ones, and
-    errors of the job itself, are final.
+    Raises the error that ends the run if there is no next attempt. Transient storage errors are
+    retried with exponential backoff and jitter. Lasting ones, and errors of the job itself, are
+    final.
     """
     if isinstance(error, JobError):
         raise error

@@ -66,7 +66,7 @@ class Engine(Protocol):
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        """Bring each record of ``exchange`` to its partition, and run ``function`` on every partition.
+        """Bring the records of ``exchange`` to their partitions; run ``function`` on each of these.
 
         ``scratch`` is a folder on this machine for temporary files. Raises the errors of ``run``.
         """

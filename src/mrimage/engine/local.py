@@ -28,7 +28,7 @@ from mrimage.storage import open_store
 from mrimage.types import Attempt, TaskReport
 
 PATIENCE = 2.0
-"""Seconds that a worker whose connection closed has to exit by itself, so that we learn its status."""
+"""Seconds that a worker whose connection closed has to exit by itself, which gives its status."""
 
 
 def open_local(options: EngineOptions) -> Engine:
@@ -78,7 +78,8 @@ class Inline:
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        return self.run(_local_reduce(function, exchange, scratch), exchange.partitions)
+        reduce = _local_reduce(function, exchange, scratch)
+        return self.run(reduce, exchange.partitions)
 
     def close(self) -> None:
         """Do nothing: nothing was started."""
@@ -133,7 +134,8 @@ class Pool:
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        return self.run(_local_reduce(function, exchange, scratch), exchange.partitions)
+        reduce = _local_reduce(function, exchange, scratch)
+        return self.run(reduce, exchange.partitions)
 
     def close(self) -> None:
         pool = self._pool
@@ -169,7 +171,10 @@ class Pool:
             self._remove(worker, patience=0.0)
 
     def _idle_worker(self) -> WorkerProcess | None:
-        return next((worker for worker in self._pool if worker.running is None), None)
+        for worker in self._pool:
+            if worker.running is None:
+                return worker
+        return None
 
     def _after_start(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Yield ``tasks``, but start all workers at once before the first one."""

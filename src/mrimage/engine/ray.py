@@ -127,13 +127,15 @@ class RayEngine:
         self.workers = options.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
-        runner = _RayRunner(ray.put(ship(function)), self.workers, self._options.memory)
+        shipped = ray.put(ship(function))
+        runner = _RayRunner(shipped, self.workers, self._options.memory)
         return Schedule(runner, self._options).run(tasks)
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        return self.run(partial(_reduce_anywhere, function, exchange), exchange.partitions)
+        reduce = partial(_reduce_anywhere, function, exchange)
+        return self.run(reduce, exchange.partitions)
 
     def close(self) -> None:
         self._undo.close()

@@ -53,13 +53,14 @@ def load(shipped: bytes) -> Callable[..., Any]:
     """
     try:
         function: Callable[..., Any] = cloudpickle.loads(shipped)
-    except BaseException as error:  # noqa: BLE001  # importing the user's modules may raise anything
+    # Importing the user's modules may raise anything, SystemExit included.
+    except BaseException as error:  # noqa: BLE001
         return partial(_refuse, *_explain(error))
     return function
 
 
 def parts_of(what: object) -> Iterator[object]:
-    """Yield ``what`` and, recursively, a partial's function and arguments and a dataclass's fields."""
+    """Yield ``what`` and its parts: a partial's function and arguments, a dataclass's fields."""
     yield what
     inner: tuple[object, ...] = ()
     if isinstance(what, partial):
@@ -71,12 +72,16 @@ def parts_of(what: object) -> Iterator[object]:
 
 
 def _explain(error: BaseException) -> tuple[str, str]:
-    """Describe an error of loading: one line with the place in the user's code, and the traceback."""
+    """Describe an error of loading: a line with the place in the user's code, and the traceback."""
     # Frames of frozen modules and of exec have file names such as "<frozen importlib>".
-    foreign = (PACKAGE, "<", str(Path(cloudpickle.__file__).parent))
+    pickler = str(Path(cloudpickle.__file__).parent)
+    foreign = (PACKAGE, "<", pickler)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(foreign)]
-    place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
+    place = ""
+    if own:
+        innermost = own[-1]
+        place = f" ({innermost.filename}, line {innermost.lineno})"
     message = f"The job cannot be loaded in a worker: {describe(error)}{place}. "
     return message, "".join(traceback.format_exception(error))
 

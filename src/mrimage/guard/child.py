@@ -84,7 +84,8 @@ def _is_python_itself(entry: str) -> bool:
     """Whether ``entry`` of the path is the standard library: its folder, extensions, or archive."""
     library = os.path.dirname(os.path.abspath(os.__file__))  # noqa: PTH100, PTH120
     archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
-    return entry in (library, f"{library}/lib-dynload") or entry.endswith(f"/{archive}")
+    is_library = entry in (library, f"{library}/lib-dynload")
+    return is_library or entry.endswith(f"/{archive}")
 
 
 def _standard_error() -> int:

@@ -72,7 +72,9 @@ class UntimedSource:
 def without_clock(source: ByteSource) -> ByteSource:
     """Return ``source``, wrapped if it is remote so that its reads stop the clock."""
     is_remote = "://" in source.uri and not source.uri.startswith("file:")
-    return UntimedSource(source) if is_remote else source
+    if is_remote:
+        return UntimedSource(source)
+    return source
 
 
 @contextmanager

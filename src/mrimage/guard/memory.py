@@ -22,7 +22,7 @@ from pathlib import Path
 from mrimage.errors import ImageError, JobError
 
 LEAST_ADDRESS_SPACE = 2_000_000_000
-"""Bytes that a run needs for the code and tables of its libraries; with less, some of them crash."""
+"""Bytes that a run needs for its libraries' code and tables; with less, some of them crash."""
 
 BYTES_PER_PIXEL = 16
 """Memory that an image needs for each pixel at most: four samples of 32 bits."""

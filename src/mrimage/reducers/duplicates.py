@@ -142,7 +142,9 @@ def _exact(
     the whole hashes are compared.
     """
     exact: NDArray[np.bool_] = images != twins
-    exact[exact] = rows["sha256"][exact] == facts.rows(twins[exact])["sha256"]
+    hashes = rows["sha256"][exact]
+    twins_hashes = facts.rows(twins[exact])["sha256"]
+    exact[exact] = hashes == twins_hashes
     return exact
 
 

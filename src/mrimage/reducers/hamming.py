@@ -66,8 +66,10 @@ def _least_work(count: int, distance: int) -> int:
 
     def work(kept: int) -> float:
         blocks = distance + kept
-        pairs = count * count / 2 / 2.0 ** (BITS * kept // blocks)
-        return comb(blocks, kept) * (SORTING * count + pairs)
+        compared_bits = BITS * kept // blocks
+        pairs = count * count / 2 / 2.0**compared_bits
+        sortings = comb(blocks, kept)
+        return sortings * (SORTING * count + pairs)
 
     return min(range(MOST_KEPT + 1), key=work)
 
@@ -109,7 +111,7 @@ def components(count: int, pairs: Iterable[tuple[Indices, Indices]]) -> Indices:
 
 
 def _roots(parents: Indices, nodes: Indices) -> Indices:
-    """Return the roots of ``nodes``, and make them the nodes' parents: the next look-up is short."""
+    """Return the roots of ``nodes``; make them the nodes' parents, so the next look-up is short."""
     roots = parents[nodes]
     above = parents[roots]
     while not np.array_equal(above, roots):

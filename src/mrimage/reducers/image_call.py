@@ -40,7 +40,7 @@ def method_call(
 
 
 def perform(call: ImageCall, source: ByteSource | None = None) -> Any:
-    """Make the call, and return its result; ``source`` has the image's bytes if they are read ahead.
+    """Make the call, and return its result; ``source`` is the image's file if it is read ahead.
 
     Raises ImageError and StoreError, as the methods of an Image do, and MemoryError.
     """

@@ -90,8 +90,12 @@ class ImageFacts:
     def uris(self, rows: NDArray[Any]) -> list[str]:
         """Read the uris of images, given their facts."""
         file = self._uris.fileno()
-        places = zip(rows["length"].tolist(), rows["place"].tolist(), strict=True)
-        return [os.pread(file, length, place).decode() for length, place in places]
+        lengths = rows["length"].tolist()
+        places = rows["place"].tolist()
+        found = []
+        for length, place in zip(lengths, places, strict=True):
+            found.append(os.pread(file, length, place).decode())
+        return found
 
     def _fill(self, records: Iterable[Record]) -> int:
         """Write the facts and uris of all images; return the number of images."""
@@ -136,4 +140,5 @@ def _facts_of(record: Record, place: int, length: int) -> tuple[object, ...]:
 
 
 def _hash(identity: str) -> int:
-    return int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little")
+    digest = hashlib.blake2b(identity.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

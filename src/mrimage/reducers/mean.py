@@ -19,7 +19,7 @@ SIDE = 512
 
 
 def reduce_to_mean(key: str, records: Iterable[Record]) -> Iterator[Output]:
-    """``--group mean``: ``mean.png``, the per-pixel arithmetic mean of sRGB values, rounded half up.
+    """``--group mean``: ``mean.png``, the per-pixel arithmetic mean in sRGB, rounded half up.
 
     The canvas has the shape of the group's first image. All other images are scaled to cover it,
     and cropped around the center. Sums are integers, so the result does not depend on the order. A

@@ -98,10 +98,12 @@ def _sheet_width(tiles: Sequence[Pixels]) -> int:
     fits = [end - GAP for end in ends if max(widths) <= end - GAP <= WIDEST]
 
     def worth(width: int) -> float:
-        rows = list(_rows(tiles, width))
-        filled = ends[-1] / ((width + GAP) * len(rows))
-        proportion = width / (len(rows) * tiles[0].shape[0])
-        return float(filled - abs(math.log(proportion / PROPORTION)) / 4)
+        rows = len(list(_rows(tiles, width)))
+        filled = ends[-1] / ((width + GAP) * rows)
+        height = rows * tiles[0].shape[0]
+        proportion = width / height
+        distortion = abs(math.log(proportion / PROPORTION))
+        return float(filled - distortion / 4)
 
     return max(fits, key=worth, default=WIDEST) + 2 * GAP
 

@@ -54,7 +54,11 @@ class SortedTable:
 
     def overlapping(self, first: str, last: str) -> list[int]:
         """The numbers of the row groups that may hold a key from ``first`` to ``last``."""
-        return [number for number, keys in enumerate(self.ranges) if _overlaps(keys, first, last)]
+        found = []
+        for number, keys in enumerate(self.ranges):
+            if _overlaps(keys, first, last):
+                found.append(number)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def describe_table(name: str, path: str) -> SortedTable:
     """Describe the table ``name``, from its copy at ``path`` on this machine."""
     footer = pq.read_metadata(path)
     ranges = tuple(_key_range(footer, number) for number in range(footer.num_row_groups))
-    return SortedTable(name, Path(path).stat().st_size, ranges)
+    size = Path(path).stat().st_size
+    return SortedTable(name, size, ranges)
 
 
 def reduce_share(
@@ -108,7 +113,8 @@ def reduce_share(
     it to ``function``.
     """
     with _share(exchange, partition, scratch) as (tables, pending):
-        return function(partition, sorted_records(tables, partition, pending, scratch), attempt)
+        records = sorted_records(tables, partition, pending, scratch)
+        return function(partition, records, attempt)
 
 
 @contextmanager
@@ -201,4 +207,6 @@ def _key_range(footer: pq.FileMetaData, number: int) -> tuple[str, str] | None:
 
 
 def _overlaps(keys: tuple[str, str] | None, first: str, last: str) -> bool:
-    return keys is None or (keys[0] <= last and first <= keys[1])
+    if keys is None:
+        return True
+    return keys[0] <= last and first <= keys[1]

@@ -63,7 +63,7 @@ def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
 
 
 def write_pending(weighed: Path, done: list[str], target: Path, scratch: Path) -> None:
-    """Write ``target``: the rows of ``weighed`` that are not in ``done`` with the same fingerprint."""
+    """Write ``target``: the rows of ``weighed`` that ``done`` lacks, by key and fingerprint."""
     query = f"""
         SELECT w.* FROM {read_parquet([str(weighed)], WEIGHED)} w
         ANTI JOIN {read_parquet(done, DONE_GROUPS)} d

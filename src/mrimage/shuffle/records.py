@@ -129,8 +129,10 @@ def make_record(
     Raises UnfitValue if the value is not plain data, ValueError if it is too large.
     """
     data = _encode(key, value, columns)
-    text = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0".encode() + data
-    digest = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+    name = f"{key}\0{entry.uri}\0{entry.version}\0{seq}\0"
+    content = name.encode() + data
+    hashed = hashlib.blake2b(content, digest_size=8).digest()
+    digest = int.from_bytes(hashed, "little")
     return Record(key, entry, seq, data, pixels, images, digest)
 
 

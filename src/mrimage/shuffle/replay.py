@@ -19,7 +19,7 @@ _LENGTH = 4
 
 
 class Fingerprint:
-    """Names a group's content: the number of its records and the sum of their digests, in any order."""
+    """Names a group's content by the number and the sum of its records' digests, in any order."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -49,7 +49,8 @@ class Replay:
         self._records = iter(records)
         self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
         if keep:
-            self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # __exit__ closes it
+            # __exit__ closes it.
+            self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
 
     def __enter__(self) -> Replay:
         return self

@@ -25,11 +25,14 @@ from msgspec.msgpack import Ext
 
 from mrimage.errors import brief
 
-PLAIN = "numbers, text, bytes, dates and times, lists, tuples, sets, dictionaries, or numpy scalars and arrays"
+PLAIN = (
+    "numbers, text, bytes, dates and times, lists, tuples, sets, dictionaries, "
+    "or numpy scalars and arrays"
+)
 """What can be encoded, for messages."""
 
 DEEPEST = 200
-"""Levels of nesting at most. A deeper value holds itself, or would overflow the stack of its reader."""
+"""Levels of nesting at most. A deeper value holds itself, or would overflow the reader's stack."""
 
 _SIMPLE = frozenset((type(None), bool, float, bytes))
 _PATH = type(Path())
@@ -127,11 +130,13 @@ def _pairs(value: Mapping[Any, object]) -> list[object]:
 
 
 def _datetime(value: dt.datetime) -> list[object]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, _zone(value.tzinfo)]
+    local = value.replace(tzinfo=None, fold=0)
+    return [local.isoformat(), value.fold, _zone(value.tzinfo)]
 
 
 def _time(value: dt.time) -> list[object]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, _zone(value.tzinfo)]
+    local = value.replace(tzinfo=None, fold=0)
+    return [local.isoformat(), value.fold, _zone(value.tzinfo)]
 
 
 def _zone(zone: dt.tzinfo | None) -> object:

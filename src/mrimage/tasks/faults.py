@@ -20,7 +20,7 @@ class Faults:
         self._failures: list[Failure] = []
 
     def note(self, failure: Failure) -> None:
-        """Count the failure if it is due to a bug. Raises InternalError once there are MOST_FAULTS."""
+        """Count the failure if it is due to a bug. Raises InternalError at MOST_FAULTS of them."""
         if failure.reason == "internal":
             self._failures.append(failure)
             if len(self._failures) >= MOST_FAULTS:

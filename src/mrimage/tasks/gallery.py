@@ -78,14 +78,16 @@ def draw_gallery(plan: Plan, task: GalleryTask, attempt: Attempt) -> TaskReport:
         rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in task.weighed]
         shown = []
         for name, is_output in task.shown:
-            shown.append((name, output_uri(store, name) if is_output else name))
+            uri = output_uri(store, name) if is_output else name
+            shown.append((name, uri))
         for name, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
                 height, width = picture.shape[:2]
                 jpeg = encode(picture, "jpeg", QUALITY)
                 rows.append({"uri": name, "width": width, "height": height, "jpeg": jpeg})
-    return writer.commit(len(rows), 0, {"thumbnails": pa.Table.from_pylist(rows, THUMBNAILS)})
+    table = pa.Table.from_pylist(rows, THUMBNAILS)
+    return writer.commit(len(rows), 0, {"thumbnails": table})
 
 
 def _weigh(uri: str, context: Context) -> int | None:

@@ -16,7 +16,7 @@ _GONE = object()
 def without_images(
     records: Iterable[Record], uris: set[str], *, combined: bool
 ) -> Iterator[Record]:
-    """Yield ``records`` without the values of the images ``uris``, and without values that name one.
+    """Yield ``records`` without the values of the images ``uris``, and without those that name one.
 
     A value that a combiner made (``combined``) has the uri of only one of its images, so only the
     value itself counts. If it lists images, those that failed are removed.
@@ -35,7 +35,7 @@ def without_images(
 
 
 def _with_value(record: Record, value: Value) -> Record:
-    """``record`` with another value, but with its digest: the group's fingerprint must not change."""
+    """``record`` with another value, but its old digest, to keep the group's fingerprint."""
     made = make_record(
         record.key,
         record.entry,

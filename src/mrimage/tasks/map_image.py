@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What map makes of one image: its catalogue row, its records, and its edited copy if the job edits.
+    """What map makes of one image: its catalogue row, records, and edited copy if the job edits.
 
     With a ``failure``, the row's status is ``quarantined`` and there are no records. A row with the
     status ``ignored`` is of a file that is not an image of the source (see ``strays``).
@@ -92,7 +92,7 @@ def _pixels_of(row: dict[str, object]) -> int:
 
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
-    """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear the columns at fault."""
+    """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
     reasons = misfits(row, catalogue_schema(job.extract))
     if not reasons:
         return
@@ -129,7 +129,7 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
 
 
 def check_pair(pair: object, mapper: Mapper, pairs: object) -> None:
-    """Raise CodeError if ``pair``, which the generator ``pairs`` yielded, is not (text key, value)."""
+    """Raise CodeError if ``pair``, yielded by the generator ``pairs``, is not (text key, value)."""
     if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
         raise answer_error(
             f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs

@@ -75,7 +75,8 @@ class _PendingOutputs:
     """Outputs of a pass that may still be dropped; large ones wait on disk."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # see ``close``
+        # ``close`` closes it.
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
 
     def add(self, output: GroupOutput) -> None:
         with system_errors(tempfile.gettempdir()):

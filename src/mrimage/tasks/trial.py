@@ -16,7 +16,7 @@ fewer, the source may just begin with some odd images."""
 
 @dataclass
 class Trial:
-    """Counts failures of the job's own code, until one image succeeds or TRIAL_IMAGES have failed."""
+    """Counts failures of the job's own code, until an image succeeds or TRIAL_IMAGES fail."""
 
     over: bool = False
     message: str = ""

@@ -86,14 +86,16 @@ class SparkEngine:
         payload = ship(function)
         for wave in _waves(tasks, 4 * self.workers):
             title = f"mrimage: {_verb(function)} {len(wave.packed)} {wave.kind}s"
-            yield from self._insist(title, wave.names, partial(self._send, wave.packed, payload))
+            send = partial(self._send, wave.packed, payload)
+            yield from self._insist(title, wave.names, send)
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
         title = f"mrimage: reduce {len(exchange.partitions)} partitions"
         names = [partition.id for partition in exchange.partitions]
-        yield from self._insist(title, names, partial(self._exchange, ship(function), exchange))
+        reduce = partial(self._exchange, ship(function), exchange)
+        yield from self._insist(title, names, reduce)
 
     def close(self) -> None:
         self._session.close()
@@ -108,7 +110,8 @@ class SparkEngine:
         """Run the packed tasks whose numbers are in ``failures``, each in an RDD partition."""
         pairs = [(packed[number], failed) for number, failed in failures.items()]
         tasks = self._context.parallelize(pairs, len(pairs))
-        tasks.foreachPartition(partial(run_packed, payload, self._options, outcomes))
+        run = partial(run_packed, payload, self._options, outcomes)
+        tasks.foreachPartition(run)
 
     def _exchange(
         self,
@@ -130,9 +133,8 @@ class SparkEngine:
         rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(read)
         sorted_rows = rows.repartitionAndSortWithinPartitions(len(partitions), ranges)
         tries = tuple(failures.values())
-        sorted_rows.foreachPartition(
-            partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
-        )
+        reduce = partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
+        sorted_rows.foreachPartition(reduce)
 
     def _insist(
         self,
