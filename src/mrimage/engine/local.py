@@ -214,7 +214,7 @@ class Pool:
 
     def _outcome_of_dead(self, worker: WorkerProcess) -> Outcome:
         code = self._remove(worker, PATIENCE)
-        # A positive code is an exit of Python's own, such as a failed import: retrying is no use.
+        # A positive code is an exit of Python's own, such as a failed import: a retry would fail too.
         if code > 0 and not worker.is_loaded:
             return Failed(
                 EngineError(

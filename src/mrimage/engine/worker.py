@@ -47,7 +47,7 @@ def main(descriptor: int) -> None:
 
 
 def _preload(names: tuple[str, ...]) -> None:
-    # A module that cannot be imported is no error yet: the task function imports it again and
+    # A module that cannot be imported is not an error yet: the task function imports it again and
     # reports what is wrong with it.
     with suppress(ImportError):
         for name in names:

@@ -65,7 +65,7 @@ class Record:
     job's group reducers need. ``digest`` is 64 bits of the content; the sum of a group's digests is
     part of its fingerprint.
 
-    ``images`` is 1 on the first record of an image under a key and 0 on its others. So sums over
+    ``images`` is 1 on the first record of an image under a key and 0 on the rest. So sums over
     records count each image, its ``size`` in bytes and its ``pixels`` once.
     """
 

@@ -32,7 +32,7 @@ PLAIN = (
 """What can be encoded, for messages."""
 
 DEEPEST = 200
-"""Levels of nesting at most. A deeper value holds itself, or would overflow the reader's stack."""
+"""Levels of nesting at most. A deeper value contains itself, or overflows the reader's stack."""
 
 _SIMPLE = frozenset((type(None), bool, float, bytes))
 _PATH = type(Path())
@@ -75,7 +75,9 @@ def _pack(value: Any, depth: int) -> object:
     if kind is int:
         return _pack_integer(value)
     if depth > DEEPEST:
-        raise UnfitValue(f"a value nested deeper than {DEEPEST} levels, or one that holds itself")
+        raise UnfitValue(
+            f"a value nested deeper than {DEEPEST} levels, or one that contains itself"
+        )
     if kind is list:
         return [_pack(item, depth + 1) for item in value]
     if kind is dict and all(type(name) is str and _is_unicode(name) for name in value):

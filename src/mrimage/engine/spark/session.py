@@ -207,7 +207,7 @@ class AbandonedTask(NamedTuple):
 
 
 def abandoned_task(error: Exception) -> AbandonedTask | None:
-    """The task whose failures ended the Spark job, or None if another attempt is no use."""
+    """The task whose failures ended the Spark job, or None if another try would fail too."""
     # Spark reports this only in the text of its error.
     found = re.search(r"Task (\d+) in stage [\d.]+ failed (\d+) times", str(error))
     if found is None or "No module named" in str(error):
