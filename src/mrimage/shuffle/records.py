@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mrimage.errors import JobError, brief
+from mrimage.errors import CodeError, JobError, brief
 from mrimage.job.faults import describe_at
 from mrimage.job.functions import name_function
 from mrimage.job.job import Combiner, Value
@@ -98,7 +98,7 @@ def make_records(
     """Make records of an image's pairs, which ``maker`` yields.
 
     The first one under each key holds ``columns``. Raises JobError if a value is not plain data,
-    because then the values of all other images are not either.
+    because then the values of all other images are not either; CodeError if it is too large.
     """
     records: list[Record] = []
     seen: set[str] = set()
@@ -110,6 +110,9 @@ def make_records(
                 record = make_record(key, entry, seq, value, pixels, 1, columns)
         except UnfitValue as error:
             raise JobError(f"Expected {maker} to yield plain data, but {error}") from None
+        except ValueError as error:
+            kind = f"{maker} yielded too many bytes"
+            raise CodeError(f"{maker} yielded {error}.", kind) from None
         records.append(record)
         seen.add(key)
     return records
@@ -143,8 +146,8 @@ def _encode(key: str, value: Value, columns: Mapping[str, Value]) -> bytes:
         raise UnfitValue(f"the value of key {brief(key)} holds {error}.") from None
     if len(data) > LARGEST_VALUE:
         raise ValueError(
-            f"got {len(data):,} bytes as a value of key {brief(key)}, "
-            f"but it may have at most {LARGEST_VALUE:,}"
+            f"{len(data):,} bytes as a value of key {brief(key)}, "
+            f"but at most {LARGEST_VALUE:,} are possible"
         )
     return data
 
