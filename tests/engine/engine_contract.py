@@ -23,7 +23,7 @@ from mrimage.engine import Engine
 from mrimage.errors import EngineError, JobError, StoreError
 from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
-from mrimage.shuffle.exchange import Exchange, describe_part
+from mrimage.shuffle.exchange import Exchange, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.shuffle.records import Record, make_records, to_table
 from mrimage.tables.schemas import DONE_GROUPS, RECORDS
@@ -333,7 +333,7 @@ def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str,
     scratch, weighed = folder / "scratch", folder / "weighed.parquet"
     paths = [str(folder / name) for name in names]
     weigh_groups(paths, weighed, scratch)
-    parts = tuple(map(describe_part, names, paths))
+    parts = tuple(map(describe_table, names, paths))
     table = None
     if pending:
         groups = pq.read_table(weighed).to_pylist()
@@ -341,7 +341,7 @@ def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str,
         pq.write_table(pa.Table.from_pylist(done, DONE_GROUPS), folder / "done.parquet")
         write_pending(weighed, [str(folder / "done.parquet")], folder / "pending.parquet", scratch)
         weighed = folder / "pending.parquet"
-        table = describe_part("pending.parquet", str(weighed))
+        table = describe_table("pending.parquet", str(weighed))
         made = [record for record in made if record.key not in keys[::3]]
     exchange = Exchange(str(folder), parts, plan_partitions(weighed, 2), table)
     return exchange, [(record.key, record.entry.uri, record.seq, record.value) for record in made]

@@ -86,7 +86,8 @@ import sys
 from mrimage.guard.memory import limit_memory
 from mrimage.job.job import Job
 from mrimage.image import Buffer
-from mrimage.reducers.question import answer, ask
+from mrimage.reducers.image_call import method_call, perform
+from mrimage.storage.settings import DEFAULT
 from mrimage.tasks.map_image import map_image, mapper_of
 from mrimage.types import Edits, Entry, Limits
 
@@ -97,7 +98,8 @@ def mapped(data):
 
 def asked(data):
     try:
-        answer(ask(Entry("a", "a", 0, ""), Limits(), "thumbnail", 8, 8), Buffer(data))
+        call = method_call(Entry("a", "a", 0, ""), Limits(), DEFAULT, "thumbnail", 8, 8)
+        perform(call, Buffer(data))
     except Exception as error:
         return getattr(error, "reason", type(error).__name__)
     return "processed"

@@ -13,7 +13,7 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import JobError
 from mrimage.flow.run import RunOptions, run
-from mrimage.tasks.trial import FIRST
+from mrimage.tasks.trial import TRIAL_IMAGES
 
 JOBS = """
 import mrimage as mr
@@ -59,7 +59,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def many(tmp_path: Path) -> Path:
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(2 * FIRST):
+    for number in range(2 * TRIAL_IMAGES):
         Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{number:03}.jpg")
     return folder
 
@@ -75,7 +75,7 @@ def test_an_error_names_the_line_of_the_user_s_code(
     summary = run(mr.Job(map=sometimes), str(many), str(out), how)
     said = f"the mapper own_jobs:sometimes raised KeyError: 'zero' ({jobs}, line 12, in sometimes)"
     assert {str(row["message"]) for row in rows(out, "quarantine")} == {said}
-    assert summary.processed == 2 * FIRST - 4
+    assert summary.processed == 2 * TRIAL_IMAGES - 4
     told = capsys.readouterr().err
     assert told.count(said) == 1
     assert f"mapper-failed: {many}/000.jpg: {said}" in told
@@ -101,7 +101,7 @@ def test_a_mapper_that_always_fails_stops_the_run_with_its_cause(
     capsys.readouterr()
     assert main([*command, str(tmp_path / "typo.toml")]) == 1
     told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"failed on each of the first {FIRST} images" in told
+    assert f"failed on each of the first {TRIAL_IMAGES} images" in told
     assert (
         f"AttributeError: 'Metadata' object has no attribute 'camra' ({jobs}, line 5, in inner)"
         in told
@@ -140,7 +140,7 @@ def test_whoever_tolerates_all_failures_gets_them(jobs: Path, many: Path, tmp_pa
 
     how = RunOptions(workers=1, thumbnails=False, max_failures="100%")
     summary = run(mr.Job(map=typo), str(many), str(tmp_path / "out"), how)
-    assert summary.failures == {"mapper-failed": 2 * FIRST}
+    assert summary.failures == {"mapper-failed": 2 * TRIAL_IMAGES}
 
 
 def test_new_images_that_fail_do_not_stop_a_job_that_has_worked(
@@ -150,10 +150,10 @@ def test_new_images_that_fail_do_not_stop_a_job_that_has_worked(
 
     how = RunOptions(workers=1, thumbnails=False)
     run(mr.Job(map=sometimes), str(many), str(tmp_path / "out"), how)
-    for number in range(FIRST):
+    for number in range(TRIAL_IMAGES):
         Image.new("RGB", (8, 8), (number, 9, 9)).save(many / f"new{number:03}0.jpg")
     summary = run(mr.Job(map=sometimes), str(many), str(tmp_path / "out"), how)
-    assert summary.failures == {"mapper-failed": 4 + FIRST}
+    assert summary.failures == {"mapper-failed": 4 + TRIAL_IMAGES}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -173,22 +173,22 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(
 @pytest.mark.parametrize(
     ("reducer", "told"),
     [
-        (forgets_to_yield, "Expected it to yield mrimage.Output, but it returned None."),
-        (Careless(), "Expected it to yield mrimage.Output, but it returned None."),
-        (returns(7), "Expected it to yield mrimage.Output, but it returned 7."),
+        (forgets_to_yield, "It needs to yield mrimage.Output, but it returned None."),
+        (Careless(), "It needs to yield mrimage.Output, but it returned None."),
+        (returns(7), "It needs to yield mrimage.Output, but it returned 7."),
         (
             returns(mr.Output("a.txt", "a")),
-            "Expected it to yield mrimage.Output, but it returned Output(",
+            "It needs to yield mrimage.Output, but it returned Output(",
         ),
-        (yields("a.txt"), "Expected it to yield mrimage.Output, but received 'a.txt'."),
-        (yields(None), "Expected it to yield mrimage.Output, but received None."),
+        (yields("a.txt"), "It needs to yield mrimage.Output, but it yielded 'a.txt'."),
+        (yields(None), "It needs to yield mrimage.Output, but it yielded None."),
         (
             yields(mr.Output("a.txt", "one"), mr.Output("a.txt", "two")),
-            "Expected a name of its own for each output, but received 'a.txt' twice.",
+            "It needs to give each output a different name, but it used 'a.txt' twice.",
         ),
         (
             yields(mr.Output("a.txt", "one"), mr.Output("a.txt", "one")),
-            "Expected a name of its own for each output, but received 'a.txt' twice.",
+            "It needs to give each output a different name, but it used 'a.txt' twice.",
         ),
         (
             yields(mr.Output("a.bin", object())),
@@ -322,7 +322,7 @@ def test_workers_and_the_command_line_tell_it_too(
         )
         told = capsys.readouterr().err.strip().splitlines()[-1]
         assert told.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
-        assert told.endswith("Expected it to yield mrimage.Output, but it returned None.")
+        assert told.endswith("It needs to yield mrimage.Output, but it returned None.")
 
 
 def test_a_combined_job_on_a_changed_source_equals_a_fresh_run(

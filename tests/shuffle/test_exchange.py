@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mrimage.shuffle import exchange as module
-from mrimage.shuffle.exchange import Exchange, Part, describe_part, reduce_share
+from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table, reduce_share
 from mrimage.shuffle.records import Record, make_records, to_table
 from mrimage.tables.schemas import RECORDS
 from mrimage.types import Attempt, Entry, Partition, TaskReport
@@ -50,11 +50,13 @@ def records(keys: list[str], ballast: int = 0) -> list[Record]:
     return sorted(made, key=lambda record: (record.key, record.entry.uri))
 
 
-def part(store: Memory, folder: Path, name: str, made: list[Record], rows: int = 5_000) -> Part:
+def part(
+    store: Memory, folder: Path, name: str, made: list[Record], rows: int = 5_000
+) -> SortedTable:
     path = folder / name
     pq.write_table(to_table(made, RECORDS), path, row_group_size=rows, compression="none")
     store.files[name] = path.read_bytes()
-    return describe_part(name, str(path))
+    return describe_table(name, str(path))
 
 
 def partition(first: str, last: str) -> Partition:
@@ -90,9 +92,9 @@ def test_of_a_large_part_only_the_row_groups_of_the_range_are_read(
 ) -> None:
     made = records([f"{n:05}" for n in range(4000)], ballast=30)
     exchange = Exchange(OUT, (part(store, tmp_path, "large", made, rows=100),))
-    assert exchange.parts[0].size > 2 << 20
+    assert exchange.tables[0].size > 2 << 20
     assert pulled(exchange, partition("01050", "01249"), tmp_path / "scratch") == made[1050:1250]
-    assert sum(size for _, size in store.reads) < exchange.parts[0].size / 4
+    assert sum(size for _, size in store.reads) < exchange.tables[0].size / 4
     assert list((tmp_path / "scratch").glob("share-*")) == []
 
 
@@ -101,14 +103,15 @@ def test_a_key_that_is_too_long_for_parquet_s_statistics_is_found(
 ) -> None:
     made = records(["a", "k" * 10_000])
     exchange = Exchange(OUT, (part(store, tmp_path, "long", made),), (partition("k", "l"),))
-    assert exchange.parts[0].ranges == (None,)
+    assert exchange.tables[0].ranges == (None,)
     assert pulled(exchange, exchange.partitions[0], tmp_path / "scratch") == made[1:]
-    assert exchange.needed() == list(exchange.parts)
+    assert exchange.needed() == list(exchange.tables)
 
 
 def test_parts_that_no_partition_needs_are_known() -> None:
     parts = tuple(
-        Part(f"{first}{last}", 1, ((first, last),)) for first, last in ("ab", "ce", "ff", "hz")
+        SortedTable(f"{first}{last}", 1, ((first, last),))
+        for first, last in ("ab", "ce", "ff", "hz")
     )
     exchange = Exchange(OUT, parts, (partition("b", "b"), partition("d", "d"), partition("g", "g")))
     assert [each.name for each in exchange.needed()] == ["ab", "ce"]
@@ -124,4 +127,4 @@ def test_keys_are_compared_as_their_utf_8_bytes(store: Memory, tmp_path: Path) -
         "é",
         "\uffff",
     ]
-    assert exchange.parts[0].overlapping("𝄞", "𝄞") == [3]
+    assert exchange.tables[0].overlapping("𝄞", "𝄞") == [3]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrimage.shuffle.planning import (
-    Group,
+    WeighedGroup,
     cut_ranges,
     plan_partitions,
     sorted_records,
@@ -28,7 +28,8 @@ def test_every_key_is_in_exactly_one_partition_of_bounded_weight(
     records: list[int], share: int
 ) -> None:
     groups = [
-        Group(f"{number:04}", 0, 0, 0, count, str(count)) for number, count in enumerate(records)
+        WeighedGroup(f"{number:04}", 0, 0, 0, count, str(count))
+        for number, count in enumerate(records)
     ]
     partitions = list(cut_ranges(groups, share))
     covered = [g.key for p in partitions for g in groups if p.first <= g.key <= p.last]

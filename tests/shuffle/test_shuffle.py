@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrimage.errors import JobError
-from mrimage.shuffle.planning import Group, cut_ranges, sorted_records, weigh_groups
+from mrimage.shuffle.planning import WeighedGroup, cut_ranges, sorted_records, weigh_groups
 from mrimage.shuffle.records import Record, combined, from_batch, make_records, to_table
 from mrimage.shuffle.replay import Fingerprint, Replay
 from mrimage.tables.schemas import RECORDS
@@ -75,7 +75,9 @@ def test_the_plan_weighs_what_the_reducers_will_see(images: list[list[tuple[str,
             parts.append(str(folder / f"{number}.parquet"))
             pq.write_table(to_table(records[number::2], RECORDS), parts[-1])
         weigh_groups(parts, folder / "weighed.parquet", folder)
-        groups = [Group(**row) for row in pq.read_table(folder / "weighed.parquet").to_pylist()]
+        groups = [
+            WeighedGroup(**row) for row in pq.read_table(folder / "weighed.parquet").to_pylist()
+        ]
         assert [group.key for group in groups] == sorted({record.key for record in records})
         for group in groups:
             mine = [record for record in records if record.key == group.key]
@@ -90,7 +92,7 @@ def test_the_plan_weighs_what_the_reducers_will_see(images: list[list[tuple[str,
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 200))
 def test_every_key_goes_to_one_partition_of_fair_weight(weights: list[int], share: int) -> None:
-    groups = [Group(f"{n:03}", 0, 0, 0, weight, f"{n}") for n, weight in enumerate(weights)]
+    groups = [WeighedGroup(f"{n:03}", 0, 0, 0, weight, f"{n}") for n, weight in enumerate(weights)]
     partitions = list(cut_ranges(groups, share))
     held = [[g for g in groups if p.first <= g.key <= p.last] for p in partitions]
     assert [group for batch in held for group in batch] == groups

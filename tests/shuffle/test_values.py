@@ -188,7 +188,7 @@ CIRCLE.append(CIRCLE)
         (np.longdouble(1), "use float(value)"),
         (defaultdict(lambda: 1), "use dict(value)"),
         (datetime(2024, 1, 2, tzinfo=Somewhere()), "use value.astimezone(datetime.timezone.utc)"),
-        (CIRCLE, "one that holds itself"),
+        (CIRCLE, "one that contains itself"),
     ],
     ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
 )

@@ -135,7 +135,7 @@ def test_machines_that_do_not_see_out_write_nothing_and_are_told(
     """Each process has a current folder of its own, as each machine has one that is not mounted everywhere."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        EngineError, match="Expected /proc/self/cwd/out on every machine, but it is not on"
+        EngineError, match="Every machine needs /proc/self/cwd/out, but it is not on"
     ):
         run(
             mr.Job(),
@@ -151,7 +151,7 @@ def test_machines_that_do_not_see_the_source_quarantine_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        EngineError, match="Expected /proc/self/cwd/photos on every machine, but it is not on"
+        EngineError, match="Every machine needs /proc/self/cwd/photos, but it is not on"
     ):
         run(
             mr.Job(),

@@ -90,7 +90,7 @@ def test_workers_without_the_package_are_told(
     done = submit(cluster, bare_python, tmp_path, "--conf", soon)
     assert done.returncode == 1, done.stderr
     # spark-submit hands the driver's standard error on as its standard output.
-    assert "mrimage: Expected mrimage in the Python of Spark's workers" in done.stdout, done.stderr
+    assert "mrimage: The Python of Spark's workers needs mrimage" in done.stdout, done.stderr
 
 
 def test_an_archive_needs_a_name_that_spark_can_unpack(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (
-        f"mrimage: Expected a Spark master at {master}, but none answers there. "
+        f"mrimage: --engine needs a Spark master at {master}, but none answers there. "
         "Check the address, and that it is running."
     )
     assert "Traceback" not in ended.stderr
@@ -89,7 +89,7 @@ def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
     [
         (
             "ModuleNotFoundError: No module named 'mrimage'",
-            "Expected mrimage in the Python of Spark's workers",
+            "The Python of Spark's workers needs mrimage",
         ),
         (
             "Task 1 in stage 0.0 failed 4 times, most recent failure\nmrimage.errors.DeniedError: no key\n",

@@ -29,7 +29,7 @@ from mrimage.commit.ledger import (
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
-from mrimage.shuffle.records import MOST
+from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
@@ -199,8 +199,8 @@ class Publisher:
         """A row per key, counted by its members: records that a combiner has merged no longer tell their images."""
         weighed = read_parquet([str(self._weighed)], WEIGHED)
         return f"""(
-            SELECT key, count(*)::BIGINT AS images, least(sum(m.bytes), {MOST})::BIGINT AS bytes,
-                   least(sum(m.pixels), {MOST})::BIGINT AS pixels, coalesce(any_value(w.records), 0) AS records
+            SELECT key, count(*)::BIGINT AS images, least(sum(m.bytes), {LARGEST_INT64})::BIGINT AS bytes,
+                   least(sum(m.pixels), {LARGEST_INT64})::BIGINT AS pixels, coalesce(any_value(w.records), 0) AS records
             FROM {self._members} m LEFT JOIN {weighed} w USING (key) GROUP BY key)"""
 
     def _write_catalogue(self, schema: pa.Schema) -> None:

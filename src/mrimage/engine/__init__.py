@@ -1,4 +1,4 @@
-"""Engines by name. An engine delivers: it runs tasks somewhere, exchanges records, and retries."""
+"""Engines by name. An engine runs tasks somewhere, exchanges their records, and retries them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from mrimage.errors import EngineError, UsageError, unknown
 __all__ = ["ENGINES", "Engine", "EngineOptions", "Task", "TaskFunction", "open_engine"]
 
 ENGINES = ("local", "spark", "ray")
-"""Names that ``--engine`` accepts. It also accepts a Spark master (spark://HOST:PORT, yarn, k8s://..., local[N]) and
-the address of a Ray cluster (ray://HOST:PORT)."""
+"""Names that ``--engine`` accepts. It also accepts a Spark master (spark://HOST:PORT, yarn,
+k8s://..., local[N]) and the address of a Ray cluster (ray://HOST:PORT)."""
 
+# A host name, an IPv4 address, or an IPv6 address in brackets, and a port.
 _HOST = r"(\[[^\]]+\]|[^\s/,:]+):\d+"
+# A standalone master may have standbys: spark://HOST:PORT,HOST:PORT.
 _SPARK = re.compile(rf"spark|yarn|spark://{_HOST}(,{_HOST})*|k8s://\S+|local\[(\d+|\*)(,\s*\d+)?\]")
 _RAY = re.compile(rf"ray|ray://{_HOST}")
 _MASTERS = "spark://HOST:PORT, k8s://URL or local[2]"
 
 
 def open_engine(name: str, options: EngineOptions) -> Engine:
-    """The engine called ``name``; its module is imported only now.
+    """Open the engine called ``name``, importing its module only now.
 
-    Raises UsageError for a name or a number of workers that is not valid, EngineError where the engine is not
-    installed or does not answer.
+    Raises UsageError if the name or the number of workers is invalid, EngineError if the engine is
+    not installed or does not answer.
     """
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"--workers needs a number from 1, but got {options.workers}.")
@@ -52,7 +54,8 @@ def require_engine(name: str) -> None:
         _require_package("pyspark", name)
     elif name.startswith("ray://"):
         raise UsageError(
-            f'--engine needs the address of a Ray cluster such as ray://HOST:10001, but got "{name}".'
+            "--engine needs the address of a Ray cluster such as ray://HOST:10001, "
+            f'but got "{name}".'
         )
     elif name.startswith(("spark://", "k8s://", "local[")):
         raise UsageError(f'--engine needs a Spark master such as {_MASTERS}, but got "{name}".')
@@ -62,7 +65,9 @@ def require_engine(name: str) -> None:
 
 def _require_package(package: str, name: str) -> None:
     if find_spec(package) is None:
+        # Our extras are called spark and ray, the packages pyspark and ray.
         extra = package.removeprefix("py")
         raise EngineError(
-            f'--engine {name} needs {package}, but it is not installed: pip install "mrimage[{extra}]"'
+            f"--engine {name} needs {package}, but it is not installed: "
+            f'pip install "mrimage[{extra}]"'
         )

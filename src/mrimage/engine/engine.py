@@ -1,4 +1,4 @@
-"""What a run asks of an engine: the seam behind which every engine stands."""
+"""What a run needs from an engine: the protocol that every engine implements."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ class Task(Protocol):
 
 
 TaskFunction = Callable[[Any, Attempt], TaskReport]
-"""``(task, attempt) -> report``; it can be pickled by cloudpickle, and running it twice does no harm."""
+"""``(task, attempt) -> report``. cloudpickle can pickle it, and running it twice does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How an engine runs: ``workers`` processes at once (None: one per core), ``retries`` after a task's first
-    attempt, ``speculate`` on stragglers, ``memory`` in bytes by which a worker's memory may grow, ``quiet``
-    to print nothing on standard error. With ``warm``, workers start before there is a task, and import the modules
-    ``preload``, so that the first task does not wait for them."""
+    """How an engine runs.
+
+    ``workers`` is the number of processes that run at once, None for one per core. ``retries``
+    counts attempts at a task after the first one. ``speculate`` starts a second attempt at
+    stragglers. ``memory`` is how many bytes a worker's memory may grow by. ``quiet`` prints nothing
+    on standard error. With ``warm``, workers start before there is a task and import the modules
+    ``preload``, so that the first task does not wait for them.
+    """
 
     workers: int | None = None
     retries: int = 3
@@ -39,9 +43,9 @@ class EngineOptions:
 
 
 class Engine(Protocol):
-    """Runs tasks somewhere. Reports come in the order in which tasks finish, each task's exactly once.
+    """Runs tasks somewhere. Reports come in the order in which tasks finish, one for each task.
 
-    A caller that stops reading reports, or closes their iterator, ends the tasks that are under way.
+    A caller that stops reading reports, or closes their iterator, ends the running tasks.
     """
 
     @property
@@ -49,22 +53,22 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many tasks run at once."""
+        """The number of tasks that run at once."""
         ...
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
         """Run independent tasks; ``tasks`` is a stream, pulled as workers become free.
 
-        Raises EngineError for a task that fails after all retries, JobError for a job at fault.
+        Raises EngineError if a task fails after all retries, JobError if the job is at fault.
         """
         ...
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        """Bring each record of ``exchange`` to its partition, and run ``function`` on every partition.
+        """Bring the records of ``exchange`` to their partitions; run ``function`` on each of these.
 
-        ``scratch`` is a folder on this machine for what need not be kept. Raises the errors of ``run``.
+        ``scratch`` is a folder on this machine for temporary files. Raises the errors of ``run``.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""The embedded engine: worker processes on this machine.
+"""The local engine: worker processes on this machine.
 
-A worker that dies takes nothing with it: its task is tried again, carefully, in a new worker. ``workers=1``, when
-asked for, stays in this process, for debugging: there an image that crashes its decoder ends the run.
+When a worker dies, its task is tried again, carefully, in a new worker. ``workers=1``, if the user
+asks for it, stays in this process, for debugging: an image that crashes its decoder ends the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from subprocess import Popen, TimeoutExpired
 from mrimage.commit.ledger import localize
 from mrimage.engine.attempts import after_failure
 from mrimage.engine.engine import Engine, EngineOptions, Task, TaskFunction
-from mrimage.engine.schedule import Died, Done, Failed, Outcome, Running, Schedule
+from mrimage.engine.schedule import Died, Done, Failed, Outcome, RunningAttempt, Schedule
 from mrimage.errors import EngineError
 from mrimage.guard.child import describe_exit, end_child, start_child
 from mrimage.job.pickling import dumps
@@ -28,69 +28,82 @@ from mrimage.storage import open_store
 from mrimage.types import Attempt, TaskReport
 
 PATIENCE = 2.0
-"""Seconds in which a worker that hung up may end by itself, so that its exit status can be told."""
+"""Seconds that a worker whose connection closed has to exit by itself, which gives its status."""
 
 
 def open_local(options: EngineOptions) -> Engine:
-    """The embedded engine with as many workers as ``options`` says, by default one for each usable core."""
+    """Open the local engine with ``options.workers`` workers, by default one per usable core."""
     if options.workers == 1:
         return Inline(options)
     return Pool(replace(options, workers=options.workers or usable_cores()))
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-def _reduce_here(function: GroupFunction, exchange: Exchange, scratch: Path) -> TaskFunction:
-    """Reduce tasks on this machine, which share one copy of the tables where OUT is elsewhere."""
+def _local_reduce(function: GroupFunction, exchange: Exchange, scratch: Path) -> TaskFunction:
+    """The task function of a reduce on this machine.
+
+    If OUT is remote, all tasks share one local copy of the tables.
+    """
     store = open_store(exchange.out, exchange.stores)
     if not store.local:
-        tables = [*exchange.parts, *([exchange.pending] if exchange.pending else [])]
+        tables = list(exchange.tables)
+        if exchange.pending:
+            tables.append(exchange.pending)
         names = [table.name for table in tables]
         copies = localize(store, names, scratch)
-        exchange = replace(exchange, out=copies[0].removesuffix(f"/{names[0]}"))
+        folder = copies[0].removesuffix(f"/{names[0]}")
+        exchange = replace(exchange, out=folder)
     return partial(reduce_share, function, exchange, scratch)
 
 
 class Inline:
-    """Runs every task in this process, one after the other."""
+    """Runs every task in this process, one after another."""
 
-    name, workers = "local", 1
+    name = "local"
+    workers = 1
 
     def __init__(self, options: EngineOptions) -> None:
         self._retries = options.retries
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
         for task in tasks:
-            attempt = Attempt()
-            while True:
-                try:
-                    report = function(task, attempt)
-                except Exception as error:  # noqa: BLE001  # the rules for retries sort them
-                    attempt, delay = after_failure(attempt, error, task.id, self._retries)
-                    time.sleep(delay)
-                else:
-                    yield report
-                    break
+            yield self._run_task(function, task)
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        return self.run(_reduce_here(function, exchange, scratch), exchange.partitions)
+        reduce = _local_reduce(function, exchange, scratch)
+        return self.run(reduce, exchange.partitions)
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Do nothing: nothing was started."""
+
+    def _run_task(self, function: TaskFunction, task: Task) -> TaskReport:
+        attempt = Attempt()
+        while True:
+            try:
+                return function(task, attempt)
+            except Exception as error:  # noqa: BLE001  # after_failure sorts them
+                attempt, delay = after_failure(attempt, error, task.id, self._retries)
+                time.sleep(delay)
 
 
 @dataclass(eq=False)
-class Worker:
-    """A worker process and what it is doing. ``is_loaded`` says whether it has ever got as far as loading a job."""
+class WorkerProcess:
+    """A worker process and its current attempt.
+
+    ``is_loaded`` says whether it has ever loaded a job: one that has not could not even start.
+    """
 
     process: Popen[bytes]
     connection: Connection
-    running: Running | None = None
+    running: RunningAttempt | None = None
     is_loaded: bool = False
 
     @property
@@ -99,7 +112,7 @@ class Worker:
 
 
 class Pool:
-    """Worker processes, each with one task at a time."""
+    """Worker processes, each of which runs one task at a time."""
 
     name = "local"
 
@@ -108,95 +121,110 @@ class Pool:
         self.workers = options.workers
         self._options = options
         self._function = b""
-        self._pool: list[Worker] = []
+        self._pool: list[WorkerProcess] = []
         if options.warm:
-            self._fill()
+            self._start_workers()
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
         self._function = dumps(function)
         for worker in self._pool:
             self._load(worker)
-        return Schedule(self, self._options).run(self._filled(tasks))
+        return Schedule(self, self._options).run(self._after_start(tasks))
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
-        return self.run(_reduce_here(function, exchange, scratch), exchange.partitions)
+        reduce = _local_reduce(function, exchange, scratch)
+        return self.run(reduce, exchange.partitions)
 
     def close(self) -> None:
-        pool, self._pool = self._pool, []
+        pool = self._pool
+        self._pool = []
+        # All hang up first, so that they end at the same time.
         for worker in pool:
             worker.connection.close()
         for worker in pool:
             end_child(worker.process)
 
-    def start(self, task: Task, attempt: Attempt) -> Running:
-        worker = (
-            next((worker for worker in self._pool if worker.running is None), None) or self._add()
-        )
-        worker.running = Running(task, replace(attempt, worker=worker.name))
-        with suppress(OSError):  # it died while it was idle; ``ended`` finds out
+    def start(self, task: Task, attempt: Attempt) -> RunningAttempt:
+        worker = self._idle_worker() or self._add()
+        worker.running = RunningAttempt(task, replace(attempt, worker=worker.name))
+        with suppress(OSError):  # it died while it was idle; ``ended`` notices
             worker.connection.send(("run", task, worker.running.attempt))
         return worker.running
 
-    def ended(self, running: Sequence[Running], seconds: float) -> list[tuple[Running, Outcome]]:
+    def ended(
+        self, running: Sequence[RunningAttempt], seconds: float
+    ) -> list[tuple[RunningAttempt, Outcome]]:
         busy = {worker.connection: worker for worker in self._pool if worker.running in running}
-        found: list[tuple[Running, Outcome]] = []
+        found: list[tuple[RunningAttempt, Outcome]] = []
         for connection in wait(list(busy), timeout=seconds):
-            worker = busy[connection]  # type: ignore[index]  # these are the connections that were handed in
-            now, outcome = worker.running, self._hear(worker)
-            if now and outcome:
-                found.append((now, outcome))
+            worker = busy[connection]  # type: ignore[index]  # ``wait`` returns what it was given
+            current = worker.running
+            outcome = self._receive(worker)
+            if current and outcome:
+                found.append((current, outcome))
         return found
 
-    def stop(self, running: Running) -> None:
+    def stop(self, running: RunningAttempt) -> None:
         for worker in [worker for worker in self._pool if worker.running is running]:
             self._remove(worker, patience=0.0)
 
-    def _filled(self, tasks: Iterable[Task]) -> Iterator[Task]:
-        """``tasks``, with all workers starting at once when the first one is there."""
+    def _idle_worker(self) -> WorkerProcess | None:
+        for worker in self._pool:
+            if worker.running is None:
+                return worker
+        return None
+
+    def _after_start(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Yield ``tasks``, but start all workers at once before the first one."""
         for number, task in enumerate(tasks):
             if number == 0:
-                self._fill()
+                self._start_workers()
             yield task
 
-    def _fill(self) -> None:
+    def _start_workers(self) -> None:
         while len(self._pool) < self.workers:
             self._add()
 
-    def _add(self) -> Worker:
-        worker = Worker(*start_child("mrimage.engine.worker"))
-        with suppress(OSError):
+    def _add(self) -> WorkerProcess:
+        worker = WorkerProcess(*start_child("mrimage.engine.worker"))
+        with suppress(OSError):  # it died at once; ``ended`` notices
             worker.connection.send(("preload", self._options.preload))
         if self._function:
             self._load(worker)
         self._pool.append(worker)
         return worker
 
-    def _load(self, worker: Worker) -> None:
-        with suppress(OSError):  # it died while it was idle; ``ended`` finds out
+    def _load(self, worker: WorkerProcess) -> None:
+        with suppress(OSError):  # it died while it was idle; ``ended`` notices
             worker.connection.send(("load", self._function, self._options.memory))
 
-    def _hear(self, worker: Worker) -> Outcome | None:
-        """The outcome of a worker's task; None for a message on its way there."""
+    def _receive(self, worker: WorkerProcess) -> Outcome | None:
+        """Receive a message: the outcome of the worker's task, or None if it is still running."""
         try:
             kind, content = worker.connection.recv()
         except (EOFError, OSError):
-            code = self._remove(worker, PATIENCE)
-            if code > 0 and not worker.is_loaded:
-                told = (
-                    f"A worker could not start: it {describe_exit(code)}. Its own words are above."
-                )
-                return Failed(EngineError(told))
-            return Died(describe_exit(code))
+            return self._outcome_of_dead(worker)
         if kind == "loaded":
             worker.is_loaded = True
             return None
         worker.running = None
         return Done(content) if kind == "done" else Failed(content)
 
-    def _remove(self, worker: Worker, patience: float) -> int:
-        """End ``worker``, which is given ``patience`` seconds to end by itself; return its exit status."""
+    def _outcome_of_dead(self, worker: WorkerProcess) -> Outcome:
+        code = self._remove(worker, PATIENCE)
+        # A positive code is an exit of Python's own, such as a failed import: a retry would fail too.
+        if code > 0 and not worker.is_loaded:
+            return Failed(
+                EngineError(
+                    f"A worker could not start: it {describe_exit(code)}. What it printed is above."
+                )
+            )
+        return Died(describe_exit(code))
+
+    def _remove(self, worker: WorkerProcess, patience: float) -> int:
+        """End ``worker``, after ``patience`` seconds to end by itself; return its exit status."""
         self._pool.remove(worker)
         worker.connection.close()
         with suppress(TimeoutExpired):

@@ -1,7 +1,8 @@
-"""Sending the user's own code along, and loading it where it arrives.
+"""Sends the user's own code to workers, and loads it there.
 
-Workers on other machines have mrimage, but not the file that a mapper was written in: what no installation has goes
-by value. A worker that cannot load what it was sent says so once, with the user's own traceback.
+Workers on other machines have mrimage, but not the file that a mapper was written in. So modules
+that are not installed are pickled by value. A worker that cannot load what it received reports so
+once, with the traceback of the user's code.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ import cloudpickle
 from mrimage.errors import EngineError, describe
 from mrimage.job.pickling import dumps
 
-OURS = str(Path(__file__).parents[1])
-"""The folder of the package: its frames in a traceback say nothing to a user."""
+PACKAGE = str(Path(__file__).parents[1])
+"""The folder of this package, whose frames in a traceback mean nothing to a user."""
+
+_INSTALLED = ("stdlib", "platstdlib", "purelib", "platlib")
+"""sysconfig's names for the folders of installed modules."""
 
 
 def ship(what: object) -> bytes:
-    """``what``, a function that may be a partial of others, pickled with the modules of its functions by value.
+    """Pickle ``what``, a function or a partial, with the modules of its functions by value.
 
-    Modules of installed packages go by name; those beside the user's module go along with it.
+    Installed packages are pickled by name; modules beside the user's module are included.
     """
     modules = _own_modules(what)
     for module in modules:
@@ -43,16 +47,20 @@ def ship(what: object) -> bytes:
 
 
 def load(shipped: bytes) -> Callable[..., Any]:
-    """The function that was shipped; where it cannot be loaded, one that raises EngineError, which is not retried."""
+    """Load a shipped function.
+
+    If it cannot be loaded, return a function that raises EngineError, which is not retried.
+    """
     try:
         function: Callable[..., Any] = cloudpickle.loads(shipped)
-    except BaseException as error:  # noqa: BLE001  # the user's modules are imported here, and may do anything
+    # Importing the user's modules may raise anything, SystemExit included.
+    except BaseException as error:  # noqa: BLE001
         return partial(_refuse, *_explain(error))
     return function
 
 
 def parts_of(what: object) -> Iterator[object]:
-    """``what`` and everything that it is made of: a partial's function and arguments, a dataclass's fields."""
+    """Yield ``what`` and its parts: a partial's function and arguments, a dataclass's fields."""
     yield what
     inner: tuple[object, ...] = ()
     if isinstance(what, partial):
@@ -64,52 +72,55 @@ def parts_of(what: object) -> Iterator[object]:
 
 
 def _explain(error: BaseException) -> tuple[str, str]:
-    """An error of loading, in one line with the place in the user's code, and its whole traceback."""
+    """Describe an error of loading: a line with the place in the user's code, and the traceback."""
+    # Frames of frozen modules and of exec have file names such as "<frozen importlib>".
+    pickler = str(Path(cloudpickle.__file__).parent)
+    foreign = (PACKAGE, "<", pickler)
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith((OURS, "<", str(Path(cloudpickle.__file__).parent)))
-    ]
-    place = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-    told = f"The job cannot be loaded in a worker: {describe(error)}{place}. "
-    return told, "".join(traceback.format_exception(error))
+    own = [frame for frame in frames if not frame.filename.startswith(foreign)]
+    place = ""
+    if own:
+        innermost = own[-1]
+        place = f" ({innermost.filename}, line {innermost.lineno})"
+    message = f"The job cannot be loaded in a worker: {describe(error)}{place}. "
+    return message, "".join(traceback.format_exception(error))
 
 
-def _refuse(told: str, whole: str, *_: object) -> NoReturn:
+def _refuse(message: str, details: str, *_: object) -> NoReturn:
     failure = EngineError(
-        told + "Workers import what the driver can import; nothing else is on their path."
+        message + "Workers import what the driver can import; nothing else is on their path."
     )
-    failure.add_note(whole)
+    failure.add_note(details)
     raise failure
 
 
 def _own_modules(what: object) -> list[ModuleType]:
-    """The modules of the functions in ``what``, and every loaded module in the folders where those lie."""
+    """List the modules of the functions in ``what``, and all loaded modules in the same folders."""
     functions = [part for part in parts_of(what) if callable(part)]
     found = [inspect.getmodule(inspect.unwrap(function)) for function in functions]
-    folders = {
-        Path(module.__file__).parent
-        for module in found
-        if module and _is_own(module) and module.__file__
-    }
-    return [
-        module
-        for module in list(sys.modules.values())
-        if _is_own(module) and module.__file__ and folders & set(Path(module.__file__).parents)
-    ]
+    folders = set()
+    for module in found:
+        if module and module.__file__ and _is_own(module):
+            folders.add(Path(module.__file__).parent)
+    # The list is a copy: the test below may import modules, which changes sys.modules.
+    return [module for module in list(sys.modules.values()) if _is_below(module, folders)]
+
+
+def _is_below(module: ModuleType, folders: set[Path]) -> bool:
+    """Whether ``module`` is the user's own and lies in one of ``folders``, however deep."""
+    if not _is_own(module) or not module.__file__:
+        return False
+    return bool(folders & set(Path(module.__file__).parents))
 
 
 def _is_own(module: ModuleType) -> bool:
-    """Whether no installation on a worker would have ``module``."""
+    """Whether ``module`` is the user's own, so that workers do not have it installed."""
     path = getattr(module, "__file__", None)
-    if (
-        path is None
-        or module.__name__ == "__main__"
-        or module.__name__.partition(".")[0] == "mrimage"
-    ):
+    if path is None:
         return False
-    installed = {
-        Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
+    # cloudpickle always pickles __main__ by value.
+    package = module.__name__.partition(".")[0]
+    if package in ("__main__", "mrimage"):
+        return False
+    installed = {Path(sysconfig.get_path(name)) for name in _INSTALLED}
     return not installed & set(Path(path).parents)

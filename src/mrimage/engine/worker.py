@@ -1,4 +1,4 @@
-"""A worker process of the embedded engine: loads a task function, runs one task after the other."""
+"""A worker process of the local engine: loads a task function and runs one task after another."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mrimage.guard.child import die_with_parent, portable
 from mrimage.guard.memory import limit_memory
 
 OWN_MEMORY = 2 << 30
-"""Memory of a worker besides what its images may ask for: the tables, the sort, and their libraries."""
+"""Bytes that a worker may use besides its images: for tables, the sort, and their libraries."""
 
 
 def main(descriptor: int) -> None:
-    """Serve the driver on the socket ``descriptor`` until it hangs up.
+    """Serve the driver on the socket ``descriptor`` until the driver closes it.
 
-    Messages in: ("preload", names of modules), ("load", shipped function, memory), ("run", task, attempt). Messages
-    out: ("loaded", None), ("done", report), ("failed", error).
+    Messages in: ("preload", names of modules), ("load", shipped function, memory), ("run", task,
+    attempt). Messages out: ("loaded", None), ("done", report), ("failed", error).
     """
     connection = Connection(descriptor)
     function: Callable[..., Any] | None = None
@@ -30,26 +30,26 @@ def main(descriptor: int) -> None:
             kind, *content = connection.recv()
         except (EOFError, OSError):
             return
-        answer: tuple[str, object] | None = None
+        reply: tuple[str, object] | None = None
         if kind == "preload":
             _preload(*content)
         elif kind == "load":
             function = _load(*content)
-            answer = "loaded", None
+            reply = ("loaded", None)
         else:
             assert function
-            answer = _run(function, *content)
+            reply = _run(function, *content)
         try:
-            if answer:
-                connection.send(answer)
+            if reply:
+                connection.send(reply)
         except OSError:
-            return  # the driver is gone, and nobody wants the answer
+            return  # the driver is gone
 
 
 def _preload(names: tuple[str, ...]) -> None:
-    with suppress(
-        ImportError
-    ):  # the function needs the same module, and reports what is wrong with it
+    # A module that cannot be imported is not an error yet: the task function imports it again and
+    # reports what is wrong with it.
+    with suppress(ImportError):
         for name in names:
             import_module(name)
 

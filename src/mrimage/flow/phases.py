@@ -53,7 +53,7 @@ from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import Summary
 from mrimage.job.description import Description
 from mrimage.job.job import Plan, RunOptions
-from mrimage.shuffle.exchange import Exchange, Part, describe_part
+from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import cut_splits
 from mrimage.storage import Store, redact
@@ -189,13 +189,12 @@ class RunPhases:
             if not self.plan.job.reduces:
                 return Exchange(self.plan.out), weighed
             partitions, pending = self._plan_partitions(weighed)
-            described = tuple(map(describe_part, names, parts)) if partitions else ()
+            described = tuple(map(describe_table, names, parts)) if partitions else ()
             exchange = Exchange(self.plan.out, described, partitions, pending, self.plan.stores)
             return exchange, weighed
 
-    def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], Part | None]:
-        """Return the partitions of groups that are not reduced yet, and the table of their keys if
-        some groups are already reduced."""
+    def _plan_partitions(self, weighed: Path) -> tuple[tuple[Partition, ...], SortedTable | None]:
+        """The partitions of groups that are not reduced yet, and the table of their keys if some are."""
         reduced = Committed(self.store, "reduce")
         if prune_groups(self.store, reduced, weighed, self.scratch):
             self._outdate()
@@ -207,7 +206,7 @@ class RunPhases:
         partitions = plan_partitions(pending, self.engine.workers)
         if not partitions:
             return (), None
-        described = describe_part(f"{ROOT}/pending.parquet", str(pending))
+        described = describe_table(f"{ROOT}/pending.parquet", str(pending))
         deliver(self.store, pending, described.name)
         return partitions, described
 

@@ -1,1 +1,1 @@
-"""Keeping one image from harming the others: deadlines, child processes, and reasons for failures."""
+"""Keeps one image from harming the others: deadlines, child processes, and reasons for failures."""

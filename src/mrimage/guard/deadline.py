@@ -1,4 +1,4 @@
-"""The deadline of an image: a clock that no code can block, stopped while a store is waited for."""
+"""An image's deadline: a clock that no code can block, and that stops while a store is read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mrimage.types import ByteSource
 
 
 class deadline:
-    """Give each block that it guards ``seconds``; one after the other, not nested.
+    """A context manager that gives each block ``seconds``; blocks follow each other, not nested.
 
-    In an ``expendable`` process the kernel ends the process when they are over. Elsewhere Python code is
-    interrupted by ImageError ``timed-out``; foreign code that never returns to Python is not, and outside the
-    main thread there is no deadline.
+    When the time is over, the kernel ends an ``expendable`` process. In other processes, Python
+    code is interrupted by ImageError ``timed-out``; foreign code that never returns to Python is
+    not. Outside the main thread there is no deadline, because signals arrive only there.
     """
 
     __slots__ = ("_seconds",)
@@ -40,12 +40,15 @@ def _raise_timed_out(*_: object) -> None:
 
 
 def timed_out() -> ImageError:
+    """The error of an image that took too long."""
     return ImageError("timed-out", "The image took longer than --deadline.")
 
 
-class OffTheClock:
-    """A remote source whose reads do not count against the deadline: a store has time limits and retries of its
-    own, and an image is not to blame for it."""
+class UntimedSource:
+    """A remote source whose reads do not count against the deadline.
+
+    A store has timeouts and retries of its own, and the image is not to blame for them.
+    """
 
     __slots__ = ("_source",)
 
@@ -66,15 +69,17 @@ class OffTheClock:
             return self._source.read(start, length)
 
 
-def fair(source: ByteSource) -> ByteSource:
-    """``source``, such that waiting for a remote store is not held against the image."""
+def without_clock(source: ByteSource) -> ByteSource:
+    """Return ``source``, wrapped if it is remote so that its reads stop the clock."""
     is_remote = "://" in source.uri and not source.uri.startswith("file:")
-    return OffTheClock(source) if is_remote else source
+    if is_remote:
+        return UntimedSource(source)
+    return source
 
 
 @contextmanager
 def clock_stopped() -> Iterator[None]:
-    """Stop the clock of the deadline that is running, if there is one, for the block."""
+    """Stop the clock of the current deadline, if there is one, during the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

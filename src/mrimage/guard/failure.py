@@ -1,4 +1,4 @@
-"""Which errors are an image's own, and how they are recorded."""
+"""Which errors are an image's own fault, and how they are recorded."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from mrimage.errors import (
 )
 from mrimage.types import Failure, Stage
 
-OUT_OF_MEMORY = "It was refused the memory that it asked for."
+OUT_OF_MEMORY = "The image needed more memory than it was allowed."
 
 CARELESS = "it ran out of memory"
-"""Why an attempt gives way to a careful one."""
+"""Why an attempt is followed by a careful one; completes "failed, because ..."."""
 
 
 def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
-    """The quarantine row for ``error``; one that nobody raised on purpose is ``internal``, a fault of our own.
+    """The quarantine row for ``error``.
 
-    A StoreError that may pass is raised again: the task is to be retried, not the image to be blamed. So is what
-    the job is at fault for.
+    An error of unknown kind gets the reason ``internal``: it is a bug of ours. Raises ``error``
+    again if it is not the image's fault: a transient StoreError, for which the task is retried, and
+    an error of the job.
     """
-    # Text of a user's error may hold lone surrogates, which no table takes.
-    message = str(error).encode("utf-8", "replace").decode()
+    # The text of a user's error may hold lone surrogates, which Parquet cannot store.
+    message = _storable(str(error))
     match error:
         case CodeError():
             return Failure(uri, stage, error.reason, message, error.kind)
@@ -42,4 +43,8 @@ def failure_of(uri: str, stage: Stage, error: Exception) -> Failure:
             return Failure(uri, stage, "out-of-memory", OUT_OF_MEMORY)
         case MrimageError():
             raise error
-    return Failure(uri, stage, "internal", str(internal(error)).encode("utf-8", "replace").decode())
+    return Failure(uri, stage, "internal", _storable(str(internal(error))))
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

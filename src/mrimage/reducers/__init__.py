@@ -1,8 +1,7 @@
-"""Group reducers by name: what ``--group`` can make of each key. To add one, write a generator
-of outputs in a file of its own and register it here.
+"""Group reducers by name: what ``--group`` can make of each key.
 
-A reducer's file is imported when a job first asks for it, so that ``--help`` can name all of
-them and load none.
+To add one, write a generator of outputs in a file of its own, and register it here. The file is
+imported only when a job uses the reducer, so that ``--help`` can name all of them and load none.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from mrimage.sink.output import Output
 
 ReduceRecords: TypeAlias = "Callable[[str, Iterable[Record]], Iterable[Output]]"
-"""``(key, records) -> outputs``; records come sorted by image."""
+"""``(key, records) -> outputs``. The records come sorted by image."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupReducer:
-    """A group reducer that a job can ask for by name.
+    """A group reducer that a job can use by name.
 
-    ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose
-    columns it finds in ``record.carried``; ``pixels`` says whether it decodes images itself.
+    ``function`` is a ReduceRecords as ``module:name``. ``needs`` names the extractors whose columns
+    it reads from ``record.columns``. ``pixels`` says whether it decodes images itself.
     """
 
     name: str
@@ -41,7 +40,7 @@ class GroupReducer:
     pixels: bool = False
 
     def load(self) -> ReduceRecords:
-        """The function, imported."""
+        """Import the function."""
         module, _, name = self.function.partition(":")
         return cast(ReduceRecords, getattr(importlib.import_module(module), name))
 
@@ -67,20 +66,27 @@ _REDUCERS = (
     ),
 )
 
-GROUPS: Mapping[str, GroupReducer] = MappingProxyType({one.name: one for one in _REDUCERS})
-"""What ``--group`` takes."""
+GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
+    {reducer.name: reducer for reducer in _REDUCERS}
+)
+"""The group reducers that ``--group`` accepts, by name."""
 
 
 def with_needs(job: Job) -> Job:
-    """The job, whose records also carry the columns that its reducers need. Raises UsageError
-    for an unknown reducer."""
+    """Return the job with the columns that its reducers need added to its records.
+
+    Raises UsageError for an unknown reducer.
+    """
     require_known("group", job.group, GROUPS)
-    asked = [need for name in job.group for need in GROUPS[name].needs]
-    return replace(job, record_extractors=tuple(dict.fromkeys((*job.needs, *asked))))
+    needs = list(job.needs)
+    for name in job.group:
+        needs += GROUPS[name].needs
+    # A dict keeps the first of each, in order.
+    return replace(job, record_extractors=tuple(dict.fromkeys(needs)))
 
 
 def reducers_of(job: Job) -> list[ReduceRecords]:
-    """The job's own reducer first, then those that ``group`` names."""
+    """List the job's own reducer, then those that ``group`` names."""
     own = [_of_values(job, job.reduce)] if job.reduce else []
     named = [GROUPS[name].load() for name in job.group]
     if job.combine is not None:
@@ -89,25 +95,28 @@ def reducers_of(job: Job) -> list[ReduceRecords]:
 
 
 def _of_values(job: Job, reduce: Reducer) -> ReduceRecords:
-    """The user's reducer as one of records; it gets the values that ``Job`` promises."""
+    """Turn the user's reducer into one of records; it receives the values that ``Job`` promises."""
     columns = tuple(columns_of(job.needs))
 
     from mrimage.shuffle.records import REFERENCE
 
     @wraps(reduce)
     def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
-        plain = (record for record in records if record.seq != REFERENCE)
+        mapped = (record for record in records if record.seq != REFERENCE)
         if job.map is None:
-            return reduce(key, _descriptions(plain, columns))
+            return reduce(key, _descriptions(mapped, columns))
         if columns:
-            return reduce(key, _with_columns(plain, columns))
-        return reduce(key, (record.value for record in plain))
+            return reduce(key, _with_columns(mapped, columns))
+        return reduce(key, (record.value for record in mapped))
 
     return reducer
 
 
 def _of_references(reduce: ReduceRecords) -> ReduceRecords:
-    """``reduce`` on the records that stand for images, where a combiner has merged the values of the others."""
+    """Limit ``reduce`` to the records that represent images.
+
+    A combiner has merged the values of all other records.
+    """
     from mrimage.shuffle.records import REFERENCE
 
     @wraps(reduce)
@@ -118,23 +127,26 @@ def _of_references(reduce: ReduceRecords) -> ReduceRecords:
 
 
 def _descriptions(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
-    """The values of records that no mapper of the user's made: the image's names, and its
-    ``columns``."""
+    """Yield the values for a job without a mapper: each image's names and ``columns``."""
     for record in records:
         names = {"uri": record.entry.uri, "path": record.entry.path}
         yield names | _chosen(record, columns)
 
 
 def _with_columns(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
-    """The values, each with the ``columns`` of its image."""
+    """Yield the values, each with the ``columns`` of its image."""
     chosen: dict[str, Value] = {}
     for record in records:
-        if record.images:  # an image's first record under a key carries them for the others
+        if record.images:  # only an image's first record under a key has columns
             chosen = _chosen(record, columns)
         value = record.value
-        yield chosen | (value if isinstance(value, dict) else {"value": value})
+        if not isinstance(value, dict):
+            value = {"value": value}
+        yield chosen | value
 
 
 def _chosen(record: Record, columns: Sequence[str]) -> dict[str, Value]:
-    carried = record.carried if columns else {}
-    return {name: carried[name] for name in columns}
+    if not columns:
+        return {}  # reading ``record.columns`` decodes the record
+    found = record.columns
+    return {name: found[name] for name in columns}

@@ -1,4 +1,4 @@
-"""The image that a reduce task hands out: every answer of it is guarded."""
+"""The image that a reduce task gives to a reducer; all of its methods are guarded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mrimage.guard.deadline import clock_stopped, fair
+from mrimage.guard.deadline import clock_stopped, without_clock
 from mrimage.image import Image, Metadata
-from mrimage.reducers.question import Question, answer_of, ask
+from mrimage.reducers.image_call import ImageCall, method_call, perform_on
 from mrimage.source import open_entry
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Entry, Fit, Limits
@@ -18,19 +18,27 @@ if TYPE_CHECKING:
 
     from mrimage.image import Encoded
 
-Asked = Callable[[Question, Callable[[], Any]], Any]
-"""Answers a question, in this process by calling what is handed in, or in another; notes the image that fails."""
+GuardedCall = Callable[[ImageCall, Callable[[], Any]], Any]
+"""``(call, make_here) -> result``: makes the call by ``make_here()``, or in another process.
+
+It also notes an image that fails.
+"""
 
 
 class TaskImage(Image):
-    """An image whose public methods and attributes all answer through ``asked``, so that none escapes the guard."""
+    """An image whose public methods and attributes all go through ``guarded_call``.
 
-    def __init__(self, entry: Entry, limits: Limits, stores: StoreSettings, asked: Asked) -> None:
+    So no error, crash or hang of the image reaches the task unnoticed.
+    """
+
+    def __init__(
+        self, entry: Entry, limits: Limits, stores: StoreSettings, guarded_call: GuardedCall
+    ) -> None:
         self.path = entry.path
         self._entry = entry
         self._limits = limits
         self._stores = stores
-        self._asked = asked
+        self._guarded_call = guarded_call
 
     @property
     def uri(self) -> str:
@@ -38,50 +46,44 @@ class TaskImage(Image):
 
     @cached_property
     def data(self) -> bytes:
-        data: bytes = self._ask(
-            Question(self._entry, self._limits, self._stores, "data", called=False)
-        )
+        data: bytes = self._read("data")
         return data
 
     @cached_property
     def metadata(self) -> Metadata:
-        metadata: Metadata = self._ask(
-            Question(self._entry, self._limits, self._stores, "metadata", called=False)
-        )
+        metadata: Metadata = self._read("metadata")
         return metadata
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
-        columns: dict[str, object] = self._ask(
-            ask(self._entry, self._limits, self._stores, "features", tuple(names))
-        )
+        columns: dict[str, object] = self._call("features", tuple(names))
         return columns
 
     def edited(self, edits: Edits) -> Encoded:
-        result: Encoded = self._ask(ask(self._entry, self._limits, self._stores, "edited", edits))
+        result: Encoded = self._call("edited", edits)
         return result
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
     ) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        question = ask(
-            self._entry,
-            self._limits,
-            self._stores,
-            "thumbnail",
-            width,
-            height,
-            fit,
-            enlarge=enlarge,
+        pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._call(
+            "thumbnail", width, height, fit, enlarge=enlarge
         )
-        pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._ask(question)
         return pixels
 
-    def _ask(self, question: Question) -> Any:
-        return self._asked(question, lambda: answer_of(self._plain, question))
+    def _read(self, attribute: str) -> Any:
+        call = ImageCall(self._entry, self._limits, self._stores, attribute, called=False)
+        return self._perform(call)
+
+    def _call(self, method: str, *arguments: Any, **keywords: Any) -> Any:
+        call = method_call(self._entry, self._limits, self._stores, method, *arguments, **keywords)
+        return self._perform(call)
+
+    def _perform(self, call: ImageCall) -> Any:
+        return self._guarded_call(call, lambda: perform_on(self._unguarded, call))
 
     @cached_property
-    def _plain(self) -> Image:
-        """The unguarded image, opened under the clock when it is first asked something in this process."""
+    def _unguarded(self) -> Image:
+        """The image itself, opened under the clock at its first call in this process."""
         with clock_stopped():
             source = open_entry(self._entry, self._stores)
-        return Image(fair(source), self._limits, self.path)
+        return Image(without_clock(source), self._limits, self.path)

@@ -1,8 +1,8 @@
-"""The exchange of records for engines that have none of their own: each reduce task pulls its share out of OUT.
+"""The exchange of records for engines without one of their own: reduce tasks pull them out of OUT.
 
-Map tasks leave records in parts, tables sorted by key. Parquet keeps the first and the last key of every row group, so
-a reduce task touches only the row groups that overlap its range of keys: in place where OUT is a local folder, and by
-range reads where it is not.
+Map tasks leave records in tables sorted by key. Parquet stores the first and the last key of every
+row group, so a reduce task reads only the row groups that overlap its range of keys: in place if
+OUT is a local folder, and by range requests if it is remote.
 """
 
 from __future__ import annotations
@@ -30,17 +30,23 @@ from mrimage.tables.schemas import RECORDS, WEIGHED
 from mrimage.types import Attempt, Partition, TaskReport
 
 GroupFunction = Callable[[Partition, Iterator[Record], Attempt], TaskReport]
-"""``(partition, records, attempt) -> report``: what a reduce task does. The records are all of the partition's, sorted by
-key, image and number, as a stream. It can be pickled by cloudpickle, and running it twice does no harm."""
+"""``(partition, records, attempt) -> report``: what a reduce task does.
+
+The records are all of the partition's, sorted by key, image and number, as a stream. cloudpickle
+can pickle the function, and running it twice does no harm.
+"""
 
 SMALL = 256 << 10
-"""Bytes up to which a table is read whole: one request for all costs less than two for less."""
+"""Bytes up to which a table is read whole: one request for all costs less than two for a part."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A table below OUT whose rows are sorted by key: ``size`` in bytes, and the first and last key of each of its row
-    groups; None for a row group whose keys are not known (Parquet leaves out very long ones)."""
+class SortedTable:
+    """A table below OUT whose rows are sorted by key.
+
+    ``size`` is in bytes. ``ranges`` holds the first and last key of each row group, or None if they
+    are unknown, because Parquet leaves out very long ones.
+    """
 
     name: str
     size: int
@@ -48,40 +54,50 @@ class Part:
 
     def overlapping(self, first: str, last: str) -> list[int]:
         """The numbers of the row groups that may hold a key from ``first`` to ``last``."""
-        return [number for number, keys in enumerate(self.ranges) if _overlaps(keys, first, last)]
+        found = []
+        for number, keys in enumerate(self.ranges):
+            if _overlaps(keys, first, last):
+                found.append(number)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A planned shuffle: the parts of records below ``out``, and the partitions that they go to, sorted by key. When
-    some groups are done already, ``pending`` is the table of the keys that are not."""
+    """A planned shuffle: the tables of records below ``out``, and their partitions by key.
+
+    If some groups are already reduced, ``pending`` is the table of the keys that are not.
+    """
 
     out: str
-    parts: tuple[Part, ...] = ()
+    tables: tuple[SortedTable, ...] = ()
     partitions: tuple[Partition, ...] = ()
-    pending: Part | None = None
+    pending: SortedTable | None = None
     stores: StoreSettings = field(default_factory=StoreSettings)
 
-    def parts_of(self, partition: Partition) -> list[Part]:
-        """The parts that may hold records of ``partition``."""
-        return [part for part in self.parts if part.overlapping(partition.first, partition.last)]
+    def tables_of(self, partition: Partition) -> list[SortedTable]:
+        """The tables that may hold records of ``partition``."""
+        first = partition.first
+        last = partition.last
+        return [table for table in self.tables if table.overlapping(first, last)]
 
-    def needed(self) -> list[Part]:
-        """The parts that may hold records of any partition."""
-        return [part for part in self.parts if any(self._meets(keys) for keys in part.ranges)]
+    def needed(self) -> list[SortedTable]:
+        """The tables that may hold records of any partition."""
+        return [table for table in self.tables if any(map(self._has_partition, table.ranges))]
 
-    def _meets(self, keys: tuple[str, str] | None) -> bool:
+    def _has_partition(self, keys: tuple[str, str] | None) -> bool:
+        """Whether any partition overlaps a row group's range of keys."""
         if keys is None:
             return bool(self.partitions)
         at = bisect_left(self.partitions, keys[0], key=lambda partition: partition.last)
         return at < len(self.partitions) and self.partitions[at].first <= keys[1]
 
 
-def describe_part(name: str, path: str) -> Part:
-    """The part ``name``, from its copy at ``path`` on this machine."""
+def describe_table(name: str, path: str) -> SortedTable:
+    """Describe the table ``name``, from its copy at ``path`` on this machine."""
     footer = pq.read_metadata(path)
     ranges = tuple(_key_range(footer, number) for number in range(footer.num_row_groups))
-    return Part(name, Path(path).stat().st_size, ranges)
+    size = Path(path).stat().st_size
+    return SortedTable(name, size, ranges)
 
 
 def reduce_share(
@@ -91,62 +107,72 @@ def reduce_share(
     partition: Partition,
     attempt: Attempt,
 ) -> TaskReport:
-    """One reduce task on any machine that sees ``exchange.out``: pull the partition's share of the records, sort it out
-    of core in ``scratch``, and hand it to ``function``."""
-    with _share(exchange, partition, scratch) as (parts, pending):
-        return function(partition, sorted_records(parts, partition, pending, scratch), attempt)
+    """Run one reduce task on any machine that can read ``exchange.out``.
+
+    It pulls the partition's share of the records, sorts it out of core in ``scratch``, and passes
+    it to ``function``.
+    """
+    with _share(exchange, partition, scratch) as (tables, pending):
+        records = sorted_records(tables, partition, pending, scratch)
+        return function(partition, records, attempt)
 
 
 @contextmanager
 def _share(
     exchange: Exchange, partition: Partition, scratch: Path
 ) -> Iterator[tuple[list[str], str | None]]:
-    """Files on this machine that hold all records of ``partition``, and the table of pending keys if there is one."""
+    """Provide local files with all records of ``partition``, and with the pending keys if any."""
     store = open_store(exchange.out, exchange.stores)
-    parts = exchange.parts_of(partition)
+    tables = exchange.tables_of(partition)
+    keys = exchange.pending
     if store.local:
-        pending = str(store.local / exchange.pending.name) if exchange.pending else None
-        yield [str(store.local / part.name) for part in parts], pending
+        pending = str(store.local / keys.name) if keys else None
+        yield [str(store.local / table.name) for table in tables], pending
         return
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="share-", dir=scratch) as folder:
-        records = _pull(store, parts, partition, RECORDS, Path(folder, "records.parquet"))
+        records = _pull(store, tables, partition, RECORDS, Path(folder, "records.parquet"))
         pending = None
-        if exchange.pending:
-            pending = _pull(
-                store, [exchange.pending], partition, WEIGHED, Path(folder, "pending.parquet")
-            )
+        if keys:
+            pending = _pull(store, [keys], partition, WEIGHED, Path(folder, "pending.parquet"))
         yield [records], pending
 
 
 def _pull(
-    store: Store, parts: Sequence[Part], partition: Partition, schema: pa.Schema, target: Path
+    store: Store,
+    tables: Sequence[SortedTable],
+    partition: Partition,
+    schema: pa.Schema,
+    target: Path,
 ) -> str:
-    """Write the rows of ``parts`` whose keys are in the partition's range to the one table ``target``."""
+    """Write the rows of ``tables`` whose keys are in the partition to the one table ``target``."""
     read = partial(_read_range, store, partition.first, partition.last)
     with pq.ParquetWriter(target, schema, compression="lz4") as writer:
-        for table in in_parallel(store, read, parts):
-            writer.write_table(table.cast(schema))
+        for rows in in_parallel(store, read, tables):
+            writer.write_table(rows.cast(schema))
     return str(target)
 
 
-def _read_range(store: Store, first: str, last: str, part: Part) -> pa.Table:
-    """The rows of ``part`` with a key from ``first`` to ``last``."""
-    if part.size <= SMALL:
-        source: Any = io.BytesIO(store.read(part.name))
+def _read_range(store: Store, first: str, last: str, table: SortedTable) -> pa.Table:
+    """Read the rows of ``table`` with a key from ``first`` to ``last``."""
+    if table.size <= SMALL:
+        source: Any = io.BytesIO(store.read(table.name))
     else:
-        source = _RangeReader(store, part)
-    file = pq.ParquetFile(source, pre_buffer=True)  # neighboring columns come in one request
-    table = file.read_row_groups(part.overlapping(first, last))
+        source = _RangeReader(store, table)
+    # pre_buffer reads neighboring columns in one request.
+    file = pq.ParquetFile(source, pre_buffer=True)
+    rows = file.read_row_groups(table.overlapping(first, last))
     key = pc.field("key")
-    return table.filter((key >= first) & (key <= last))
+    return rows.filter((key >= first) & (key <= last))
 
 
 class _RangeReader(io.RawIOBase):
-    """A file of a store that is read by ranges, as Parquet's reader asks for them."""
+    """A file of a store, as a Python file that reads only the ranges that are requested."""
 
-    def __init__(self, store: Store, part: Part) -> None:
-        self._store, self._part = store, part
+    def __init__(self, store: Store, table: SortedTable) -> None:
+        self._store = store
+        self._name = table.name
+        self._size = table.size
         self._at = 0
 
     def readable(self) -> bool:
@@ -156,7 +182,7 @@ class _RangeReader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._part.size}[whence]
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = base + offset
         return self._at
 
@@ -164,20 +190,23 @@ class _RangeReader(io.RawIOBase):
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        rest = self._part.size - self._at
-        data = self._store.read(self._part.name, self._at, rest if size < 0 else min(size, rest))
+        rest = self._size - self._at
+        length = rest if size < 0 else min(size, rest)
+        data = self._store.read(self._name, self._at, length)
         self._at += len(data)
         return data
 
 
 def _key_range(footer: pq.FileMetaData, number: int) -> tuple[str, str] | None:
-    group = footer.row_group(number)
-    column = group.column(footer.schema.to_arrow_schema().get_field_index("key"))
-    statistics = column.statistics
+    """The first and last key of row group ``number``, or None if Parquet left them out."""
+    position = footer.schema.to_arrow_schema().get_field_index("key")
+    statistics = footer.row_group(number).column(position).statistics
     if statistics is None or not statistics.has_min_max:
         return None
     return str(statistics.min), str(statistics.max)
 
 
 def _overlaps(keys: tuple[str, str] | None, first: str, last: str) -> bool:
-    return keys is None or (keys[0] <= last and first <= keys[1])
+    if keys is None:
+        return True
+    return keys[0] <= last and first <= keys[1]

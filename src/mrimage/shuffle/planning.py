@@ -1,8 +1,9 @@
-"""The plan of the shuffle, from what map learned: which keys there are, how heavy each is, and who gets what.
+"""The plan of the shuffle: which keys there are, how heavy each is, and which task reduces it.
 
-Because every key's weight is known before anything moves, keys are not hashed but cut into ranges of even
-weight, as a total-order sort does. A key heavier than an even share is a partition of its own. Nothing that
-reaches a reducer needs to be cut inside a key: edits, which treat each image on its own, run in the map task.
+Because every key's weight is known before anything moves, keys are not hashed but cut into ranges
+of even weight, as a total-order sort does. A key heavier than an even share is a partition of its
+own. No key needs to be split among reducers: edits, which treat each image alone, run in the map
+task.
 
 Groups that an earlier run reduced, with the very same records, are left out.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.shuffle.records import COLUMNS, MOST, Record, from_batch
+from mrimage.shuffle.records import COLUMNS, LARGEST_INT64, Record, from_batch
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, RECORDS, WEIGHED
 from mrimage.types import Partition
@@ -26,12 +27,12 @@ PARTITIONS_PER_WORKER = 4
 """Reduce tasks for each worker, so that uneven ones level out."""
 
 IMAGE_WEIGHT = 10_000
-"""A record weighs one; the image behind it, which a reducer may decode, weighs this much more."""
+"""How much heavier an image, which a reducer may decode, is than a record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """What is known of a key before it is reduced."""
+class WeighedGroup:
+    """What is known of a key before it is reduced: a row of WEIGHED."""
 
     key: str
     images: int
@@ -46,38 +47,50 @@ class Group:
 
 
 def weigh_groups(parts: list[str], target: Path, scratch: Path) -> None:
-    """Write ``target``: one row per key of the records in ``parts``, sorted by key (columns of WEIGHED)."""
+    """Write ``target``: one row per key of the records in the files ``parts``, sorted by key.
+
+    Its columns are those of WEIGHED.
+    """
+    # The sums of DuckDB are wider than the int64 columns that they go to.
     query = f"""
-        SELECT key, sum(images)::BIGINT AS images, least(sum(bytes), {MOST})::BIGINT AS bytes,
-               least(sum(pixels), {MOST})::BIGINT AS pixels,
-               count(*)::BIGINT AS records, count(*) || '-' || sum(digest)::VARCHAR AS fingerprint
+        SELECT key, sum(images)::BIGINT AS images,
+               least(sum(bytes), {LARGEST_INT64})::BIGINT AS bytes,
+               least(sum(pixels), {LARGEST_INT64})::BIGINT AS pixels,
+               count(*)::BIGINT AS records,
+               count(*) || '-' || sum(digest)::VARCHAR AS fingerprint
         FROM {read_parquet(parts, RECORDS)} GROUP BY key ORDER BY key"""
     _write(query, WEIGHED, target, scratch)
 
 
 def write_pending(weighed: Path, done: list[str], target: Path, scratch: Path) -> None:
-    """Write ``target``: the rows of ``weighed`` whose key is not among ``done`` with the same fingerprint."""
+    """Write ``target``: the rows of ``weighed`` that ``done`` lacks, by key and fingerprint."""
     query = f"""
-        SELECT w.* FROM {read_parquet([str(weighed)], WEIGHED)} w ANTI JOIN {read_parquet(done, DONE_GROUPS)} d
+        SELECT w.* FROM {read_parquet([str(weighed)], WEIGHED)} w
+        ANTI JOIN {read_parquet(done, DONE_GROUPS)} d
         USING (key, fingerprint) ORDER BY key"""
     _write(query, WEIGHED, target, scratch)
 
 
 def plan_partitions(pending: Path, workers: int) -> tuple[Partition, ...]:
-    """The pending groups, cut into ranges of keys of even weight."""
+    """Cut the pending groups into key ranges of even weight."""
     total = sum(group.weight for group in _groups(pending))
-    share = max(1, -(-total // (workers * PARTITIONS_PER_WORKER)))
+    tasks = workers * PARTITIONS_PER_WORKER
+    share = max(1, -(-total // tasks))  # rounded up
     return tuple(cut_ranges(_groups(pending), share))
 
 
-def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
-    """Groups sorted by key, as partitions of at most ``share`` weight each, or of one group that is heavier."""
-    batch: list[Group] = []
+def cut_ranges(groups: Iterable[WeighedGroup], share: int) -> Iterator[Partition]:
+    """Cut groups, sorted by key, into partitions of a weight of at most ``share``.
+
+    A group that is heavier is a partition of its own.
+    """
+    batch: list[WeighedGroup] = []
     weight = 0
     for group in groups:
         if batch and weight + group.weight > share:
             yield _partition(batch)
-            batch, weight = [], 0
+            batch = []
+            weight = 0
         batch.append(group)
         weight += group.weight
     if batch:
@@ -87,17 +100,22 @@ def cut_ranges(groups: Iterable[Group], share: int) -> Iterator[Partition]:
 def sorted_records(
     parts: list[str], partition: Partition, pending: str | None, scratch: Path
 ) -> Iterator[Record]:
-    """The partition's records, sorted by key, image and number: out of core, streamed."""
-    only = f"SEMI JOIN {read_parquet([pending], WEIGHED)} p USING (key)" if pending else ""
+    """Stream the partition's records out of the files ``parts``, sorted by key, image and number.
+
+    The sort is out of core. With ``pending``, only keys in that table count.
+    """
+    only_pending = ""
+    if pending:
+        only_pending = f"SEMI JOIN {read_parquet([pending], WEIGHED)} p USING (key)"
     query = f"""
-        SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} r {only}
+        SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} r {only_pending}
         WHERE key >= ? AND key <= ? ORDER BY key, uri, seq"""
     with connect(scratch) as connection:
         for batch in batches(connection, query, (partition.first, partition.last)):
             yield from from_batch(batch)
 
 
-def _partition(groups: list[Group]) -> Partition:
+def _partition(groups: list[WeighedGroup]) -> Partition:
     digest = hashlib.blake2b(digest_size=16)
     for group in groups:
         digest.update(f"{group.key}\0{group.fingerprint}\0".encode())
@@ -112,9 +130,10 @@ def _partition(groups: list[Group]) -> Partition:
     )
 
 
-def _groups(weighed: Path) -> Iterator[Group]:
+def _groups(weighed: Path) -> Iterator[WeighedGroup]:
     for batch in pq.ParquetFile(weighed).iter_batches(10_000):
-        yield from (Group(**row) for row in batch.to_pylist())
+        for row in batch.to_pylist():
+            yield WeighedGroup(**row)
 
 
 def _write(query: str, schema: pa.Schema, target: Path, scratch: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading one group's stream more than once, and knowing what it held."""
+"""Reads one group's stream of records more than once, and fingerprints what it held."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ from mrimage.shuffle.records import Record
 from mrimage.storage.local import system_errors
 
 IN_MEMORY = 8 << 20
-"""Bytes of a group that are held before it goes to a temporary file."""
+"""Bytes of a group that are held in memory; a larger group is kept in a temporary file."""
 
 _LENGTH = 4
-"""Bytes of the number before each record in that file, which says how long it is."""
+"""Bytes of the length that precedes each record in that file (little-endian)."""
 
 
 class Fingerprint:
-    """Names a group's content: the number of its records and the sum of their digests, in any order."""
+    """Names a group's content by the number and the sum of its records' digests, in any order."""
 
     def __init__(self) -> None:
-        self._count = self._sum = 0
+        self._count = 0
+        self._sum = 0
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Pass ``records`` on and count them."""
+        """Yield ``records``, counting them as they pass."""
         for record in records:
             self._count += 1
             self._sum += record.digest
             yield record
 
     def text(self) -> str:
-        """``<records>-<sum>``, as the plan computes it from the spilled records."""
+        """``<records>-<sum>``, which equals what the plan computes from the spilled records."""
         return f"{self._count}-{self._sum}"
 
 
 class Replay:
-    """One group's records, read as often as its reducers need them; memory stays bounded.
+    """One group's records, read as often as its reducers need them, in bounded memory.
 
-    The first pass streams. With ``keep``, what has passed waits in a temporary file that lives as long as the block, so
-    that ``read`` can be called again: it gives what an earlier pass has left unread, too. Passes come one after the
-    other.
+    The first pass streams. With ``keep``, the records that passed stay in a temporary file for as
+    long as the ``with`` block, so that ``read`` can be called again. A later pass also reads what
+    an earlier one left unread. Only one pass may run at a time.
     """
 
     def __init__(self, records: Iterable[Record], keep: bool) -> None:
         self._records = iter(records)
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if keep else None  # noqa: SIM115
+        self._file: tempfile.SpooledTemporaryFile[bytes] | None = None
+        if keep:
+            # __exit__ closes it.
+            self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
 
     def __enter__(self) -> Replay:
         return self
@@ -56,7 +60,7 @@ class Replay:
             self._file.close()
 
     def read(self) -> Iterator[Record]:
-        """The group from its first record."""
+        """Yield the group's records from its first one."""
         if self._file is None:
             yield from self._records
             return

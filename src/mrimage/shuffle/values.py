@@ -1,8 +1,8 @@
-"""Values on their way from a mapper to a reducer: MessagePack that arrives as it left, of the same types.
+"""How a mapper's values reach a reducer: as MessagePack that decodes to the same values and types.
 
-What MessagePack has no form for travels as one of its extensions, whose number says what it is. Equal values are equal
-bytes: sets are sorted by the bytes of their members. Nothing that is read can run code: types are named by numbers of this
-table, never by names to import.
+Types that MessagePack lacks are encoded as its extensions, one number for each type. Equal values
+give equal bytes; sets, for example, are sorted by the bytes of their members. Decoding cannot run
+code, because types are named by the numbers of a table here, never by names to import.
 """
 
 from __future__ import annotations
@@ -25,63 +25,83 @@ from msgspec.msgpack import Ext
 
 from mrimage.errors import brief
 
-PLAIN = "numbers, text, bytes, dates and times, lists, tuples, sets, dictionaries, or numpy scalars and arrays"
-"""What may travel, for people."""
+PLAIN = (
+    "numbers, text, bytes, dates and times, lists, tuples, sets, dictionaries, "
+    "or numpy scalars and arrays"
+)
+"""What can be encoded, for messages."""
 
 DEEPEST = 200
-"""Levels of nesting; deeper values hold themselves, or would exhaust the stack of whoever reads them."""
+"""Levels of nesting at most. A deeper value contains itself, or overflows the reader's stack."""
 
 _SIMPLE = frozenset((type(None), bool, float, bytes))
 _PATH = type(Path())
+"""PosixPath or WindowsPath."""
+
 _FACTORIES: Mapping[str, Callable[[], object]] = {
     kind.__name__: kind for kind in (int, float, str, bytes, bool, list, dict, set, tuple)
 }
+"""The factories that a defaultdict may have, by name."""
+
 _NUMPY_KINDS = "biufcmM"
-"""Kinds of numpy scalars whose bytes are their value: booleans, numbers, times."""
+"""numpy's letters for scalars whose bytes are their value: booleans, numbers, times."""
 
 _EXTENDED = ("float128", "complex256", "longdouble", "clongdouble")
+"""Names of numpy scalars whose size depends on the machine."""
 
 
 class UnfitValue(ValueError):
-    """Says which type cannot travel, and what to do instead."""
+    """A value cannot be encoded; the message says which type it is, and what to do instead."""
 
 
 def encode_value(value: object) -> bytes:
-    """``value`` as MessagePack. Raises UnfitValue for what is not plain data."""
+    """Encode ``value`` as MessagePack. Raises UnfitValue if it is not plain data."""
     return msgspec.msgpack.encode(_pack(value, 0))
 
 
 def decode_value(data: bytes) -> Any:
-    """The value that ``encode_value`` was given."""
+    """Return the value that ``encode_value`` encoded."""
     return msgspec.msgpack.decode(data, ext_hook=_unpack)
 
 
 def _pack(value: Any, depth: int) -> object:
-    """The value in the words of MessagePack."""
+    """Convert ``value`` to types that MessagePack has, and extensions."""
+    # Exact types only: a subclass would be decoded as its base class.
     kind = type(value)
     if kind in _SIMPLE:
         return value
     if kind is str:
-        return value if _is_unicode(value) else _ext(_TEXT, value.encode("utf-8", "surrogatepass"))
+        return _pack_text(value)
     if kind is int:
-        return value if -(1 << 63) <= value < 1 << 64 else _ext(_INTEGER, b"%d" % value)
+        return _pack_integer(value)
     if depth > DEEPEST:
-        raise UnfitValue(f"a value nested deeper than {DEEPEST} levels, or one that holds itself")
+        raise UnfitValue(
+            f"a value nested deeper than {DEEPEST} levels, or one that contains itself"
+        )
     if kind is list:
         return [_pack(item, depth + 1) for item in value]
     if kind is dict and all(type(name) is str and _is_unicode(name) for name in value):
         return {name: _pack(item, depth + 1) for name, item in value.items()}
     if kind not in _PACKERS:
         return _pack_numpy(value)
-    code, take = _PACKERS[kind]
-    parts = take(value)
+    code, take_apart = _PACKERS[kind]
+    parts = take_apart(value)
     if isinstance(parts, bytes):
-        return _ext(code, parts)
-    return _ext(code, msgspec.msgpack.encode(_pack(parts, depth + 1)))
+        return Ext(code, parts)
+    return Ext(code, msgspec.msgpack.encode(_pack(parts, depth + 1)))
 
 
-def _ext(code: int, data: bytes) -> Ext:
-    return Ext(code, data)
+def _pack_text(value: str) -> object:
+    if _is_unicode(value):
+        return value
+    return Ext(_TEXT, value.encode("utf-8", "surrogatepass"))
+
+
+def _pack_integer(value: int) -> object:
+    # MessagePack's integers have 64 bits, signed or unsigned.
+    if -(1 << 63) <= value < 1 << 64:
+        return value
+    return Ext(_INTEGER, b"%d" % value)
 
 
 def _is_unicode(text: str) -> bool:
@@ -97,11 +117,12 @@ def _unpack(code: int, data: memoryview) -> Any:
 
 
 def _unpacked(make: Callable[[Any], Any]) -> Callable[[bytes], Any]:
+    """Return a function that decodes the parts of a value, and makes the value of them."""
     return lambda data: make(decode_value(data))
 
 
 def _members(value: Iterable[object]) -> bytes:
-    """The members of a set, in an order of their own."""
+    """The members of a set, sorted by their bytes."""
     packed = sorted(encode_value(member) for member in value)
     return msgspec.msgpack.encode([msgspec.Raw(member) for member in packed])
 
@@ -111,21 +132,24 @@ def _pairs(value: Mapping[Any, object]) -> list[object]:
 
 
 def _datetime(value: dt.datetime) -> list[object]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, _zone(value.tzinfo)]
+    local = value.replace(tzinfo=None, fold=0)
+    return [local.isoformat(), value.fold, _zone(value.tzinfo)]
 
 
 def _time(value: dt.time) -> list[object]:
-    return [value.replace(tzinfo=None, fold=0).isoformat(), value.fold, _zone(value.tzinfo)]
+    local = value.replace(tzinfo=None, fold=0)
+    return [local.isoformat(), value.fold, _zone(value.tzinfo)]
 
 
 def _zone(zone: dt.tzinfo | None) -> object:
-    """A time zone: None, the key of a region, or an offset and its name."""
+    """The parts of a time zone: None, the key of a region, or an offset and perhaps its name."""
     if zone is None:
         return None
     if type(zone) is ZoneInfo and zone.key:
         return zone.key
     if type(zone) is dt.timezone:
-        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]  # what pickle asks for
+        # pickle calls the same method; it is the only way to learn whether there is a name.
+        offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
         return [_duration(offset), *name]
     raise UnfitValue(
         f"a time zone of type {_named(zone)}; use value.astimezone(datetime.timezone.utc)"
@@ -158,18 +182,32 @@ def _defaultdict(value: defaultdict[Any, Any]) -> list[object]:
     factory = value.default_factory
     name = getattr(factory, "__name__", None)
     if factory is not None and _FACTORIES.get(str(name)) is not factory:
-        raise UnfitValue(
-            f"a defaultdict that makes its values by {brief(factory)}; use dict(value)"
-        )
+        raise UnfitValue(f"a defaultdict with the factory {brief(factory)}; use dict(value)")
     return [name, _pairs(value)]
 
 
 def _to_defaultdict(parts: Any) -> defaultdict[Any, Any]:
     name, pairs = parts
-    return defaultdict(None if name is None else _FACTORIES[name], pairs)
+    factory = None if name is None else _FACTORIES[name]
+    return defaultdict(factory, pairs)
 
 
-_TEXT, _INTEGER, _ARRAY, _SCALAR, _NUMPY_TEXT, _NUMPY_BYTES, _RECORD = range(1, 8)
+def _deque(value: deque[Any]) -> list[object]:
+    return [value.maxlen, list(value)]
+
+
+def _to_deque(parts: Any) -> deque[Any]:
+    longest, items = parts
+    return deque(items, longest)
+
+
+_TEXT = 1
+_INTEGER = 2
+_ARRAY = 3
+_SCALAR = 4
+_NUMPY_TEXT = 5
+_NUMPY_BYTES = 6
+_RECORD = 7
 
 _KINDS: tuple[tuple[int, type, Callable[[Any], object], Callable[[bytes], Any]], ...] = (
     (10, tuple, list, _unpacked(tuple)),
@@ -179,12 +217,7 @@ _KINDS: tuple[tuple[int, type, Callable[[Any], object], Callable[[bytes], Any]],
     (14, OrderedDict, _pairs, _unpacked(OrderedDict)),
     (15, Counter, _pairs, _unpacked(lambda pairs: Counter(dict(pairs)))),
     (16, defaultdict, _defaultdict, _unpacked(_to_defaultdict)),
-    (
-        17,
-        deque,
-        lambda value: [value.maxlen, list(value)],
-        _unpacked(lambda parts: deque(parts[1], parts[0])),
-    ),
+    (17, deque, _deque, _unpacked(_to_deque)),
     (20, dt.datetime, _datetime, _unpacked(_to_datetime)),
     (21, dt.date, lambda value: value.isoformat(), _unpacked(dt.date.fromisoformat)),
     (22, dt.time, _time, _unpacked(_to_time)),
@@ -210,38 +243,40 @@ _KINDS: tuple[tuple[int, type, Callable[[Any], object], Callable[[bytes], Any]],
     (36, _PATH, str, _unpacked(Path)),
     (37, PurePosixPath, str, _unpacked(PurePosixPath)),
 )
-"""The number of each extension, its type, what it is taken apart into (bytes, or a value), and how it is put together. The
-numbers are kept in every OUT: add, never change."""
+"""Each extension's number, its type, the function that takes a value apart (into bytes, or into a
+value that can be encoded), and the function that puts it together again from the bytes.
+
+The numbers are stored in every OUT: add new ones, but never change one.
+"""
 
 _PACKERS: Mapping[type, tuple[int, Callable[[Any], object]]] = {
-    kind: (code, take) for code, kind, take, _ in _KINDS
+    kind: (code, take_apart) for code, kind, take_apart, _ in _KINDS
 }
+"""For each type its number, and the function that takes a value apart."""
 
 
 def _pack_numpy(value: Any) -> Ext:
-    """numpy's scalars and arrays. Raises UnfitValue for everything else."""
+    """Encode numpy's scalars and arrays. Raises UnfitValue for everything else."""
     import numpy as np
 
     kind = type(value)
     if kind is np.ndarray:
-        return _ext(_ARRAY, _save(value))
+        return Ext(_ARRAY, _save(value))
     if kind is np.str_:
-        return _ext(_NUMPY_TEXT, str(value).encode("utf-8", "surrogatepass"))
+        return Ext(_NUMPY_TEXT, str(value).encode("utf-8", "surrogatepass"))
     if kind is np.bytes_:
-        return _ext(_NUMPY_BYTES, bytes(value))
+        return Ext(_NUMPY_BYTES, bytes(value))
     if kind is np.void:
-        return _ext(_RECORD, _save(np.asarray(value)))
-    if (
-        isinstance(value, np.generic)
-        and kind.__module__ == "numpy"
-        and value.dtype.kind in _NUMPY_KINDS
-    ):
+        return Ext(_RECORD, _save(np.asarray(value)))
+    # Other libraries derive scalars from numpy's; those would come back as numpy's own.
+    is_scalar = isinstance(value, np.generic) and kind.__module__ == "numpy"
+    if is_scalar and value.dtype.kind in _NUMPY_KINDS:
         if kind.__name__ in _EXTENDED:
             raise UnfitValue(
                 f"{_named(value)}, whose size depends on the machine; use float(value)"
             )
-        return _ext(_SCALAR, msgspec.msgpack.encode([value.dtype.str, value.tobytes()]))
-    raise UnfitValue(f"{_named(value)}{_mend(value)}")
+        return Ext(_SCALAR, msgspec.msgpack.encode([value.dtype.str, value.tobytes()]))
+    raise UnfitValue(f"{_named(value)}; {_remedy(value)}")
 
 
 def _save(array: Any) -> bytes:
@@ -287,10 +322,11 @@ _UNPACKERS: Mapping[int, Callable[[bytes], Any]] = {
     _SCALAR: _to_scalar,
     _NUMPY_TEXT: _numpy_text,
     _NUMPY_BYTES: _numpy_bytes,
-    **{code: put for code, _, _, put in _KINDS},
+    **{code: put_together for code, _, _, put_together in _KINDS},
 }
+"""For each extension's number the function that puts a value together."""
 
-_MENDS: tuple[tuple[Callable[[Any], bool], str], ...] = (
+_REMEDIES: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (lambda value: isinstance(value, enum.Enum), "use value.value"),
     (lambda value: dataclasses.is_dataclass(value), "use dataclasses.asdict(value)"),
     (
@@ -312,18 +348,19 @@ _MENDS: tuple[tuple[Callable[[Any], bool], str], ...] = (
         "yield image.uri, and open it again in the reducer",
     ),
 )
+"""What to do with values that cannot be encoded; the first condition that holds counts."""
 
 
-def _mend(value: object) -> str:
-    """What to do instead: ``; use value.value``."""
-    mend = next((text for fits, text in _MENDS if fits(value)), f"use {PLAIN}")
-    return f"; {mend}"
+def _remedy(value: object) -> str:
+    """What to do instead: ``use value.value``."""
+    for applies, text in _REMEDIES:
+        if applies(value):
+            return text
+    return f"use {PLAIN}"
 
 
 def _named(value: object) -> str:
     kind = type(value)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"

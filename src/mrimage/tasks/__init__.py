@@ -1,1 +1,1 @@
-"""What every engine runs: all meaning is here, an engine only delivers."""
+"""What every engine runs. All meaning is here; an engine only delivers tasks."""

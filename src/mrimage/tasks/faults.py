@@ -1,4 +1,4 @@
-"""Faults of our own: a few images may meet one, and then the run stops."""
+"""Bugs of our own: a few images may meet one before the run stops."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from mrimage.errors import InternalError
 from mrimage.types import Failure
 
 MOST_FAULTS = 3
-"""Images with reason ``internal`` at which a run stops: a fault that shows in one image may be rare, in three it is not."""
+"""Images with the reason ``internal`` at which a run stops. A bug that one image meets may be rare;
+one that three images meet is not."""
 
 
 class Faults:
-    """Counts the images of a task that met a fault of our own."""
+    """Counts the images of a task that met a bug of ours."""
 
     def __init__(self) -> None:
         self._failures: list[Failure] = []
 
     def note(self, failure: Failure) -> None:
-        """Count the failure if it is such a fault. Raises InternalError for the last one to bear."""
+        """Count the failure if it is due to a bug. Raises InternalError at MOST_FAULTS of them."""
         if failure.reason == "internal":
             self._failures.append(failure)
             if len(self._failures) >= MOST_FAULTS:
@@ -27,10 +28,14 @@ class Faults:
 
 
 def fault_of_ours(examples: Iterable[Failure], count: int) -> InternalError:
-    """The error that ends a run in which ``count`` images met a fault of our own; the first of ``examples`` is named."""
+    """The error that ends a run in which ``count`` images met a bug of ours.
+
+    It names the first of ``examples``.
+    """
     first = next(iter(examples))
-    others = f", and on {count - 1} more" if count > 1 else ""
+    more = f", and on {count - 1} more" if count > 1 else ""
     return InternalError(
-        f"mrimage {mrimage.__version__} has a bug: it failed on {first.uri}{others}, because of {first.message}. "
-        "Please report it with this line. What is done is kept; --exclude leaves such images out."
+        f"mrimage {mrimage.__version__} has a bug: it failed on {first.uri}{more}, "
+        f"because of {first.message}. Please report it with this line. "
+        "What is done is kept; --exclude leaves such images out."
     )

@@ -1,4 +1,4 @@
-"""The report's pictures, and images weighed in another format: a bounded choice, made by engine tasks like all else."""
+"""The report's thumbnails, and images converted to compare formats; engine tasks make both."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ from mrimage.types import Attempt, Edits, TaskReport
 SIDE = 320
 """Longest side of a thumbnail in pixels."""
 
+QUALITY = 80
+"""JPEG quality of a thumbnail."""
+
 TABLE = "_run/thumbnails.parquet"
+"""The table of thumbnails, below OUT."""
 
 LIGHT = Edits(format="webp", quality=80, metadata="strip")
-"""What a format is weighed against."""
-
+"""The format that the sizes of source images are compared with."""
 
 PER_TASK = 16
 """Thumbnails that a task draws at most."""
@@ -34,8 +37,11 @@ PER_TASK = 16
 
 @dataclass(frozen=True, slots=True)
 class GalleryTask:
-    """One task's pictures: ``shown`` has those to draw small, each as (name, whether it is an output of the run), and
-    ``weighed`` the uris of images to convert to another format."""
+    """One task's pictures.
+
+    ``shown`` holds the images to draw as thumbnails, each as (name, whether it is an output of the
+    run). ``weighed`` holds the uris of images to convert, to learn their size in another format.
+    """
 
     id: str
     shown: tuple[tuple[str, bool], ...] = ()
@@ -45,40 +51,48 @@ class GalleryTask:
 def cut_gallery(
     shown: Sequence[tuple[str, bool]], weighed: Sequence[str], workers: int
 ) -> list[GalleryTask]:
-    """Tasks that draw the ``(name, is an output)`` pairs of ``shown``; and before them a task for each image to weigh,
-    since it is decoded whole."""
+    """List the tasks for the ``(name, is an output)`` pairs of ``shown`` and the uris ``weighed``.
+
+    Each image to convert is a task of its own and comes first, because it is decoded whole.
+    """
     tasks = [
         GalleryTask(f"weighed-{number:05}", weighed=(uri,)) for number, uri in enumerate(weighed)
     ]
     per_task = max(1, min(PER_TASK, len(shown) // (2 * workers)))
     for start in range(0, len(shown), per_task):
-        part = tuple(shown[start : start + per_task])
-        tasks.append(GalleryTask(f"thumbnails-{start:05}", part))
+        some = tuple(shown[start : start + per_task])
+        tasks.append(GalleryTask(f"thumbnails-{start:05}", some))
     return tasks
 
 
 def draw_gallery(plan: Plan, task: GalleryTask, attempt: Attempt) -> TaskReport:
-    """Make the task's thumbnails. One that cannot be made is left out: map has already decided whether an image is bad,
-    by what the job itself needed of it."""
+    """Make the task's thumbnails and conversions.
+
+    A thumbnail that cannot be made is left out. Whether an image is bad was decided in the map
+    phase, by what the job itself needed of it.
+    """
     store = open_out(plan)
     writer = TaskWriter(store, FileSink(store), "thumbnails", task.id, attempt)
     rows: list[dict[str, object]] = []
     with running(Context(plan.job.limits, attempt, plan.stores)) as context:
         rows += [{"uri": uri, "webp": _weigh(uri, context)} for uri in task.weighed]
-        shown = [
-            (name, output_uri(store, name) if is_output else name) for name, is_output in task.shown
-        ]
+        shown = []
+        for name, is_output in task.shown:
+            uri = output_uri(store, name) if is_output else name
+            shown.append((name, uri))
         for name, uri in context.ahead(shown, itemgetter(1)):
             picture = context.thumbnail(uri, SIDE, SIDE, "contain")
             if picture is not None:
                 height, width = picture.shape[:2]
-                jpeg = encode(picture, "jpeg", 80)
+                jpeg = encode(picture, "jpeg", QUALITY)
                 rows.append({"uri": name, "width": width, "height": height, "jpeg": jpeg})
-    return writer.commit(len(rows), 0, {"thumbnails": pa.Table.from_pylist(rows, THUMBNAILS)})
+    table = pa.Table.from_pylist(rows, THUMBNAILS)
+    return writer.commit(len(rows), 0, {"thumbnails": table})
 
 
 def _weigh(uri: str, context: Context) -> int | None:
-    """Bytes of the image as a WebP file of its size; None if it cannot be made, and then it does not count."""
+    """The bytes of the image as a WebP file of its size, or None if it cannot be converted."""
+    # An earlier attempt may have died of this image: not knowing its size is no loss.
     if context.attempt.careful:
         return None
     try:

@@ -10,16 +10,16 @@ from mrimage.job.job import Value
 from mrimage.shuffle.records import Record, make_record
 
 _GONE = object()
-"""Stands for a value of which nothing is left."""
+"""Replaces a value of which nothing is left."""
 
 
 def without_images(
     records: Iterable[Record], uris: set[str], *, combined: bool
 ) -> Iterator[Record]:
-    """``records`` without the values of the images ``uris``, and without values that name one of them.
+    """Yield ``records`` without the values of the images ``uris``, and without those that name one.
 
-    What a combiner made (``combined``) bears the name of one of several images, so that only what it says counts:
-    of a list of images, those that failed are taken out.
+    A value that a combiner made (``combined``) has the uri of only one of its images, so only the
+    value itself counts. If it lists images, those that failed are removed.
     """
     if not uris:
         yield from records
@@ -35,18 +35,27 @@ def without_images(
 
 
 def _with_value(record: Record, value: Value) -> Record:
+    """``record`` with another value, but its old digest, to keep the group's fingerprint."""
     made = make_record(
-        record.key, record.entry, record.seq, value, record.pixels, record.images, record.carried
+        record.key,
+        record.entry,
+        record.seq,
+        value,
+        record.pixels,
+        record.images,
+        record.columns,
     )
     return replace(made, digest=record.digest)
 
 
 def _without(value: Any, uris: set[str]) -> Any:
-    """``value`` without what is said of ``uris`` in it; _GONE where nothing else is.
+    """``value`` without what it says about ``uris``; _GONE if nothing else is left.
 
-    A text is one of them or not. A dictionary that has one as a value is about that image, and goes as a whole; as a
-    key, that item goes. A list of texts, or of lists and dictionaries, loses those items; any other list is a tuple
-    about the image, such as (uri, score), and goes as a whole.
+    - A text is removed if it is one of the uris.
+    - A dictionary that has one as a value is about that image, and is removed as a whole. If it has
+      one as a key, only that item is removed.
+    - A list of texts, or of lists and dictionaries, loses the items that are removed. Any other
+      list is a tuple about the image, such as (uri, score), and is removed as a whole.
     """
     if isinstance(value, str):
         return _GONE if value in uris else value
@@ -62,9 +71,9 @@ def _list_without(items: list[Any], uris: set[str]) -> Any:
     kept = [item for item in left if item is not _GONE]
     if len(kept) == len(items):
         return left
-    is_list_of_images = all(isinstance(item, str) for item in items) or all(
-        isinstance(item, list | dict) for item in items
-    )
+    are_texts = all(isinstance(item, str) for item in items)
+    are_containers = all(isinstance(item, list | dict) for item in items)
+    is_list_of_images = are_texts or are_containers
     return kept if kept and is_list_of_images else _GONE
 
 
@@ -72,4 +81,5 @@ def _dict_without(items: dict[Any, Any], uris: set[str]) -> Any:
     left = {name: _without(item, uris) for name, item in items.items() if name not in uris}
     if any(item is _GONE for item in left.values()):
         return _GONE
+    # A dictionary that was empty before stays.
     return left if left or not items else _GONE

@@ -1,4 +1,4 @@
-"""One image through the map phase: header, features, key-value pairs, and its edited self."""
+"""One image in the map phase: its header, features, key-value pairs, and edited copy."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from mrimage.tables.schemas import catalogue_schema
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
-    from mrimage.image import Encoded
+    from mrimage.image import Encoded, Metadata
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What map makes of one image: its catalogue row, its records, and its edited self where the job edits.
+    """What map makes of one image: its catalogue row, records, and edited copy if the job edits.
 
-    A ``failure`` comes with a row of status ``quarantined`` and with no records; a row of status ``ignored`` is of a file that
-    is no image of the source (see ``strays``).
+    With a ``failure``, the row's status is ``quarantined`` and there are no records. A row with the
+    status ``ignored`` is of a file that is not an image of the source (see ``strays``).
     """
 
     entry: Entry
@@ -41,32 +41,30 @@ class Mapped:
 
     @property
     def keys(self) -> list[str]:
-        """The keys that the image was put under, each once, in the mapper's order."""
+        """The image's keys, each once, in the mapper's order."""
         return list(dict.fromkeys(record.key for record in self.records))
 
 
 def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Mapped:
-    """Map one image; an image that fails is a result too.
+    """Map one image; an image that fails gives a result too.
 
-    Raises StoreError when its bytes cannot be had for a reason that may pass.
+    Raises StoreError if its bytes cannot be read now but perhaps later.
     """
     row = _row(entry)
     image = Image(source, job.limits, entry.path, whole=job.decodes)
     try:
         metadata = image.metadata
-        row |= {
-            name: getattr(metadata, name) for name in metadata.__dataclass_fields__
-        }  # asdict copies, slowly
+        row |= _facts_of(metadata)
         row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
-        carried = {column: row[column] for column in columns_of(job.record_extractors)}
-        if carried:
-            carried |= {"file": entry.file, "is_link": entry.is_link}
+        columns = {column: row[column] for column in columns_of(job.record_extractors)}
+        if columns:
+            columns |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
-        records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), carried)
+        records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), columns)
         edited = image.edited(job.edits) if job.edits else None
         row["gain_map_kept"] = edited.gain_map_kept if edited else None
-    except Exception as error:  # noqa: BLE001  # a fault of our own is recorded as one, and the run stops after a few
+    except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         if was_refused(error, _pixels_of(row)):
             error = MemoryError()
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
@@ -74,36 +72,37 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
 
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
-    """An image set aside, with as much of its catalogue ``row`` as is known."""
-    return Mapped(
-        entry,
-        _row(entry) | row | {"status": "quarantined", "reason": failure.reason},
-        [],
-        None,
-        failure,
-    )
+    """The result for an image that failed, with as much of its catalogue ``row`` as is known."""
+    row = _row(entry) | row | {"status": "quarantined", "reason": failure.reason}
+    return Mapped(entry, row, [], None, failure)
+
+
+def _facts_of(metadata: Metadata) -> dict[str, object]:
+    # dataclasses.asdict would copy every value, which is slow.
+    return {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}
 
 
 def _pixels_of(row: dict[str, object]) -> int:
-    """Pixels of the image, as far as its header was read."""
-    width, height = row.get("width"), row.get("height")
-    return width * height if isinstance(width, int) and isinstance(height, int) else 0
+    """The number of the image's pixels, or 0 if its header was not read."""
+    width = row.get("width")
+    height = row.get("height")
+    if isinstance(width, int) and isinstance(height, int):
+        return width * height
+    return 0
 
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
-    """Raise ImageError ``corrupt`` for a row that the catalogue cannot hold, and empty the columns at fault."""
+    """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
     reasons = misfits(row, catalogue_schema(job.extract))
     if not reasons:
         return
     row |= dict.fromkeys(reasons)
     found = ", and ".join(f"{name} {reason}" for name, reason in reasons.items())
-    raise ImageError(
-        "corrupt", f"Expected facts that the catalogue can hold, but the file's {found}."
-    )
+    raise ImageError("corrupt", f"The catalogue cannot hold what the file says: {found}.")
 
 
 def _row(entry: Entry) -> dict[str, object]:
-    """What the catalogue says of ``entry`` before it is opened."""
+    """The columns of the catalogue that are known before the image is opened."""
     return {
         "uri": entry.uri,
         "size": entry.size,
@@ -124,14 +123,13 @@ def _run_mapper(mapper: Mapper, image: Image) -> Iterator[tuple[str, Value]]:
             yield pair
     except (ImageError, StoreError, MemoryError, KeyboardInterrupt, GeneratorExit):
         raise
-    except (
-        BaseException
-    ) as error:  # SystemExit too, and what libraries in Rust raise when they panic
+    # Not only Exception: SystemExit too, and the panics of libraries written in Rust.
+    except BaseException as error:
         raise code_error(_named(mapper), error) from error
 
 
 def check_pair(pair: object, mapper: Mapper, pairs: object) -> None:
-    """Raise CodeError for what is not a (text key, value) pair; ``pairs`` is the generator that yielded it."""
+    """Raise CodeError if ``pair``, yielded by the generator ``pairs``, is not (text key, value)."""
     if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
         raise bad_result_error(
             f"{_named(mapper)} to yield (text key, value)", f"received {brief(pair)}", mapper, pairs
@@ -150,5 +148,5 @@ def _named(mapper: Mapper) -> str:
 
 
 def mapper_of(job: Job) -> Mapper:
-    """The job's own mapper, or the one that its ``key`` names."""
+    """The job's own mapper, or the one for its ``key``."""
     return job.map or by_keys(job.key)

@@ -1,4 +1,4 @@
-"""One group through one reducer, as often as it takes to leave out the images that fail there."""
+"""One group through one reducer, repeated without the images that fail there."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from mrimage.types import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One output of a group: its path below OUT and its bytes, width and height where it is an image, and the uri of
-    the image that it was made of, where the reducer names one."""
+class GroupOutput:
+    """One output of a group: its path below OUT, and its bytes.
+
+    ``width`` and ``height`` are None if it is not an image. ``uri`` is the image that it was made
+    of, if the reducer names one.
+    """
 
     path: str
     data: bytes
@@ -37,52 +40,53 @@ class Made:
 
 def reduce_group(
     context: Context, reducer: ReduceRecords, key: str, group: Replay, plan: Plan
-) -> Iterator[Made]:
-    """What the reducer makes of the group.
+) -> Iterator[GroupOutput]:
+    """Yield what the reducer makes of the group.
 
-    Where images that it opens fail, they are noted in ``context``, what was made is dropped, and the reducer is
-    called again without their values. Which images are left out depends on this group and this reducer alone, so
-    that the result is the same however groups are spread over tasks. Raises JobError when the reducer fails.
+    If images that it opens fail, they are noted in ``context``, the outputs are dropped, and the
+    reducer is called again without the values of those images. Which images are left out depends
+    only on this group and this reducer, so the result is the same however groups are divided into
+    tasks. Raises JobError if the reducer fails.
     """
     combined = plan.job.combine is not None
     failed: dict[str, Failure] = {}
     while True:
         context.begin_pass(failed)
-        made = _Made()
-        with closing(made):
+        with closing(_PendingOutputs()) as pending:
             records = without_images(group.read(), set(failed), combined=combined)
+            error: JobError | None = None
             try:
                 for output in _run_reducer(reducer, key, records):
-                    made.add(output)
-            except JobError as error:
-                context.end_pass()
-                if set(context.failed_in_pass) <= set(failed):
-                    if not isinstance(error.__cause__, ImageError) or not context.failed_in_pass:
-                        raise
-                    _give_up(context, plan.source, key, error)
-                    return
+                    pending.add(output)
+            except JobError as raised:
+                error = raised
             context.end_pass()
+            # No other image has failed, so another pass would give the same.
             if set(context.failed_in_pass) <= set(failed):
-                yield from made.read()
+                if error is None:
+                    yield from pending.read()
+                else:
+                    _give_up(context, plan.source, key, error)
                 return
         failed |= context.failed_in_pass
 
 
-class _Made:
-    """Outputs that wait, on disk where they are many, until it is known that they count."""
+class _PendingOutputs:
+    """Outputs of a pass that may still be dropped; large ones wait on disk."""
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # closed by ``close``
+        # ``close`` closes it.
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
 
-    def add(self, output: Made) -> None:
+    def add(self, output: GroupOutput) -> None:
         with system_errors(tempfile.gettempdir()):
             pickle.dump(output, self._file, pickle.HIGHEST_PROTOCOL)
 
-    def read(self) -> Iterator[Made]:
+    def read(self) -> Iterator[GroupOutput]:
         self._file.seek(0)
         while True:
             try:
-                output: Made = pickle.load(self._file)  # written a moment ago by this very process
+                output: GroupOutput = pickle.load(self._file)  # written by this very process
             except EOFError:
                 return
             yield output
@@ -91,47 +95,58 @@ class _Made:
         self._file.close()
 
 
-def _run_reducer(reducer: ReduceRecords, key: str, records: Iterable[Record]) -> Iterator[Made]:
-    """What the reducer makes of the key in one pass. Raises JobError, and StoreError where it is a store's fault."""
+def _run_reducer(
+    reducer: ReduceRecords, key: str, records: Iterable[Record]
+) -> Iterator[GroupOutput]:
+    """Yield what the reducer makes of the key in one pass.
+
+    Raises JobError if the reducer fails, StoreError if a store does.
+    """
     try:
         outputs = reducer(key, records)
         if isinstance(outputs, Output) or not isinstance(outputs, Iterable):
-            raise JobError(
-                f"Expected it to yield mrimage.Output, but it returned {brief(outputs)}."
-            )
+            raise JobError(f"It needs to yield mrimage.Output, but it returned {brief(outputs)}.")
         names: set[str] = set()
         for output in outputs:
             if not isinstance(output, Output):
-                raise JobError(
-                    f"Expected it to yield mrimage.Output, but received {brief(output)}."
-                )
+                raise JobError(f"It needs to yield mrimage.Output, but it yielded {brief(output)}.")
             if output.name in names:
                 raise JobError(
-                    f"Expected a name of its own for each output, but received {output.name!r} twice."
+                    "It needs to give each output a different name, "
+                    f"but it used {output.name!r} twice."
                 )
             names.add(output.name)
             data, width, height = output.encoded()
-            yield Made(group_path(key, output.name), data, width, height, output.uri)
+            yield GroupOutput(group_path(key, output.name), data, width, height, output.uri)
     except (CarelessError, StoreError, KeyboardInterrupt, GeneratorExit):
         raise
+    # Not only Exception: a reducer that calls sys.exit must not end the worker.
     except BaseException as error:
-        said = str(error) if isinstance(error, JobError) else describe_with_line(error)
+        reason = str(error) if isinstance(error, JobError) else describe_with_line(error)
         raise JobError(
-            f"The reducer {name_function(reducer)} failed on key {brief(key)}. {said}"
+            f"The reducer {name_function(reducer)} failed on key {brief(key)}. {reason}"
         ) from error
 
 
 def _give_up(context: Context, source: str, key: str, error: JobError) -> None:
-    """Leave the group without this reducer's outputs, because it asks again for an image that failed, although no value
-    names it, and lets the error through: an image must not end a run. Its row in quarantine says so.
+    """Leave the group without this reducer's outputs, if an image is to blame for ``error``.
 
-    An image that is none of the source's has no such row; then the reducer's error is raised.
+    This is so if the reducer opens a failed image again, although no value names it, and does not
+    catch the image's error. An image must not end a run, so its quarantine row says what happened.
+
+    Raises ``error`` if it is the reducer's own. Raises JobError if the image is not in the source,
+    because then it has no quarantine row.
     """
+    if not isinstance(error.__cause__, ImageError) or not context.failed_in_pass:
+        raise error
     failure = next(reversed(context.failed_in_pass.values()))
     if not failure.uri.startswith(source):
         raise JobError(
-            f"{error} The image {failure.uri} is outside the source and cannot be read ({failure.reason}): repair it, "
-            "or catch mrimage.ImageError in the reducer."
+            f"{error} The image {failure.uri} is outside the source and cannot be read "
+            f"({failure.reason}): repair it, or catch mrimage.ImageError in the reducer."
         ) from error
-    message = f"{failure.message} A reducer cannot do without it, so that the group {brief(key)} lacks its outputs."
+    message = (
+        f"{failure.message} A reducer needs this image, "
+        f"so the group {brief(key)} lacks its outputs."
+    )
     context.failures[failure.uri] = replace(failure, message=message)

@@ -1,6 +1,7 @@
-"""The reduce task: a partition of records -> what the group reducers make of each key.
+"""The reduce task: it runs the group reducers on each key of a partition of records.
 
-Pure but for what it writes to OUT; it may run twice, at once, on two machines, with the same result.
+Its only effects are what it writes to OUT. It may run twice, at once, on two machines, with the
+same result.
 """
 
 from __future__ import annotations
@@ -28,15 +29,19 @@ from mrimage.types import Attempt, Partition, TaskReport
 def reduce_partition(
     plan: Plan, partition: Partition, records: Iterable[Record], attempt: Attempt
 ) -> TaskReport:
-    """Reduce every key of ``partition``; ``records`` are all of theirs, sorted by key, image and number.
+    """Reduce every key of ``partition``; ``records`` are all of its records by key, image, number.
 
-    The groups that are done are committed with a fingerprint of their records, by which a later run knows
-    whether they have changed. Raises JobError when a reducer fails: a group is no image, it cannot be set aside.
+    The finished groups are committed with a fingerprint of their records, so that a later run knows
+    whether they have changed. Raises JobError if a reducer fails: unlike an image, a group cannot
+    be quarantined.
     """
-    job, store = plan.job, open_out(plan)
-    # A group's outputs are few and looked at one by one: they are files, whatever becomes of its images.
+    job = plan.job
+    store = open_out(plan)
+    # Outputs of groups are always files, whatever the sink of images: they are few, and people look
+    # at them one by one.
     writer = TaskWriter(store, FileSink(store), "reduce", partition.id, attempt)
     reducers = reducers_of(job)
+    # The user's reducer may run again, without images that failed.
     keep = job.reduce is not None or len(reducers) > 1
     done: list[dict[str, object]] = []
     with running(Context(job.limits, attempt, plan.stores)) as context:

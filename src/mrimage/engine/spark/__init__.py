@@ -1,19 +1,19 @@
-"""The Spark engine: the same task functions, delivered by a cluster.
+"""The Spark engine: the same task functions, run by a cluster.
 
     run      splits, pickled and packed -> one RDD partition each -> function(split, attempt)
-    shuffle  records of OUT -> (key, uri, number) sorted into the planned ranges by Spark's own shuffle
+    shuffle  records of OUT -> (key, uri, number) sorted into the planned ranges by Spark's shuffle
                             -> function(partition, records, attempt)
 
-Images and tables go from the workers to the stores; records go through the shuffle; through the driver go the
-packed splits and the task reports, nothing else. A report comes back as the task's accumulator update, which
-Spark applies as each task finishes and exactly once, whichever of its attempts won.
+Images and tables go from the workers to the stores, and records go through the shuffle. Only packed
+splits and task reports go through the driver. A report comes back as the task's accumulator update,
+which Spark applies as each task finishes and exactly once, whichever of its attempts won.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,9 +28,9 @@ from mrimage.engine.shipping import ship
 from mrimage.engine.spark.session import (
     Session,
     SparkFailure,
+    abandoned_task,
     explain,
-    given_up,
-    most_attempts,
+    max_attempts,
     open_session,
 )
 from mrimage.engine.spark.worker import (
@@ -54,59 +54,64 @@ TICK = 0.05
 """Seconds between looks at what has finished."""
 
 WAVE_BYTES = 64 << 20
-"""Packed splits of one Spark job, about a million images; a longer stream is several jobs, so that the driver
-holds one wave at a time."""
+"""Bytes of packed splits in one Spark job, about a million images. A longer stream becomes several
+jobs, so that the driver holds one wave at a time."""
 
-PARTS_PER_TASK = 64
-"""Tables of records that one task of the shuffle's first stage reads, at most, while there are more than workers."""
+TABLES_PER_TASK = 64
+"""Tables of records that one task of the shuffle's first stage reads, at most."""
 
 
 def open_spark(master: str, options: EngineOptions) -> SparkEngine:
-    """The engine on ``master``; "spark" takes the running session, or what spark-submit has set up, or this machine.
+    """Open the engine on ``master``.
 
-    Raises EngineError where pyspark or Java is missing, and where the master does not answer.
+    "spark" uses the running session, or what spark-submit has set up, or this machine. Raises
+    EngineError if pyspark or Java is missing, or if the master does not answer.
     """
     return SparkEngine(open_session(master, options), options)
 
 
 class SparkEngine:
-    """Delivers tasks and records by a Spark cluster."""
+    """Runs tasks and exchanges records on a Spark cluster."""
 
     name = "spark"
 
     def __init__(self, session: Session, options: EngineOptions) -> None:
-        self._session, self._options = session, options
+        self._session = session
+        self._options = options
         self._context = session.context
         self._groups = (f"mrimage-{self._context.applicationId}-{number}" for number in count())
         self.workers = options.workers or self._context.defaultParallelism
 
     def run(self, function: TaskFunction, tasks: Iterable[Task]) -> Iterator[TaskReport]:
         payload = ship(function)
-        for names, wave, kind in _waves(tasks, 4 * self.workers):
-            title = f"mrimage: {_verb(function)} {len(wave)} {kind}s"
-            yield from self._insist(title, names, partial(self._send, wave, payload))
+        for wave in _waves(tasks, 4 * self.workers):
+            title = f"mrimage: {_verb(function)} {len(wave.packed)} {wave.kind}s"
+            send = partial(self._send, wave.packed, payload)
+            yield from self._insist(title, wave.names, send)
 
     def shuffle(
         self, function: GroupFunction, exchange: Exchange, scratch: Path
     ) -> Iterator[TaskReport]:
         title = f"mrimage: reduce {len(exchange.partitions)} partitions"
         names = [partition.id for partition in exchange.partitions]
-        yield from self._insist(title, names, partial(self._exchange, ship(function), exchange))
+        reduce = partial(self._exchange, ship(function), exchange)
+        yield from self._insist(title, names, reduce)
 
     def close(self) -> None:
         self._session.close()
 
     def _send(
         self,
-        wave: list[bytes],
+        packed: list[bytes],
         payload: bytes,
         failures: dict[int, int],
         outcomes: Accumulator[Any],
     ) -> None:
-        tasks = self._context.parallelize(
-            [(wave[at], failed) for at, failed in failures.items()], len(failures)
-        )
-        tasks.foreachPartition(partial(run_packed, payload, self._options, outcomes))
+        """Run the packed tasks whose numbers are in ``failures``, each in an RDD partition."""
+        pairs = [(packed[number], failed) for number, failed in failures.items()]
+        tasks = self._context.parallelize(pairs, len(pairs))
+        run = partial(run_packed, payload, self._options, outcomes)
+        tasks.foreachPartition(run)
 
     def _exchange(
         self,
@@ -115,22 +120,21 @@ class SparkEngine:
         failures: dict[int, int],
         outcomes: Accumulator[Any],
     ) -> None:
-        partitions = tuple(exchange.partitions[at] for at in failures)
-        parts = [part.name for part in replace(exchange, partitions=partitions).needed()]
-        slices = min(len(parts), max(2 * self.workers, len(parts) // PARTS_PER_TASK))
+        """Shuffle the records to the partitions whose numbers are in ``failures``; reduce them."""
+        partitions = tuple(exchange.partitions[number] for number in failures)
+        tables = [table.name for table in replace(exchange, partitions=partitions).needed()]
+        slices = min(len(tables), max(2 * self.workers, len(tables) // TABLES_PER_TASK))
         pending = exchange.pending.name if exchange.pending else None
-        ranges = Ranges(
-            tuple(each.first for each in partitions), tuple(each.last for each in partitions)
-        )
+        firsts = tuple(partition.first for partition in partitions)
+        lasts = tuple(partition.last for partition in partitions)
+        ranges = Ranges(firsts, lasts)
         read = partial(read_records, exchange.out, exchange.stores, pending, ranges)
-        rows: RDD[tuple[SortKey, Any]] = self._context.parallelize(parts, slices).mapPartitions(
-            read
-        )
+        names = self._context.parallelize(tables, slices)
+        rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(read)
         sorted_rows = rows.repartitionAndSortWithinPartitions(len(partitions), ranges)
         tries = tuple(failures.values())
-        sorted_rows.foreachPartition(
-            partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
-        )
+        reduce = partial(reduce_sorted, payload, partitions, tries, self._options, outcomes)
+        sorted_rows.foreachPartition(reduce)
 
     def _insist(
         self,
@@ -138,10 +142,11 @@ class SparkEngine:
         names: list[str],
         action: Callable[[dict[int, int], Accumulator[Any]], None],
     ) -> Iterator[TaskReport]:
-        """Run the tasks called ``names`` as one Spark job, and answer their reports.
+        """Run the tasks called ``names`` as one Spark job, and yield their reports.
 
-        A session of the user's may give up on a task sooner than --retries says: ``local[2]`` does so at once. What is
-        not done by then goes into another job, which knows how often each task has failed.
+        A session that the user started may give up on a task sooner than --retries allows:
+        ``local[2]`` does so at once. Unfinished tasks then go into another job, which knows how
+        often each task has failed.
         """
         numbers = {name: number for number, name in enumerate(names)}
         failures = dict.fromkeys(numbers.values(), 0)
@@ -153,31 +158,31 @@ class SparkEngine:
                     yield report
                 return
             except SparkFailure as failure:
-                lost = given_up(failure.cause)
-                if lost is None or lost.number >= len(sent):
+                abandoned = abandoned_task(failure.cause)
+                if abandoned is None or abandoned.number >= len(sent):
                     raise explain(failure.cause) from failure.cause
-                task = sent[lost.number]
-                failures[task] = failures.get(task, 0) + lost.times
-                if failures[task] >= most_attempts(self._options):
+                task = sent[abandoned.number]
+                failures[task] = failures.get(task, 0) + abandoned.times
+                if failures[task] >= max_attempts(self._options):
                     raise explain(failure.cause) from failure.cause
 
     def _watch(
         self, title: str, action: Callable[[Accumulator[Any]], None]
     ) -> Iterator[TaskReport]:
-        """Start ``action``, a Spark job, and answer the reports of its tasks as they come. However this ends, the
-        job ends with it."""
-        outcomes, group, ended = (
-            self._context.accumulator([], Outcomes()),
-            next(self._groups),
-            Event(),
-        )
+        """Start ``action``, a Spark job, and yield the reports of its tasks as they arrive.
+
+        However this ends, the job ends with it.
+        """
+        outcomes = self._context.accumulator([], Outcomes())
+        group = next(self._groups)
+        ended = Event()
         failed: list[Exception] = []
 
         def work() -> None:
             try:
                 self._context.setJobGroup(group, title, interruptOnCancel=True)
                 action(outcomes)
-            except Exception as error:  # noqa: BLE001  # told to the thread that waits
+            except Exception as error:  # noqa: BLE001  # the waiting thread raises it
                 failed.append(error)
             finally:
                 ended.set()
@@ -187,13 +192,14 @@ class SparkEngine:
         seen = 0
         try:
             while True:
-                last = ended.wait(TICK)
+                # Looked at first: outcomes that arrive before the end are still read below.
+                is_last = ended.wait(TICK)
                 for outcome in outcomes.value[seen:]:
                     seen += 1
                     if isinstance(outcome, MrimageError):
                         raise outcome
                     yield outcome
-                if last:
+                if is_last:
                     break
             if failed:
                 raise SparkFailure(failed[0])
@@ -201,26 +207,36 @@ class SparkEngine:
             self._session.cancel(group, thread)
 
 
-def _waves(tasks: Iterable[Task], least: int) -> Iterator[tuple[list[str], list[bytes], str]]:
-    """The names of tasks, the same tasks packed, and what they are called: in lists of at least ``least`` and then up to
-    WAVE_BYTES."""
-    names: list[str] = []
-    wave: list[bytes] = []
-    size, kind = 0, "task"
-    for task in tasks:
+@dataclass
+class _Wave:
+    """Tasks of one Spark job: their names, themselves packed, and what Spark's page calls them."""
+
+    names: list[str] = field(default_factory=list)
+    packed: list[bytes] = field(default_factory=list)
+    kind: str = "task"
+    size: int = 0
+
+    def add(self, task: Task) -> None:
         packed = zlib.compress(cloudpickle.dumps(task), 1)
-        names.append(task.id)
-        wave.append(packed)
-        size += len(packed)
-        kind = type(task).__name__.lower()
-        if size >= WAVE_BYTES and len(wave) >= least:
-            yield names, wave, kind
-            names, wave, size = [], [], 0
-    if wave:
-        yield names, wave, kind
+        self.names.append(task.id)
+        self.packed.append(packed)
+        self.kind = type(task).__name__.lower()
+        self.size += len(packed)
+
+
+def _waves(tasks: Iterable[Task], least: int) -> Iterator[_Wave]:
+    """Cut the stream of tasks into waves of WAVE_BYTES, or of ``least`` tasks if these are more."""
+    wave = _Wave()
+    for task in tasks:
+        wave.add(task)
+        if wave.size >= WAVE_BYTES and len(wave.packed) >= least:
+            yield wave
+            wave = _Wave()
+    if wave.packed:
+        yield wave
 
 
 def _verb(function: TaskFunction) -> str:
-    """What a task function does, from its name: ``map_split`` maps."""
+    """The verb in a task function's name: "map" of ``map_split``."""
     inner = getattr(function, "func", function)
     return str(getattr(inner, "__name__", "run")).partition("_")[0]

@@ -1,8 +1,8 @@
-"""What runs in Spark's Python workers, and nothing that needs a driver.
+"""What runs in Spark's Python workers, without anything that needs a driver.
 
-Spark retries a task whose Python process or executor died; every attempt but the first is careful, so the image
-at fault is found. What will not pass by trying again comes back as an outcome, not as a failure, so that Spark
-does not try it four times.
+Spark retries a task whose Python process or executor died. Every attempt but the first is careful,
+so that the image at fault is found. A lasting error comes back as an outcome, not as a failure, so
+that Spark does not try it again.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from mrimage.storage.names import path_if_local
 from mrimage.types import Attempt, Partition, TaskReport
 
 SortKey = tuple[str, str, int]
-"""(key, uri, number): Python orders text by code points, which is the order of its UTF-8 bytes."""
+"""(key, uri, number). Python orders text by code points, which is the order of its UTF-8 bytes."""
 
 Row = tuple[bytes, str, int, str, dict[str, Any] | None, int, int, int]
 """The rest of a record: value, path, size, version, place, images, pixels, digest."""
 
 ROWS = 10_000
-"""Rows of a part in memory at once."""
+"""Rows of a table in memory at once."""
 
 
 class Outcomes(AccumulatorParam[list[Any]]):
-    """A list that grows on the driver, in place, by what each finished task adds."""
+    """A list on the driver that grows, in place, by what each finished task adds."""
 
     def zero(self, value: list[Any]) -> list[Any]:
         return []
@@ -59,7 +59,10 @@ class Outcomes(AccumulatorParam[list[Any]]):
 
 @dataclass(frozen=True)
 class Ranges:
-    """The ranges of keys of a shuffle's partitions, in order: number i goes from ``firsts[i]`` to ``lasts[i]``."""
+    """The key ranges of a shuffle's partitions, in order.
+
+    Partition i holds the keys from ``firsts[i]`` to ``lasts[i]``, both included.
+    """
 
     firsts: tuple[str, ...]
     lasts: tuple[str, ...]
@@ -69,7 +72,7 @@ class Ranges:
         return max(0, bisect_right(self.firsts, key[0]) - 1)
 
     def holds(self, key: str) -> bool:
-        """Whether any partition takes ``key``."""
+        """Whether any partition holds ``key``."""
         number = self((key, "", 0))
         return self.firsts[number] <= key <= self.lasts[number]
 
@@ -77,9 +80,13 @@ class Ranges:
 def run_packed(
     payload: bytes, options: EngineOptions, outcomes: Any, tasks: Iterator[tuple[bytes, int]]
 ) -> None:
-    """Run the shipped function on the packed task that is this RDD partition, after that many failed attempts."""
+    """Run the shipped function on the packed task of this RDD partition.
+
+    ``tasks`` yields one pair: the task, and how often it has failed in earlier Spark jobs.
+    """
     ((packed, failures),) = tasks
-    task, function = cloudpickle.loads(zlib.decompress(packed)), load(payload)
+    task = cloudpickle.loads(zlib.decompress(packed))
+    function = load(payload)
     _attempt(task.id, partial(function, task), _plans(function), failures, options, outcomes)
 
 
@@ -91,29 +98,33 @@ def reduce_sorted(
     outcomes: Any,
     rows: Iterator[tuple[SortKey, Row]],
 ) -> None:
-    """Run the shipped function on the planned partition that this RDD partition is, after so many failed attempts."""
+    """Run the shipped function on the planned partition that this RDD partition is.
+
+    ``failures`` counts, for each partition, how often it has failed in earlier Spark jobs.
+    """
     number = _context().partitionId()
-    partition, function = partitions[number], load(payload)
-    work = partial(function, partition, _whole(partition, rows))
+    partition = partitions[number]
+    function = load(payload)
+    work = partial(function, partition, _all_records(partition, rows))
     _attempt(partition.id, work, _plans(function), failures[number], options, outcomes)
 
 
 def read_records(
     out: str, stores: StoreSettings, pending: str | None, ranges: Ranges, names: Iterable[str]
 ) -> Iterator[tuple[SortKey, Row]]:
-    """The records of the tables ``names`` below OUT that any partition takes, under what they are sorted by; with
-    ``pending``, those whose key is in that table."""
+    """Yield the records of the tables ``names`` below OUT whose key is in ``ranges``, by sort key.
+
+    With ``pending``, only records whose key is in that table.
+    """
     store = open_store(out, stores)
     keys = _pending_keys(out, stores, pending) if pending else None
     for name in names:
-        for batch in pq.ParquetFile(io.BytesIO(store.read(name))).iter_batches(
-            ROWS, columns=list(COLUMNS)
-        ):
+        file = pq.ParquetFile(io.BytesIO(store.read(name)))
+        for batch in file.iter_batches(ROWS, columns=list(COLUMNS)):
             if keys is not None:
                 batch = batch.filter(pc.is_in(batch["key"], value_set=keys))
-            for key, uri, seq, *rest in zip(
-                *(batch[column].to_pylist() for column in COLUMNS), strict=True
-            ):
+            columns = [batch[column].to_pylist() for column in COLUMNS]
+            for key, uri, seq, *rest in zip(*columns, strict=True):
                 if ranges.holds(key):
                     yield (key, uri, seq), tuple(rest)
 
@@ -130,25 +141,21 @@ def _attempt(
     options: EngineOptions,
     outcomes: Any,
 ) -> None:
-    """One attempt, as Spark numbers them, after ``failures`` in earlier Spark jobs. Its outcome is a report, or the
-    error that ends the run; any other error is Spark's to retry."""
-    _limit(options.memory)
-    number = failures + _context().attemptNumber() + 1
-    attempt = Attempt(
-        number=number,
-        careful=number > 1,
-        expendable=True,
-        worker=f"{socket.gethostname()} pid {os.getpid()}",
-        errors=(f"Spark started attempt {number}",) if number > 1 else (),
-    )
+    """Make one attempt, numbered as Spark numbers them, after ``failures`` in earlier Spark jobs.
+
+    Its outcome is a report, or the error that ends the run. Spark retries any other error.
+    """
+    _limit_memory_once(options.memory)
+    attempt = _numbered(failures + _context().attemptNumber() + 1)
     outcome: TaskReport | MrimageError
     try:
         for plan in plans:
-            _require_places(plan)
+            _require_folders(plan)
         outcome = work(attempt)
-    except Exception as error:  # noqa: BLE001  # the rules for retries sort them
+    except Exception as error:  # noqa: BLE001  # after_failure sorts them
         if isinstance(error, StoreError):
-            error.transient = True  # the driver could read and write there, so another machine may
+            # The driver could read and write there, so another machine may as well.
+            error.transient = True
         try:
             _, delay = after_failure(attempt, error, task, options.retries)
         except MrimageError as final:
@@ -159,46 +166,68 @@ def _attempt(
     outcomes.add([outcome])
 
 
-def _require_places(plan: Plan) -> None:
-    """Raise StoreError on a machine that has not got the folders of the driver: every image would look vanished there,
-    and what it makes would be written to a folder of its own that nobody reads."""
-    source = path_if_local(plan.source)
-    out = path_if_local(plan.out)
+def _numbered(number: int) -> Attempt:
+    """The attempt with this number, on this worker; careful if it is not the first."""
+    errors: tuple[str, ...] = ()
+    if number > 1:
+        errors = (f"Spark started attempt {number}",)
+    return Attempt(
+        number=number,
+        careful=number > 1,
+        expendable=True,
+        worker=f"{socket.gethostname()} pid {os.getpid()}",
+        errors=errors,
+    )
+
+
+def _require_folders(plan: Plan) -> None:
+    """Raise StoreError if this machine lacks the driver's folders.
+
+    Otherwise every image would seem to have vanished, and outputs would be written to a folder on
+    this machine that is never read.
+    """
     missing = []
-    if source is not None and not (
-        Path(source).exists() or Path(source.partition("#")[0]).exists()
-    ):
-        missing.append(plan.source)
+    source = path_if_local(plan.source)
+    if source is not None:
+        # An archive may be followed by a member's name: photos.zip#folder.
+        archive = source.partition("#")[0]
+        if not Path(source).exists() and not Path(archive).exists():
+            missing.append(plan.source)
+    out = path_if_local(plan.out)
     if out is not None and not Path(out, JOB).exists():
         missing.append(plan.out)
-    for place in missing:
+    for folder in missing:
         raise StoreError(
-            f"Expected {place} on every machine, but it is not on {socket.gethostname()}. Mount it there at this path, "
-            "or name it by its store: s3://..., hdfs://..."
+            f"Every machine needs {folder}, but it is not on {socket.gethostname()}. "
+            "Mount it there at this path, or name it by its store: s3://..., hdfs://..."
         )
 
 
-def _whole(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterator[Record]:
-    """The rows as records. Raises StoreError when there are fewer or more than planned: a stream that breaks off
-    looks like one that ends, and must not be committed."""
+def _all_records(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> Iterator[Record]:
+    """Yield the rows as records. Raises StoreError if their number is not the planned one.
+
+    A stream that breaks off looks like one that ends, and must not be committed.
+    """
     received = 0
     for (key, uri, seq), rest in rows:
         received += 1
         yield to_record(key, uri, seq, rest)
     if received != partition.records:
-        told = f"Expected {partition.records} records of partition {partition.id}, but received {received}."
-        raise StoreError(told, transient=True)
+        raise StoreError(
+            f"Partition {partition.id} needs {partition.records} records, but got {received}.",
+            transient=True,
+        )
 
 
 @lru_cache(maxsize=1)
 def _pending_keys(out: str, stores: StoreSettings, pending: str) -> Any:
-    return pq.read_table(io.BytesIO(open_store(out, stores).read(pending)), columns=["key"])[
-        "key"
-    ].combine_chunks()
+    data = open_store(out, stores).read(pending)
+    table = pq.read_table(io.BytesIO(data), columns=["key"])
+    return table["key"].combine_chunks()
 
 
-def _limit(room: int) -> None:
-    """Bound this process's memory, once: it is used again by other tasks, and may be bounded by Spark already."""
+def _limit_memory_once(room: int) -> None:
+    """Limit this process's memory, unless an earlier task or Spark has limited it already."""
     if not is_limited():
         limit_memory(room)
 
