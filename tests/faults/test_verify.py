@@ -88,7 +88,7 @@ def test_one_flipped_bit_of_any_output_is_told_with_its_name(
         flip(path)
         status, lines = verified()
         assert status == 1
-        assert lines == [f"altered: {path.relative_to(out)} does not have the hash of its lineage"]
+        assert lines == [f"altered: {path.relative_to(out)} does not have the hash in its lineage"]
         path.write_bytes(whole)
     assert len(outputs) == 11
     assert verified()[0] == 0

@@ -65,7 +65,7 @@ def check_apart(source: str, out: str) -> None:
         )
     if contains(source, out) or contains(out, source):
         raise SourceError(
-            f"SOURCE and OUT must be apart from each other, but of {source!r} and {out!r} one "
+            f"SOURCE and OUT must be apart from each other, but one of {source!r} and {out!r} "
             "contains the other. Choose an OUT outside the source."
         )
 
@@ -241,7 +241,7 @@ def scratch_folder(store: Store) -> Iterator[Path]:
 
 
 def require_no_links(root: Path) -> None:
-    """Raise SinkError if ``_run`` in the local folder ``root``, or a file in it, is a symbolic link.
+    """Raise SinkError if ``_run`` in the local folder ``root``, or a file in it, is a link.
 
     No run makes one, and what is written there would end up elsewhere.
     """
