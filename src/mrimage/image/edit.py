@@ -24,7 +24,7 @@ from mrimage.image.header.model import Header
 from mrimage.image.resample import resampled
 from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
 from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
@@ -54,12 +54,12 @@ class Opened:
 
     data: bytes
     header: Header
-    shot: Shot
+    facts: TagFacts
 
     @property
     def orientation(self) -> int:
         """The turn that is still to be made."""
-        return 1 if self.header.upright else self.shot.orientation or 1
+        return 1 if self.header.upright else self.facts.orientation or 1
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def _kept_gain_map(
     margin = geometry.canvas is not None and geometry.canvas != (geometry.width, geometry.height)
     if format != "jpeg" or edits.correct is not None or margin:
         return None
-    in_srgb = is_srgb(source_profile(opened.header, opened.shot))
+    in_srgb = is_srgb(source_profile(opened.header, opened.facts))
     if edits.to is not None and not (edits.to == "srgb" and in_srgb):
         return None
     found = gain_map_of(opened.data, opened.header, limits)
@@ -116,7 +116,7 @@ def _prepared(
     """Everything between the file and the encoder: the finished picture, and the profile of its numbers."""
     encoder = ENCODERS[format]
     image = cut_out(resized(opened, geometry, limits), geometry)
-    image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
+    image, profile = _colored(image, source_profile(opened.header, opened.facts), edits, format)
     if edits.correct is not None:
         image = _corrected(image, edits.correct)
     # After the correction, because the padding must not count in its statistics.
@@ -243,7 +243,7 @@ def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companio
         profile = None
     if edits.metadata == "strip":
         return Companions(None if is_srgb(profile) else profile, None)
-    rights = rights_of(opened.shot, opened.data, header.format, header.body)
+    rights = rights_of(opened.facts, opened.data, header.format, header.body)
     if edits.metadata == "copyright":
         return Companions(profile, copyright_block(rights), packet_of(rights))
     places = list(places_of(opened.data, header.format, header.body))

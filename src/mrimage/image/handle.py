@@ -13,8 +13,8 @@ from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_behind_pixels
-from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
-from mrimage.image.tags.exif import Shot
+from mrimage.image.metadata import Metadata, describe, read_header, read_facts
+from mrimage.image.tags.exif import TagFacts
 from mrimage.types import ByteSource, Edits, Fit, Limits
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Image:
     def metadata(self) -> Metadata:
         """The catalogue's columns of this image."""
         with own_faults():
-            return describe(self._header, self._shot)
+            return describe(self._header, self._facts)
 
     @cached_property
     def _blocks(self) -> Blocks:
@@ -73,8 +73,8 @@ class Image:
         return header
 
     @cached_property
-    def _shot(self) -> Shot:
-        return read_shot_of(self._header, self._blocks)
+    def _facts(self) -> TagFacts:
+        return read_facts(self._header, self._blocks)
 
     def _opened(self) -> Opened:
         from mrimage.image.edit import Opened
@@ -87,7 +87,7 @@ class Image:
             from mrimage.image.header.raw import as_developed
 
             header = as_developed(header, data)
-        return Opened(data, header, self._shot)
+        return Opened(data, header, self._facts)
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
         """The columns of the extractors ``names``, from one decode at the lowest scale that all of them accept."""

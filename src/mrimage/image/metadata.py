@@ -13,9 +13,9 @@ from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
-from mrimage.image.kinds import sniff
+from mrimage.image.format_table import sniff
 from mrimage.image.tags.directory import Tree
-from mrimage.image.tags.exif import NOTHING, Shot, read_shot, shot_of
+from mrimage.image.tags.exif import NOTHING, TagFacts, facts_in_tree, facts_in_exif
 from mrimage.image.tags.facts import with_other_facts
 
 _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
@@ -85,58 +85,58 @@ def read_header(blocks: Blocks) -> Header:
     return read_other(blocks, format)
 
 
-def read_shot_of(header: Header, blocks: Blocks) -> Shot:
+def read_facts(header: Header, blocks: Blocks) -> TagFacts:
     """The facts of a file from EXIF, XMP and IPTC; a TIFF's own tags are its EXIF."""
     if header.format == "tiff" or (header.format == "raw" and blocks.at(0, 2) in (b"II", b"MM")):
         tree = Tree(blocks.at)
-        shot = read_shot(tree) if tree.valid else NOTHING
+        facts = facts_in_tree(tree) if tree.valid else NOTHING
     else:
-        shot = shot_of(header.exif)
+        facts = facts_in_exif(header.exif)
     if header.exif_behind:
-        shot = replace(shot, orientation=None, color_space=None)
-    return with_other_facts(shot, header.xmp, header.iptc)
+        facts = replace(facts, orientation=None, color_space=None)
+    return with_other_facts(facts, header.xmp, header.iptc)
 
 
-def describe(header: Header, shot: Shot) -> Metadata:
+def describe(header: Header, facts: TagFacts) -> Metadata:
     """The columns from a header and its EXIF facts."""
     profile = None
     if header.icc is not None:
         from mrimage.image.color.profile_names import profile_named
 
         profile = profile_named(header.icc)
-    sideways = shot.orientation is not None and shot.orientation >= 5 and not header.upright
-    dpi = header.dpi or shot.dpi
+    sideways = facts.orientation is not None and facts.orientation >= 5 and not header.upright
+    dpi = header.dpi or facts.dpi
     return Metadata(
         format=header.format,
         width=header.height if sideways else header.width,
         height=header.width if sideways else header.height,
         bands=header.bands,
         bit_depth=header.bit_depth,
-        color_space=color_space_of(header, shot, profile.space if profile else None),
+        color_space=color_space_of(header, facts, profile.space if profile else None),
         has_alpha=header.has_alpha,
         icc_profile=profile.description if profile else None,
         frames=header.frames,
-        orientation=shot.orientation,
+        orientation=facts.orientation,
         progressive=header.progressive,
         dpi=round(dpi, 2) if dpi else None,
-        camera_make=shot.camera_make,
-        camera=shot.camera,
-        lens=shot.lens,
-        taken_at=shot.taken_at,
-        iso=shot.iso,
-        exposure_time=shot.exposure_time,
-        f_number=shot.f_number,
-        focal_length=shot.focal_length,
-        latitude=shot.latitude,
-        longitude=shot.longitude,
-        software=shot.software or header.software,
-        taken_at_offset=shot.taken_at_offset,
-        facts_from=shot.facts_from,
+        camera_make=facts.camera_make,
+        camera=facts.camera,
+        lens=facts.lens,
+        taken_at=facts.taken_at,
+        iso=facts.iso,
+        exposure_time=facts.exposure_time,
+        f_number=facts.f_number,
+        focal_length=facts.focal_length,
+        latitude=facts.latitude,
+        longitude=facts.longitude,
+        software=facts.software or header.software,
+        taken_at_offset=facts.taken_at_offset,
+        facts_from=facts.facts_from,
         gain_map=header.gain_map,
     )
 
 
-def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
+def color_space_of(header: Header, facts: TagFacts, profile: str | None) -> str:
     """The name of an image's color space. For RGB the first that speaks decides:
 
     1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB chunk or an nclx box, 4. EXIF ColorSpace,
@@ -147,5 +147,5 @@ def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
         return header.model
     named_by_chunk = header.space if header.colorants is None else None
     space = named_by_chunk if header.icc is None or header.cicp is not None else None
-    space = space or profile or shot.color_space or header.space or "srgb"
+    space = space or profile or facts.color_space or header.space or "srgb"
     return f"palette-{space}" if header.model == "palette" else space

@@ -54,7 +54,7 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     if (
         header.model == "rgb"
         and opened.orientation == 1
-        and is_srgb(source_profile(header, opened.shot))
+        and is_srgb(source_profile(header, opened.facts))
     ):
         return pixels
 
@@ -71,7 +71,7 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
 
 def _in_srgb(image: Picture, opened: Opened) -> Picture:
     """8-bit sRGB, without alpha: on white."""
-    image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
+    image, _ = converted(image, source_profile(opened.header, opened.facts), "srgb")
     if image.hasalpha():
         image = flattened(image, WHITE, None)
     return eight_bits(image)

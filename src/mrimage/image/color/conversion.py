@@ -12,7 +12,7 @@ from mrimage.image.color.profiles import gray_exponent_profile, matrix_profile
 from mrimage.image.decode.arrays import COLORS, Picture, interpretation_of
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 
 _SIGNATURES = {
     "rgb": "RGB",
@@ -25,7 +25,7 @@ _SIGNATURES = {
 _PROFILE = "icc-profile-data"
 
 
-def source_profile(header: Header, shot: Shot) -> bytes | None:
+def source_profile(header: Header, facts: TagFacts) -> bytes | None:
     """The profile that gives the pixels their meaning, or None when they are sRGB, plain gray or Lab.
 
     The embedded one if it is of the image's kind and LittleCMS can use it; else the one that EXIF or PNG chunks
@@ -46,11 +46,11 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
         return (
             gray_profile_of(header.cicp[1]) if header.model == "gray" else profile_of(*header.cicp)
         )
-    if header.colorants is not None and shot.color_space is None:
+    if header.colorants is not None and facts.color_space is None:
         return _profile_of_chunks(header.model, header.colorants)
     if header.model == "gray":
         return None
-    space = header.space if header.colorants is None and header.space else shot.color_space
+    space = header.space if header.colorants is None and header.space else facts.color_space
     if space == "adobe-rgb":
         return adobe_rgb()
     return built_in("p3") if space == "display-p3" else None

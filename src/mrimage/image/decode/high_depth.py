@@ -13,7 +13,7 @@ from mrimage.image.decode.arrays import Array
 from mrimage.image.decode.complaints import check_size, complaints
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
-from mrimage.image.kinds import KINDS
+from mrimage.image.format_table import KINDS
 
 
 def is_high_depth(header: Header) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mrimage.errors import ImageError
 from mrimage.image.blocks import BlockFile, Blocks
 from mrimage.image.header.model import Header, Model
-from mrimage.image.kinds import KINDS
+from mrimage.image.format_table import KINDS
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

@@ -22,7 +22,7 @@ _ISO_ELSEWHERE = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class TagFacts:
     """The facts of one photograph; None for what is missing, zero or nonsense.
 
     ``exposure_time`` in seconds, ``focal_length`` in millimetres, ``latitude`` and ``longitude`` in degrees,
@@ -52,10 +52,10 @@ class Shot:
     facts_from: str | None = None
 
 
-NOTHING = Shot()
+NOTHING = TagFacts()
 
 
-def read_shot(tree: Tree | None) -> Shot:
+def facts_in_tree(tree: Tree | None) -> TagFacts:
     """The facts in a TIFF tree, which is the EXIF block of a photograph or the TIFF file itself."""
     if tree is None:
         return NOTHING
@@ -65,7 +65,7 @@ def read_shot(tree: Tree | None) -> Shot:
     taken = _moment(detail, ORIGINAL) or _moment(detail, DIGITIZED)
     orientation = first.integer(ORIENTATION)
     latitude, longitude = _position(first.directory(GPS_DIRECTORY))
-    return Shot(
+    return TagFacts(
         orientation=orientation if orientation in range(1, 9) else None,
         dpi=resolution(first),
         camera_make=make,
@@ -107,9 +107,9 @@ class Details:
         return self.place_of(tag).integer(tag)
 
 
-def shot_of(block: bytes | None) -> Shot:
+def facts_in_exif(block: bytes | None) -> TagFacts:
     """The facts in an EXIF block, or none of them."""
-    return read_shot(tree_of(block)) if block else NOTHING
+    return facts_in_tree(tree_of(block)) if block else NOTHING
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any
 
 from mrimage.image.tags.dates import Moment, moment_of
-from mrimage.image.tags.exif import Shot, both, camera_name, degrees_of
+from mrimage.image.tags.exif import TagFacts, both, camera_name, degrees_of
 from mrimage.image.tags.iptc import datasets_of
 from mrimage.image.tags.xmp import Properties, properties_of
 
 Facts = dict[str, Any]
-"""Fields of Shot by name."""
+"""Fields of TagFacts by name."""
 
 _GROUPS = (
     ("taken_at", "taken_at_offset"),
@@ -58,30 +58,30 @@ _IPTC_DATES = ((55, 60), (62, 63))
 """Datasets of date and time: created, and digitized."""
 
 
-def with_other_facts(shot: Shot, xmp: bytes | None, iptc: bytes | None) -> Shot:
-    """``shot``, which is EXIF's, with what only the XMP packet or the IPTC block says, and where its facts are from."""
+def with_other_facts(facts: TagFacts, xmp: bytes | None, iptc: bytes | None) -> TagFacts:
+    """``facts``, which is EXIF's, with what only the XMP packet or the IPTC block says, and where its facts are from."""
     sources = (
         ["exif"]
-        if any(getattr(shot, name) is not None for group in _GROUPS for name in group)
+        if any(getattr(facts, name) is not None for group in _GROUPS for name in group)
         else []
     )
     if xmp is not None and any(word in xmp for word in _WORDS):
-        shot = _filled(shot, _of_xmp(properties_of(xmp)), "xmp", sources)
-    if iptc is not None and shot.taken_at is None:
-        shot = _filled(shot, _of_iptc(iptc), "iptc", sources)
-    return replace(shot, facts_from="+".join(sources)) if sources else shot
+        facts = _filled(facts, _of_xmp(properties_of(xmp)), "xmp", sources)
+    if iptc is not None and facts.taken_at is None:
+        facts = _filled(facts, _of_iptc(iptc), "iptc", sources)
+    return replace(facts, facts_from="+".join(sources)) if sources else facts
 
 
-def _filled(shot: Shot, facts: Facts, source: str, sources: list[str]) -> Shot:
-    """``shot`` with the groups of ``facts`` of which it has nothing; ``source`` is added to ``sources`` if one is used."""
+def _filled(facts: TagFacts, more: Facts, source: str, sources: list[str]) -> TagFacts:
+    """``facts`` with the groups of ``more`` of which it has nothing; ``source`` is added to ``sources`` if one is used."""
     new: Facts = {}
     for group in _GROUPS:
-        if all(getattr(shot, name) is None for name in group):
-            new |= {name: facts[name] for name in group if facts.get(name) is not None}
+        if all(getattr(facts, name) is None for name in group):
+            new |= {name: more[name] for name in group if more.get(name) is not None}
     if not new:
-        return shot
+        return facts
     sources.append(source)
-    return replace(shot, **new)
+    return replace(facts, **new)
 
 
 def _of_xmp(found: Properties) -> Facts:

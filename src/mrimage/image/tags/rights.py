@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
 from mrimage.image.tags.directory import Tree, clean_text
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.iptc import datasets_of, resource_of, unswapped
 from mrimage.image.tags.texts import TEXT_CHUNKS, keyword_of, text_of
 from mrimage.image.tags.xmp import NAMESPACES, RDF, properties_of
@@ -46,10 +46,10 @@ _NEAR = 256 << 10
 _XMP, _IIM, _RESOURCES = 700, 33723, 34377
 
 
-def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
+def rights_of(facts: TagFacts, data: bytes, format: str, body: int) -> Rights:
     """The copyright fields of the file ``data``; ``format`` and ``body`` are those of its Header."""
     found: dict[str, tuple[str, ...]] = {}
-    for fields in _sources(shot, data, format, body):
+    for fields in _sources(facts, data, format, body):
         for name, texts in fields.items():
             kept = tuple(text[:LONGEST_TEXT] for text in texts if text)
             if kept:
@@ -57,8 +57,8 @@ def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
     return found
 
 
-def _sources(shot: Shot, data: bytes, format: str, body: int) -> Iterator[Rights]:
-    given = {"dc:creator": shot.artist, "dc:rights": shot.copyright}
+def _sources(facts: TagFacts, data: bytes, format: str, body: int) -> Iterator[Rights]:
+    given = {"dc:creator": facts.artist, "dc:rights": facts.copyright}
     yield {name: (text,) for name, text in given.items() if text}
     places = list(places_of(data, format, body))
     yield from (_of_xmp(place) for place in places)
