@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.image.blocks import Buffer
 from mrimage.image.features import EXTRACTORS, Extractor
-from mrimage.image.handle import Image
 from mrimage.image.format_table import EXTENSIONS, FormatRow, formats
+from mrimage.image.handle import Image
 from mrimage.image.metadata import Metadata
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
 from mrimage.image.plan import plan_scale

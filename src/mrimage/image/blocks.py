@@ -86,7 +86,7 @@ class Buffer:
         return self.data[start:] if length is None else self.data[start : start + length]
 
 
-class Part:
+class EmbeddedFile:
     """A ByteSource over a piece of another: a file inside a file."""
 
     def __init__(self, whole: Blocks, start: int, length: int) -> None:

@@ -14,9 +14,9 @@ from mrimage.image.header.boxes import brand
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Format:
     """One format: its ``extensions`` in lower case without dot, the ``reader`` and ``writer`` library, the
-    optional ``extra`` of the package without which ``reader`` is missing, and what of it is ``deep``: read by DEEP only."""
+    optional ``extra`` of the package without which ``reader`` is missing, and what of it is ``deep``: read by HIGH_DEPTH_MODULES only."""
 
     name: str
     extensions: tuple[str, ...]
@@ -34,51 +34,51 @@ class Kind:
         return f'the decoder is not installed: pip install "mrimage[{self.extra}]"'
 
     @property
-    def missing_deep(self) -> str | None:
+    def missing_high_depth(self) -> str | None:
         """The same of what is ``deep``."""
-        if self.deep is None or all(find_spec(module) for module in DEEP):
+        if self.deep is None or all(find_spec(module) for module in HIGH_DEPTH_MODULES):
             return None
         return f'the decoder of {self.deep} is not installed: pip install "mrimage[deep]"'
 
 
-DEEP = ("imagecodecs", "tifffile")
+HIGH_DEPTH_MODULES = ("imagecodecs", "tifffile")
 """What reads samples that the other libraries would cut to 8 bits, and compressions that they do not know."""
 
 
 _RAW = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 
-KINDS = {
+FORMATS = {
     kind.name: kind
     for kind in (
-        Kind(
+        Format(
             "jpeg",
             ("jpg", "jpeg", "jpe", "jfif", "mpo"),
             "libjpeg-turbo (simplejpeg)",
             "libjpeg-turbo (simplejpeg)",
             deep="12 bits and lossless",
         ),
-        Kind("png", ("png", "apng"), "libvips", "libvips"),
-        Kind("webp", ("webp",), "libvips", "libvips"),
-        Kind("gif", ("gif",), "libvips"),
-        Kind("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
-        Kind("avif", ("avif", "avifs"), "libvips", "libvips"),
-        Kind("bmp", ("bmp", "dib"), "Pillow"),
-        Kind(
+        Format("png", ("png", "apng"), "libvips", "libvips"),
+        Format("webp", ("webp",), "libvips", "libvips"),
+        Format("gif", ("gif",), "libvips"),
+        Format("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
+        Format("avif", ("avif", "avifs"), "libvips", "libvips"),
+        Format("bmp", ("bmp", "dib"), "Pillow"),
+        Format(
             "jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"
         ),
-        Kind("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm", "pam"), "Pillow"),
-        Kind("ico", ("ico", "cur"), "Pillow"),
-        Kind("pcx", ("pcx",), "Pillow"),
-        Kind("dds", ("dds",), "Pillow"),
-        Kind("sgi", ("sgi", "rgb", "rgba", "bw"), "numpy"),
-        Kind("fits", ("fits", "fit", "fts"), "numpy"),
-        Kind("qoi", ("qoi",), "Pillow"),
-        Kind("xbm", ("xbm",), "Pillow"),
-        Kind("xpm", ("xpm",), "Pillow"),
-        Kind("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
-        Kind("psd", ("psd", "psb"), "Pillow"),
-        Kind("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
-        Kind(
+        Format("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm", "pam"), "Pillow"),
+        Format("ico", ("ico", "cur"), "Pillow"),
+        Format("pcx", ("pcx",), "Pillow"),
+        Format("dds", ("dds",), "Pillow"),
+        Format("sgi", ("sgi", "rgb", "rgba", "bw"), "numpy"),
+        Format("fits", ("fits", "fit", "fts"), "numpy"),
+        Format("qoi", ("qoi",), "Pillow"),
+        Format("xbm", ("xbm",), "Pillow"),
+        Format("xpm", ("xpm",), "Pillow"),
+        Format("tga", ("tga", "icb", "vda", "vst"), "Pillow"),
+        Format("psd", ("psd", "psb"), "Pillow"),
+        Format("heic", ("heic", "heif", "hif"), "pillow-heif", extra="heif", module="pillow_heif"),
+        Format(
             "jxl",
             ("jxl",),
             "pillow-jxl-plugin",
@@ -86,7 +86,7 @@ KINDS = {
             module="pillow_jxl",
             deep="over 8 bits",
         ),
-        Kind("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
+        Format("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
 """Every format known, by the name that stands in the catalogue's ``format`` column."""
@@ -95,7 +95,7 @@ _NOT_READ = frozenset(["exr", "hdr"])
 """Extensions of pictures that people keep beside the others; they are reported as ``unsupported``, and not passed over."""
 
 EXTENSIONS: frozenset[str] = _NOT_READ | {
-    extension for kind in KINDS.values() for extension in kind.extensions
+    extension for kind in FORMATS.values() for extension in kind.extensions
 }
 """Extensions of pictures, in lower case without dot, also of those whose decoder is missing here: the files that a run
 takes by default. This is the only list of them."""
@@ -115,7 +115,7 @@ class FormatRow:
 
 
 def formats() -> list[FormatRow]:
-    """The table of formats as it is on this machine, in the order of KINDS."""
+    """The table of formats as it is on this machine, in the order of FORMATS."""
     return [
         FormatRow(
             kind.name,
@@ -123,9 +123,9 @@ def formats() -> list[FormatRow]:
             kind.missing is None,
             kind.writer is not None,
             kind.reader,
-            kind.missing or kind.missing_deep,
+            kind.missing or kind.missing_high_depth,
         )
-        for kind in KINDS.values()
+        for kind in FORMATS.values()
     ]
 
 

@@ -13,7 +13,7 @@ from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_behind_pixels
-from mrimage.image.metadata import Metadata, describe, read_header, read_facts
+from mrimage.image.metadata import Metadata, describe, read_facts, read_header
 from mrimage.image.tags.exif import TagFacts
 from mrimage.types import ByteSource, Edits, Fit, Limits
 

@@ -11,9 +11,9 @@ import logging
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array
 from mrimage.image.decode.complaints import check_size, complaints
+from mrimage.image.format_table import FORMATS
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
-from mrimage.image.format_table import KINDS
 
 
 def is_high_depth(header: Header) -> bool:
@@ -32,7 +32,7 @@ def decode_high_depth(data: bytes, header: Header) -> Array:
         raise ImageError(
             "unsupported", f"Expected {header.model} in a TIFF in one of the usual compressions."
         )
-    if reason := KINDS[header.format].missing_deep:
+    if reason := FORMATS[header.format].missing_high_depth:
         raise ImageError(
             "unsupported", f"Expected a decoder for this {header.format}, but {reason}"
         )

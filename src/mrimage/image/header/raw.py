@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from mrimage.image.blocks import BlockFile, Blocks, Part
+from mrimage.image.blocks import BlockFile, Blocks, EmbeddedFile
 from mrimage.image.header.boxes import boxes, top_boxes
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import LONGEST_BLOCK, Header
@@ -71,7 +71,7 @@ def _fujifilm(blocks: Blocks) -> Header | None:
         position += 4 + count
     if size is None or size[1] > 2 * size[0]:
         return None
-    exif = read_jpeg(Blocks(Part(blocks, preview, length))).exif
+    exif = read_jpeg(Blocks(EmbeddedFile(blocks, preview, length))).exif
     return Header("raw", size[1], size[0], 3, None, "rgb", exif=exif)
 
 
