@@ -7,13 +7,13 @@ from datetime import datetime
 from importlib import import_module
 
 from mrimage.image.blocks import Blocks
-from mrimage.image.format_table import sniff
 from mrimage.image.header.isobmff import read_isobmff
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
+from mrimage.image.sniff import sniff
 from mrimage.image.tags.directory import Tree
 from mrimage.image.tags.exif import NOTHING, TagFacts, facts_in_exif, facts_in_tree
 from mrimage.image.tags.facts import with_other_facts
