@@ -233,7 +233,7 @@ def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(
     twelve[twelve.index(b"\xff\xc0") + 4] = 12
     monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     with pytest.raises(
-        ImageError, match=r"12 bits and lossless is not installed: pip install .mrimage\[deep\]"
+        ImageError, match=r"12-bit and lossless JPEG is not installed: pip install .mrimage\[deep\]"
     ) as caught:
         opened(bytes(twelve)).thumbnail(20, 20)
     assert caught.value.reason == "unsupported"

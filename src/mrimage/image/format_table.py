@@ -1,15 +1,23 @@
-"""Which formats there are, how their content is told apart, and which library reads and writes each here."""
+"""The table of formats: their extensions, and the library that reads or writes each of them here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+HIGH_DEPTH_MODULES = ("imagecodecs", "tifffile")
+"""Libraries that read samples which the other libraries would cut to 8 bits, and compressions that
+the others do not support. The extra ``deep`` installs them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: its ``extensions`` in lower case without dot, the ``reader`` and ``writer`` library, the
-    optional ``extra`` of the package without which ``reader`` is missing, and what of it is ``deep``: read by HIGH_DEPTH_MODULES only."""
+    """One image format.
+
+    ``extensions`` are in lower case and have no dot. ``reader`` and ``writer`` name libraries. If
+    ``module`` is not None, it is the module of the reader, which the package's ``extra`` installs.
+    ``high_depth`` names the variants of the format that only ``HIGH_DEPTH_MODULES`` can read.
+    """
 
     name: str
     extensions: tuple[str, ...]
@@ -17,47 +25,55 @@ class Format:
     writer: str | None = None
     extra: str | None = None
     module: str | None = None
-    deep: str | None = None
+    high_depth: str | None = None
 
     @property
     def missing(self) -> str | None:
-        """Why pixels of this format cannot be read here, and what to do; None when they can."""
+        """Why this machine cannot read the format's pixels, and what to do; None if it can."""
         if self.module is None or find_spec(self.module) is not None:
             return None
         return f'the decoder is not installed: pip install "mrimage[{self.extra}]"'
 
     @property
     def missing_high_depth(self) -> str | None:
-        """The same of what is ``deep``."""
-        if self.deep is None or all(find_spec(module) for module in HIGH_DEPTH_MODULES):
+        """Why this machine cannot read the ``high_depth`` variants; None if it can."""
+        if self.high_depth is None or all(find_spec(module) for module in HIGH_DEPTH_MODULES):
             return None
-        return f'the decoder of {self.deep} is not installed: pip install "mrimage[deep]"'
+        return f'the decoder for {self.high_depth} is not installed: pip install "mrimage[deep]"'
 
 
-HIGH_DEPTH_MODULES = ("imagecodecs", "tifffile")
-"""What reads samples that the other libraries would cut to 8 bits, and compressions that they do not know."""
-
-
-_RAW = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+_RAW_EXTENSIONS = (
+    "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf "
+    "srw x3f"
+)
 
 FORMATS = {
-    kind.name: kind
-    for kind in (
+    format.name: format
+    for format in (
         Format(
             "jpeg",
             ("jpg", "jpeg", "jpe", "jfif", "mpo"),
             "libjpeg-turbo (simplejpeg)",
             "libjpeg-turbo (simplejpeg)",
-            deep="12 bits and lossless",
+            high_depth="12-bit and lossless JPEG",
         ),
         Format("png", ("png", "apng"), "libvips", "libvips"),
         Format("webp", ("webp",), "libvips", "libvips"),
         Format("gif", ("gif",), "libvips"),
-        Format("tiff", ("tif", "tiff", "btf", "tf8"), "libvips", "libvips", deep="rare kinds"),
+        Format(
+            "tiff",
+            ("tif", "tiff", "btf", "tf8"),
+            "libvips",
+            "libvips",
+            high_depth="rare kinds of TIFF",
+        ),
         Format("avif", ("avif", "avifs"), "libvips", "libvips"),
         Format("bmp", ("bmp", "dib"), "Pillow"),
         Format(
-            "jp2", ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"), "Pillow", deep="color of over 8 bits"
+            "jp2",
+            ("jp2", "j2k", "jpf", "jpx", "j2c", "jpc"),
+            "Pillow",
+            high_depth="JPEG 2000 color of more than 8 bits",
         ),
         Format("ppm", ("ppm", "pgm", "pbm", "pnm", "pfm", "pam"), "Pillow"),
         Format("ico", ("ico", "cur"), "Pillow"),
@@ -77,27 +93,29 @@ FORMATS = {
             "pillow-jxl-plugin",
             extra="jxl",
             module="pillow_jxl",
-            deep="over 8 bits",
+            high_depth="JPEG XL of more than 8 bits",
         ),
-        Format("raw", tuple(_RAW.split()), "rawpy", extra="raw", module="rawpy"),
+        Format("raw", tuple(_RAW_EXTENSIONS.split()), "rawpy", extra="raw", module="rawpy"),
     )
 }
-"""Every format known, by the name that stands in the catalogue's ``format`` column."""
+"""Every known format, by its name in the catalog's ``format`` column."""
 
 _NOT_READ = frozenset(["exr", "hdr"])
-"""Extensions of pictures that people keep beside the others; they are reported as ``unsupported``, and not passed over."""
+"""Extensions of pictures that no reader here supports. Runs list these files and report them as
+``unsupported``, because people keep them among their other pictures."""
 
 EXTENSIONS: frozenset[str] = _NOT_READ | {
-    extension for kind in FORMATS.values() for extension in kind.extensions
+    extension for format in FORMATS.values() for extension in format.extensions
 }
-"""Extensions of pictures, in lower case without dot, also of those whose decoder is missing here: the files that a run
-takes by default. This is the only list of them."""
+"""Extensions of the files that a run takes by default, in lower case and without a dot.
+
+This is the only list of them. It includes formats whose decoder is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormatRow:
-    """One line of ``mrimage doctor``: can this format be read and written here, by which library, and why not, or not all
-    of it."""
+    """One line of ``mrimage doctor``: whether this machine reads and writes a format, with which
+    library, and why it cannot read the format or some variants of it."""
 
     format: str
     extensions: tuple[str, ...]
@@ -108,15 +126,15 @@ class FormatRow:
 
 
 def formats() -> list[FormatRow]:
-    """The table of formats as it is on this machine, in the order of FORMATS."""
+    """Return the support of every format on this machine, in the order of FORMATS."""
     return [
         FormatRow(
-            kind.name,
-            kind.extensions,
-            kind.missing is None,
-            kind.writer is not None,
-            kind.reader,
-            kind.missing or kind.missing_high_depth,
+            format.name,
+            format.extensions,
+            read=format.missing is None,
+            write=format.writer is not None,
+            library=format.reader,
+            reason=format.missing or format.missing_high_depth,
         )
-        for kind in FORMATS.values()
+        for format in FORMATS.values()
     ]

@@ -116,7 +116,7 @@ class Image:
         """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white; a smaller image stays
         as it is without ``enlarge``. Raises UsageError for a size or a fit that does not exist."""
         edits = Edits(resize=(width, height), fit=fit, enlarge=enlarge)
-        check_box("the size of a thumbnail", edits)
+        check_box("The size of a thumbnail", edits)
         with own_faults():
             from mrimage.image.thumbnail import thumbnail
 
