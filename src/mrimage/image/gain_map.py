@@ -87,7 +87,9 @@ def _pictures(data: bytes, header: Header) -> Iterator[tuple[int, int]]:
     if not tree.valid:
         return
     entries = tree.first.raw(_ENTRIES) or b""
-    entries = entries[: 16 * _MOST_PICTURES]
+    # A damaged index may end within an entry.
+    count = min(len(entries) // 16, _MOST_PICTURES)
+    entries = entries[: 16 * count]
     for _, length, offset, _, _ in struct.iter_unpack(f"{tree.order}IIIHH", entries):
         # The offset of the main picture is 0.
         if offset:
