@@ -134,8 +134,9 @@ def _luma(pixels: Array) -> Array:
     if pixels.ndim == 2:
         return pixels
     weights = np.array(_LUMA, dtype=np.float32)
-    luma = pixels.astype(np.float32) @ weights
-    return np.rint(luma).astype(pixels.dtype)
+    luma: Array = pixels.astype(np.float32) @ weights
+    rounded: Array = np.rint(luma).astype(pixels.dtype)
+    return rounded
 
 
 def _channels(pixels: Array) -> list[Array]:

@@ -10,8 +10,9 @@ from mrimage.image.color.canvas import eight_bits, flattened
 from mrimage.image.color.conversion import converted, is_srgb, source_profile
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.jpeg import jpeg_array
-from mrimage.image.edit import Opened, cut_out, decoded_for, guard, resized, turned
-from mrimage.image.geometry import EIGHTHS, Box, Geometry, geometry_of
+from mrimage.image.edit import Opened, check_pixels, cut_out, decoded_for, resized, turned
+from mrimage.image.geometry import SCALES, Box, Geometry, geometry_of
+from mrimage.image.header.model import Header
 from mrimage.image.stages import stages
 from mrimage.types import Edits, Limits
 
@@ -21,7 +22,7 @@ WHITE = (255, 255, 255)
 
 
 def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
-    """uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
+    """Return the image as uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
     geometry = geometry_of(*opened.displayed, edits)
 
     def decoded() -> Picture:
@@ -36,26 +37,24 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
 
 
 def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
-    """uint8 H x W x 3 whose longer side has at least ``side`` pixels, where the image has them, and seldom more than
-    twice that: a JPEG as its scaled decode leaves it, anything else scaled to twice ``side``. Raises ImageError."""
+    """Return the image as uint8 H x W x 3 at a low resolution that is cheap to decode.
+
+    The longer side has at least ``side`` pixels, unless the image is smaller, and seldom more than
+    twice that: a JPEG keeps the size of its scaled decode, and any other image is scaled to twice
+    ``side``. Raises ImageError.
+    """
     header = opened.header
-    longer = max(header.width, header.height)
-    eighths = next((m for m in EIGHTHS if -(-longer * m // 8) >= side), 8)
-    if (
-        header.format != "jpeg"
-        or header.model == "cmyk"
-        or header.pixels * eighths * eighths > 64 * limits.max_pixels
-    ):
-        return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
-    wide, high = (-(-length * eighths // 8) for length in (header.width, header.height))
-    stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
-    guard(header, stored, eighths, limits)
-    pixels: Pixels = jpeg_array(opened.data, header, limits, eighths)
-    if (
-        header.model == "rgb"
-        and opened.orientation == 1
-        and is_srgb(source_profile(header, opened.facts))
-    ):
+    scale = _analysis_scale(header, side)
+    if not _can_scale_decode(header, scale, limits):
+        edits = Edits(resize=(2 * side, 2 * side), enlarge=False)
+        return thumbnail(opened, edits, limits)
+    width = _scaled_length(header.width, scale)
+    height = _scaled_length(header.height, scale)
+    stored = Geometry(Box(0, 0, header.width, header.height), width, height)
+    check_pixels(header, stored, scale, limits)
+    pixels: Pixels = jpeg_array(opened.data, header, limits, scale)
+    is_rgb = header.model == "rgb" and is_srgb(source_profile(header, opened.facts))
+    if is_rgb and opened.orientation == 1:
         return pixels
 
     def decoded() -> Picture:
@@ -69,8 +68,29 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
     return shown
 
 
+def _analysis_scale(header: Header, side: int) -> int:
+    """The lowest scale, in eighths, at which the longer side has at least ``side`` pixels."""
+    longer = max(header.width, header.height)
+    for scale in SCALES:
+        if _scaled_length(longer, scale) >= side:
+            return scale
+    return 8
+
+
+def _can_scale_decode(header: Header, scale: int, limits: Limits) -> bool:
+    """Whether the file is a JPEG of RGB or gray whose decode at ``scale`` is within the limits."""
+    if header.format != "jpeg" or header.model == "cmyk":
+        return False
+    return header.pixels * scale * scale <= 64 * limits.max_pixels
+
+
+def _scaled_length(length: int, scale: int) -> int:
+    """``length`` at ``scale`` eighths, rounded up as libjpeg-turbo does."""
+    return -(-length * scale // 8)
+
+
 def _in_srgb(image: Picture, opened: Opened) -> Picture:
-    """8-bit sRGB, without alpha: on white."""
+    """Convert to 8-bit sRGB, with alpha composited on white."""
     image, _ = converted(image, source_profile(opened.header, opened.facts), "srgb")
     if image.hasalpha():
         image = flattened(image, WHITE, None)
