@@ -30,7 +30,8 @@ def encode(
 ) -> bytes:
     """Encode an array H x W x 3 or H x W of sRGB bytes as a file.
 
-    ``format`` is one of ENCODERS except ``keep``; ``quality`` is 1..100, None for the encoder's default.
+    ``format`` is one of ENCODERS except ``keep``; ``quality`` is 1..100, None for the encoder's
+    default.
     """
     from mrimage.image.encoding import encode as encode_array
 

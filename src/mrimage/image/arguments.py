@@ -1,6 +1,7 @@
 """Checks of the arguments that an image's methods receive.
 
-The caller may be the user's code. Its mistakes are reported as such, and not as a fault of mrimage.
+The caller may be the user's code. Its mistakes are reported as such, and not as a fault of
+mrimage.
 """
 
 from __future__ import annotations

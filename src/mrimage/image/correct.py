@@ -34,7 +34,7 @@ def gray_world(pixels: Array) -> Array:
 
 
 def white_patch(pixels: Array) -> Array:
-    """Scale each channel so that its 99th percentile is white: the brightest patch is assumed white.
+    """Scale each channel so that its 99th percentile is white: the brightest patch is white.
 
     E. H. Land and J. J. McCann, Lightness and Retinex theory, JOSA 61 (1971). The percentile
     replaces the maximum, so that a few hot pixels do not decide: M. Ebner, Color Constancy (2007),
@@ -97,7 +97,7 @@ def equalize(pixels: Array) -> Array:
 def exposure(pixels: Array) -> Array:
     """Raise values to the power that brings the mean luma to middle gray, 0.5 of full white.
 
-    The exponent is log(0.5) / log(mean), bounded to 1/3 .. 3. This is the adaptive gamma of
+    The exponent is log(0.5) / log(mean), bounded to 1/3 .. 3. The adaptive gamma is that of
     S. Rahman et al., An adaptive gamma correction for image enhancement, EURASIP J. Image and Video
     Processing 35 (2016).
     """

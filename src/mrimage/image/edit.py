@@ -45,7 +45,7 @@ million pixels wide, they count."""
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A finished file: its bytes, its size in pixels, and its extension in lower case without a dot.
+    """A finished file: its bytes, size in pixels, and extension in lower case without a dot.
 
     ``gain_map_kept`` says whether the file has the HDR gain map of its source; None if the source
     has no gain map.
@@ -171,7 +171,7 @@ def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
 
 
 def decoded_for(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
-    """Decode the image, as stored, at the lowest scale that ``geometry`` allows. Raises ImageError."""
+    """Decode the image as stored, at the lowest scale for ``geometry``. Raises ImageError."""
     header = opened.header
     stored = as_stored(geometry, opened.orientation, header.width, header.height)
     scale = _decode_scale(header, stored)
@@ -185,7 +185,7 @@ def _decode_scale(header: Header, stored: Geometry) -> int:
 
 
 def check_pixels(header: Header, stored: Geometry, scale: int, limits: Limits) -> None:
-    """Raise ImageError ``too-large`` if decoding would hold more than ``limits.max_pixels`` at once.
+    """Raise ImageError ``too-large`` if a decode would hold more than ``max_pixels`` at once.
 
     ``scale`` is that of the decode, in eighths.
     """

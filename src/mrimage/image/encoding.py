@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class Encoder:
     """One output format.
 
-    ``quality`` is its default, 1..100; None if it is lossless. ``sixteen_bits``, ``alpha``, ``gray``
-    and ``cmyk`` say whether it can hold these. ``longest`` is the largest width and height, in
-    pixels, that the format or its encoder here supports.
+    ``quality`` is its default, 1..100; None if it is lossless. ``sixteen_bits``, ``alpha``,
+    ``gray`` and ``cmyk`` say whether it can hold these. ``longest`` is the largest width and
+    height, in pixels, that the format or its encoder here supports.
     """
 
     extension: str
@@ -86,14 +86,14 @@ _FIELDS = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientatio
 
 
 def encoder_for(format: str, source: str) -> str:
-    """Return the name of the encoder for ``--format format`` and a source of the format ``source``."""
+    """Return the encoder's name for ``--format format`` and a source in the format ``source``."""
     if format != "keep":
         return format
     return source if source in ENCODERS else _KEEP_AS[source]
 
 
 def check_result(size: tuple[int, int], format: str) -> None:
-    """Raise ImageError ``unsupported`` if ``size``, a width and a height, is too large for ``format``."""
+    """Raise ImageError ``unsupported`` if ``size`` (width, height) is too large for ``format``."""
     longest = ENCODERS[format].longest
     if max(size) <= longest:
         return

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 ANALYSIS_SIDE = 128
-"""Least length of the longer side of the analyzed picture in pixels, unless the image is smaller."""
+"""Least length in pixels of the longer side of the analyzed picture, if the image has as many."""
 
 ENOUGH = 12_000
-"""Pixels that are enough for statistics of color. In a larger picture, every second (third, ...) row
-and column counts."""
+"""Pixels that are enough for statistics of color. In a larger picture, every second (third, ...)
+row and column counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def luma_of(planes: Array) -> Array:
 def content(planes: Array, luma: Array, small: Array) -> dict[str, object]:
     """Return the seven content columns.
 
-    ``planes`` is uint8 3 x H x W, ``luma`` uint8 H x W, and ``small`` float32 luma at analysis size.
+    ``planes`` is uint8 3 x H x W, ``luma`` uint8 H x W, and ``small`` float32 luma at analysis
+    size.
 
     - ``brightness``: mean luma over 255, 0..1.
     - ``contrast``: root-mean-square contrast, the standard deviation of luma over 255, 0..0.5
@@ -183,12 +184,12 @@ def _colorfulness(planes: Array) -> float:
 
 
 def dominant(planes: Array, most: int = 5) -> list[str]:
-    """Return up to ``most`` colors as ``#rrggbb``, the most frequent first; ``planes`` is uint8 3 x N.
+    """Return up to ``most`` colors as ``#rrggbb``, most frequent first; ``planes`` is uint8 3 x N.
 
     Pixels are counted in 512 cells of 3 bits a channel. A cell's color is the mean of its pixels,
-    and cells with less than 1 % of the pixels are left out (popularity algorithm: P. Heckbert, Color
-    image quantization for frame buffer display, SIGGRAPH 1982). Cells with equal counts are ordered
-    from dark to bright.
+    and cells with less than 1 % of the pixels are left out (popularity algorithm: P. Heckbert,
+    Color image quantization for frame buffer display, SIGGRAPH 1982). Cells with equal counts are
+    ordered from dark to bright.
     """
     import numpy as np
 
@@ -205,10 +206,11 @@ def dominant(planes: Array, most: int = 5) -> list[str]:
 def perceptual_hash(luma: Array) -> str:
     """Return the perceptual hash ``pHash`` of ``luma`` (H x W): 64 bits as 16 hex digits.
 
-    C. Zauner, Implementation and benchmarking of perceptual image hash functions (2010), 3.2.1: the
-    picture is averaged to 32x32, and transformed by a DCT-II. Each bit says whether a coefficient of
-    the 8x8 lowest frequencies is over their median, which leaves out the constant one. Pictures that
-    look alike differ in few bits; up to 10 is commonly taken for the same picture.
+    C. Zauner, Implementation and benchmarking of perceptual image hash functions (2010), 3.2.1:
+    the picture is averaged to 32x32, and transformed by a DCT-II. Each bit says whether a
+    coefficient of the 8x8 lowest frequencies is over their median, which leaves out the constant
+    one. Pictures that look alike differ in few bits; up to 10 is commonly taken for the same
+    picture.
     """
     import numpy as np
 
@@ -227,8 +229,8 @@ def averaged(luma: Array, height: int, width: int) -> Array:
     """
     import numpy as np
 
-    # Multiplying and adding one row after another: the sums of a matrix library depend on the number
-    # of its threads.
+    # Multiplying and adding one row after another: the sums of a matrix library depend on its
+    # number of threads.
     rows = np.ascontiguousarray(_averaged_rows(luma, height).T)
     return np.ascontiguousarray(_averaged_rows(rows, width).T)
 

@@ -1,4 +1,4 @@
-"""The table of formats: their extensions, and the library that reads or writes each of them here."""
+"""The table of formats: their extensions, and the libraries that read and write them here."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Format:
 
 
 _RAW_EXTENSIONS = (
-    "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf "
-    "srw x3f"
+    "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 "
+    "srf srw x3f"
 )
 
 FORMATS = {

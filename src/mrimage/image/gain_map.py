@@ -2,8 +2,8 @@
 
 The main picture is an ordinary JPEG. The map is a second JPEG after it, and an index of the
 Multi-Picture Format (CIPA DC-007) in the main picture points to it. Each pixel of the map says how
-much brighter its place is in HDR. The map's own XMP or ISO 21496-1 segment gives the scale. The map
-stays valid if it is cropped and scaled like the picture.
+much brighter its place is in HDR. The map's own XMP or ISO 21496-1 segment gives the scale. The
+map stays valid if it is cropped and scaled like the picture.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _START_OF_SCAN = b"\xda"
 
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 _ISO_VERSION = b"\x00\x00\x00\x00"
-"""The lowest version that can read the map, and that of the writer (ISO 21496-1, C.2.2). The segment
-of the main picture holds no more."""
+"""The lowest version that can read the map, and that of the writer (ISO 21496-1, C.2.2). The
+segment of the main picture holds no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class GainMap:
     """A decoded gain map.
 
     ``pixels`` is uint8 H x W x 1 or 3, in the orientation in which the main picture is stored.
-    ``iso``, an ISO 21496-1 segment without its head, and ``xmp``, a packet of ``hdrgm`` properties,
-    describe its scale. At least one of them is not None.
+    ``iso``, an ISO 21496-1 segment without its head, and ``xmp``, a packet of ``hdrgm``
+    properties, describe its scale. At least one of them is not None.
     """
 
     pixels: Array
@@ -140,8 +140,8 @@ def _segments(data: bytes, wanted: int) -> Iterator[bytes]:
 def resized_map(pixels: Array, displayed: tuple[int, int], geometry: Geometry) -> Array:
     """Crop and scale an upright gain map as ``geometry`` does the picture.
 
-    ``pixels`` and the result are uint8 H x W x 1 or 3. ``displayed`` is the width and height of the
-    oriented picture. The map keeps its resolution relative to the picture.
+    ``pixels`` and the result are uint8 H x W x 1 or 3. ``displayed`` is the width and height of
+    the oriented picture. The map keeps its resolution relative to the picture.
     """
     import numpy as np
     from PIL import Image

@@ -111,9 +111,9 @@ def _centered_cut(width: int, height: int, cut_width: int, cut_height: int) -> B
 def as_stored(geometry: Geometry, orientation: int, width: int, height: int) -> Geometry:
     """Return the crop and the scale of ``geometry`` in the frame that the file stores.
 
-    ``width`` and ``height`` are those of the stored frame, ``orientation`` is EXIF's, 1..8. Cropping
-    and scaling before turning means that only the small result is turned. ``cut`` and ``canvas``
-    apply after the turn, so the returned geometry has neither.
+    ``width`` and ``height`` are those of the stored frame, ``orientation`` is EXIF's, 1..8.
+    Cropping and scaling before turning means that only the small result is turned. ``cut`` and
+    ``canvas`` apply after the turn, so the returned geometry has neither.
     """
     mirrored_x, mirrored_y, is_swapped = _FLIPS[orientation]
     box = geometry.crop
@@ -145,8 +145,8 @@ whether it swaps its sides."""
 SCALES = (1, 2, 4, 8)
 """Scales, in eighths, at which decoding a JPEG pays.
 
-libjpeg-turbo has vector code for these alone: 5/8, 6/8 and 7/8 take 1.3 to 2.5 times as long as the
-whole, and 3/8 takes as long as 1/2, which keeps more detail."""
+libjpeg-turbo has vector code for these alone: 5/8, 6/8 and 7/8 take 1.3 to 2.5 times as long as
+the whole, and 3/8 takes as long as 1/2, which keeps more detail."""
 
 MARGIN = 2.0
 """Pixels of the scaled decode for each pixel of the result. With fewer, the softness and the
@@ -156,8 +156,8 @@ aliasing of the DCT would show."""
 def jpeg_scale(geometry: Geometry) -> int:
     """Return the scale, in eighths, at which to decode a JPEG for ``geometry``.
 
-    It is the lowest one that leaves ``MARGIN`` pixels for each pixel of the result along both sides,
-    and at which the crop begins on a whole pixel.
+    It is the lowest one that leaves ``MARGIN`` pixels for each pixel of the result along both
+    sides, and at which the crop begins on a whole pixel.
     """
     box = geometry.crop
     for scale in SCALES[:-1]:

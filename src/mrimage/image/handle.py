@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class Image:
     """One image, which is read only when needed.
 
-    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``features``, ``edited``
-    and ``thumbnail`` decode. Every method raises ImageError if the image is bad, and StoreError if
-    its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so that it is not taken
-    for one in the caller's code.
+    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``features``,
+    ``edited`` and ``thumbnail`` decode. Every method raises ImageError if the image is bad, and
+    StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
+    that it is not taken for one in the caller's code.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Image:
 
 @contextmanager
 def own_faults() -> Iterator[None]:
-    """Turn an exception that no code raised on purpose, a bug in mrimage, into ImageError ``internal``."""
+    """Turn an exception that no code raises on purpose into ImageError ``internal``."""
     try:
         yield
     except (MrimageError, MemoryError):

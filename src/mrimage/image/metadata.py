@@ -22,19 +22,20 @@ _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_
 _READERS_ON_DEMAND = frozenset(
     ["bmp", "fits", "gif", "ico", "jp2", "jxl", "ppm", "psd", "qoi", "sgi"]
 )
-"""Formats whose reader, such as ``read_gif`` in ``header/gif.py``, is imported when first needed."""
+"""Formats whose reader, such as ``read_gif`` in ``header/gif.py``, is imported when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The catalog's facts about one image. A fact that the file does not give is None, never 0 or "".
+    """The catalog's facts about an image. One that the file does not give is None, never 0 or "".
 
-    ``width`` and ``height`` are in pixels, as displayed. ``bands`` and ``bit_depth`` are as stored: a
-    palette image has one band of indices, and its depth is theirs. ``color_space`` is a name from
-    ``color_space_of``, ``icc_profile`` is the profile's description, and ``dpi`` is the horizontal
-    resolution, rounded to 0.01. ``taken_at`` is local time without a zone, and ``taken_at_offset`` is
-    its offset from UTC, ``+hh:mm``. ``exposure_time`` is in seconds, ``focal_length`` in millimeters;
-    ``latitude`` and ``longitude`` are in degrees, north and east positive.
+    ``width`` and ``height`` are in pixels, as displayed. ``bands`` and ``bit_depth`` are as
+    stored: a palette image has one band of indices, and its depth is theirs. ``color_space`` is a
+    name from ``color_space_of``, ``icc_profile`` is the profile's description, and ``dpi`` is the
+    horizontal resolution, rounded to 0.01. ``taken_at`` is local time without a zone, and
+    ``taken_at_offset`` is its offset from UTC, ``+hh:mm``. ``exposure_time`` is in seconds,
+    ``focal_length`` in millimeters; ``latitude`` and ``longitude`` are in degrees, north and east
+    positive.
 
     ``facts_from`` names the sources of the facts from ``camera_make`` to ``taken_at_offset``:
     ``exif``, ``xmp``, ``iptc``, or several of them joined by ``+``. ``gain_map`` says whether the
@@ -149,9 +150,9 @@ def color_space_of(header: Header, facts: TagFacts, profile: str | None) -> str:
     """Return the name of an image's color space. ``profile`` is that of its ICC profile.
 
     For RGB, the first of these decides: 1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB
-    chunk or an nclx box, 4. EXIF ColorSpace, 5. the PNG gAMA and cHRM chunks. Without any of them, RGB
-    is sRGB. A palette of RGB colors is ``palette-`` and the space of its colors. Other samples are
-    ``gray``, ``cmyk``, ``lab`` or ``ycbcr``.
+    chunk or an nclx box, 4. EXIF ColorSpace, 5. the PNG gAMA and cHRM chunks. Without any of them,
+    RGB is sRGB. A palette of RGB colors is ``palette-`` and the space of its colors. Other samples
+    are ``gray``, ``cmyk``, ``lab`` or ``ycbcr``.
     """
     if header.model not in ("rgb", "palette"):
         return header.model

@@ -1,8 +1,8 @@
 """Resizing with Lanczos of three lobes.
 
-Lanczos reads all pixels, or averages of a few where a result pixel covers very many. It works on the
-encoded values. Alpha is multiplied into the colors before and divided out after, so that invisible
-colors do not bleed.
+Lanczos reads all pixels, or averages of a few where a result pixel covers very many. It works on
+the encoded values. Alpha is multiplied into the colors before and divided out after, so that
+invisible colors do not bleed.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 GAP = 3.0
 """Averages that Lanczos reads for each result pixel, each way.
 
-libvips' default of 2 takes as long, and comes less close to Lanczos over all pixels: a mean SSIM of
-0.9976 instead of 0.9990 at 4 to 1."""
+libvips' default of 2 takes as long, and comes less close to Lanczos over all pixels: a mean SSIM
+of 0.9976 instead of 0.9990 at 4 to 1."""
 
 GAP_OF_BYTES = 12.0
-"""The same for 8-bit samples. libvips has vector code for Lanczos of bytes, so that more of it costs
-no more than averaging."""
+"""The same for 8-bit samples. libvips has vector code for Lanczos of bytes, so that more of it
+costs no more than averaging."""
 
 STRONG_SHRINK = 6.0
 """Pixels for each result pixel, each way, from which bytes are resized by Pillow.
 
 libvips cuts its Lanczos weights of bytes to 12 bits, which would take more than half a level off a
-white surface. Pillow has no such error and as high a mean SSIM. 3 megapixels take 9 ms instead of 3;
-decoding them from a PNG takes 37."""
+white surface. Pillow has no such error and as high a mean SSIM. 3 megapixels take 9 ms instead of
+3; decoding them from a PNG takes 37."""
 
 UNEVEN = 0.02
 """Relative difference between the two factors from which a resize counts as a stretch."""
@@ -92,7 +92,7 @@ def _bytes(image: Picture, horizontal: float, vertical: float) -> Picture:
 
 
 def _needs_pillow(image: Picture, horizontal: float, vertical: float) -> bool:
-    """Whether libvips' Lanczos of bytes would be too inexact: see STRONG_SHRINK and LARGE_RESULT."""
+    """Whether libvips' Lanczos is too inexact: see STRONG_SHRINK and LARGE_RESULT."""
     larger = max(horizontal, vertical)
     if larger > 1:
         return False
@@ -152,7 +152,7 @@ def _averaged(
 
 
 def _lightened(image: Picture, shrink: float) -> Picture:
-    """Give back the light that libvips' weights lose. ``shrink`` is the sum of both shrink factors.
+    """Give back the light that libvips' weights lose; ``shrink`` is the sum of both factors.
 
     libvips cuts the weights to whole numbers instead of rounding them. More weights are above zero
     than below, so the sum of each pass falls short by as many units as pixels become one. At 20 to

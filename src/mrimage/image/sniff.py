@@ -169,7 +169,7 @@ def _is_xbm(head: bytes, blocks: Blocks) -> bool:
 
 
 def _is_tga(head: bytes, blocks: Blocks) -> bool:
-    """TGA begins without a signature: all fields must agree, or the footer of version 2 must exist."""
+    """TGA begins without a signature: its fields must agree, or version 2's footer must exist."""
     if len(head) < 18:
         return False
     has_map = head[1]

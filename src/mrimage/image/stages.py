@@ -1,8 +1,8 @@
 """Which stage of an edit failed: decode, color or encode.
 
-libvips computes all stages of a picture at once, while the result is written, so its error does not
-say which stage it comes from. After an error the stages run again, one at a time. Only images that
-fail pay for this.
+libvips computes all stages of a picture at once, while the result is written, so its error does
+not say which stage it comes from. After an error the stages run again, one at a time. Only images
+that fail pay for this.
 """
 
 from __future__ import annotations
