@@ -65,7 +65,7 @@ def _check_crop(crop: Crop) -> None:
 
 def _is_size(number: object, most: int = LONGEST_SIDE) -> bool:
     """Whether ``number`` is a whole number from 1 to ``most``."""
-    # Numpy's integers are no int, but have __index__ too.
+    # Integers of numpy are not of type int, but have __index__.
     if not hasattr(number, "__index__") or isinstance(number, bool):
         return False
     return bool(1 <= number.__index__() <= most)

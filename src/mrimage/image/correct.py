@@ -97,7 +97,7 @@ def equalize(pixels: Array) -> Array:
 def exposure(pixels: Array) -> Array:
     """Raise values to the power that brings the mean luma to middle gray, 0.5 of full white.
 
-    The exponent is log(0.5) / log(mean), bounded to 1/3 .. 3. The adaptive gamma is that of
+    The exponent is log(0.5) / log(mean), bounded to 1/3 .. 3. This is the adaptive gamma of
     S. Rahman et al., An adaptive gamma correction for image enhancement, EURASIP J. Image and Video
     Processing 35 (2016).
     """

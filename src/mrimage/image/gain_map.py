@@ -97,7 +97,7 @@ def _pictures(data: bytes, header: Header) -> Iterator[tuple[int, int]]:
 
 
 def _read(picture: bytes, limits: Limits) -> GainMap | None:
-    """Return the gain map in a JPEG, or None if the JPEG is no gain map that mrimage can keep.
+    """Return the gain map in a JPEG, or None if it is not one that mrimage can keep.
 
     Raises ImageError if the JPEG cannot be decoded.
     """
