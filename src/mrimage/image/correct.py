@@ -127,7 +127,8 @@ def _top(pixels: Array) -> int:
 
 
 def _rounded(values: Array, dtype: np.dtype[Any]) -> Array:
-    return np.clip(np.rint(values), 0, np.iinfo(dtype).max).astype(dtype)
+    most = np.iinfo(dtype).max
+    return np.clip(np.rint(values), 0, most).astype(dtype)
 
 
 def _luma(pixels: Array) -> Array:

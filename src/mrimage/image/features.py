@@ -277,7 +277,8 @@ def _cosines(size: int, count: int) -> Array:
 
 
 def _hex(color: Array) -> str:
-    return "#" + "".join(f"{int(value + 0.5):02x}" for value in color)
+    rounded = [int(value + 0.5) for value in color]
+    return "#" + "".join(f"{value:02x}" for value in rounded)
 
 
 def _rounded(value: float) -> float:

@@ -204,8 +204,9 @@ def joined(main: bytes, gain_map: GainMap, second: bytes, cut: int) -> bytes:
     The segments that announce the map are inserted into ``main`` at the byte ``cut``.
     """
     version = segment(0xE2, ISO + _ISO_VERSION) if gain_map.iso else b""
-    index_length = len(segment(0xE2, _MPF + _index(0, 0, 0)))
-    total = len(main) + len(version) + index_length
+    # The length of the index does not depend on its numbers.
+    empty_index = segment(0xE2, _MPF + _index(0, 0, 0))
+    total = len(main) + len(version) + len(empty_index)
     # Offsets count from the index's own TIFF header.
     base = cut + len(version) + 4 + len(_MPF)
     index = segment(0xE2, _MPF + _index(total, len(second), total - base))

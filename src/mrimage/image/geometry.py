@@ -35,7 +35,9 @@ class Geometry:
     @property
     def shrink(self) -> float:
         """Pixels of the image for each pixel of the result, along the side that shrinks least."""
-        return min(self.crop.width / self.width, self.crop.height / self.height)
+        horizontal = self.crop.width / self.width
+        vertical = self.crop.height / self.height
+        return min(horizontal, vertical)
 
     @property
     def result(self) -> tuple[int, int]:

@@ -36,8 +36,10 @@ ACCEPTED = "bool, uint8, uint16 or float (0.0 to 1.0), H x W or H x W x 1, 2, 3 
 
 def is_pixels(data: object) -> bool:
     """Return whether ``data`` is a Pillow image or an array."""
-    attributes = ("dtype", "ndim", "tobytes")
-    return isinstance(data, Pillow.Image) or all(hasattr(data, name) for name in attributes)
+    if isinstance(data, Pillow.Image):
+        return True
+    # By its attributes, so that arrays of other libraries count too.
+    return all(hasattr(data, name) for name in ("dtype", "ndim", "tobytes"))
 
 
 def encode_pixels(data: Pixels | Pillow.Image, format: str) -> tuple[bytes, int, int]:

@@ -29,7 +29,8 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
         return decoded_for(opened, geometry, limits)
 
     def prepared() -> Picture:
-        return _in_srgb(cut_out(resized(opened, geometry, limits), geometry), opened)
+        image = cut_out(resized(opened, geometry, limits), geometry)
+        return _in_srgb(image, opened)
 
     with stages(opened.data, opened.header, decoded, prepared):
         pixels: Pixels = to_array(prepared())
@@ -61,7 +62,8 @@ def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
         return from_array(pixels)
 
     def prepared() -> Picture:
-        return _in_srgb(turned(from_array(pixels), opened.orientation), opened)
+        image = turned(from_array(pixels), opened.orientation)
+        return _in_srgb(image, opened)
 
     with stages(opened.data, header, decoded, prepared):
         shown: Pixels = to_array(prepared())
