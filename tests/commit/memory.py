@@ -10,6 +10,8 @@ from typing import Any
 
 from mrimage.errors import NotFoundError
 from mrimage.storage import BACKENDS, Item
+from mrimage.storage.settings import DEFAULT, StoreSettings
+from mrimage.storage.store import OnUnlisted
 
 _kept: dict[str, dict[str, bytes]] = {}
 _turns: dict[str, threading.Lock] = {}
@@ -19,7 +21,9 @@ class MemoryStore:
     """The Store of ``mem://bucket/folder``; tests use a bucket each, since stores are kept open. ``before`` is called with ("write" | "create" | "replace" | "delete", path)
     before a change is made, by the thread that asked for it, and may wait or raise."""
 
-    def __init__(self, url: str) -> None:
+    local = None
+
+    def __init__(self, url: str, settings: StoreSettings = DEFAULT) -> None:
         self.root = url.rstrip("/")
         bucket, _, folder = self.root.removeprefix("mem://").partition("/")
         self._prefix = f"{folder}/" if folder else ""
@@ -34,7 +38,13 @@ class MemoryStore:
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    def prepare(self) -> None:
+        """A bucket is there."""
+
+    def sweep(self, prefix: str = "") -> int:
+        return 0
+
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         below = self._prefix + (f"{prefix.rstrip('/')}/" if prefix else "")
         keys = sorted(key for key in list(self._files) if key.startswith(below))
         yield from [self.stat(key.removeprefix(self._prefix)) for key in keys]

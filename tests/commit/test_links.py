@@ -147,7 +147,8 @@ def test_a_report_is_not_written_by_way_of_a_planted_scratch_folder(
 
 
 def test_a_store_deletes_links_and_not_what_is_behind_them(album: Path, tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path / "store"), create=True)
+    store = LocalStore(str(tmp_path / "store"))
+    store.prepare()
     root = tmp_path / "store"
     (root / "folder").symlink_to(album)
     (root / "file").symlink_to(album / "one.png")

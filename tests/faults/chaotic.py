@@ -53,7 +53,8 @@ def strike(target: str) -> None:
 
 def is_careful() -> bool:
     return any(
-        "mrimage.guard" in child.cmdline() for child in psutil.Process().children(recursive=True)
+        "mrimage.guard.guard" in child.cmdline()
+        for child in psutil.Process().children(recursive=True)
     )
 
 

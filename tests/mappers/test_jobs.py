@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
         ({"limits": mr.Limits(memory=0)}, "Limits.memory needs a number of bytes from 1"),
         ({"reduse": total}, 'a keyword of mrimage.Job must be one of .*Did you mean "reduce"'),
     ],
-    ids=str,
+    ids=lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value)),
 )
 def test_a_value_that_is_none_is_bad_usage_and_not_the_fault_of_images(
     photos: Path, tmp_path: Path, fields: dict[str, Any], told: str
