@@ -30,7 +30,7 @@ SIZES = 40
 class SyntheticStore:
     """The Store of ``synthetic://COUNT``, which is read-only."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, _settings: object = None) -> None:
         self.root = url.rstrip("/")
         self._count = int(self.root.rpartition("/")[2])
 
