@@ -18,7 +18,7 @@ from tests.commit.memory import MemoryStore, memory_backend
 
 import mrimage as mr
 from mrimage.commit import lease
-from mrimage.commit.holder import Holder, has_died, holder_in, process_table, this_run
+from mrimage.commit.holder import Holder, has_died, holder_in, new_holder, process_table
 from mrimage.commit.lease import NAME, open_out
 from mrimage.commit.lock import locked
 from mrimage.errors import SinkError, StoreError
@@ -237,7 +237,7 @@ def test_a_killed_process_of_this_machine_is_known_to_be_dead(
     started = time.time()
     store.write(
         NAME,
-        msgspec.structs.replace(this_run(), token="k", pid=child.pid, started=started).encode(),
+        msgspec.structs.replace(new_holder(), token="k", pid=child.pid, started=started).encode(),
     )
     child.kill()
     wait_for(lambda: has_died(holder_of(store)))  # before its parent has reaped it, too
@@ -249,7 +249,7 @@ def test_a_killed_process_of_this_machine_is_known_to_be_dead(
 
 def test_processes_are_compared_in_one_process_table_only(store: MemoryStore) -> None:
     """Two containers may share their host's name."""
-    mine = this_run()
+    mine = new_holder()
     assert not has_died(mine)
     assert has_died(msgspec.structs.replace(mine, started=mine.started - 100)), (
         "a later process with its number"
@@ -264,7 +264,7 @@ def test_processes_are_compared_in_one_process_table_only(store: MemoryStore) ->
 
 def test_a_live_lock_of_a_container_with_our_host_name_is_refused(store: MemoryStore) -> None:
     theirs = msgspec.structs.replace(
-        this_run(), pid=4_194_000, place=f"{process_table()} of another container"
+        new_holder(), pid=4_194_000, place=f"{process_table()} of another container"
     )
     store.write(NAME, theirs.encode())
     renewal = msgspec.structs.replace(theirs, renewals=1).encode()
@@ -283,7 +283,7 @@ def test_a_task_stops_before_its_commit_once_another_run_has_the_lock(
     out = open_out(Plan(mr.Job(), "/photos", store.root, lease="t"))
     out.write("images/1", b"")
     out.write("_run/map/1.json", b"", durable=True)
-    store.write(NAME, this_run().encode())
+    store.write(NAME, new_holder().encode())
     with pytest.raises(SinkError, match=f"process {os.getpid()} on .* has taken it over"):
         out.write("_run/map/2.json", b"", durable=True)
     store.delete(NAME)

@@ -104,7 +104,7 @@ def test_a_stop_amid_the_sweeping_loses_nothing(
     (out / "images/jpeg/left.jpg").write_bytes(b"left by a kill")
     with monkeypatch.context() as patched:
         patched.setattr(
-            phases.Publisher, "summarise", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            phases.Publisher, "count", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)

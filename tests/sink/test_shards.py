@@ -19,7 +19,7 @@ from mrimage.cli.main import main
 from mrimage.flow.run import RunOptions, run
 from mrimage.flow.splitting import split_limits
 from mrimage.job.job import Plan
-from mrimage.sink.shards import KINDS, ShardSink, read_shard
+from mrimage.sink.shards import SHARD_FORMATS, ShardSink, read_shard
 from mrimage.source import Selection, cut_splits, list_entries
 from mrimage.storage import Item, open_store, open_uri
 from mrimage.storage.local import LocalStore
@@ -229,11 +229,11 @@ def test_group_outputs_stay_files_and_thumbnails_come_from_shards(
 def test_a_large_shard_is_not_held_in_memory(tmp_path: Path, output: str) -> None:
     code = f"""
 import os
-from mrimage.sink.shards import KINDS, ShardSink, read_shard
+from mrimage.sink.shards import SHARD_FORMATS, ShardSink, read_shard
 from mrimage.commit.task_writer import peak_memory
 from mrimage.storage import open_store
 from mrimage.types import OutputRow
-sink = ShardSink(open_store({str(tmp_path / "out")!r}, create=True), KINDS[{output!r}], "0" * 32, 1 << 40)
+sink = ShardSink(open_store({str(tmp_path / "out")!r}, create=True), SHARD_FORMATS[{output!r}], "0" * 32, 1 << 40)
 row = lambda n, data: OutputRow("uri", "key", f"key/{{n}}.jpg", 1, 1, len(data), "")
 for number in range(20):
     data = os.urandom(1 << 20)
@@ -280,7 +280,7 @@ def test_a_shard_for_another_machine_is_sent_whole_and_leaves_no_file_here(
     monkeypatch.setattr("tempfile.tempdir", None)
     there, here = Elsewhere(), open_store(str(tmp_path / "out"), create=True)
     for store in (there, here):
-        sink = ShardSink(store, KINDS[output], "0" * 32, 5_000)  # type: ignore[arg-type]  # it writes, and no more
+        sink = ShardSink(store, SHARD_FORMATS[output], "0" * 32, 5_000)  # type: ignore[arg-type]  # it writes, and no more
         for number in range(20):
             data = hashlib.sha512(bytes([number])).digest() * 20
             sink.put(OutputRow("u", "k", f"k/{number}.jpg", 1, 1, len(data), ""), data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.cli.dry_run import describe_plan
-from mrimage.commit.damage import damage_named
+from mrimage.commit.damage import explain_damage
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import stdout_to_stderr
@@ -253,7 +253,7 @@ def _print_summary(summary: Summary, options: argparse.Namespace) -> None:
 def _opened(out: str, options: argparse.Namespace) -> Iterator[tuple[Store, Path]]:
     """Open OUT, with a scratch folder outside it: a run may be using OUT at the same time."""
     store = open_store(out, _store_settings(options))
-    with temporary_folder() as folder, system_errors(out), damage_named(store):
+    with temporary_folder() as folder, system_errors(out), explain_damage(store):
         yield store, folder
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
-from mrimage.commit.out_folder import check_apart, require_place, temporary_folder
+from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
@@ -35,7 +35,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
     check_apart(source, out)
     plan = Plan(job, source, out, options.stores)
     require_images(plan, options.strict)
-    require_place(open_store(out, options.stores), describe(plan), options.fresh)
+    require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
     with temporary_folder() as folder:
         inventory = Inventory(folder, [])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.again import try_again
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
+from mrimage.commit.quarantine import try_again
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
 from mrimage.job.description import Description
 from mrimage.job.functions import describe_function

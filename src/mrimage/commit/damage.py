@@ -17,7 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import ROOT, Committed, is_description, listed, table_path, task_of
+from mrimage.commit.ledger import ROOT, Committed, is_description, list_files, table_path, task_of
 from mrimage.commit.publish import PUBLISHED, Published
 from mrimage.errors import (
     AccountingError,
@@ -70,7 +70,7 @@ _ANEW = "Delete it and run the job again to make it anew."
 
 
 @contextmanager
-def damage_named(store: Store) -> Iterator[None]:
+def explain_damage(store: Store) -> Iterator[None]:
     """Raise SinkError, naming the file and the way out, where the block failed because the state of OUT is damaged. Every other
     error goes on as it is."""
     try:
@@ -91,7 +91,7 @@ def _has_another_cause(error: Exception) -> bool:
     return isinstance(error, MrimageError) and not isinstance(error, (EngineError, AccountingError))
 
 
-def require_whole(store: Store) -> None:
+def require_intact(store: Store) -> None:
     """Raise SinkError if something of what earlier tasks committed is missing or has another size than when it was published."""
     phases = [Committed(store, phase) for phase in PHASES]
     published = _decoded(store, PUBLISHED, Published)
@@ -120,7 +120,7 @@ def find_damage(store: Store) -> Iterator[str]:
     for name, kind in ((PUBLISHED, Published), (FACTS, RunFacts)):
         if isinstance(_decoded(store, name, kind), Exception):
             yield _message(store, name, "damaged", _ANEW)
-    parts = [item.path for item in listed(store, "catalogue") if item.path.endswith(".parquet")]
+    parts = [item.path for item in list_files(store, "catalogue") if item.path.endswith(".parquet")]
     for name, schema in (_TABLES | dict.fromkeys(parts, KNOWN)).items():
         if why := _wrong_table(store, name, schema):
             yield _message(store, name, why, _ANEW)
@@ -139,7 +139,7 @@ def _damaged_tasks(store: Store, phase: str) -> Iterator[str]:
     top = f"{ROOT}/{phase}/"
     folders = {
         item.path.removeprefix(top).split("/")[0]
-        for item in listed(store, top)
+        for item in list_files(store, top)
         if "/" in item.path.removeprefix(top)
     }
     for name in sorted(folders):

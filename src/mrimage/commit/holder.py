@@ -38,7 +38,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         return f"process {self.pid} on {self.host}"
 
 
-def this_run() -> Holder:
+def new_holder() -> Holder:
     """A new name for a run of this process."""
     import psutil
 
@@ -101,7 +101,7 @@ def process_table() -> str:
     return f"{uuid.getnode():x} {psutil.boot_time():.0f}"
 
 
-def held_by(root: str, holder: Holder | None, more: str = "") -> SinkError:
+def in_use(root: str, holder: Holder | None, more: str = "") -> SinkError:
     """The error for an OUT that another run holds; ``more`` is added to it."""
     who = holder or "another process"
     return SinkError(

@@ -27,7 +27,7 @@ class Inventory:
         self._kept = scratch / "kept.parquet"
         self._kept.unlink(missing_ok=True)
 
-    def learn(self, catalogue_parts: list[str]) -> None:
+    def update_catalogue(self, catalogue_parts: list[str]) -> None:
         """What is committed has changed: these are its parts now."""
         self._known = catalogue_parts
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.holder import Holder, has_died, held_by, holder_in, this_run
+from mrimage.commit.holder import Holder, has_died, holder_in, in_use, new_holder
 from mrimage.commit.ledger import ROOT
 from mrimage.errors import NotFoundError, SinkError, StoreError
 from mrimage.job.job import Plan
@@ -188,7 +188,7 @@ def open_out(plan: Plan) -> Store:
 def acquire(store: Store, say: Say) -> Lease:
     """Make the lock ours. Raises SinkError when another run holds it, which takes a few seconds to learn; a lock whose run
     may be dead is watched for STALE seconds, which ``say`` announces."""
-    mine = this_run()
+    mine = new_holder()
     while not store.create(NAME, mine.encode()):
         seen = _read(store)
         if seen is None:
@@ -238,7 +238,7 @@ def _require_ours(store: Store, mine: Holder) -> None:
 
 
 def _refusal(store: Store, holder: Holder | None) -> SinkError:
-    return held_by(
+    return in_use(
         store.root,
         holder,
         f" If it is dead already, a run may take its lock over after {STALE:.0f} s, at {clock_time(STALE)}.",

@@ -66,7 +66,7 @@ class Committed:
 
     def __init__(self, store: Store, phase: str) -> None:
         self.store, self.phase = store, phase
-        self._items = list(listed(store, f"{ROOT}/{phase}"))
+        self._items = list(list_files(store, f"{ROOT}/{phase}"))
         self._names = [item.path for item in self._items]
         self.tasks = {task_of(name) for name in self._names if name.endswith(".json")}
 
@@ -151,22 +151,22 @@ def _copy(store: Store, name: str, scratch: Path) -> str:
 
 def list_names(store: Store, folder: str) -> list[str]:
     """Paths below OUT of the files in ``folder``; a missing folder has none."""
-    return [item.path for item in listed(store, folder)]
+    return [item.path for item in list_files(store, folder)]
 
 
-def listed(store: Store, folder: str) -> Iterator[Item]:
+def list_files(store: Store, folder: str) -> Iterator[Item]:
     """The files in ``folder`` below OUT, as a stream; a missing folder has none."""
     with suppress(NotFoundError):
         yield from store.list(folder)
 
 
-def owned(store: Store, folder: str) -> Iterator[str]:
+def owned_files(store: Store, folder: str) -> Iterator[str]:
     """Paths below OUT of the files in ``folder`` that a run may have written, and may delete. Links are not followed: what
     lies behind them is somebody else's. So is what is hidden: no output has such a name."""
     if store.local:
         names = own_files(str(store.local), folder)
     else:
-        names = (item.path for item in listed(store, folder))
+        names = (item.path for item in list_files(store, folder))
     yield from (name for name in names if "/." not in name)
 
 

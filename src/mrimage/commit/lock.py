@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrimage.commit.holder import held_by, holder_in, this_run
+from mrimage.commit.holder import holder_in, in_use, new_holder
 from mrimage.commit.lease import NAME as NAME
 from mrimage.commit.lease import LeasedStore, Say, acquire
 from mrimage.commit.out_folder import require_no_links, sweep
@@ -68,14 +68,14 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise held_by(root, holder_in(file.read().encode())) from None
+            raise in_use(root, holder_in(file.read().encode())) from None
         if not _is_same(
             path, file.fileno()
         ):  # its last holder removed the name before we locked the file
-            raise held_by(root, None)
+            raise in_use(root, None)
         try:
             file.truncate(0)
-            file.write(this_run().encode().decode())
+            file.write(new_holder().encode().decode())
             file.flush()
         except OSError as error:
             raise store_error(error, "write", str(path)) from error

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage.commit.damage import require_whole
-from mrimage.commit.earlier import forget_earlier
+from mrimage.commit.damage import require_intact
 from mrimage.commit.ledger import (
     ROOT,
     UNCLEAN,
@@ -21,8 +20,9 @@ from mrimage.commit.ledger import (
     delete_outputs,
     exists,
     is_description,
-    owned,
+    owned_files,
 )
+from mrimage.commit.older_versions import forget_older_versions
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.description import (
@@ -66,7 +66,7 @@ def check_apart(source: str, out: str) -> None:
         )
 
 
-class Standing(Enum):
+class OutStatus(Enum):
     """What OUT is to a job."""
 
     NEW = auto()
@@ -79,27 +79,27 @@ class Standing(Enum):
     """Of a job that is to be forgotten: by --fresh, or because it has committed nothing."""
 
 
-def require_place(store: Store, description: Description, fresh: bool) -> Standing:
+def require_usable(store: Store, description: Description, fresh: bool) -> OutStatus:
     """What OUT is to the job. Raises SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``,
     the work of another job."""
     try:
         earlier = read_job(store)
     except msgspec.DecodeError:
         if fresh:
-            return Standing.FREE
+            return OutStatus.FREE
         raise SinkError(
             f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
         ) from None
     if earlier is None:
         _require_empty(store)
-        return Standing.NEW
+        return OutStatus.NEW
     changed = changed_fields(earlier, description)
     if fresh or (changed and not _has_commits(store)):
-        return Standing.FREE
+        return OutStatus.FREE
     if not changed:
-        return Standing.SAME
+        return OutStatus.SAME
     if description.reduces and set(changed) <= set(AFTER_MAP):
-        return Standing.OTHER_REDUCE
+        return OutStatus.OTHER_REDUCE
     raise SinkError(
         f"Expected the job that {store.root} was made by, but received one with "
         f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to start over."
@@ -120,26 +120,26 @@ def _has_commits(store: Store) -> bool:
 
 
 def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> str:
-    """Make OUT this job's. Raises SinkError where ``require_place`` does.
+    """Make OUT this job's. Raises SinkError where ``require_usable`` does.
 
     What an earlier run wrote is removed where ``fresh`` asks for it, and where nothing of it was ever committed; nothing
     else is. Answers what has changed in the reducers, or an empty text. Where it has, OUT is this job's once
     ``write_job`` has been called, and what the earlier reducers made is to be forgotten before.
     """
-    standing = require_place(store, description, fresh)
-    if standing is Standing.FREE:
+    standing = require_usable(store, description, fresh)
+    if standing is OutStatus.FREE:
         clear(store)
-    elif standing is not Standing.NEW:
-        forget_earlier(store, plan.job)
-        require_whole(store)
+    elif standing is not OutStatus.NEW:
+        forget_older_versions(store, plan.job)
+        require_intact(store)
         if not exists(store, PUBLISHED):
             store.write(UNCLEAN, b"")  # the run before did not come to its end
     for phase in ("map", "reduce"):
         # An attempt that was killed may have written a table that the next one has no need of, but would claim.
         delete_all(store, Committed(store, phase).leftovers())
-    if standing in (Standing.NEW, Standing.FREE):
+    if standing in (OutStatus.NEW, OutStatus.FREE):
         write_job(store, description)
-    if standing is not Standing.OTHER_REDUCE:
+    if standing is not OutStatus.OTHER_REDUCE:
         return ""
     earlier = read_job(store)
     assert earlier
@@ -174,7 +174,7 @@ def read_job(store: Store) -> Description | None:
 def clear(store: Store) -> None:
     """Remove everything that a run writes. Commits go first, so that a kill in between leaves an OUT where nothing
     counts as done; the job's description goes last, so that OUT stays ours until then."""
-    names = [name for folder in FOLDERS for name in owned(store, folder)]
+    names = [name for folder in FOLDERS for name in owned_files(store, folder)]
     names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
     names = [
         name

@@ -25,7 +25,7 @@ from mrimage.commit.ledger import (
     delete_outputs,
     exists,
     localize,
-    owned,
+    owned_files,
 )
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
@@ -96,7 +96,7 @@ def read_published(store: Store) -> Published | None:
         return None
 
 
-def is_whole(store: Store, published: Published) -> bool:
+def is_complete(store: Store, published: Published) -> bool:
     """Whether every published table is there."""
     return all(in_parallel(store, partial(exists, store), published.tables))
 
@@ -126,7 +126,7 @@ class Publisher:
             self._sweep(everything=unclean)
             self._store.delete(UNCLEAN)
 
-    def summarise(self) -> Published:
+    def count(self) -> Published:
         """Counts of what was published, read back from the committed tables."""
         counted = read_parquet(self._map["catalogue"], COUNTED)
         known = f"(FROM {counted} WHERE status <> 'ignored')"
@@ -167,7 +167,7 @@ class Publisher:
         present = self._scratch / "present.parquet"
         with pq.ParquetWriter(present, PRESENT, compression="zstd") as writer:
             for folder in ("images", "groups"):
-                names = owned(self._store, folder)
+                names = owned_files(self._store, folder)
                 while part := list(islice(names, ROWS_PER_CHUNK)):
                     writer.write_table(pa.table({"name": part}, PRESENT))
         known = f"(SELECT split_part(output, '!/', 1) AS name FROM {self._outputs})"
@@ -212,7 +212,9 @@ class Publisher:
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
-        old = {name for name in owned(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)}
+        old = {
+            name for name in owned_files(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)
+        }
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
             for number, first in enumerate(chunks):

@@ -37,7 +37,7 @@ def note_removal(store: Store, outputs: Iterable[str]) -> None:
         store.write(f"{_PARTS}/{hashlib.sha256(data).hexdigest()[:16]}.parquet", data, durable=True)
 
 
-def tell_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
+def publish_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
     """How many of the outputs written down are no longer in the published lineage, and the first of their names; what
     was made anew under its old name is not removed. Publishes the table of all of them."""
     parts = list_names(store, _PARTS)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from mrimage.commit.again import quarantined_for
 from mrimage.commit.publish import count_quarantined
+from mrimage.commit.quarantine import quarantined_for
 from mrimage.flow.budget import Budget
 from mrimage.flow.progress import Progress, describe_interruption, task_done
 from mrimage.report import text

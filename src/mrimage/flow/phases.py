@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from mrimage import report
-from mrimage.commit.again import try_again
 from mrimage.commit.damage import fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
@@ -33,10 +32,11 @@ from mrimage.commit.publish import (
     PUBLISHED,
     Published,
     Publisher,
-    is_whole,
+    is_complete,
     read_published,
 )
-from mrimage.commit.removed import forget_removed, tell_removed
+from mrimage.commit.quarantine import try_again
+from mrimage.commit.removed import forget_removed, publish_removed
 from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
 from mrimage.flow.execution import Execution
@@ -130,7 +130,7 @@ class RunPhases:
         if gone:
             self._drop_copies()
             parts = Committed(self.store, "map").tables("catalogue")
-            inventory.learn(localize(self.store, parts, self.scratch))
+            inventory.update_catalogue(localize(self.store, parts, self.scratch))
 
     def map(self, inventory: Inventory) -> None:
         """Map the images that no committed split holds."""
@@ -226,7 +226,7 @@ class RunPhases:
         listed = self.execution.listed
         with self.execution.phase("publish", None):
             published = read_published(self.store)
-            if published is None or not is_whole(self.store, published):
+            if published is None or not is_complete(self.store, published):
                 published = self._publish_anew(weighed)
             else:
                 published.account_for(listed)
@@ -238,7 +238,7 @@ class RunPhases:
         reduced = Committed(self.store, "reduce")
         publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
         publisher.publish(self.plan.job)
-        published = publisher.summarise()
+        published = publisher.count()
         delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
         published.account_for(self.execution.listed)
         published = replace(published, state=fingerprint((mapped, reduced)))
@@ -268,7 +268,7 @@ class RunPhases:
         if not is_reported(self.store, facts):
             with self.execution.phase("report", None):
                 self.wait_for_bundle()
-                self.removed = tell_removed(self.store, self.scratch)
+                self.removed = publish_removed(self.store, self.scratch)
                 write_report(self.store, self._facts(published), self.scratch)
             facts = self._facts(published)
             write_facts(self.store, facts)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 from mrimage import report
-from mrimage.commit.damage import damage_named
+from mrimage.commit.damage import explain_damage
 from mrimage.commit.ledger import exists
 from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
@@ -59,7 +59,7 @@ def run(
         held = stack.enter_context(locked(opened, _message_printer(options.quiet)))
         store = held.store
         plan = replace(plan, lease=held.lease)
-        stack.enter_context(damage_named(store))
+        stack.enter_context(explain_damage(store))
         stack.callback(note_uses, job, identities(job))
         description = describe(plan)
         changed_reduce = claim(store, plan, description, options.fresh)

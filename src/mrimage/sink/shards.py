@@ -52,7 +52,7 @@ class Shard(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ShardFormat:
     """A container: its files' ending, how it is written and how it is read back, each shard in one pass."""
 
     suffix: str
@@ -60,10 +60,10 @@ class Kind:
     read: Callable[[ByteSource], Iterator[Sample]]
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+SHARD_FORMATS: Mapping[str, ShardFormat] = MappingProxyType(
     {
-        "webdataset": Kind(".tar", TarShard, read_tar_shard),
-        "parquet": Kind(".parquet", ParquetShard, read_parquet_shard),
+        "webdataset": ShardFormat(".tar", TarShard, read_tar_shard),
+        "parquet": ShardFormat(".parquet", ParquetShard, read_parquet_shard),
     }
 )
 """Shard sinks by the names that ``--output`` accepts."""
@@ -76,10 +76,10 @@ class ShardSink:
     nothing. An image larger than ``limit`` is a shard of its own.
     """
 
-    def __init__(self, store: Store, kind: Kind, task: str, limit: int) -> None:
-        self._store, self._kind, self._task, self._limit = store, kind, task, limit
+    def __init__(self, store: Store, shard_format: ShardFormat, task: str, limit: int) -> None:
+        self._store, self._kind, self._task, self._limit = store, shard_format, task, limit
         self._number = 0
-        self._open: Writer | None = None
+        self._open: ShardWriter | None = None
 
     def name(self, key: str, path: str, extension: str) -> str:
         return sample_name(key, path, extension)
@@ -89,7 +89,7 @@ class ShardSink:
             self.close()
         if not self._open:
             name = f"images/{self._task}-{self._number:05}{self._kind.suffix}"
-            self._open = Writer(self._store, self._kind, name)
+            self._open = ShardWriter(self._store, self._kind, name)
         return self._open.put(row, data)
 
     def close(self) -> None:
@@ -98,13 +98,13 @@ class ShardSink:
             self._open, self._number = None, self._number + 1
 
 
-class Writer:
+class ShardWriter:
     """One shard on its way to ``name``."""
 
-    def __init__(self, store: Store, kind: Kind, name: str) -> None:
+    def __init__(self, store: Store, shard_format: ShardFormat, name: str) -> None:
         self._store, self._name = store, name
         self._spool = Spool(store, name)
-        self.shard = kind.shard(self._spool.file)
+        self.shard = shard_format.shard(self._spool.file)
 
     def put(self, row: OutputRow, data: bytes) -> str:
         """Append an image; answer its name below OUT."""
@@ -154,7 +154,7 @@ def read_shard(store: Store, name: str) -> Iterator[Sample]:
 
     Raises StoreError, and ImageError where the container is damaged: what came before is whole.
     """
-    read = next(kind.read for kind in KINDS.values() if name.endswith(kind.suffix))
+    read = next(format.read for format in SHARD_FORMATS.values() if name.endswith(format.suffix))
     # With what it is now, no read asks for bytes behind its end, which some servers refuse.
     return read(StoreSource(store, name, store.uri(name), store.stat(name)))
 
@@ -183,8 +183,8 @@ def _rewrite(
     match = _NAME.fullmatch(shard)
     assert match
     digest = hashlib.blake2b("\0".join([shard, *gone]).encode(), digest_size=4).hexdigest()
-    kind = next(kind for kind in KINDS.values() if kind.suffix == match[2])
-    writer = Writer(store, kind, f"{match[1]}-{digest}{match[2]}")
+    format = next(format for format in SHARD_FORMATS.values() if format.suffix == match[2])
+    writer = ShardWriter(store, format, f"{match[1]}-{digest}{match[2]}")
     moved: list[OutputRow] = []
     try:
         for sample in read_shard(store, shard):

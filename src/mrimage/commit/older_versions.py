@@ -14,7 +14,7 @@ from mrimage.storage import Store
 from mrimage.tables.schemas import RECORDS, catalogue_schema
 
 
-def forget_earlier(store: Store, job: Job) -> bool:
+def forget_older_versions(store: Store, job: Job) -> bool:
     """Forget everything that is committed if its tables lack a column of today's, so that it is mapped again; return
     whether that was so.
 
