@@ -196,7 +196,7 @@ def test_verify_shows_a_foreign_name_on_one_line_and_obeys_nothing_in_it(
     main(["run", str(photos), str(out), *QUICK, "--quiet"])
     (out / "no\n\x1b[31mkin.txt").write_text("x")
     assert main(["verify", str(out)]) == 1
-    assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was made by no run\n"
+    assert capsys.readouterr().out == "foreign: no␊␛[31mkin.txt was not made by any run\n"
 
 
 def test_debug_shows_where_and_leaves_the_status_as_it_is(

@@ -122,7 +122,7 @@ def test_a_damaged_task_is_done_again_when_its_report_is_removed(
     damage(path)
     assert main(run) == 1
     told = capsys.readouterr().err
-    assert f"Expected {path} as a run wrote it, but it is " in told
+    assert f"{path} must be the file that a run wrote, but it is " in told
     report = re.search(r"Remove (_run/\S+\.json) and run the job again", told)
     assert report
     if path.is_dir():
@@ -144,7 +144,7 @@ def test_state_that_was_lost_by_a_kill_is_noticed_before_anything_is_made_of_it(
     (path,) = (out / "_run/map").glob("*.records-00000.parquet")
     path.unlink()
     assert main(run) == 1
-    assert f"{path} as a run wrote it, but it is missing" in capsys.readouterr().err
+    assert f"{path} must be the file that a run wrote, but it is missing" in capsys.readouterr().err
 
 
 def test_what_is_made_of_the_state_is_made_anew(whole: tuple[list[str], Path]) -> None:

@@ -177,9 +177,7 @@ def test_a_run_that_slept_finds_that_it_has_lost_and_changes_nothing_more(
 
 def loses(change: Callable[[], object]) -> bool:
     """Whether ``change`` is refused, because the lock is another run's."""
-    with pytest.raises(
-        SinkError, match=r"until the end of the run, but process .* has taken it over"
-    ):
+    with pytest.raises(SinkError, match=r"until it ends, but process .* has taken it over"):
         change()
     return True
 

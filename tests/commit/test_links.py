@@ -122,7 +122,7 @@ def test_a_link_in_the_state_of_a_run_is_refused_by_name(
     (out / link).symlink_to(album if "." not in link and "lock" not in link else album / "one.png")
     for how in (HERE, FRESH):
         with pytest.raises(
-            SinkError, match=f"{link} as a run made it, but it is a symbolic link to .*album"
+            SinkError, match=f"{link} must not be a symbolic link, but it leads to .*album"
         ):
             run(JOB, str(photos), str(out), how)
     assert names(album) == before

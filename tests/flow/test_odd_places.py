@@ -128,4 +128,4 @@ def test_a_backslash_beside_a_wildcard_is_refused(
     told: tuple[Path, State, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(options(told[0], tmp_path / "a\\[1]")) == 2
-    assert "Expected OUT without a backslash beside *, ? or [" in capsys.readouterr().err
+    assert "The name of OUT must not combine a backslash with *, ? or [" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_a_source_may_have_any_name_and_out_one_of_utf_8(photos: Path, tmp_path:
     assert mr.run(job, odd, out, workers=1, thumbnails=False).facts.reused == 11
     assert main(["retry", str(out), "--workers", "1", "--quiet"]) == 0
     assert main(["verify", str(out)]) == 0
-    with pytest.raises(UsageError, match="OUT with a name of valid UTF-8"):
+    with pytest.raises(UsageError, match="The name of OUT must be valid UTF-8"):
         mr.run(job, photos, odd / "out", workers=1)
 
 

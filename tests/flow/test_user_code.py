@@ -192,7 +192,7 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(
         ),
         (
             yields(mr.Output("a.bin", object())),
-            "Expected the data of output 'a.bin' as bytes, text, pixels",
+            "The data of output 'a.bin' must be bytes, text, pixels",
         ),
         (
             yields(mr.Output("a.bmp", np.zeros((2, 2, 3), np.uint8))),
@@ -237,7 +237,7 @@ def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(
 
 @pytest.mark.parametrize("name", ["", None, 7])
 def test_an_output_needs_a_name(name: object) -> None:
-    with pytest.raises(JobError, match="name of an output as text"):
+    with pytest.raises(JobError, match="name of an output must be a text"):
         mr.Output(name, "data")  # type: ignore[arg-type]
 
 

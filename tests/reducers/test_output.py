@@ -90,5 +90,5 @@ def test_a_uri_is_the_same_however_it_is_written(
 
 @pytest.mark.parametrize("uri", [7, "\ud800", b"a.png"])
 def test_a_uri_that_is_no_text_is_refused(uri: object) -> None:
-    with pytest.raises(JobError, match="Expected the uri of output 'a' as"):
+    with pytest.raises(JobError, match="The uri of output 'a' must be"):
         mr.Output("a", b"", uri=uri)  # type: ignore[arg-type]

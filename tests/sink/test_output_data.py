@@ -187,10 +187,10 @@ def test_an_image_of_pillow_s_with_a_profile_is_converted() -> None:
             Image.new("I", (40, 24), 70_000),
             "whole numbers from 0 to 65535, but received 70000 to 70000",
         ),
-        ([[1, 2]], "as pixels (a numpy array or an image of Pillow's) or bytes, but received list"),
+        ([[1, 2]], "must be pixels (a numpy array or a Pillow image) or bytes, but got list"),
         (
             pa.table({"a": [1]}),
-            "as pixels (a numpy array or an image of Pillow's) or bytes, but received Table",
+            "must be pixels (a numpy array or a Pillow image) or bytes, but got Table",
         ),
     ],
     ids=["above", "nan", "int64", "I", "list", "table"],
@@ -303,14 +303,14 @@ def test_plain_data_is_json_with_numpy_s_numbers_as_numbers() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        ("t.xlsx", pa.table({"a": [1]}), "a table to end in .parquet, .csv, .tsv, .arrow"),
-        ("n.json", {"a": 1j}, "received dict (complex has no form in JSON)"),
+        ("t.xlsx", pa.table({"a": [1]}), "a table must end in .parquet, .csv, .tsv, .arrow"),
+        ("n.json", {"a": 1j}, "got dict (JSON cannot hold a value of type complex)"),
         (
             "t.csv",
             pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]),
-            "a name of its own for each column",
+            "needs a name of its own",
         ),
-        ("t.parquet", [{"a": 1}, {"a": "x"}], "rows whose values have one type in each column"),
+        ("t.parquet", [{"a": 1}, {"a": "x"}], "must have values of one type in each column"),
     ],
 )
 def test_data_that_does_not_fit_the_name_says_what_would(name: str, data: Any, told: str) -> None:

@@ -1,1 +1,1 @@
-"""The ledger of a run: what is committed below OUT, who may write there, and what people read of it."""
+"""What a run has committed below OUT, who may write there, and the tables that it publishes."""

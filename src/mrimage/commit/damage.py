@@ -1,7 +1,7 @@
-"""Damage below ``_run/``: which file it is, and what to do about it.
+"""Damage in ``_run/``: which file it is, and how to recover.
 
-Nothing here is read by a run that goes well, but for one look at the names and sizes of what earlier tasks committed. When
-something fails, every file of the state is looked at, and if one is damaged, that is what the error says.
+A run that goes well only compares the names and sizes of what earlier tasks committed. If something
+fails, every file of the state is checked, and the error names the damaged one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.commit.ledger import ROOT, Committed, is_description, list_files, table_path, task_of
+from mrimage.commit.ledger import (
+    ROOT,
+    Committed,
+    is_description,
+    list_files,
+    report_path,
+    table_path,
+    task_of,
+)
 from mrimage.commit.publish import PUBLISHED, Published
 from mrimage.errors import (
     AccountingError,
@@ -47,8 +55,9 @@ from mrimage.types import RunFacts, TaskReport
 PHASES = ("map", "reduce")
 
 FACTS = f"{ROOT}/facts.json"
+"""The facts of the last run (``types.RunFacts``), from which the report can be made again."""
 
-_TABLES = {
+_PUBLISHED_TABLES = {
     f"{ROOT}/members.parquet": MEMBERS,
     f"{ROOT}/removed.parquet": REMOVED,
     f"{ROOT}/thumbnails.parquet": THUMBNAILS,
@@ -57,7 +66,9 @@ _TABLES = {
     "outputs.parquet": OUTPUTS,
     "quarantine.parquet": QUARANTINE,
 }
-_PARTS = {
+"""Schemas of the tables that a run makes from what is committed, by name."""
+
+_TASK_TABLES = {
     "catalogue": KNOWN,
     "records": RECORDS,
     "outputs": OUTPUTS,
@@ -65,14 +76,17 @@ _PARTS = {
     "groups": DONE_GROUPS,
     "thumbnails": THUMBNAILS,
 }
+"""Schemas of the tables that tasks commit, by kind."""
 
-_ANEW = "Delete it and run the job again to make it anew."
+_RESTORE = "Delete it and run the job again to restore it."
 
 
 @contextmanager
 def explain_damage(store: Store) -> Iterator[None]:
-    """Raise SinkError, naming the file and the way out, where the block failed because the state of OUT is damaged. Every other
-    error goes on as it is."""
+    """If the block fails because the state of OUT is damaged, raise SinkError instead.
+
+    It names the damaged file and how to recover. Every other error passes unchanged.
+    """
     try:
         yield
     except Exception as error:
@@ -85,28 +99,36 @@ def explain_damage(store: Store) -> Iterator[None]:
 
 
 def _has_another_cause(error: Exception) -> bool:
-    """Whether the error itself says what is wrong."""
+    """Whether the error itself already says what is wrong."""
     if isinstance(error, StoreError):
         return error.transient
-    return isinstance(error, MrimageError) and not isinstance(error, (EngineError, AccountingError))
+    if isinstance(error, (EngineError, AccountingError)):
+        return False
+    return isinstance(error, MrimageError)
 
 
 def require_intact(store: Store) -> None:
-    """Raise SinkError if something of what earlier tasks committed is missing or has another size than when it was published."""
+    """Raise SinkError if a committed file is missing, or its size has changed since publication."""
     phases = [Committed(store, phase) for phase in PHASES]
     published = _decoded(store, PUBLISHED, Published)
     if isinstance(published, Published) and published.state:
         if published.state == fingerprint(phases):
             return
-        damage = next(find_damage(store), None)
+        problems = find_damage(store)
     else:
-        damage = next((line for phase in phases for line in _missing_tables(store, phase)), None)
+        problems = _all_missing_tables(store, phases)
+    damage = next(problems, None)
     if damage:
         raise SinkError(damage)
 
 
+def _all_missing_tables(store: Store, phases: list[Committed]) -> Iterator[str]:
+    for phase in phases:
+        yield from _missing_tables(store, phase)
+
+
 def fingerprint(phases: Iterable[Committed]) -> str:
-    """A hash of the names and sizes of everything that is committed."""
+    """A SHA-256, in hex, of the names and sizes of everything that is committed."""
     digest = hashlib.sha256()
     for phase in phases:
         for item in sorted(phase.items(), key=lambda item: item.path):
@@ -115,19 +137,23 @@ def fingerprint(phases: Iterable[Committed]) -> str:
 
 
 def find_damage(store: Store) -> Iterator[str]:
-    """Every damaged file of the state of OUT and of its published tables, as an error message."""
+    """Yield an error message for every damaged file of the state and of the published tables."""
     yield from find_state_damage(store)
-    for name, kind in ((PUBLISHED, Published), (FACTS, RunFacts)):
-        if isinstance(_decoded(store, name, kind), Exception):
-            yield _message(store, name, "damaged", _ANEW)
-    parts = [item.path for item in list_files(store, "catalogue") if item.path.endswith(".parquet")]
-    for name, schema in (_TABLES | dict.fromkeys(parts, KNOWN)).items():
-        if why := _wrong_table(store, name, schema):
-            yield _message(store, name, why, _ANEW)
+    documents: dict[str, Any] = {PUBLISHED: Published, FACTS: RunFacts}
+    for name, document_type in documents.items():
+        if isinstance(_decoded(store, name, document_type), Exception):
+            yield _message(store, name, "damaged", _RESTORE)
+    catalogue = [item.path for item in list_files(store, "catalogue")]
+    parts = [name for name in catalogue if name.endswith(".parquet")]
+    tables = _PUBLISHED_TABLES | dict.fromkeys(parts, KNOWN)
+    for name, schema in tables.items():
+        problem = _table_problem(store, name, schema)
+        if problem:
+            yield _message(store, name, problem, _RESTORE)
 
 
 def find_state_damage(store: Store) -> Iterator[str]:
-    """Every damaged file by which a run continues, as an error message."""
+    """Yield an error message for every damaged file that a run needs to continue."""
     job = _decoded(store, JOB, dict[str, object])
     if job is not None and not is_description(job):
         yield _message(store, JOB, "damaged", "Add --fresh to start over.")
@@ -136,53 +162,63 @@ def find_state_damage(store: Store) -> Iterator[str]:
 
 
 def _damaged_tasks(store: Store, phase: str) -> Iterator[str]:
-    top = f"{ROOT}/{phase}/"
-    folders = {
-        item.path.removeprefix(top).split("/")[0]
-        for item in list_files(store, top)
-        if "/" in item.path.removeprefix(top)
-    }
-    for name in sorted(folders):
-        yield _message(store, top + name, "a folder", f"Remove it. {_redo(phase, name)}")
+    for name in sorted(_folders(store, f"{ROOT}/{phase}/")):
+        yield _message(store, name, "a folder", f"Remove it. {_redo(phase, name)}")
     committed = Committed(store, phase)
     yield from _missing_tables(store, committed)
-    for kind, schema in _PARTS.items():
+    for kind, schema in _TASK_TABLES.items():
         for name in committed.tables(kind):
-            if why := _wrong_table(store, name, schema):
-                yield _message(store, name, why, _redo(phase, name))
+            problem = _table_problem(store, name, schema)
+            if problem:
+                yield _message(store, name, problem, _redo(phase, name))
+
+
+def _folders(store: Store, top: str) -> set[str]:
+    """Paths below OUT of the folders in ``top``. The ledger has only files there."""
+    folders: set[str] = set()
+    for item in list_files(store, top):
+        name, slash, _ = item.path.removeprefix(top).partition("/")
+        if slash:
+            folders.add(top + name)
+    return folders
 
 
 def _missing_tables(store: Store, committed: Committed) -> Iterator[str]:
-    """What a task has committed by its report, and what is not there."""
-    there = {item.path for item in committed.items()}
-    paths = [f"{ROOT}/{committed.phase}/{task}.json" for task in sorted(committed.tasks)]
-    for path, report in zip(paths, in_parallel(store, partial(_report, store), paths), strict=True):
+    """Yield a message for every damaged report, and every table that a report names but is gone."""
+    present = {item.path for item in committed.items()}
+    paths = [report_path(committed.phase, task) for task in sorted(committed.tasks)]
+    reports = in_parallel(store, partial(_report, store), paths)
+    for path, report in zip(paths, reports, strict=True):
         way_out = _redo(committed.phase, path)
         if report is None:
             yield _message(store, path, "damaged", way_out)
             continue
-        names = (table_path(report.phase, report.task, table) for table in report.tables)
-        yield from (
-            _message(store, name, "missing", way_out) for name in names if name not in there
-        )
+        for table in report.tables:
+            name = table_path(report.phase, report.task, table)
+            if name not in present:
+                yield _message(store, name, "missing", way_out)
 
 
 def _report(store: Store, path: str) -> TaskReport | None:
+    """The report at a path; None if it is damaged."""
     found = _decoded(store, path, TaskReport)
     return found if isinstance(found, TaskReport) else None
 
 
 def _redo(phase: str, path: str) -> str:
-    """How to have the task again that committed ``path``."""
+    """How to repeat the task that committed the file ``path``."""
     what = "its images are mapped" if phase == "map" else "its groups are reduced"
-    report = f"{ROOT}/{phase}/{task_of(path)}.json"
-    return f"Remove {report} and run the job again, so that {what} again, or add --fresh to start over."
+    report = report_path(phase, task_of(path))
+    return (
+        f"Remove {report} and run the job again, so that {what} again, or add --fresh to start "
+        "over."
+    )
 
 
-def _decoded(store: Store, name: str, kind: Any) -> object:
-    """The document ``name``; None where there is none, and the error where it is not of its ``kind``."""
+def _decoded(store: Store, name: str, document_type: Any) -> object:
+    """The document of this name; None if it is missing, and the error if it is damaged."""
     try:
-        return msgspec.json.decode(store.read(name), type=kind)
+        return msgspec.json.decode(store.read(name), type=document_type)
     except NotFoundError:
         return None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -193,8 +229,11 @@ def _decoded(store: Store, name: str, kind: Any) -> object:
         raise
 
 
-def _wrong_table(store: Store, name: str, schema: pa.Schema) -> str | None:
-    """Why the table ``name`` cannot be read as one with the columns of ``schema``; None where it can, or is not there."""
+def _table_problem(store: Store, name: str, schema: pa.Schema) -> str | None:
+    """Why the table cannot be read with the columns of ``schema``.
+
+    None if it can be, and also if it is missing.
+    """
     try:
         data = store.read(name)
     except NotFoundError:
@@ -210,15 +249,16 @@ def _wrong_table(store: Store, name: str, schema: pa.Schema) -> str | None:
         for _ in file.iter_batches():
             pass
         columns = set(file.schema_arrow.names)
-    except Exception:  # noqa: BLE001 - Arrow may raise anything on bytes that are no Parquet file
+    except Exception:  # noqa: BLE001 - Arrow may raise anything for a file that is not Parquet
         return "damaged"
     return None if columns.issuperset(schema.names) else "damaged"
 
 
 def _is_folder(error: StoreError) -> bool:
-    """Whether a local folder lies where a file should be."""
+    """Whether reading failed because there is a local folder in place of the file."""
     return isinstance(error.__cause__, IsADirectoryError)
 
 
-def _message(store: Store, name: str, why: str, way_out: str) -> str:
-    return f"Expected {store.root.rstrip('/')}/{name} as a run wrote it, but it is {why}. {way_out}"
+def _message(store: Store, name: str, problem: str, way_out: str) -> str:
+    path = f"{store.root.rstrip('/')}/{name}"
+    return f"{path} must be the file that a run wrote, but it is {problem}. {way_out}"

@@ -1,4 +1,4 @@
-"""Who holds a lock: one run of one process, named so that no other run anywhere has the same name."""
+"""The holder of a lock: one run of one process, with a name that no other run anywhere has."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from mrimage.errors import SinkError
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that holds a lock. ``token`` is random and names the run; ``host`` and ``pid`` are for people.
+    """A run that holds a lock.
 
-    ``place`` names the process table that ``pid`` belongs to: a boot of a machine, and the pid namespace of a
-    container on it. Two containers may share a host name, and their processes the same numbers, but not a place.
-    ``started`` is the start of the process in seconds since 1970, which tells it from a later one with its number.
-    ``renewals`` counts how often the run has said that it is still there.
+    ``token`` is random and identifies the run. ``host`` and ``pid`` name its process for people.
+    ``place`` names the process table that ``pid`` belongs to: a boot of a machine, and a
+    container's pid namespace on it. Two containers may share a host name, and their processes may
+    have the same numbers, but their process tables have different names. ``started`` is the start
+    of the process in seconds since 1970; a later process with the same number started later.
+    ``renewals`` counts how often the run has renewed the lock.
     """
 
     token: str
@@ -39,7 +41,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_holder() -> Holder:
-    """A new name for a run of this process."""
+    """A holder with a new token, for a run of this process."""
     import psutil
 
     return Holder(
@@ -52,7 +54,10 @@ def new_holder() -> Holder:
 
 
 def holder_in(data: bytes | None) -> Holder | None:
-    """The holder that a lock's bytes name, or None where they name none, as when a run was killed writing them."""
+    """The holder in the bytes of a lock.
+
+    None if there is none: a run may have been killed while it wrote the lock.
+    """
     try:
         return msgspec.json.decode(data or b"", type=Holder)
     except msgspec.MsgspecError:
@@ -60,7 +65,10 @@ def holder_in(data: bytes | None) -> Holder | None:
 
 
 def has_died(holder: Holder) -> bool:
-    """Whether the holder's process is known to be gone: only its own process table can tell."""
+    """Whether the holder's process is known to have ended.
+
+    Only a process in the same process table can know that.
+    """
     if not holder.place or holder.place != process_table():
         return False
     try:
@@ -68,31 +76,34 @@ def has_died(holder: Holder) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False  # somebody else's process
+        # The process exists, but belongs to another user.
+        return False
     return _is_other_process(holder)
 
 
 def _is_other_process(holder: Holder) -> bool:
-    """Whether the process with the holder's number is a later one, or a dead one that its parent has not reaped."""
+    """Whether the process with the holder's number is a later one, or a zombie."""
     import psutil
 
     try:
         process = psutil.Process(holder.pid)
-        return (
-            process.status() == psutil.STATUS_ZOMBIE
-            or abs(process.create_time() - holder.started) >= 1
-        )
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        # psutil derives the start from clock ticks and the boot time, so it may vary a little.
+        return abs(process.create_time() - holder.started) >= 1
     except psutil.Error:
-        return False  # it is there, but hidden from us
+        # The process exists, but its details are hidden from this user.
+        return False
 
 
 @lru_cache(maxsize=1)
 def process_table() -> str:
-    """The name of this process's table of processes, or "" where the system does not say."""
+    """The name of this process's process table; empty if the system does not give one."""
     try:
         if sys.platform == "linux":
             boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            namespace = Path("/proc/self/ns/pid").readlink()  # such as pid:[4026531836]
+            # Such as pid:[4026531836].
+            namespace = Path("/proc/self/ns/pid").readlink()
             return f"{boot} {namespace}"
     except OSError:
         return ""
@@ -101,9 +112,10 @@ def process_table() -> str:
     return f"{uuid.getnode():x} {psutil.boot_time():.0f}"
 
 
-def in_use(root: str, holder: Holder | None, more: str = "") -> SinkError:
-    """The error for an OUT that another run holds; ``more`` is added to it."""
+def in_use(root: str, holder: Holder | None, hint: str = "") -> SinkError:
+    """The error if another run holds OUT. ``hint`` is appended to the message."""
     who = holder or "another process"
     return SinkError(
-        f"Expected to be alone on {root}, but {who} is running a job there. Wait for it, or end it.{more}"
+        f"Only one run at a time can write to {root}, but {who} is running a job there. "
+        f"Wait for it, or end it.{hint}"
     )

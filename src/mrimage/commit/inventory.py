@@ -1,6 +1,7 @@
-"""The source against what is committed: which images are to be mapped, and which are gone.
+"""The source compared with what is committed: which images have to be mapped, and which are gone.
 
-Everything here works on tables on disk, so that neither a listing nor a catalogue need fit in memory.
+Everything works on tables on disk, so that neither the listing nor the catalogue has to fit in
+memory.
 """
 
 from __future__ import annotations
@@ -16,24 +17,26 @@ from mrimage.tables.schemas import KNOWN, LISTING
 from mrimage.types import Entry
 
 BATCH = 10_000
+"""Entries that are held in memory at a time."""
 
 
 class Inventory:
-    """The listing of one run on disk, and questions about it."""
+    """The listing of one run, on disk, and queries that compare it with the committed catalogue."""
 
     def __init__(self, scratch: Path, catalogue_parts: list[str]) -> None:
-        self._scratch, self._known = scratch, catalogue_parts
-        self._path = scratch / "listing.parquet"
+        self._scratch = scratch
+        self._catalogue = catalogue_parts
+        self._listed = scratch / "listing.parquet"
         self._kept = scratch / "kept.parquet"
         self._kept.unlink(missing_ok=True)
 
     def update_catalogue(self, catalogue_parts: list[str]) -> None:
-        """What is committed has changed: these are its parts now."""
-        self._known = catalogue_parts
+        """Use these parts of the catalogue from now on, because what is committed has changed."""
+        self._catalogue = catalogue_parts
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Stream the listing to disk."""
-        with pq.ParquetWriter(self._path, LISTING, compression="zstd") as writer:
+        with pq.ParquetWriter(self._listed, LISTING, compression="zstd") as writer:
             batch: list[Entry] = []
             for entry in entries:
                 batch.append(entry)
@@ -43,77 +46,95 @@ class Inventory:
             writer.write_table(to_listing(batch))
 
     def rows(self) -> int:
-        """Entries that were listed, each time that they were."""
-        return pq.read_metadata(self._path).num_rows
+        """How many entries were listed. One that was listed twice counts twice."""
+        return pq.read_metadata(self._listed).num_rows
 
     def listed_now(self) -> int:
-        """Images that were listed, each uri once, without those kept from an earlier run."""
-        return self._sum(self._grouped([self._path]))[0]
+        """How many images were listed, by uri, without those that ``keep_below`` added."""
+        images, _ = self._totals(self._by_uri([self._listed]))
+        return images
 
     def keep_below(self, folders: list[str]) -> None:
-        """Take for listed what is committed of the images below ``folders``, uris of folders that could not be looked
-        into: nobody knows that they are gone, and their outputs must not go."""
-        if not folders or not self._known:
+        """Add to the listing the committed images below ``folders``.
+
+        These are uris of folders that could not be listed: their images may still exist, so their
+        outputs must not be removed.
+        """
+        if not folders or not self._catalogue:
             return
-        known = read_parquet(self._known, KNOWN)
-        below = " OR ".join("starts_with(uri, ?)" for _ in folders)
-        query = f"SELECT uri, '' AS path, size, version FROM {known} WHERE {below}"
-        values = tuple(f"{folder.rstrip('/')}/" for folder in folders)
+        catalogue = read_parquet(self._catalogue, KNOWN)
+        is_below = " OR ".join("starts_with(uri, ?)" for _ in folders)
+        query = f"SELECT uri, '' AS path, size, version FROM {catalogue} WHERE {is_below}"
+        prefixes = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         with connect(self._scratch) as connection, pq.ParquetWriter(self._kept, LISTING) as writer:
-            for batch in batches(connection, query, values):
-                writer.write_table(to_listing([Entry(**row) for row in batch.to_pylist()]))
+            for batch in batches(connection, query, prefixes):
+                entries = [Entry(**row) for row in batch.to_pylist()]
+                writer.write_table(to_listing(entries))
 
     def totals(self) -> tuple[int, int]:
-        """Images listed, each uri once, and their bytes."""
-        return self._sum(self._listing)
+        """The number of images by uri, and their bytes."""
+        return self._totals(self._images)
 
     def totals_to_map(self) -> tuple[int, int]:
-        """Images that no committed split holds as they are now, and their bytes."""
-        return self._sum(self._new)
+        """The number of images that no committed split has in their present version, and their
+        bytes."""
+        return self._totals(self._images_to_map)
 
     def to_map(self) -> Iterator[Entry]:
-        """Those images, sorted by uri, streamed."""
+        """Yield the images that no committed split has in their present version, sorted by uri."""
         with connect(self._scratch) as connection:
-            query = f"SELECT {', '.join(LISTING.names)} FROM {self._new} ORDER BY uri"
+            query = f"SELECT {', '.join(LISTING.names)} FROM {self._images_to_map} ORDER BY uri"
             for batch in batches(connection, query):
                 yield from map(from_listing, batch.to_pylist())
 
     def gone(self) -> list[tuple[str, list[str]]]:
-        """Committed images that the source no longer holds as they were: (catalogue part, uris) pairs."""
-        if not self._known:
+        """Committed images that are gone from the source or have changed.
+
+        Returns a path of a part of the catalogue with the uris, for each part that has any.
+        """
+        if not self._catalogue:
             return []
+        catalogue = read_parquet(self._catalogue, KNOWN, filename=True)
+        query = f"""
+            SELECT filename, list(uri ORDER BY uri)
+            FROM (SELECT filename, uri, size, version FROM {catalogue}) k
+            ANTI JOIN {self._images} l USING (uri, size, version)
+            GROUP BY filename ORDER BY filename
+        """
         with connect(self._scratch) as connection:
-            known = read_parquet(self._known, KNOWN, filename=True)
-            query = f"""
-                SELECT filename, list(uri ORDER BY uri) FROM
-                (SELECT filename, uri, size, version FROM {known}) k
-                ANTI JOIN {self._listing} l USING (uri, size, version) GROUP BY filename ORDER BY filename"""
             return connection.execute(query).fetchall()
 
     @property
-    def _listing(self) -> str:
-        return self._grouped([self._path, self._kept] if self._kept.exists() else [self._path])
+    def _images(self) -> str:
+        paths = [self._listed]
+        if self._kept.exists():
+            paths.append(self._kept)
+        return self._by_uri(paths)
 
     @staticmethod
-    def _grouped(paths: list[Path]) -> str:
+    def _by_uri(paths: list[Path]) -> str:
+        """The listing with one row per uri.
+
+        The source may name an image twice, in a list for example. Both rows are the same then,
+        unless the image changed in between.
+        """
         listing = read_parquet([str(path) for path in paths], LISTING)
-        # A list may name an image twice; the rest of both rows is the same, but for what changed in between.
-        rest = ", ".join(
-            f"max({name}) AS {name}" for name in LISTING.names if name not in ("uri", "path")
-        )
-        return f"(SELECT uri, min(path) AS path, {rest} FROM {listing} GROUP BY uri)"
+        others = [name for name in LISTING.names if name not in ("uri", "path")]
+        columns = ", ".join(f"max({name}) AS {name}" for name in others)
+        return f"(SELECT uri, min(path) AS path, {columns} FROM {listing} GROUP BY uri)"
 
     @property
-    def _new(self) -> str:
-        if not self._known:
-            return self._listing
-        known = f"(SELECT uri, size, version FROM {read_parquet(self._known, KNOWN)})"
-        return f"(SELECT l.* FROM {self._listing} l ANTI JOIN {known} k USING (uri, size, version))"
+    def _images_to_map(self) -> str:
+        if not self._catalogue:
+            return self._images
+        catalogue = f"(SELECT uri, size, version FROM {read_parquet(self._catalogue, KNOWN)})"
+        return f"""(
+            SELECT l.* FROM {self._images} l
+            ANTI JOIN {catalogue} k USING (uri, size, version))"""
 
-    def _sum(self, table: str) -> tuple[int, int]:
+    def _totals(self, table: str) -> tuple[int, int]:
+        query = f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
         with connect(self._scratch) as connection:
-            row = connection.execute(
-                f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
-            ).fetchone()
+            row = connection.execute(query).fetchone()
         assert row
         return int(row[0]), int(row[1])

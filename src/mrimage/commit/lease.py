@@ -1,9 +1,10 @@
-"""One run at a time on a remote OUT, by a lease: a lock that its run renews, and loses when it does not.
+"""A lease on a remote OUT, so that only one run at a time writes there.
 
-The lock is an object that only one run can create. Its run replaces it every few seconds by compare and swap; whoever
-finds it watches it, and takes it over by the same compare and swap once it has not changed for a while. No clock of one
-machine is held against another's. A run that was asleep, or cut off from its store, finds when it wakes that the lock
-names another run: it then stops, and changes nothing more.
+The lease is a lock file that only one run can create. Its run renews it: it replaces the file every
+few seconds by compare and swap. A run that finds the lock of another one watches it. If the lock
+does not change for a while, the run takes it over, also by compare and swap. The clocks of
+different machines are never compared. A run that slept, or was cut off from its store, finds out
+when it continues that the lock names another run. It then stops and changes nothing more.
 """
 
 from __future__ import annotations
@@ -25,92 +26,110 @@ from mrimage.storage import Item, Store, open_store
 from mrimage.storage.store import OnUnlisted
 
 NAME = f"{ROOT}/lock"
+"""Path of the lock below OUT."""
 
 BEAT = 5.0
-"""Seconds between renewals; also how long a task relies on what it last read in the lock."""
+"""Seconds between renewals. A task also relies for this long on what it last read in the lock."""
 
 STALE = 60.0
-"""Seconds for which a lock must stay as it is before another run may take it over."""
+"""Seconds without a change after which another run may take over a lock."""
 
 POLL = 1.0
 """Seconds between looks at a lock that may be stale."""
 
 SETTLE = 5.0
-"""Seconds that a run waits after it took a stale lock over: what the other one was writing at that moment arrives
-before, and its tasks have noticed."""
+"""Seconds that a run waits after it has taken over a stale lock.
 
-GLIMPSES = 5
-"""Looks at a lock that is not there before it counts as gone: a renewal on HDFS takes it away for a moment."""
+In this time the last writes of the earlier run arrive, and its tasks notice the loss.
+"""
+
+READS_UNTIL_GONE = 5
+"""Reads of a missing lock before it counts as gone: a renewal on HDFS removes it for a moment."""
 
 _tokens: set[str] = set()
-"""The leases that runs of this process hold."""
+"""The tokens of the leases that runs of this process hold."""
 
 Say = Callable[[str], None]
+"""A function that shows a message to the user."""
 
 
 class Lease:
-    """The driver's side of a lease that it holds."""
+    """A lease that the driver of a run holds. A thread renews it.
+
+    ``abandoned`` says whether an earlier run left its lock behind.
+    """
 
     def __init__(self, store: Store, holder: Holder, *, abandoned: bool) -> None:
-        self._store, self._holder, self._renewed = store, holder, seconds_awake_or_asleep()
-        self._turn = threading.Lock()
+        self._store = store
+        self._holder = holder
+        self._renewed = boot_clock()
+        self._renewing = threading.Lock()
         self._ended = threading.Event()
-        self._heart = threading.Thread(target=self._beat, name="mrimage-lease", daemon=True)
+        self._thread = threading.Thread(
+            target=self._keep_renewed, name="mrimage-lease", daemon=True
+        )
         self.token = holder.token
         self.abandoned = abandoned
         _tokens.add(self.token)
-        self._heart.start()
+        self._thread.start()
 
     def require(self) -> None:
-        """Raise SinkError if another run has the lock. A renewal that is due is made first."""
-        # Others wait twice as long, so what is written now arrives long before they may take over.
-        if seconds_awake_or_asleep() - self._renewed > STALE / 2 and not self._renew():
+        """Raise SinkError if another run has the lock. Makes a renewal that is overdue first."""
+        # Other runs wait twice as long before they take over. So a write that starts now ends long
+        # before that.
+        is_overdue = boot_clock() - self._renewed > STALE / 2
+        if is_overdue and not self._renew():
             raise lost(self._store)
 
     def release(self) -> None:
-        """Give the lock back, if it is still ours."""
+        """Delete the lock if this run still has it."""
         self._ended.set()
-        self._heart.join()
+        self._thread.join()
         _tokens.discard(self.token)
-        with suppress(
-            StoreError
-        ):  # the store is away, and the run's own error says so; the lock becomes stale
+        # If the store is unreachable, the run's own error says so, and the lock becomes stale.
+        with suppress(StoreError):
             if self._renew():
                 self._store.delete(NAME)
 
-    def _beat(self) -> None:
+    def _keep_renewed(self) -> None:
         while not self._ended.wait(BEAT):
-            with suppress(StoreError):  # the store may be away for a while
+            # The store may be unreachable for a while.
+            with suppress(StoreError):
                 self._renew()
 
     def _renew(self) -> bool:
-        with self._turn:
-            begun = seconds_awake_or_asleep()
-            for glimpse in range(GLIMPSES):
-                following = msgspec.structs.replace(
-                    self._holder, renewals=self._holder.renewals + 1
-                )
-                if self._store.replace(NAME, following.encode(), self._holder.encode()):
-                    self._holder, self._renewed = following, begun
+        """Renew the lock. Returns False if another run has it, or if it is gone."""
+        with self._renewing:
+            started = boot_clock()
+            for attempt in range(READS_UNTIL_GONE):
+                renewals = self._holder.renewals + 1
+                renewed = msgspec.structs.replace(self._holder, renewals=renewals)
+                if self._store.replace(NAME, renewed.encode(), self._holder.encode()):
+                    self._holder = renewed
+                    self._renewed = started
                     return True
-                found = _held(self._store)
+                found = _read_holder(self._store)
                 if found and found.token != self.token:
                     break
-                if found:  # an earlier renewal had come through, and only its answer was lost
+                if found:
+                    # An earlier renewal had succeeded, but its response was lost.
                     self._holder = found
-                time.sleep(0.1 * glimpse)
-            self._renewed = float("-inf")  # whoever asks next looks again
+                time.sleep(0.1 * attempt)
+            # Makes the next call of ``require`` check again.
+            self._renewed = float("-inf")
             return False
 
 
 class LeasedStore:
-    """A Store that changes nothing once its run has lost OUT: ``require`` raises SinkError then.
+    """A Store that changes nothing once its run has lost OUT.
 
-    ``require`` is called before each change, with whether that change is a commit.
+    ``require`` is called before each change, with True if the change is a commit. It raises
+    SinkError if the run no longer holds OUT.
     """
 
     def __init__(self, store: Store, require: Callable[[bool], None]) -> None:
-        self._store, self._require = store, require
+        self._store = store
+        self._require = require
 
     @property
     def root(self) -> str:
@@ -158,49 +177,61 @@ class LeasedStore:
         return self._store.sweep(prefix)
 
 
-class _Witness:
-    """A task's side of a lease that its driver holds: it reads the lock, before each commit and now and then."""
+class _LeaseCheck:
+    """A task's check that its driver still holds the lease.
+
+    It reads the lock before each commit, and before another change if the last read is BEAT
+    seconds ago.
+    """
 
     def __init__(self, store: Store, token: str) -> None:
-        self._store, self._token, self._seen = store, token, float("-inf")
+        self._store = store
+        self._token = token
+        self._checked = float("-inf")
 
     def __call__(self, commits: bool) -> None:
-        now = seconds_awake_or_asleep()
-        if not commits and now - self._seen < BEAT:
+        now = boot_clock()
+        if not commits and now - self._checked < BEAT:
             return
-        for glimpse in range(GLIMPSES):
-            holder = _held(self._store)
+        for attempt in range(READS_UNTIL_GONE):
+            holder = _read_holder(self._store)
             if holder and holder.token == self._token:
-                self._seen = now
+                self._checked = now
                 return
             if holder:
                 break
-            time.sleep(0.1 * glimpse)
+            time.sleep(0.1 * attempt)
         raise lost(self._store)
 
 
 def open_out(plan: Plan) -> Store:
-    """The OUT of a plan for a task, which changes nothing there once the plan's run has lost it."""
+    """Open the OUT of a plan for a task. It changes nothing there once the run has lost it."""
     store = open_store(plan.out, plan.stores)
-    return LeasedStore(store, _Witness(store, plan.lease)) if plan.lease else store
+    if not plan.lease:
+        return store
+    return LeasedStore(store, _LeaseCheck(store, plan.lease))
 
 
 def acquire(store: Store, say: Say) -> Lease:
-    """Make the lock ours. Raises SinkError when another run holds it, which takes a few seconds to learn; a lock whose run
-    may be dead is watched for STALE seconds, which ``say`` announces."""
+    """Create the lock, or take it over.
+
+    If there is a lock whose run may be dead, watches it for STALE seconds, which ``say``
+    announces. Raises SinkError if another run holds it, as soon as that run renews it.
+    """
     mine = new_holder()
     while not store.create(NAME, mine.encode()):
         seen = _read(store)
         if seen is None:
-            continue  # its run has just ended
+            # The run that had the lock has just released it.
+            continue
         holder = holder_in(seen)
         if holder and holder.token in _tokens:
             raise _refusal(store, holder)
         known_dead = holder is not None and has_died(holder)
-        if not known_dead and not _stays(store, seen, say):
+        if not known_dead and not _stays_unchanged(store, seen, say):
             continue
         if not store.replace(NAME, mine.encode(), seen):
-            raise _refusal(store, _held(store))
+            raise _refusal(store, _read_holder(store))
         if not known_dead:
             time.sleep(SETTLE)
             _require_ours(store, mine)
@@ -208,9 +239,11 @@ def acquire(store: Store, say: Say) -> Lease:
     return Lease(store, mine, abandoned=False)
 
 
-def _stays(store: Store, seen: bytes, say: Say) -> bool:
-    """Watch the lock: True once it has stayed as it is for STALE seconds, False once it is gone. Raises SinkError as soon as
-    its run, or another one, renews it."""
+def _stays_unchanged(store: Store, seen: bytes, say: Say) -> bool:
+    """Watch the lock. Returns True once it has not changed for STALE seconds, False if it is gone.
+
+    Raises SinkError as soon as its run renews it, or another run takes it over.
+    """
     begun = time.monotonic()
     announced = False
     while time.monotonic() - begun < STALE:
@@ -220,60 +253,68 @@ def _stays(store: Store, seen: bytes, say: Say) -> bool:
             return False
         if now != seen:
             raise _refusal(store, holder_in(now))
+        # A run that is alive has renewed its lock by then, so only others are announced.
         if not announced and time.monotonic() - begun > 2 * BEAT:
-            until = clock_time(STALE - (time.monotonic() - begun))
+            until = time_of_day(STALE - (time.monotonic() - begun))
             who = holder_in(seen) or "an unknown process"
             say(
-                f"{store.root} is locked by {who}, which does not renew its lock. It is taken over at {until}."
+                f"{store.root} is locked by {who}, which does not renew its lock. "
+                f"The lock will be taken over at {until}."
             )
             announced = True
     return True
 
 
 def _require_ours(store: Store, mine: Holder) -> None:
-    """Raise SinkError if another run took over too, as on a server that ignores the condition of a conditional PUT."""
-    now = _held(store)
+    """Raise SinkError if another run has taken over too.
+
+    This happens on a server that ignores the condition of a conditional PUT.
+    """
+    now = _read_holder(store)
     if now is None or now.token != mine.token:
         raise _refusal(store, now)
 
 
 def _refusal(store: Store, holder: Holder | None) -> SinkError:
-    return in_use(
-        store.root,
-        holder,
-        f" If it is dead already, a run may take its lock over after {STALE:.0f} s, at {clock_time(STALE)}.",
+    hint = (
+        f" If it is already dead, another run may take over its lock after {STALE:.0f} s, "
+        f"at {time_of_day(STALE)}."
     )
+    return in_use(store.root, holder, hint)
 
 
 def lost(store: Store) -> SinkError:
-    """The error of a run that must stop, because its lock is no longer its own."""
+    """The error of a run that must stop because it has lost its lock."""
     holder = None
     with suppress(StoreError):
-        holder = _held(store)
-    who = f"{holder} has taken it over" if holder else "its lock is gone"
+        holder = _read_holder(store)
+    what = f"{holder} has taken it over" if holder else "its lock is gone"
     return SinkError(
-        f"Expected to hold {store.root} until the end of the run, but {who}: the lock was not renewed for {STALE:.0f} s, as "
-        "when a machine sleeps. This run has stopped and writes nothing more. Once the other run has ended, run the same "
-        "command again to continue."
+        f"A run must hold {store.root} until it ends, but {what}: the lock was not renewed for "
+        f"{STALE:.0f} s, for example because the machine slept. This run has stopped and writes "
+        "nothing more. Once the other run has ended, run the same command again to continue."
     )
 
 
-def clock_time(seconds: float) -> str:
-    """The time of day in so many ``seconds``, as HH:MM:SS with the zone."""
-    return f"{datetime.now().astimezone() + timedelta(seconds=seconds):%H:%M:%S %Z}"
+def time_of_day(seconds_from_now: float) -> str:
+    """The local time then, as HH:MM:SS with the zone."""
+    then = datetime.now().astimezone() + timedelta(seconds=seconds_from_now)
+    return f"{then:%H:%M:%S %Z}"
 
 
-def seconds_awake_or_asleep() -> float:
-    """A clock that only ever goes forward, and goes on while the machine sleeps."""
+def boot_clock() -> float:
+    """Seconds on a clock that never goes back, and also counts while the machine sleeps."""
+    # Only Linux has CLOCK_BOOTTIME. Elsewhere, the monotonic clock may stop during sleep.
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock)
 
 
-def _held(store: Store) -> Holder | None:
+def _read_holder(store: Store) -> Holder | None:
     return holder_in(_read(store))
 
 
 def _read(store: Store) -> bytes | None:
+    """The bytes of the lock; None if there is none."""
     try:
         return store.read(NAME)
     except NotFoundError:

@@ -1,14 +1,15 @@
-"""``_run/``: what a run has committed, and where its pieces lie.
+"""The ledger of a run, in ``_run/``: what each task has committed, and where its tables are.
 
-A task writes its tables first and its report last; the report is the commit. Tables without a report are
-leftovers of an attempt that was killed: nobody reads them, and the next attempt writes the same names.
+A task writes its tables first and its report last; the report is the commit. Tables without a
+report are leftovers of an attempt that was killed: nothing reads them, and the next attempt writes
+files of the same names.
 
-    _run/job.json                     the description of the job, to tell another one
+    _run/job.json                     the description of the job, to recognize it
     _run/listing.parquet              the source as it was listed
     _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, members, outputs,
                                       quarantine
     _run/map/<split>.json             its TaskReport: the commit
-    _run/reduce/<partition>...        likewise: groups, outputs, quarantine
+    _run/reduce/<partition>...        the same for a partition: groups, outputs, quarantine
 """
 
 from __future__ import annotations
@@ -30,110 +31,123 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.types import TaskReport
 
 ROW_GROUP = 5_000
-"""Rows of a row group, the least that a reduce task reads of a part of records: some 100 KB."""
+"""Rows of a row group. It is the least that a reduce task reads of a table of records: ~100 KB."""
 
 UNCLEAN = f"{ROOT}/unclean"
-"""There while OUT may hold outputs that no lineage names, because an attempt that had written some did not come to its
-commit, and the next one may not have made the same: its images may have gone meanwhile."""
+"""A marker that exists while OUT may hold outputs that no lineage names.
 
+An attempt may have written outputs and failed before its commit. The next attempt need not write
+the same ones, because images may have disappeared in between.
+"""
 
-def encode_table(rows: list[dict[str, object]], schema: pa.Schema) -> bytes:
-    """``rows`` as one Parquet file; the same rows are the same bytes."""
-    return encode_arrow(pa.Table.from_pylist(rows, schema))
+_DESCRIBED = frozenset({"source", "key", "edits", "map", "reduce", "combine"})
+"""Fields that every description of a job has."""
 
 
 def encode_arrow(table: pa.Table) -> bytes:
-    """``table`` as one Parquet file; the same table is the same bytes."""
+    """The table as one Parquet file. The same table gives the same bytes."""
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP)
     return buffer.getvalue()
 
 
 def table_path(phase: str, task: str, table: str) -> str:
-    """Where a task's table lies below OUT."""
+    """The path of a task's table below OUT."""
     return f"{ROOT}/{phase}/{task}.{table}.parquet"
 
 
-def commit(store: Store, report: TaskReport) -> None:
-    """The atomic moment at which a task counts."""
-    store.write(
-        f"{ROOT}/{report.phase}/{report.task}.json", msgspec.json.encode(report), durable=True
-    )
+def report_path(phase: str, task: str) -> str:
+    """The path of a task's report below OUT."""
+    return f"{ROOT}/{phase}/{task}.json"
+
+
+def commit_task(store: Store, report: TaskReport) -> None:
+    """Commit a task: write its report. The write is atomic and durable."""
+    path = report_path(report.phase, report.task)
+    store.write(path, msgspec.json.encode(report), durable=True)
 
 
 class Committed:
-    """The committed tasks of one phase (``map`` or ``reduce``), as listed once from the store."""
+    """The committed tasks of one phase (``map`` or ``reduce``), listed once from the store."""
 
     def __init__(self, store: Store, phase: str) -> None:
-        self.store, self.phase = store, phase
+        self.store = store
+        self.phase = phase
         self._items = list(list_files(store, f"{ROOT}/{phase}"))
         self._names = [item.path for item in self._items]
         self.tasks = {task_of(name) for name in self._names if name.endswith(".json")}
 
     def tables(self, table: str) -> list[str]:
-        """Paths below OUT of every committed part of ``table``, sorted."""
-        return sorted(
-            name
-            for name in self._names
-            if name.endswith(".parquet") and task_of(name) in self.tasks and _table(name) == table
-        )
+        """Paths below OUT of the committed tables of one kind, sorted."""
+        names = (name for name in self._names if name.endswith(".parquet"))
+        committed = (name for name in names if task_of(name) in self.tasks)
+        return sorted(name for name in committed if _table_of(name) == table)
 
     def items(self) -> list[Item]:
-        """Everything that the tasks committed: tables and reports."""
+        """Every file that the tasks committed: tables and reports."""
         return [item for item in self._items if task_of(item.path) in self.tasks]
 
     def rows(self, table: str) -> Iterator[int]:
-        """Rows of each committed part of ``table``, a file at a time."""
+        """Yield the number of rows of each committed table of one kind."""
         for data in in_parallel(self.store, self.store.read, self.tables(table)):
             yield pq.ParquetFile(io.BytesIO(data)).metadata.num_rows
 
     def leftovers(self) -> list[str]:
-        """Paths below OUT of tables that no commit claims."""
+        """Paths below OUT of tables without a commit."""
         return [name for name in self._names if task_of(name) not in self.tasks]
 
     def reports(self) -> Iterator[TaskReport]:
+        """Yield the reports, sorted by task."""
         for task in sorted(self.tasks):
-            yield msgspec.json.decode(
-                self.store.read(f"{ROOT}/{self.phase}/{task}.json"), type=TaskReport
-            )
+            data = self.store.read(report_path(self.phase, task))
+            yield msgspec.json.decode(data, type=TaskReport)
 
     def forget(self, tasks: Iterable[str]) -> None:
-        """Take commits back: reports go first, so a kill in between leaves leftovers, never half a task."""
+        """Revoke commits.
+
+        Reports are deleted before tables. So a kill in between leaves tables without a commit, but
+        never a commit without its tables.
+        """
         gone = set(tasks)
-        delete_all(self.store, [f"{ROOT}/{self.phase}/{task}.json" for task in sorted(gone)])
-        delete_all(
-            self.store,
-            [name for name in self._names if task_of(name) in gone and name.endswith(".parquet")],
-        )
+        reports = [report_path(self.phase, task) for task in sorted(gone)]
+        tables = [name for name in self._names if name.endswith(".parquet")]
+        delete_all(self.store, reports)
+        delete_all(self.store, [name for name in tables if task_of(name) in gone])
         self.tasks -= gone
 
 
 def delete_all(store: Store, names: Iterable[str]) -> None:
-    """Remove every one of ``names``."""
+    """Delete the files ``names`` below OUT."""
     for _ in in_parallel(store, store.delete, names):
         pass
 
 
 def delete_outputs(store: Store, outputs: Iterable[str]) -> None:
-    """Remove every one of ``outputs``, and the local folders that this leaves empty."""
+    """Delete files below OUT, and the local folders that this leaves empty."""
     names = list(outputs)
-    for output, _ in zip(names, in_parallel(store, store.delete, names), strict=True):
+    deletions = in_parallel(store, store.delete, names)
+    for output, _ in zip(names, deletions, strict=True):
         remove_empty(store, output)
 
 
 def remove_empty(store: Store, name: str) -> None:
-    """Remove the folders above ``name`` that are empty, where OUT is a local folder."""
+    """Remove the empty folders above ``name`` if OUT is a local folder."""
     if not store.local or is_behind_link(str(store.local), name):
         return
-    for folder in list(Path(name).parents)[:-1]:
+    folders_below_out = list(Path(name).parents)[:-1]
+    for folder in folders_below_out:
         try:
             (store.local / folder).rmdir()
         except OSError:
-            return  # not empty, or gone already
+            # It is not empty, or another process has removed it.
+            return
 
 
 def localize(store: Store, names: Iterable[str], scratch: Path) -> list[str]:
-    """Files of ``store`` as paths that DuckDB can open: in place where the store is local, else copied once."""
+    """Local paths of files below OUT, for DuckDB.
+
+    Files of a remote store are copied to ``scratch``, each once.
+    """
     if store.local:
         return [str(store.local / name) for name in names]
     return list(in_parallel(store, lambda name: _copy(store, name, scratch), names))
@@ -150,19 +164,22 @@ def _copy(store: Store, name: str, scratch: Path) -> str:
 
 
 def list_names(store: Store, folder: str) -> list[str]:
-    """Paths below OUT of the files in ``folder``; a missing folder has none."""
+    """Paths below OUT of the files in ``folder``. A missing folder has none."""
     return [item.path for item in list_files(store, folder)]
 
 
 def list_files(store: Store, folder: str) -> Iterator[Item]:
-    """The files in ``folder`` below OUT, as a stream; a missing folder has none."""
+    """Yield the files in ``folder`` below OUT. A missing folder has none."""
     with suppress(NotFoundError):
         yield from store.list(folder)
 
 
 def owned_files(store: Store, folder: str) -> Iterator[str]:
-    """Paths below OUT of the files in ``folder`` that a run may have written, and may delete. Links are not followed: what
-    lies behind them is somebody else's. So is what is hidden: no output has such a name."""
+    """Yield paths below OUT of the files in ``folder`` that a run may have written, and may delete.
+
+    Files behind links are left out, because they belong to someone else. So are hidden files,
+    because no output has a hidden name.
+    """
     if store.local:
         names = own_files(str(store.local), folder)
     else:
@@ -171,15 +188,12 @@ def owned_files(store: Store, folder: str) -> Iterator[str]:
 
 
 def is_description(job: object) -> bool:
-    """Whether ``job`` is what a run writes down of its job."""
-    return (
-        isinstance(job, dict)
-        and {"source", "key", "edits", "map", "reduce", "combine"} <= job.keys()
-    )
+    """Whether decoded JSON is the description of a job."""
+    return isinstance(job, dict) and job.keys() >= _DESCRIBED
 
 
 def exists(store: Store, name: str) -> bool:
-    """Whether there is a file ``name`` below OUT."""
+    """Whether a file exists below OUT."""
     try:
         store.stat(name)
     except NotFoundError:
@@ -188,18 +202,22 @@ def exists(store: Store, name: str) -> bool:
 
 
 def task_of(path: str) -> str:
-    """The task whose table ``path`` is."""
-    return path.rpartition("/")[2].partition(".")[0]
+    """The id of the task that wrote the table or report ``path``."""
+    _, _, name = path.rpartition("/")
+    task, _, _ = name.partition(".")
+    return task
+
+
+def _table_of(path: str) -> str:
+    """The kind of table: ``records`` for ``_run/map/<split>.records-00000.parquet``."""
+    _, _, name = path.rpartition("/")
+    table, _, _ = name.split(".")[1].partition("-")
+    return table
 
 
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:
-    """The rows of small tables as one, in the order of ``names``."""
-    tables = [
-        pq.read_table(io.BytesIO(data), schema=schema)
-        for data in in_parallel(store, store.read, names)
-    ]
-    store.write(target, encode_arrow(pa.concat_tables([schema.empty_table(), *tables])))
-
-
-def _table(name: str) -> str:
-    return name.rpartition("/")[2].split(".")[1].partition("-")[0]
+    """Write the rows of small tables as one table ``target``, in the order of ``names``."""
+    contents = in_parallel(store, store.read, names)
+    tables = [pq.read_table(io.BytesIO(data), schema=schema) for data in contents]
+    merged = pa.concat_tables([schema.empty_table(), *tables])
+    store.write(target, encode_arrow(merged))

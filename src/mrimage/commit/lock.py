@@ -1,4 +1,4 @@
-"""One run at a time on one OUT."""
+"""The lock on OUT: one run at a time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,30 @@ from mrimage.storage.local import store_error
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An OUT that a run holds: the ``store`` to use from now on, and the ``lease`` that its tasks need to know, which is
-    empty where the kernel keeps the lock."""
+    """An OUT that a run has locked.
+
+    ``store`` is the store to use from now on. ``lease`` is the token by which tasks check the
+    lease; it is empty if the kernel keeps the lock.
+    """
 
     store: Store
     lease: str = ""
 
 
 def _say_nothing(message: str) -> None:
-    """For whoever runs quietly."""
+    """Ignore the message."""
 
 
 @contextmanager
 def locked(store: Store, say: Say = _say_nothing) -> Iterator[Held]:
-    """Hold OUT for the block. What an earlier run left there because it was killed goes first.
+    """Lock OUT for the block. First removes the temporary files of a run that was killed there.
 
-    Raises SinkError, naming the process, when another run holds OUT. On a local folder the kernel keeps the lock,
-    so it ends with the process however that ends. Elsewhere it is a lease (see ``lease``): the store that the
-    block gets raises SinkError instead of changing anything once another run has taken OUT over. ``say`` hears when the
-    lock of a run that may be dead is waited for.
+    On a local folder the kernel keeps the lock, so it ends with the process however that ends.
+    Elsewhere it is a lease (see ``lease``): the block gets a store that raises SinkError instead of
+    changing anything once another run has taken over OUT. ``say`` announces a wait for the lock of
+    a run that may be dead.
+
+    Raises SinkError, which names the process, if another run holds OUT.
     """
     if store.local:
         with _kernel_lock(store.local / NAME, store.root) as abandoned:
@@ -56,6 +61,7 @@ def locked(store: Store, say: Say = _say_nothing) -> Iterator[Held]:
 
 @contextmanager
 def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
+    """Hold the lock file for the block. Yields whether an earlier run left it behind."""
     try:
         require_no_links(path.parent.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,9 +75,8 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
         except BlockingIOError:
             file.seek(0)
             raise in_use(root, holder_in(file.read().encode())) from None
-        if not _is_same(
-            path, file.fileno()
-        ):  # its last holder removed the name before we locked the file
+        if not _is_same(path, file.fileno()):
+            # Another run deleted the file between our open and flock: our lock guards nothing.
             raise in_use(root, None)
         try:
             file.truncate(0)
@@ -83,13 +88,13 @@ def _kernel_lock(path: Path, root: str) -> Iterator[bool]:
             yield abandoned
         finally:
             path.unlink(missing_ok=True)
-            with suppress(
-                OSError
-            ):  # nothing was done here, as where OUT turned out to be somebody else's
+            # Succeeds only if the run wrote nothing, for example because OUT was not usable.
+            with suppress(OSError):
                 path.parent.rmdir()
 
 
 def _is_same(path: Path, descriptor: int) -> bool:
+    """Whether the path still leads to the open file."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

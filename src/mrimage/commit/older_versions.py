@@ -1,4 +1,4 @@
-"""What an earlier version of mrimage committed: tables of other columns, which this one cannot add to."""
+"""What an older version of mrimage committed: its tables may lack columns of today's."""
 
 from __future__ import annotations
 
@@ -15,23 +15,32 @@ from mrimage.tables.schemas import RECORDS, catalogue_schema
 
 
 def forget_older_versions(store: Store, job: Job) -> bool:
-    """Forget everything that is committed if its tables lack a column of today's, so that it is mapped again; return
-    whether that was so.
+    """Forget everything that is committed if its tables lack a column of today's.
 
-    One table of each kind is looked at. All are of one version: whatever an earlier one left is forgotten as a whole.
+    The run then maps all images again. Returns whether the tables lacked one. Only one table of
+    each kind is read, because all of them are of one version: a run that finds an older version
+    forgets everything.
     """
-    mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
-    wanted = {"catalogue": catalogue_schema(job.extract), "records": RECORDS}
-    if not any(_lacks(store, mapped.tables(kind)[:1], schema) for kind, schema in wanted.items()):
+    mapped = Committed(store, "map")
+    reduced = Committed(store, "reduce")
+    catalogue = mapped.tables("catalogue")[:1]
+    records = mapped.tables("records")[:1]
+    lacks_columns = _lacks_columns(store, catalogue, catalogue_schema(job.extract))
+    if not lacks_columns and not _lacks_columns(store, records, RECORDS):
         return False
-    store.write(UNCLEAN, b"")  # an output that is not made again is swept
+    # Outputs that are not made again have to be swept.
+    store.write(UNCLEAN, b"")
     store.delete(PUBLISHED)
     reduced.forget(list(reduced.tasks))
     mapped.forget(list(mapped.tasks))
     return True
 
 
-def _lacks(store: Store, names: list[str], schema: pa.Schema) -> bool:
-    """Whether a column of ``schema`` is in none of the tables ``names``."""
-    found = [pq.read_schema(io.BytesIO(store.read(name))).names for name in names]
-    return any(set(schema.names) - set(columns) for columns in found)
+def _lacks_columns(store: Store, names: list[str], schema: pa.Schema) -> bool:
+    """Whether any of the tables ``names`` lacks a column of the schema."""
+    wanted = set(schema.names)
+    for name in names:
+        found = pq.read_schema(io.BytesIO(store.read(name)))
+        if not wanted.issubset(found.names):
+            return True
+    return False

@@ -1,4 +1,4 @@
-"""OUT as a whole: is it ours, is it for this job, and starting over."""
+"""OUT as a whole: check whom it belongs to, claim it for a job, and clear it."""
 
 from __future__ import annotations
 
@@ -47,48 +47,57 @@ from mrimage.storage.overlap import contains
 
 
 def check_apart(source: str, out: str) -> None:
-    """Raise SourceError where one of the two contains the other, on any store: outputs would become input. Raises UsageError
-    for a place without a name, and for an OUT whose name is not valid UTF-8: DuckDB cannot open what is in it."""
-    source, out = absolute(source), absolute(out)
+    """Raise SourceError if SOURCE or OUT contains the other, on any store: outputs would become
+    input.
+
+    Raises UsageError if the name of OUT is not valid UTF-8, or is a pattern for DuckDB: DuckDB
+    could not open the tables there.
+    """
+    source = absolute(source)
+    out = absolute(out)
     out_path = path_if_local(out)
     if out_path is not None and printable(out_path) != out_path:
-        raise UsageError(
-            f"Expected OUT with a name of valid UTF-8, but received {out}. Choose another OUT."
-        )
+        raise UsageError(f"The name of OUT must be valid UTF-8, but got {out}. Choose another OUT.")
     if out_path is not None and not is_nameable(out_path):
         raise UsageError(
-            f"Expected OUT without a backslash beside *, ? or [, but received {out}. Choose another OUT."
+            f"The name of OUT must not combine a backslash with *, ? or [, but got {out}. "
+            "Choose another OUT."
         )
     if contains(source, out) or contains(out, source):
         raise SourceError(
-            f"Expected SOURCE and OUT apart from each other, but received {source!r} and {out!r}, of which one holds "
-            "the other. Choose an OUT outside the source."
+            f"SOURCE and OUT must be apart from each other, but of {source!r} and {out!r} one "
+            "contains the other. Choose an OUT outside the source."
         )
 
 
 class OutStatus(Enum):
-    """What OUT is to a job."""
+    """How OUT relates to a job."""
 
     NEW = auto()
-    """Nobody's."""
+    """OUT is empty."""
     SAME = auto()
-    """Of an earlier run of this job."""
+    """OUT belongs to an earlier run of this job."""
     OTHER_REDUCE = auto()
-    """Of a job whose map is this one's; only its reducers are others."""
+    """OUT belongs to a job with the same map, but other reducers."""
     FREE = auto()
-    """Of a job that is to be forgotten: by --fresh, or because it has committed nothing."""
+    """OUT belongs to a job that can be cleared: because of --fresh, or because nothing of it is
+    committed."""
 
 
 def require_usable(store: Store, description: Description, fresh: bool) -> OutStatus:
-    """What OUT is to the job. Raises SinkError when OUT holds files that no run of ours wrote, or, unless ``fresh``,
-    the work of another job."""
+    """How OUT relates to the job.
+
+    Raises SinkError if OUT holds files that no run wrote, or, unless ``fresh``, the results of
+    another job.
+    """
     try:
         earlier = read_job(store)
     except msgspec.DecodeError:
         if fresh:
             return OutStatus.FREE
         raise SinkError(
-            f"Expected {store.root}/{JOB} as a run wrote it, but it is damaged. Add --fresh to start over."
+            f"{store.root}/{JOB} must be the file that a run wrote, but it is damaged. "
+            "Add --fresh to start over."
         ) from None
     if earlier is None:
         _require_empty(store)
@@ -101,8 +110,9 @@ def require_usable(store: Store, description: Description, fresh: bool) -> OutSt
     if description.reduces and set(changed) <= set(AFTER_MAP):
         return OutStatus.OTHER_REDUCE
     raise SinkError(
-        f"Expected the job that {store.root} was made by, but received one with "
-        f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to start over."
+        f"A run must have the job that {store.root} was made by, but this one has "
+        f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to "
+        "start over."
     )
 
 
@@ -110,8 +120,8 @@ def _require_empty(store: Store) -> None:
     foreign = next((name for name in _top(store) if name != ROOT), None)
     if foreign is not None:
         raise SinkError(
-            f"OUT must be a new or empty folder, or one of an earlier run, but {store.root} holds {foreign!r} and no {JOB}. "
-            "Choose another OUT, or remove what is there."
+            f"OUT must be a new or empty folder, or one of an earlier run, but {store.root} holds "
+            f"{foreign!r} and no {JOB}. Choose another OUT, or remove what is there."
         )
 
 
@@ -120,26 +130,31 @@ def _has_commits(store: Store) -> bool:
 
 
 def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> str:
-    """Make OUT this job's. Raises SinkError where ``require_usable`` does.
+    """Claim OUT for the job. Raises SinkError like ``require_usable``.
 
-    What an earlier run wrote is removed where ``fresh`` asks for it, and where nothing of it was ever committed; nothing
-    else is. Answers what has changed in the reducers, or an empty text. Where it has, OUT is this job's once
-    ``write_job`` has been called, and what the earlier reducers made is to be forgotten before.
+    The results of an earlier run are removed if ``fresh`` is set, or if none of them was ever
+    committed; nothing else is removed.
+
+    Returns a description of what has changed in the reducers, empty if nothing has. If they have
+    changed, OUT still belongs to the earlier job: the caller forgets what its reducers made, and
+    then calls ``write_job``.
     """
-    standing = require_usable(store, description, fresh)
-    if standing is OutStatus.FREE:
+    status = require_usable(store, description, fresh)
+    if status is OutStatus.FREE:
         clear(store)
-    elif standing is not OutStatus.NEW:
+    elif status is not OutStatus.NEW:
         forget_older_versions(store, plan.job)
         require_intact(store)
         if not exists(store, PUBLISHED):
-            store.write(UNCLEAN, b"")  # the run before did not come to its end
+            # The run before did not finish, so there may be outputs without a lineage.
+            store.write(UNCLEAN, b"")
     for phase in ("map", "reduce"):
-        # An attempt that was killed may have written a table that the next one has no need of, but would claim.
+        # An attempt that was killed may have left a table that the next attempt does not write. Its
+        # commit would claim that table.
         delete_all(store, Committed(store, phase).leftovers())
-    if standing in (OutStatus.NEW, OutStatus.FREE):
+    if status in (OutStatus.NEW, OutStatus.FREE):
         write_job(store, description)
-    if standing is not OutStatus.OTHER_REDUCE:
+    if status is not OutStatus.OTHER_REDUCE:
         return ""
     earlier = read_job(store)
     assert earlier
@@ -147,13 +162,18 @@ def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> st
 
 
 def write_job(store: Store, description: Description) -> None:
-    """Write down whose OUT is."""
-    store.write(JOB, description.encode(), durable=True)  # without it OUT would be somebody else's
+    """Record that OUT belongs to the job.
+
+    The write is durable, because without this file the next run would refuse OUT.
+    """
+    store.write(JOB, description.encode(), durable=True)
 
 
 def read_job(store: Store) -> Description | None:
-    """The description of the job that made OUT, None where no run of ours did. Raises msgspec.DecodeError where it is
-    damaged."""
+    """The description of the job that made OUT; None if no run did.
+
+    Raises msgspec.DecodeError if it is damaged.
+    """
     try:
         data = store.read(JOB)
     except NotFoundError:
@@ -172,29 +192,38 @@ def read_job(store: Store) -> Description | None:
 
 
 def clear(store: Store) -> None:
-    """Remove everything that a run writes. Commits go first, so that a kill in between leaves an OUT where nothing
-    counts as done; the job's description goes last, so that OUT stays ours until then."""
-    names = [name for folder in FOLDERS for name in owned_files(store, folder)]
-    names = [name for name in names if name not in (JOB, f"{ROOT}/lock")]
-    names = [
-        name
-        for name in names
-        if not name.startswith("catalogue/") or CATALOGUE_PART.fullmatch(name)
-    ]
-    commits = sorted(
-        name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")
-    )
-    delete_outputs(store, [*commits, *sorted(set(names) - set(commits)), *FILES])
+    """Remove everything that a run writes.
+
+    Commits go first, so that after a kill in between nothing counts as done. The job's description
+    goes last, so that until then OUT is recognized as one of a run.
+    """
+    names = {name for folder in FOLDERS for name in owned_files(store, folder) if _is_ours(name)}
+    commits = {name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")}
+    delete_outputs(store, [*sorted(commits), *sorted(names - commits), *FILES])
     if store.local:
-        for folder in FOLDERS[:-1]:  # empty by now, but for folders that an earlier stop left
-            remove_empty_folders(str(store.local), folder)
+        # An interrupted run may have left folders without files.
+        for folder in FOLDERS:
+            if folder != ROOT:
+                remove_empty_folders(str(store.local), folder)
     store.delete(JOB)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether ``clear`` deletes a file of this name, among the other results of runs.
+
+    It deletes the job's description last, and never the lock of the run that calls it.
+    """
+    if name in (JOB, f"{ROOT}/lock"):
+        return False
+    return not name.startswith("catalogue/") or bool(CATALOGUE_PART.fullmatch(name))
 
 
 @contextmanager
 def scratch_folder(store: Store) -> Iterator[Path]:
-    """A local folder for what a run need not keep: below OUT where that is local, as it may be large. There it
-    also takes the temporary files of everything that is written to OUT, and their remains go with it.
+    """Yield a local folder for the run's temporary files.
+
+    If OUT is local, the folder is below OUT, because the files may be large. Files that are being
+    written to OUT are there too, and whatever is left of them is removed with the folder.
     """
     if not store.local:
         with temporary_folder() as folder:
@@ -212,32 +241,36 @@ def scratch_folder(store: Store) -> Iterator[Path]:
 
 
 def require_no_links(root: Path) -> None:
-    """Raise SinkError if ``_run`` in the local folder ``root``, or something in it, is a symbolic link: no run makes one, and
-    what is written there would land elsewhere."""
+    """Raise SinkError if ``_run`` in the local folder ``root``, or a file in it, is a symbolic link.
+
+    No run makes one, and what is written there would end up elsewhere.
+    """
     state = root / ROOT
-    places = (
-        [state, *sorted(state.iterdir())] if state.is_dir() and not state.is_symlink() else [state]
-    )
-    for place in places:
-        if place.is_symlink():
+    paths = [state]
+    if state.is_dir() and not state.is_symlink():
+        paths += sorted(state.iterdir())
+    for path in paths:
+        if path.is_symlink():
+            # Unlike Path.readlink, os.readlink returns the target exactly as it was written.
+            target = os.readlink(path)  # noqa: PTH115
             raise SinkError(
-                f"Expected {place} as a run made it, but it is a symbolic link to {os.readlink(place)}. Remove the link."  # noqa: PTH115
+                f"{path} must not be a symbolic link, but it leads to {target}. Remove the link."
             )
 
 
 def sweep(store: Store) -> None:
-    """Remove what killed writers had begun below OUT, on the stores where that leaves anything."""
+    """Remove the unfinished files and uploads that killed runs left below OUT."""
     if store.local:
         shutil.rmtree(store.local / STAGING, ignore_errors=True)
     store.sweep()
 
 
 def _top(store: Store) -> Iterator[str]:
-    """Names directly below OUT, at least one of them if there are any."""
+    """Yield the names directly below OUT. On a remote store a name may come several times."""
     if store.local:
-        yield from (
-            sorted(path.name for path in store.local.iterdir()) if store.local.is_dir() else ()
-        )
+        if store.local.is_dir():
+            yield from sorted(path.name for path in store.local.iterdir())
         return
     for item in store.list():
-        yield item.path.partition("/")[0]
+        top, _, _ = item.path.partition("/")
+        yield top

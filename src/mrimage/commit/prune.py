@@ -1,8 +1,9 @@
-"""Taking images out of what is committed: they are gone, have changed, or are to be tried again."""
+"""Remove images from what is committed: they are gone, have changed, or are to be tried again."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
 from mrimage.types import OutputRow
 
 TABLES = ("catalogue", "records", "members", "outputs", "quarantine")
+"""Kinds of tables of a split."""
 
 OUTDATED = "outdated"
 """A version that no entry has."""
@@ -36,117 +38,143 @@ OUTDATED = "outdated"
 def prune_split(
     store: Store, committed: Committed, task: str, uris: list[str], combined: bool
 ) -> None:
-    """Take ``uris`` out of the committed split ``task``, and their outputs out of OUT.
+    """Remove the images ``uris`` from the committed split ``task``, and their outputs from OUT.
 
-    Outputs go first and the catalogue's rows last, so that a kill in between leaves rows by which the next run
-    does the same again. Shards are written anew before, and deleted after, the lineage turns to the new ones. Where a
-    combiner has merged values of several images, they cannot be taken apart, and neither can a shard that is damaged
-    or missing: the whole split is forgotten, and its other images are mapped again.
+    Outputs go first and the catalogue's rows last, so that after a kill in between the rows that
+    are left make the next run do the same again. New shards are written before the lineage
+    switches to them, and the old ones are deleted afterwards.
+
+    The whole split is forgotten, and its other images are mapped again, if ``combined`` (a
+    combiner has merged the values of several images), or if a shard is damaged or missing.
     """
     lineage = _lineage(store, committed, task)
     leaving = set(uris)
-    # Nothing left of it: forgotten, or the same images mapped anew would be this very split, committed already.
-    images = sum(
-        _read(store, name).num_rows
-        for name in committed.tables("catalogue")
-        if _belongs(name, task)
-    )
-    combined = combined or images <= len(leaving)
-    gone = [row for row in lineage if row.uri in leaving]
-    old = {file for file, member in (split_output(row.output) for row in gone) if member}
-    try:
-        moved = [] if combined else repack(store, lineage, gone)
-    except (ImageError, NotFoundError):
-        combined = True
-    if combined:
-        note_removal(store, [row.output for row in lineage])
-        delete_outputs(store, sorted({split_output(row.output)[0] for row in lineage}))
-        committed.forget([task])
+    # A split that loses all its images must be forgotten. Otherwise, if the same images came back,
+    # they would form a split with the same id, which would count as committed.
+    keeps_images = _images_of(store, committed, task) > len(leaving)
+    if combined or not keeps_images:
+        _forget_split(store, committed, task, lineage)
         return
-    removed = [row.output for row in gone]
-    note_removal(store, removed)
-    delete_outputs(store, [output for output in removed if split_output(output)[0] not in old])
+    gone = [row for row in lineage if row.uri in leaving]
+    try:
+        moved = repack(store, lineage, gone)
+    except (ImageError, NotFoundError):
+        _forget_split(store, committed, task, lineage)
+        return
+    names = [row.output for row in gone]
+    old_shards = {_file_of(name) for name in names if _is_in_shard(name)}
+    note_removal(store, names)
+    delete_outputs(store, [name for name in names if not _is_in_shard(name)])
     for kind in reversed(TABLES):
-        for name in committed.tables(kind):
-            if _belongs(name, task):
-                table = _read(store, name)
-                table = table.filter(pc.invert(_among(table, uris)))
-                table = _turned(table, old, moved) if kind == "outputs" and old else table
-                store.write(name, encode_arrow(table), durable=True)
-    delete_outputs(store, sorted(old))
+        for name in _tables_of(committed, kind, task):
+            table = _read(store, name)
+            table = _without(table, "uri", uris)
+            if kind == "outputs" and old_shards:
+                table = _switched(table, old_shards, moved)
+            store.write(name, encode_arrow(table), durable=True)
+    delete_outputs(store, sorted(old_shards))
+
+
+def _forget_split(
+    store: Store, committed: Committed, task: str, lineage: Iterable[OutputRow]
+) -> None:
+    """Forget the split, and remove all of its outputs."""
+    names = [row.output for row in lineage]
+    note_removal(store, names)
+    delete_outputs(store, sorted({_file_of(name) for name in names}))
+    committed.forget([task])
 
 
 def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> None:
-    """Mark ``uris`` in the committed split ``task`` as no longer what the source holds. The next run prunes them and
-    maps them again, as it does with images that have changed, and a kill in between cannot lose that."""
-    for name in committed.tables("catalogue"):
-        if _belongs(name, task):
-            table = _read(store, name)
-            versions = pc.if_else(_among(table, uris), OUTDATED, table.column("version"))
-            place = table.schema.get_field_index("version")
-            store.write(
-                name, encode_arrow(table.set_column(place, "version", versions)), durable=True
-            )
+    """Mark the images ``uris`` of the committed split ``task`` as out of date.
+
+    The next run removes them and maps them again, like images that have changed. A kill in
+    between cannot lose the mark.
+    """
+    for name in _tables_of(committed, "catalogue", task):
+        table = _read(store, name)
+        versions = pc.if_else(_is_among(table, "uri", uris), OUTDATED, table.column("version"))
+        position = table.schema.get_field_index("version")
+        marked = table.set_column(position, "version", versions)
+        store.write(name, encode_arrow(marked), durable=True)
+
+
+def _images_of(store: Store, committed: Committed, task: str) -> int:
+    """The number of images in the catalogue of the split."""
+    names = _tables_of(committed, "catalogue", task)
+    return sum(_read(store, name).num_rows for name in names)
 
 
 def _lineage(store: Store, committed: Committed, task: str) -> list[OutputRow]:
-    tables = [_read(store, name) for name in committed.tables("outputs") if _belongs(name, task)]
-    return [OutputRow(**row) for table in tables for row in table.to_pylist()]
+    rows: list[OutputRow] = []
+    for name in _tables_of(committed, "outputs", task):
+        rows += [OutputRow(**row) for row in _read(store, name).to_pylist()]
+    return rows
 
 
-def _turned(lineage: pa.Table, old: set[str], moved: list[OutputRow]) -> pa.Table:
-    """The lineage with the rows ``moved`` in place of those that lie in the shards ``old``."""
-    rows = [row for row in lineage.to_pylist() if split_output(row["output"])[0] not in old]
-    return pa.Table.from_pylist([*rows, *(asdict(row) for row in moved)], OUTPUTS)
+def _switched(lineage: pa.Table, old_shards: set[str], moved: list[OutputRow]) -> pa.Table:
+    """The lineage with the rows ``moved`` in place of all rows in ``old_shards``."""
+    rows = [row for row in lineage.to_pylist() if _file_of(row["output"]) not in old_shards]
+    rows += [asdict(row) for row in moved]
+    return pa.Table.from_pylist(rows, OUTPUTS)
 
 
 def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> bool:
-    """Take out of the committed reduce tasks the groups that are no longer as they were, or no longer there; answer
-    whether there were any. What is left is current, and no key is in two tasks.
+    """Remove from the committed reduce tasks the groups that are gone or have changed.
 
-    Outputs go first and the groups' rows last, so that a kill in between leaves rows by which the next run does
-    the same again. A task that put images into quarantine is forgotten as a whole: which of its groups they failed in
-    is not kept, and they may be the ones that have changed or gone.
+    What is left is up to date, and no key is in two tasks. Returns whether there were any.
+
+    Outputs go first and the groups' rows last, so that after a kill in between the rows that are
+    left make the next run do the same again. A task with images in quarantine is forgotten as a
+    whole: it does not record in which of its groups they failed, and these may be the groups that
+    are gone or have changed.
     """
     pruned = False
     for name in reduced.tables("groups"):
-        part = localize(store, [name], scratch)
-        query = f"SELECT g.key FROM {read_parquet(part, DONE_GROUPS)} g ANTI JOIN {read_parquet([str(weighed)], WEIGHED)} w"
-        with connect(scratch) as connection:
-            stale = [
-                key for (key,) in connection.execute(f"{query} USING (key, fingerprint)").fetchall()
-            ]
-        if not stale:
-            continue
-        pruned = True
-        whole = table_path("reduce", task_of(name), "quarantine") in reduced.tables("quarantine")
-        outputs = table_path("reduce", task_of(name), "outputs")
-        if outputs in reduced.tables("outputs"):
-            table = _read(store, outputs)
-            gone = pc.is_valid(table.column("key")) if whole else _among(table, stale, "key")
-            going = [str(output) for output in table.filter(gone).column("output").to_pylist()]
-            note_removal(store, going)
-            delete_outputs(store, going)
-            store.write(outputs, encode_arrow(table.filter(pc.invert(gone))))
-        if whole:
-            reduced.forget([task_of(name)])
-            continue
-        groups = _read(store, name)
-        store.write(
-            name, encode_arrow(groups.filter(pc.invert(_among(groups, stale, "key")))), durable=True
-        )
+        stale = _stale_keys(store, name, weighed, scratch)
+        if stale:
+            pruned = True
+            _prune_partition(store, reduced, name, stale)
     return pruned
 
 
-def forget_reduced(store: Store) -> None:
-    """Take back everything that was reduced: the reducers are no longer what they were.
+def _stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[str]:
+    """Keys in the groups table ``name`` that are gone, or whose records have changed."""
+    done = read_parquet(localize(store, [name], scratch), DONE_GROUPS)
+    current = read_parquet([str(weighed)], WEIGHED)
+    query = f"SELECT g.key FROM {done} g ANTI JOIN {current} w USING (key, fingerprint)"
+    with connect(scratch) as connection:
+        return [key for (key,) in connection.execute(query).fetchall()]
 
-    Outputs go first and the commits last, so that a kill in between leaves commits by which the next run does the same
-    again.
+
+def _prune_partition(store: Store, reduced: Committed, name: str, stale: list[str]) -> None:
+    """Remove the groups ``stale`` from the reduce task that has the groups table ``name``."""
+    task = task_of(name)
+    forget_all = table_path("reduce", task, "quarantine") in reduced.tables("quarantine")
+    outputs = table_path("reduce", task, "outputs")
+    if outputs in reduced.tables("outputs"):
+        table = _read(store, outputs)
+        gone = pc.is_valid(table.column("key")) if forget_all else _is_among(table, "key", stale)
+        names = _output_names(table.filter(gone))
+        note_removal(store, names)
+        delete_outputs(store, names)
+        store.write(outputs, encode_arrow(table.filter(pc.invert(gone))))
+    if forget_all:
+        reduced.forget([task])
+        return
+    groups = _without(_read(store, name), "key", stale)
+    store.write(name, encode_arrow(groups), durable=True)
+
+
+def forget_reduced(store: Store) -> None:
+    """Revoke everything that was reduced, because the reducers have changed.
+
+    Outputs go first and the commits last, so that after a kill in between the commits that are
+    left make the next run do the same again.
     """
     reduced = Committed(store, "reduce")
     for name in reduced.tables("outputs"):
-        outputs = [str(output) for output in _read(store, name).column("output").to_pylist()]
+        outputs = _output_names(_read(store, name))
         note_removal(store, outputs)
         delete_outputs(store, outputs)
     reduced.forget(list(reduced.tasks))
@@ -156,9 +184,30 @@ def _read(store: Store, name: str) -> pa.Table:
     return pq.read_table(io.BytesIO(store.read(name)))
 
 
-def _among(table: pa.Table, values: list[str], column: str = "uri") -> Any:
+def _output_names(lineage: pa.Table) -> list[str]:
+    return [str(output) for output in lineage.column("output").to_pylist()]
+
+
+def _is_among(table: pa.Table, column: str, values: list[str]) -> Any:
+    """A mask of the rows whose cell in the column is one of ``values``."""
     return pc.is_in(table.column(column), value_set=pa.array(values, pa.string()))
 
 
-def _belongs(name: str, task: str) -> bool:
-    return name.startswith(table_path("map", task, "").removesuffix(".parquet"))
+def _without(table: pa.Table, column: str, values: list[str]) -> pa.Table:
+    """The table without the rows whose cell in the column is one of ``values``."""
+    return table.filter(pc.invert(_is_among(table, column, values)))
+
+
+def _tables_of(committed: Committed, kind: str, task: str) -> list[str]:
+    """Paths below OUT of the tables of one kind that the split committed."""
+    return [name for name in committed.tables(kind) if task_of(name) == task]
+
+
+def _file_of(output: str) -> str:
+    file, _ = split_output(output)
+    return file
+
+
+def _is_in_shard(output: str) -> bool:
+    _, member = split_output(output)
+    return bool(member)

@@ -1,6 +1,7 @@
-"""Publishing: the tables that people read, made from the committed parts, sorted, the same whatever the history.
+"""Publish the tables that people read, sorted, from what the tasks committed.
 
-A run that was killed and resumed, or grew over ten evenings, publishes the same bytes as one that was not.
+The bytes depend only on the images and the job: a run that was killed and continued, or that grew
+over many runs, publishes the same bytes as a single one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,22 +51,31 @@ from mrimage.tables.schemas import (
 )
 
 PUBLISHED = f"{ROOT}/published.json"
-"""Written when everything else has been, and deleted before any of it changes."""
+"""Written after everything else, and deleted before any of it changes."""
 
 PRESENT = pa.schema([("name", pa.string())])
+"""The files that exist in the folders of outputs."""
 
 CATALOGUE_PART = re.compile(r"catalogue/part-\d{5,}\.parquet")
 
 ROWS_PER_CHUNK = 50_000
+"""Rows of a row group of a published table."""
+
 CHUNKS_PER_FILE = 5
-"""Rows of a row group, and row groups of a catalogue file."""
+"""Row groups of a file of the catalogue."""
+
+_MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
+_REDUCE_TABLES = ("outputs", "quarantine")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the published tables hold, and how many files of the listing are ``ignored``, because they have no extension
-    and are no images; ``tables`` are the SHA-256 of each, by its path below OUT, and ``state`` is a hash of
-    what was committed then."""
+    """What the published tables contain, in numbers.
+
+    ``ignored`` counts listed files that are not images, which turned out only when they were
+    opened because their names have no extension. ``tables`` holds the SHA-256 of each table, by
+    its path below OUT. ``state`` is a hash of what was committed at that time (see ``damage``).
+    """
 
     processed: int
     quarantined: int
@@ -78,18 +89,24 @@ class Published:
     state: str = ""
 
     def account_for(self, listed: int) -> None:
-        """``listed = processed + quarantined``, or the run has lost an image and says so. Files that are ``ignored`` are
-        none of the images listed."""
+        """Raise AccountingError unless every listed image was processed or quarantined.
+
+        ``listed`` includes the ignored files, which are not images.
+        """
         images = listed - self.ignored
         if images != self.processed + self.quarantined:
             raise AccountingError(
-                f"Expected listed = processed + quarantined, but {images} were listed, {self.processed} "
-                f"processed and {self.quarantined} quarantined. Run again with --fresh, and please report this."
+                f"Every listed image must be processed or quarantined, but {images} were listed, "
+                f"{self.processed} processed and {self.quarantined} quarantined. Run again with "
+                "--fresh, and please report this."
             )
 
 
 def read_published(store: Store) -> Published | None:
-    """What the last run published, if nothing has been done since. Where that is damaged, it is made anew."""
+    """What the last run published, if nothing has been done since.
+
+    None if there is nothing, or if the file is damaged: the tables are then published again.
+    """
     try:
         return msgspec.json.decode(store.read(PUBLISHED), type=Published)
     except (NotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -97,7 +114,7 @@ def read_published(store: Store) -> Published | None:
 
 
 def is_complete(store: Store, published: Published) -> bool:
-    """Whether every published table is there."""
+    """Whether every published table exists."""
     return all(in_parallel(store, partial(exists, store), published.tables))
 
 
@@ -107,15 +124,18 @@ class Publisher:
     def __init__(
         self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path
     ) -> None:
-        self._store, self._scratch, self._reduced, self._weighed = store, scratch, reduced, weighed
+        self._store = store
+        self._scratch = scratch
+        self._weighed = weighed
         self._hashes: dict[str, str] = {}
-        self._map = {name: localize(store, mapped.tables(name), scratch) for name in _MAP_TABLES}
-        self._reduce = {
-            name: localize(store, reduced.tables(name), scratch) for name in _REDUCE_TABLES
-        }
+        self._map = _local_tables(mapped, _MAP_TABLES, scratch)
+        self._reduce = _local_tables(reduced, _REDUCE_TABLES, scratch)
 
     def publish(self, job: Job) -> None:
-        """Write catalogue, groups, outputs, quarantine and the members of each group."""
+        """Write the catalogue, the groups, the outputs, the quarantine and the groups' members.
+
+        Also deletes outputs that are not in the lineage, if there may be any.
+        """
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
         self._write_catalogue(catalogue_schema(job.extract))
         self._write("groups.parquet", self._groups, GROUPS, "key")
@@ -127,57 +147,59 @@ class Publisher:
             self._store.delete(UNCLEAN)
 
     def count(self) -> Published:
-        """Counts of what was published, read back from the committed tables."""
+        """Count what was published, from the committed tables."""
         counted = read_parquet(self._map["catalogue"], COUNTED)
-        known = f"(FROM {counted} WHERE status <> 'ignored')"
-        # The names of one file are images of their own, but its bytes are there once.
+        gain_maps = read_parquet(self._map["catalogue"], GAIN_MAPS)
+        images = f"(FROM {counted} WHERE status <> 'ignored')"
+        # Each name of a file is an image of its own, but the bytes of the file exist once.
         files = (
-            f"SELECT size FROM {known} WHERE file IS NULL "
-            f"UNION ALL SELECT max(size) AS size FROM {known} WHERE file IS NOT NULL GROUP BY file"
+            f"SELECT size FROM {images} WHERE file IS NULL UNION ALL "
+            f"SELECT max(size) AS size FROM {images} WHERE file IS NOT NULL GROUP BY file"
         )
         with connect(self._scratch) as connection:
-
-            def one(query: str) -> int:
-                row = connection.execute(query).fetchone()
-                return int(row[0]) if row else 0
-
-            images = one(f"SELECT count(*) FROM {known}")
-            reasons = dict(
-                connection.execute(
-                    f"SELECT reason, count(*) FROM {self._quarantine} GROUP BY reason ORDER BY count(*) DESC, reason"
-                ).fetchall()
-            )
+            number = partial(_number, connection)
+            reasons = _count_reasons(connection, self._quarantine)
+            quarantined = sum(reasons.values())
             return Published(
-                processed=images - sum(reasons.values()),
-                quarantined=sum(reasons.values()),
-                bytes=one(f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({files})"),
-                groups=one(f"SELECT count(*) FROM {self._groups}"),
-                outputs=one(f"SELECT count(*) FROM {self._outputs}"),
+                processed=number(f"SELECT count(*) FROM {images}") - quarantined,
+                quarantined=quarantined,
+                bytes=number(f"SELECT coalesce(sum(size), 0)::BIGINT FROM ({files})"),
+                groups=number(f"SELECT count(*) FROM {self._groups}"),
+                outputs=number(f"SELECT count(*) FROM {self._outputs}"),
                 reasons=reasons,
-                ignored=one(f"SELECT count(*) FROM {counted} WHERE status = 'ignored'"),
-                gain_maps_dropped=one(
-                    f"SELECT count(*) FROM {read_parquet(self._map['catalogue'], GAIN_MAPS)} WHERE NOT gain_map_kept"
+                ignored=number(f"SELECT count(*) FROM {counted} WHERE status = 'ignored'"),
+                gain_maps_dropped=number(
+                    f"SELECT count(*) FROM {gain_maps} WHERE NOT gain_map_kept"
                 ),
                 tables=self._hashes,
             )
 
     def _sweep(self, *, everything: bool) -> None:
-        """Delete the outputs that the lineage does not name: they were left by attempts that were killed. Readers that take
-        every shard of the folder would find images twice, so shards are looked for after every run."""
+        """Delete outputs that the lineage does not name, left by attempts that were killed.
+
+        Unless ``everything``, only shards are deleted. Every run with shards does that, because
+        readers that take every shard of the folder would find images twice.
+        """
         present = self._scratch / "present.parquet"
-        with pq.ParquetWriter(present, PRESENT, compression="zstd") as writer:
-            for folder in ("images", "groups"):
-                names = owned_files(self._store, folder)
-                while part := list(islice(names, ROWS_PER_CHUNK)):
-                    writer.write_table(pa.table({"name": part}, PRESENT))
+        self._list_outputs(present)
         known = f"(SELECT split_part(output, '!/', 1) AS name FROM {self._outputs})"
-        query = f"SELECT name FROM {read_parquet([str(present)], PRESENT)} p ANTI JOIN {known} k USING (name)"
+        query = f"""
+            SELECT name FROM {read_parquet([str(present)], PRESENT)} p
+            ANTI JOIN {known} k USING (name)
+        """
         with connect(self._scratch) as connection:
             for batch in batches(connection, query):
-                left = map(str, batch.column("name").to_pylist())
-                delete_outputs(
-                    self._store, [name for name in left if everything or is_shard_name(name)]
-                )
+                unknown = map(str, batch.column("name").to_pylist())
+                stale = [name for name in unknown if everything or is_shard_name(name)]
+                delete_outputs(self._store, stale)
+
+    def _list_outputs(self, path: Path) -> None:
+        """Write the names of all files in the folders of outputs to a table."""
+        with pq.ParquetWriter(path, PRESENT, compression="zstd") as writer:
+            for folder in ("images", "groups"):
+                names = owned_files(self._store, folder)
+                while chunk := list(islice(names, ROWS_PER_CHUNK)):
+                    writer.write_table(pa.table({"name": chunk}, PRESENT))
 
     @property
     def _quarantine(self) -> str:
@@ -196,42 +218,52 @@ class Publisher:
 
     @property
     def _groups(self) -> str:
-        """A row per key, counted by its members: records that a combiner has merged no longer tell their images."""
+        """One row per key, with sizes.
+
+        They are counted by the key's members, because records that a combiner has merged no longer
+        know their images.
+        """
         weighed = read_parquet([str(self._weighed)], WEIGHED)
         return f"""(
-            SELECT key, count(*)::BIGINT AS images, least(sum(m.bytes), {LARGEST_INT64})::BIGINT AS bytes,
-                   least(sum(m.pixels), {LARGEST_INT64})::BIGINT AS pixels, coalesce(any_value(w.records), 0) AS records
-            FROM {self._members} m LEFT JOIN {weighed} w USING (key) GROUP BY key)"""
+            SELECT key,
+                   count(*)::BIGINT AS images,
+                   least(sum(m.bytes), {LARGEST_INT64})::BIGINT AS bytes,
+                   least(sum(m.pixels), {LARGEST_INT64})::BIGINT AS pixels,
+                   coalesce(any_value(w.records), 0) AS records
+            FROM {self._members} m LEFT JOIN {weighed} w USING (key)
+            GROUP BY key)"""
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
-        """Map's rows, with the images that failed in reduce marked, in files of bounded size."""
+        """Write map's rows in files of bounded size, with images that failed in reduce marked."""
         rows = read_parquet(self._map["catalogue"], schema)
         failed = "c.status = 'processed' AND q.uri IS NOT NULL"
         columns = {name: f"c.{name}" for name in schema.names}
         columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
-        table = f"(SELECT {', '.join(columns.values())} FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"
+        table = f"""(
+            SELECT {", ".join(columns.values())}
+            FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"""
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
-        old = {
-            name for name in owned_files(self._store, "catalogue") if CATALOGUE_PART.fullmatch(name)
-        }
+        files = owned_files(self._store, "catalogue")
+        old = {name for name in files if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
             chunks = rechunk(batches(connection, query), schema)
             for number, first in enumerate(chunks):
-                part = chain(
-                    [first], islice(chunks, CHUNKS_PER_FILE - 1)
-                )  # never all of a file in memory
+                # Both iterators share ``chunks``, so that only one chunk is in memory at a time.
+                chunks_of_file = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))
                 name = f"catalogue/part-{number:05}.parquet"
-                self._put(name, part, schema)
+                self._put(name, chunks_of_file, schema)
                 old.discard(name)
         delete_all(self._store, sorted(old))
 
     def _write(self, name: str, table: str, schema: pa.Schema, order: str) -> None:
+        """Write the rows of a table expression as the table ``name``, sorted by ``order``."""
+        query = f"SELECT {_names(schema)} FROM {table} ORDER BY {order}"
         with connect(self._scratch) as connection:
-            query = f"SELECT {_names(schema)} FROM {table} ORDER BY {order}"
             self._put(name, rechunk(batches(connection, query), schema), schema)
 
     def _put(self, name: str, chunks: Iterable[pa.Table], schema: pa.Schema) -> None:
+        """Write chunks as one file below OUT, and keep its hash."""
         path = self._scratch / "publish.parquet"
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for chunk in chunks:
@@ -241,28 +273,56 @@ class Publisher:
         deliver(self._store, path, name)
 
 
+def _local_tables(
+    committed: Committed, kinds: Iterable[str], scratch: Path
+) -> dict[str, list[str]]:
+    """Local paths of the committed tables, by kind."""
+    return {kind: localize(committed.store, committed.tables(kind), scratch) for kind in kinds}
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The single number that a query returns; 0 if it returns no row."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _count_reasons(connection: duckdb.DuckDBPyConnection, quarantine: str) -> dict[str, int]:
+    """How many images failed for each reason, the most frequent first."""
+    query = f"""
+        SELECT reason, count(*) FROM {quarantine}
+        GROUP BY reason ORDER BY count(*) DESC, reason
+    """
+    return dict(connection.execute(query).fetchall())
+
+
 def count_quarantined(store: Store, scratch: Path) -> int:
-    """Images in quarantine by what is committed so far, each once."""
-    mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
-    names = mapped.tables("catalogue"), mapped.tables("quarantine"), reduced.tables("quarantine")
-    rows = _quarantine_of(*(localize(store, parts, scratch) for parts in names))
+    """The number of images in quarantine by what is committed so far; each counts once."""
+    mapped = _local_tables(Committed(store, "map"), ("catalogue", "quarantine"), scratch)
+    reduced = _local_tables(Committed(store, "reduce"), ("quarantine",), scratch)
+    rows = _quarantine_of(mapped["catalogue"], mapped["quarantine"], reduced["quarantine"])
     with connect(scratch) as connection:
-        (count,) = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()[0]
-    return int(count)
+        return _number(connection, f"SELECT count(*) FROM {rows}")
 
 
 def _quarantine_of(catalogue: list[str], mapped: list[str], reduced: list[str]) -> str:
-    """One row per image: where both phases failed it, the map's. A reducer of the user's may have opened images that are
-    none of the source's; those are not accounted for."""
+    """A table expression with one row per image in quarantine: map's if it failed in both phases.
+
+    Images from outside the source, which the job's own reducer may open, are left out.
+    """
     rows = read_parquet(mapped + reduced, QUARANTINE)
     if reduced:
-        rows = f"(SELECT * FROM {rows} q SEMI JOIN {read_parquet(catalogue, KNOWN)} c USING (uri))"
+        known = read_parquet(catalogue, KNOWN)
+        rows = f"(SELECT * FROM {rows} q SEMI JOIN {known} c USING (uri))"
+    # ORDER BY stage puts "map" before "reduce".
     return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
 
 
 def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The same rows in tables of ROWS_PER_CHUNK, the last one shorter: what a Parquet file looks like must not
-    depend on how its rows arrived. No rows make one empty table."""
+    """Yield the same rows in tables of ROWS_PER_CHUNK rows; the last one may be shorter.
+
+    The layout of a Parquet file must not depend on how its rows arrived. If there are no rows,
+    yields one empty table.
+    """
     held: list[pa.Table] = []
     rows = 0
     for batch in stream:
@@ -271,14 +331,12 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
         while rows >= ROWS_PER_CHUNK:
             table = pa.concat_tables(held)
             yield table.slice(0, ROWS_PER_CHUNK).combine_chunks()
-            held, rows = [table.slice(ROWS_PER_CHUNK)], rows - ROWS_PER_CHUNK
+            held = [table.slice(ROWS_PER_CHUNK)]
+            rows -= ROWS_PER_CHUNK
     if rows or not held:
         yield pa.concat_tables(held or [schema.empty_table()]).combine_chunks()
 
 
-_MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
-_REDUCE_TABLES = ("outputs", "quarantine")
-
-
 def _names(schema: pa.Schema) -> str:
+    """The columns of the schema for a SELECT, quoted."""
     return ", ".join(f'"{name}"' for name in schema.names)

@@ -1,4 +1,4 @@
-"""Images in quarantine that are to be tried again by the next run."""
+"""Committed images in quarantine: find them, and have the next run try them again."""
 
 from __future__ import annotations
 
@@ -16,41 +16,55 @@ from mrimage.types import Failure
 
 
 def try_again(store: Store, scratch: Path, reasons: Collection[str] | None) -> int:
-    """Have the next run try the quarantined images again, or those of ``reasons``; returns how many."""
-    mapped, reduced = Committed(store, "map"), Committed(store, "reduce")
-    again = _chosen(localize(store, mapped.tables("quarantine"), scratch), reasons, scratch)
-    late = _chosen(localize(store, reduced.tables("quarantine"), scratch), reasons, scratch)
-    if not again and not late:
+    """Have the next run try quarantined images again. Returns how many.
+
+    These are the ones that failed for one of ``reasons``; all of them if there are none.
+    """
+    mapped = Committed(store, "map")
+    reduced = Committed(store, "reduce")
+    from_map = _chosen(store, mapped, reasons, scratch)
+    from_reduce = _chosen(store, reduced, reasons, scratch)
+    if not from_map and not from_reduce:
         return 0
-    for task, uris in again.items():
+    for task, uris in from_map.items():
         outdate(store, mapped, task, uris)
-    reduced.forget(late)
+    reduced.forget(from_reduce)
     store.delete(PUBLISHED)
-    return sum(map(len, again.values())) + sum(map(len, late.values()))
+    return _count(from_map) + _count(from_reduce)
 
 
 def _chosen(
-    parts: list[str], reasons: Collection[str] | None, scratch: Path
+    store: Store, committed: Committed, reasons: Collection[str] | None, scratch: Path
 ) -> dict[str, list[str]]:
-    """Quarantined uris by the task that has them."""
+    """The uris of the chosen images, by the task that put them into quarantine."""
     chosen: dict[str, list[str]] = defaultdict(list)
+    paths = localize(store, committed.tables("quarantine"), scratch)
     with connect(scratch) as connection:
-        for part in parts:
-            rows = connection.execute(
-                f"SELECT uri, reason FROM {read_parquet([part], QUARANTINE)}"
-            ).fetchall()
+        for path in paths:
+            query = f"SELECT uri, reason FROM {read_parquet([path], QUARANTINE)}"
+            rows = connection.execute(query).fetchall()
             uris = [uri for uri, reason in rows if not reasons or reason in reasons]
             if uris:
-                chosen[task_of(part)] += uris
+                chosen[task_of(path)] += uris
     return chosen
 
 
+def _count(chosen: dict[str, list[str]]) -> int:
+    return sum(len(uris) for uris in chosen.values())
+
+
 def quarantined_for(store: Store, scratch: Path, reason: str) -> list[Failure]:
-    """The committed images in quarantine for ``reason``, by uri; those that reduce met may be none of the source's."""
-    names = [
-        name for phase in ("map", "reduce") for name in Committed(store, phase).tables("quarantine")
-    ]
-    rows = read_parquet(localize(store, names, scratch), QUARANTINE)
-    query = f"SELECT DISTINCT ON (uri) uri, stage, reason, message FROM {rows} WHERE reason = ? ORDER BY uri, stage"
+    """The committed failures for ``reason``, one per image, sorted by uri.
+
+    A reducer may open images from outside the source, so some uris may not be in the source.
+    """
+    mapped = Committed(store, "map").tables("quarantine")
+    reduced = Committed(store, "reduce").tables("quarantine")
+    rows = read_parquet(localize(store, mapped + reduced, scratch), QUARANTINE)
+    query = f"""
+        SELECT DISTINCT ON (uri) uri, stage, reason, message FROM {rows}
+        WHERE reason = ? ORDER BY uri, stage
+    """
     with connect(scratch) as connection:
-        return [Failure(*row) for row in connection.execute(query, [reason]).fetchall()]
+        found = connection.execute(query, [reason]).fetchall()
+    return [Failure(*row) for row in found]

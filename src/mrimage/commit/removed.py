@@ -1,10 +1,11 @@
-"""The outputs that went because their images are gone or have changed, kept for the summary.
+"""The outputs that were deleted because their images are gone or have changed, for the summary.
 
-They are written down before they are deleted, so that a run that is killed in between still leaves their names to the
-next one, and on disk, since they may be as many as the images.
+Their names are written down before they are deleted, so that after a kill the next run still has
+them. They are kept on disk because there may be as many as images.
 
     _run/removed/<hash>.parquet    what one step of the run was about to delete
-    _run/removed.parquet           all that the last run to change anything took away: ``FROM removed`` in SQL
+    _run/removed.parquet           everything that the last run with a change removed: ``removed``
+                                   in SQL
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import OUTPUTS, REMOVED
 
 NAMED = 1_000
-"""Removed outputs that the summary names; the table has all."""
+"""How many removed outputs the summary names; the table has all of them."""
 
-_PARTS = f"{ROOT}/removed"
+_STEPS = f"{ROOT}/removed"
 _TABLE = f"{ROOT}/removed.parquet"
 
 
@@ -34,33 +35,43 @@ def note_removal(store: Store, outputs: Iterable[str]) -> None:
     table = pa.table({"output": sorted(outputs)}, REMOVED)
     if table.num_rows:
         data = encode_arrow(table)
-        store.write(f"{_PARTS}/{hashlib.sha256(data).hexdigest()[:16]}.parquet", data, durable=True)
+        name = hashlib.sha256(data).hexdigest()[:16]
+        store.write(f"{_STEPS}/{name}.parquet", data, durable=True)
 
 
 def publish_removed(store: Store, scratch: Path) -> tuple[int, tuple[str, ...]]:
-    """How many of the outputs written down are no longer in the published lineage, and the first of their names; what
-    was made anew under its old name is not removed. Publishes the table of all of them."""
-    parts = list_names(store, _PARTS)
-    if not parts:
+    """Publish the table of the removed outputs. Returns their number, and the first NAMED names.
+
+    An output that was made again under the same name does not count as removed.
+    """
+    steps = list_names(store, _STEPS)
+    if not steps:
         store.delete(_TABLE)
         return 0, ()
-    noted = read_parquet(localize(store, parts, scratch), REMOVED)
+    noted = read_parquet(localize(store, steps, scratch), REMOVED)
     lineage = read_parquet(localize(store, ["outputs.parquet"], scratch), OUTPUTS)
-    query = f"SELECT DISTINCT output FROM {noted} n ANTI JOIN {lineage} o USING (output) ORDER BY output"
-    path, count, named = scratch / "removed.parquet", 0, list[str]()
+    query = f"""
+        SELECT DISTINCT output FROM {noted} n
+        ANTI JOIN {lineage} o USING (output)
+        ORDER BY output
+    """
+    path = scratch / "removed.parquet"
+    count = 0
+    first: list[str] = []
     with (
         connect(scratch) as connection,
         pq.ParquetWriter(path, REMOVED, compression="zstd") as writer,
     ):
         for batch in batches(connection, query):
             writer.write_batch(batch.cast(REMOVED))
-            named += map(str, batch.column("output").slice(0, NAMED - len(named)).to_pylist())
             count += batch.num_rows
+            missing = NAMED - len(first)
+            first += map(str, batch.column("output").slice(0, missing).to_pylist())
     deliver(store, path, _TABLE)
-    return count, tuple(named)
+    return count, tuple(first)
 
 
 def forget_removed(store: Store) -> None:
-    """The summary has told of them."""
-    delete_all(store, list_names(store, _PARTS))
-    remove_empty(store, f"{_PARTS}/part")
+    """Delete the notes, once the summary has reported them."""
+    delete_all(store, list_names(store, _STEPS))
+    remove_empty(store, f"{_STEPS}/part")

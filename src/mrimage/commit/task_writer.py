@@ -1,4 +1,4 @@
-"""What one task makes, collected and committed as a whole."""
+"""Collect the results of one task, and commit them as a whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mrimage.commit import ledger as state
+from mrimage.commit.ledger import UNCLEAN, commit_task, encode_arrow, table_path
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
 
 
 class TaskWriter:
-    """Takes a task's outputs and failures; ``commit`` writes its tables, all at once, and then its report.
+    """Writes a task's outputs. ``commit`` writes its tables and then its report.
 
-    Nothing counts before ``commit``: an attempt that ends earlier leaves at most whole outputs under names that
-    the next attempt writes again with the same bytes.
+    Nothing counts before ``commit``. An attempt that ends earlier leaves at most complete outputs,
+    and the next attempt writes the same bytes under the same names.
     """
 
     def __init__(self, store: Store, sink: Sink, phase: str, task: str, attempt: Attempt) -> None:
-        self.store, self.phase, self.task, self.attempt = store, phase, task, attempt
+        self.store = store
+        self.phase = phase
+        self.task = task
+        self.attempt = attempt
         self._sink = sink
-        self._started, self._clock = time.time(), time.monotonic()
+        self._started = time.time()
+        self._clock = time.monotonic()
         self._outputs: dict[str, OutputRow] = {}
         self._folders: dict[str, str] = {}
         """Every folder of an output so far, with one of the outputs in it."""
@@ -43,7 +47,7 @@ class TaskWriter:
         self._tables: list[str] = []
 
     def image(self, entry: Entry, key: str, made: Encoded) -> None:
-        """Put the image that was made of ``entry``, under ``key``."""
+        """Write the edited image of an entry under ``key``."""
         path = self._sink.name(key, entry.path, made.extension)
         self.output(entry.uri, key, path, made.data, made.width, made.height)
 
@@ -56,32 +60,35 @@ class TaskWriter:
         width: int | None,
         height: int | None,
     ) -> None:
-        """Put one output. Raises JobError when the task has already made one of this name from other bytes."""
+        """Write one output.
+
+        Raises JobError if the task has already written one of the same name with other bytes.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
-        made = self._outputs.get(path)
-        if made is not None:
-            if made.sha256 == sha256:
+        earlier = self._outputs.get(path)
+        if earlier is not None:
+            if earlier.sha256 == sha256:
                 return
             raise JobError(
-                f"Expected different names for the outputs of key {key!r}, but two are named {path!r}."
+                f"The outputs of key {key!r} need different names, but two are named {path!r}."
             )
         self._require_no_folder(key, path)
         row = OutputRow(uri, key, path, width, height, len(data), sha256)
         self._outputs[path] = replace(row, output=self._sink.put(row, data))
 
     def _require_no_folder(self, key: str, path: str) -> None:
-        """Raise JobError when ``path`` would be a file and a folder: an object store could hold both,
-        a file system cannot."""
+        """Raise JobError if a name would be both a file and a folder.
+
+        An object store could hold both, but a file system cannot.
+        """
         parts = path.split("/")
         folders = ["/".join(parts[:count]) for count in range(1, len(parts))]
         inside = self._folders.get(path)
+        if inside:
+            raise _file_and_folder(key, path, inside)
         outside = next((folder for folder in folders if folder in self._outputs), None)
-        if inside or outside:
-            file, member = (path, inside) if inside else (outside, path)
-            raise JobError(
-                f"The outputs of key {key!r} cannot be named both {file!r} and {member!r}: the first "
-                "would be a file and a folder. Rename one of them."
-            )
+        if outside:
+            raise _file_and_folder(key, outside, path)
         self._folders.update(dict.fromkeys(folders, path))
 
     def fail(self, failure: Failure) -> None:
@@ -89,30 +96,50 @@ class TaskWriter:
         self._failures.append(failure)
 
     def table(self, name: str, table: pa.Table) -> None:
-        """Write one of the task's own tables now, because it has more than memory should hold until the commit."""
+        """Write one of the task's tables now rather than keep it in memory until the commit."""
         self._tables.append(name)
-        self.store.write(self._path(name), state.encode_arrow(table))
+        self.store.write(self._path(name), encode_arrow(table))
 
     def commit(self, images: int, size: int, tables: Mapping[str, pa.Table]) -> TaskReport:
-        """Write the task's ``tables`` by name, lineage, quarantine and, last, the report: from here on the task is done."""
-        lineage = _table(list(self._outputs.values()), OUTPUTS)
-        failures = _table(self._failures, QUARANTINE)
+        """Write the task's tables, lineage, quarantine and, last, the report.
+
+        ``images`` and ``size`` are the number of images and their bytes. The task is done once the
+        report is written.
+        """
         writer = BackgroundWriter(self.store)
-        for name, table in {**tables, "outputs": lineage, "quarantine": failures}.items():
-            if table.num_rows or name in tables:
-                self._tables.append(name)
-                writer.write(self._path(name), state.encode_arrow(table))
-            elif (
-                self.attempt.number > 1
-            ):  # this commit must not claim what an attempt that failed had to tell
-                self.store.delete(self._path(name))
-        writer.send()
+        self._write_tables(writer, tables)
         try:
             self._sink.close()
-        finally:  # no table may arrive after those of the next attempt
+        finally:
+            # If closing fails, no table of this attempt may arrive after those of the next one.
             writer.flush()
-        own = [failure for failure in self._failures if failure.code_error]
-        report = TaskReport(
+        report = self._report(images, size)
+        # The tasks that make thumbnails write no outputs, only tables.
+        if self.attempt.number > 1 and self.phase != "thumbnails":
+            self.store.write(UNCLEAN, b"")
+        commit_task(self.store, report)
+        return report
+
+    def _write_tables(self, writer: BackgroundWriter, tables: Mapping[str, pa.Table]) -> None:
+        """Send the tables; the lineage and the quarantine only if they have rows."""
+        lineage = _table(list(self._outputs.values()), OUTPUTS)
+        failures = _table(self._failures, QUARANTINE)
+        everything = {**tables, "outputs": lineage, "quarantine": failures}
+        for name, table in everything.items():
+            if table.num_rows or name in tables:
+                self._tables.append(name)
+                writer.write(self._path(name), encode_arrow(table))
+            elif self.attempt.number > 1:
+                # An earlier attempt may have written it, and this commit must not claim that.
+                self.store.delete(self._path(name))
+        writer.send()
+
+    def _report(self, images: int, size: int) -> TaskReport:
+        code_failures = [failure for failure in self._failures if failure.code_error]
+        first_code_error = ""
+        if code_failures:
+            first_code_error = f"{code_failures[0].uri}: {code_failures[0].message}"
+        return TaskReport(
             task=self.task,
             phase=self.phase,
             images=images,
@@ -128,31 +155,34 @@ class TaskWriter:
             errors=self.attempt.errors,
             reasons=dict(Counter(failure.reason for failure in self._failures)),
             tables=tuple(sorted(self._tables)),
-            code_errors=dict(Counter(failure.code_error for failure in own)),
-            code_error=f"{own[0].uri}: {own[0].message}" if own else "",
+            code_errors=dict(Counter(failure.code_error for failure in code_failures)),
+            code_error=first_code_error,
         )
-        if self.attempt.number > 1 and self.phase != "thumbnails":  # those tasks write tables only
-            self.store.write(state.UNCLEAN, b"")
-        state.commit(self.store, report)
-        return report
 
     def _path(self, table: str) -> str:
-        return state.table_path(self.phase, self.task, table)
+        return table_path(self.phase, self.task, table)
+
+
+def _file_and_folder(key: str, file: str, member: str) -> JobError:
+    return JobError(
+        f"The outputs of key {key!r} cannot be named both {file!r} and {member!r}: the first "
+        "would be a file and a folder. Rename one of them."
+    )
 
 
 def peak_memory() -> int:
     """The most memory that this process has held, in bytes."""
-    if (
-        sys.platform == "linux"
-    ):  # getrusage would count what the process was before it became this program
+    if sys.platform == "linux":
+        # getrusage would include the memory of the process that forked this one, before its exec.
         with Path("/proc/self/status").open() as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     import resource
 
+    # On macOS this is in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _table(rows: Sequence[OutputRow | Failure], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist(
-        [{name: getattr(row, name) for name in schema.names} for row in rows], schema
-    )
+    """The rows as a table with the columns of ``schema``."""
+    values = [{name: getattr(row, name) for name in schema.names} for row in rows]
+    return pa.Table.from_pylist(values, schema)

@@ -21,60 +21,92 @@ from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import KNOWN, OUTPUTS
 from mrimage.types import OutputRow, RunFacts
 
-LINEAGE, QUARANTINED = "outputs.parquet", "quarantine.parquet"
+LINEAGE = "outputs.parquet"
+QUARANTINED = "quarantine.parquet"
+
+BATCH = 10_000
+"""Rows of the lineage that are held in memory at a time."""
 
 
 def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Iterator[str]:
-    """Every problem found, as a line: tables and outputs missing or altered, files that no run made, sums that do not
-    add up.
+    """Yield every problem as a line of text.
 
-    ``results`` is a local folder with the published tables.
+    Problems are tables and outputs that are missing or altered, files that no run wrote, and
+    numbers that do not add up. ``results`` is a local folder with the published tables.
     """
-    bad = yield from _check_tables(store, results)
-    yield from (f"damaged: {damage}" for damage in find_state_damage(store))
-    if not any(name == QUARANTINED or name.startswith("catalogue/") for name in bad):
+    unreliable = yield from _check_tables(store, results)
+    for damage in find_state_damage(store):
+        yield f"damaged: {damage}"
+    catalogue_is_bad = any(name.startswith("catalogue/") for name in unreliable)
+    if not catalogue_is_bad and QUARANTINED not in unreliable:
         yield from _check_accounting(results, facts, scratch)
-    lineage = LINEAGE not in bad  # without it there is nothing to hold outputs against
+    if LINEAGE in unreliable:
+        # Outputs cannot be checked then, only the other files.
+        yield from _check_names(store, None)
+        return
     known: set[str] = set()
-    if lineage:
-        yield from _check_files(store, results, known)
-        for shard, rows in _by_shard(results, scratch):
-            yield from _check_shard(store, shard, rows)
+    yield from _check_files(store, results, known)
+    for shard, rows in _by_shard(results, scratch):
+        yield from _check_shard(store, shard, rows)
+    yield from _check_names(store, known)
+
+
+def _check_names(store: Store, known: set[str] | None) -> Iterator[str]:
+    """Check that every file below OUT is one of a run.
+
+    ``known`` are the files of the lineage; None if they are not known.
+    """
     for item in store.list():
-        top = item.path.partition("/")[0]
+        top, _, _ = item.path.partition("/")
         if top in ("images", "groups"):
-            if lineage and item.path not in known:
+            if known is not None and item.path not in known:
                 yield f"foreign: {item.path} is not in the lineage"
-        elif (top not in FOLDERS and item.path not in FILES) or (
-            top == "catalogue" and not CATALOGUE_PART.fullmatch(item.path)
-        ):
-            yield f"foreign: {item.path} was made by no run"
+        elif not _is_run_file(item.path, top):
+            yield f"foreign: {item.path} was not made by any run"
+
+
+def _is_run_file(path: str, top: str) -> bool:
+    """Whether a run writes a file of this name; ``top`` is its first folder."""
+    if path in FILES:
+        return True
+    if top == "catalogue":
+        return bool(CATALOGUE_PART.fullmatch(path))
+    return top in FOLDERS
 
 
 def _check_tables(store: Store, results: Path) -> Generator[str, None, set[str]]:
-    """Hold the published tables against the hashes kept when they were made; answers those not to be relied on."""
+    """Compare the published tables with the hashes recorded when they were written.
+
+    Returns the names of those that are missing or altered.
+    """
     published = read_published(store)
     if published is None and exists(store, PUBLISHED):
-        yield f"damaged: {PUBLISHED}; run the job again to make it anew"
-    tables = published.tables if published else {}
-    bad: set[str] = set()
-    for name in sorted({*FILES, *tables}):
-        if name in tables and (results / name).is_file():
-            with (results / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != tables[name]:
-                    bad.add(name)
-                    yield f"altered: {name}; delete it and run the job again to make it anew"
-        elif name in tables or not exists(store, name):
-            bad.add(name)
-            yield f"missing: {name}; run the job again to make it anew"
-    return bad
+        yield f"damaged: {PUBLISHED}; run the job again to restore it"
+    hashes = published.tables if published else {}
+    unreliable: set[str] = set()
+    for name in sorted({*FILES, *hashes}):
+        if name in hashes and (results / name).is_file():
+            if _sha256(results / name) != hashes[name]:
+                unreliable.add(name)
+                yield f"altered: {name}; delete it and run the job again to restore it"
+        elif name in hashes or not exists(store, name):
+            unreliable.add(name)
+            yield f"missing: {name}; run the job again to restore it"
+    return unreliable
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_files(store: Store, results: Path, known: set[str]) -> Iterator[str]:
-    """Hold each output that is a file of its own against its hash; ``known`` hears of every file of the lineage."""
-    for batch in pq.ParquetFile(results / LINEAGE).iter_batches(
-        10_000, columns=["output", "sha256"]
-    ):
+    """Compare each output that is a file of its own with its hash.
+
+    Adds every file of the lineage, shards included, to ``known``.
+    """
+    lineage = pq.ParquetFile(results / LINEAGE)
+    for batch in lineage.iter_batches(BATCH, columns=["output", "sha256"]):
         for row in batch.to_pylist():
             file, member = split_output(row["output"])
             known.add(file)
@@ -91,24 +123,30 @@ def _check_output(store: Store, output: str, sha256: str) -> Iterator[str]:
         yield f"unreadable: {output}: {error}"
     else:
         if hashlib.sha256(data).hexdigest() != sha256:
-            yield f"altered: {output} does not have the hash of its lineage"
+            yield f"altered: {output} does not have the hash in its lineage"
 
 
 def _by_shard(results: Path, scratch: Path) -> Iterator[tuple[str, dict[str, OutputRow]]]:
-    """The lineage of each shard, by output."""
+    """Yield each shard with its lineage, by output."""
     outputs = read_parquet([str(results / LINEAGE)], OUTPUTS)
-    shard = "split_part(output, '!/', 1)"
+    query = f"""
+        SELECT * FROM {outputs} WHERE contains(output, '!/')
+        ORDER BY split_part(output, '!/', 1)
+    """
     with connect(scratch) as connection:
-        stream = batches(
-            connection, f"SELECT * FROM {outputs} WHERE contains(output, '!/') ORDER BY {shard}"
-        )
+        stream = batches(connection, query)
         rows = (OutputRow(**row) for batch in stream for row in batch.to_pylist())
-        for name, members in groupby(rows, lambda row: split_output(row.output)[0]):
-            yield name, {row.output: row for row in members}
+        for shard, members in groupby(rows, key=_shard_of):
+            yield shard, {row.output: row for row in members}
+
+
+def _shard_of(row: OutputRow) -> str:
+    shard, _ = split_output(row.output)
+    return shard
 
 
 def _check_shard(store: Store, shard: str, rows: dict[str, OutputRow]) -> Iterator[str]:
-    """One pass over ``shard``, whose lineage is ``rows``."""
+    """Compare a shard with its lineage, in one pass."""
     try:
         for sample in read_shard(store, shard):
             output = f"{shard}!/{sample.name}"
@@ -116,29 +154,34 @@ def _check_shard(store: Store, shard: str, rows: dict[str, OutputRow]) -> Iterat
             if row is None:
                 yield f"foreign: {output} is not in the lineage"
             elif hashlib.sha256(sample.data).hexdigest() != row.sha256:
-                yield f"altered: {output} does not have the hash of its lineage"
+                yield f"altered: {output} does not have the hash in its lineage"
             elif sample.facts != facts_of(row):
-                yield f"altered: the facts of {output} are not those of its lineage"
+                yield f"altered: the facts of {output} are not those in its lineage"
     except NotFoundError:
         yield f"missing: {shard} with {len(rows)} outputs"
     except (ImageError, StoreError) as error:
         yield f"unreadable: {shard}, {len(rows)} outputs not checked: {error}"
     else:
-        yield from (f"missing: {output}" for output in rows)
+        for output in rows:
+            yield f"missing: {output}"
 
 
 def _check_accounting(results: Path, facts: RunFacts, scratch: Path) -> Iterator[str]:
+    """Check that every listed image was processed or quarantined, by the published tables."""
     parts = sorted(str(part) for part in (results / "catalogue").glob("part-*.parquet"))
-    catalogue = read_parquet(parts, KNOWN)
+    query = f"SELECT status, count(*) FROM {read_parquet(parts, KNOWN)} GROUP BY status"
     with connect(scratch) as connection:
-        rows = dict(
-            connection.execute(
-                f"SELECT status, count(*) FROM {catalogue} GROUP BY status"
-            ).fetchall()
-        )
-    processed, quarantined = rows.get("processed", 0), rows.get("quarantined", 0)
+        counts = dict(connection.execute(query).fetchall())
+    processed = counts.get("processed", 0)
+    quarantined = counts.get("quarantined", 0)
     if facts.listed != processed + quarantined:
-        yield f"accounting: {facts.listed} listed, but {processed} processed + {quarantined} quarantined"
+        yield (
+            f"accounting: {facts.listed} listed, but {processed} processed + "
+            f"{quarantined} quarantined"
+        )
     in_quarantine = pq.ParquetFile(results / QUARANTINED).metadata.num_rows
     if in_quarantine != quarantined:
-        yield f"accounting: {quarantined} quarantined in the catalogue, but {in_quarantine} in {QUARANTINED}"
+        yield (
+            f"accounting: {quarantined} quarantined in the catalogue, but {in_quarantine} in "
+            f"{QUARANTINED}"
+        )

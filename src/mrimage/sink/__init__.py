@@ -1,4 +1,4 @@
-"""Where results go: sinks for outputs, task commits, the run's state and its published tables."""
+"""Where outputs go: their names, files of their own, and shards."""
 
 from mrimage.errors import UsageError
 from mrimage.job.job import Job
@@ -10,14 +10,14 @@ __all__ = ["Sink", "check_sink", "describe_sink", "open_sink"]
 
 
 def open_sink(job: Job, store: Store, task: str) -> Sink:
-    """The sink that the job's ``output`` names, for one attempt of ``task``."""
+    """The sink that the job's ``output`` names, for one attempt at the task of this id."""
     if job.output == "files":
         return FileSink(store)
     return ShardSink(store, SHARD_FORMATS[job.output], task, job.shard_size or SHARD_SIZE)
 
 
 def check_sink(job: Job) -> None:
-    """Raise UsageError for shards in which nothing would be, and for the size of shards where there are none."""
+    """Raise UsageError for shards without edits, or for a shard size without shards."""
     if job.output == "files" and job.shard_size is not None:
         raise UsageError(
             f"--shard-size needs --output {' or '.join(SHARD_FORMATS)}, but got --output files. "
@@ -25,15 +25,18 @@ def check_sink(job: Job) -> None:
         )
     if job.output != "files" and job.edits is None:
         raise UsageError(
-            f"--output {job.output} needs edits, because its shards hold edited images, but there are none. "
-            "Add one, for example --resize 512x512 or --format keep, or leave out --output."
+            f"--output {job.output} needs edits, because its shards hold edited images, but the "
+            "job has no edits. Add one, for example --resize 512x512 or --format keep, or leave "
+            "out --output."
         )
 
 
 def describe_sink(job: Job) -> str:
-    """Where the edited images go, for people."""
+    """Where the edited images go, as a text for people."""
     if job.edits is None:
         return "no images"
     if job.output == "files":
-        return "images/<key>/<name>, a file each"
-    return f"images/*{SHARD_FORMATS[job.output].suffix}, shards of at most {(job.shard_size or SHARD_SIZE) / 1e6:g} MB"
+        return "images/<key>/<name>, one file per image"
+    suffix = SHARD_FORMATS[job.output].suffix
+    megabytes = (job.shard_size or SHARD_SIZE) / 1e6
+    return f"images/*{suffix}, shards of at most {megabytes:g} MB"

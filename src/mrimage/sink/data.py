@@ -1,10 +1,10 @@
-"""The data of an output as a file: the name's extension says which kind.
+"""Encode the data of an output as a file. The extension of its name decides how.
 
 | data | names |
 | --- | --- |
 | bytes, text (UTF-8) | any |
 | pixels: numpy arrays and Pillow's images | .jpg, .png, .webp, .avif, .tif |
-| tables: of pyarrow, pandas, polars, and whatever hands out an Arrow stream; lists of dictionaries | .parquet, .csv, .tsv, .arrow, .feather, .json, .jsonl |
+| tables (``_to_table``) | .parquet, .csv, .tsv, .arrow, .feather, .json, .jsonl, .ndjson |
 | other plain data | any other; written as JSON |
 """
 
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 IMAGES: Mapping[str, str] = {
-    **{"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif"},
-    **{"tif": "tiff", "tiff": "tiff"},
+    "jpg": "jpeg",
+    "jpeg": "jpeg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+    "tif": "tiff",
+    "tiff": "tiff",
 }
-"""Encoders by extension."""
+"""Names of encoders by extension."""
 
 Made = tuple[bytes, int | None, int | None]
-"""Bytes to write, and width and height in pixels of what is an image made from pixels."""
+"""The bytes to write, and width and height in pixels if they were encoded from pixels."""
 
 
 def encode_data(name: str, data: Any, *, quote_formulas: bool = True) -> Made:
-    """The bytes of the output ``name``. Raises JobError for data that the name's extension does not fit."""
+    """Encode the data of the output ``name``.
+
+    Raises JobError if the data does not fit the name's extension.
+    """
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data), None, None
     if isinstance(data, str):
@@ -46,14 +54,12 @@ def encode_data(name: str, data: Any, *, quote_formulas: bool = True) -> Made:
     if is_pixels(data):
         return _encode_pixels(name, extension, data)
     if extension in IMAGES:
-        raise _unfit(name, "pixels (a numpy array or an image of Pillow's) or bytes", data)
+        raise _unfit(name, "pixels (a numpy array or a Pillow image) or bytes", data)
     table = _to_table(data, extension)
     if table is None:
         return _encode_plain(name, data), None, None
     if extension not in TABLES:
-        raise JobError(
-            f"Expected the name of an output with a table to end in {_listed(TABLES)}, but received {name!r}."
-        )
+        raise _wrong_extension("a table", TABLES, name)
     return TABLES[extension](table, quote_formulas), None, None
 
 
@@ -61,17 +67,19 @@ def _encode_pixels(name: str, extension: str, data: Any) -> Made:
     from mrimage.image.pixels import encode_pixels
 
     if extension not in IMAGES:
-        raise JobError(
-            f"Expected the name of an output with pixels to end in {_listed(IMAGES)}, but received {name!r}."
-        )
+        raise _wrong_extension("pixels", IMAGES, name)
     try:
         return encode_pixels(data, IMAGES[extension])
     except ValueError as error:
-        raise JobError(f"Expected the pixels of output {name!r} as {error}.") from None
+        raise JobError(f"The pixels of output {name!r} must be {error}.") from None
 
 
 def _to_table(data: Any, extension: str) -> pa.Table | None:
-    """The data as an Arrow table; None for what is none."""
+    """The data as an Arrow table; None if it is not a table.
+
+    Tables are those of pyarrow, pandas and polars, anything else that exports an Arrow stream, and
+    lists of dictionaries.
+    """
     import pyarrow as pa
 
     if isinstance(data, pa.RecordBatch):
@@ -80,6 +88,7 @@ def _to_table(data: Any, extension: str) -> pa.Table | None:
         return data.read_all()
     if isinstance(data, pa.Table):
         return data
+    # By the module's name, so that pandas need not be installed.
     if type(data).__module__.partition(".")[0] == "pandas":
         return _from_pandas(data)
     if hasattr(data, "__arrow_c_stream__"):
@@ -90,43 +99,54 @@ def _to_table(data: Any, extension: str) -> pa.Table | None:
         table: pa.Table = from_dataframe(data)
         return table
     is_rows = isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data)
+    # In .json, a list of dictionaries stays plain data: its rows need not have the same types.
     if is_rows and extension in TABLES and extension != "json":
         return _from_rows(data)
     return None
 
 
 def _from_pandas(data: Any) -> pa.Table:
-    """A frame or a series. An index that counts the rows is left out, any other becomes columns, as in ``reset_index``."""
+    """The table of a frame or a series.
+
+    An index without a name that numbers the rows is left out. Any other becomes columns, as in
+    ``reset_index``.
+    """
     import pyarrow as pa
 
     frame = data if hasattr(data, "columns") else data.to_frame()
     counts = type(frame.index).__name__ == "RangeIndex" and frame.index.name is None
-    return pa.Table.from_pandas(frame if counts else frame.reset_index(), preserve_index=False)
+    if not counts:
+        frame = frame.reset_index()
+    return pa.Table.from_pandas(frame, preserve_index=False)
 
 
 def _from_rows(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Rows with a column for every name that occurs in any of them, in the order of their first occurrence."""
+    """The rows as a table, with a column for every name that occurs, in order of occurrence."""
     import pyarrow as pa
 
     names = dict.fromkeys(name for row in rows for name in row)
+    columns = {str(name): [_arrow_value(row.get(name)) for row in rows] for name in names}
     try:
-        return pa.table({str(name): [_known(row.get(name)) for row in rows] for name in names})
+        return pa.table(columns)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise JobError(
-            f"Expected rows whose values have one type in each column, but received others ({error})."
+            "The rows of a table must have values of one type in each column, but these do not "
+            f"({error})."
         ) from None
 
 
-def _known(value: Any) -> Any:
-    """numpy's scalars and paths as what Arrow knows."""
-    return _builtin(value) if isinstance(value, PurePath) or hasattr(value, "dtype") else value
+def _arrow_value(value: Any) -> Any:
+    """The value, or what Arrow can store if it is a path or of numpy."""
+    if isinstance(value, PurePath) or hasattr(value, "dtype"):
+        return _builtin(value)
+    return value
 
 
 def _parquet(table: pa.Table, quote_formulas: bool) -> bytes:
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
-    # pandas leaves notes about itself in the schema, with its version: other bytes for the same table.
+    # The schema's metadata holds the version of pandas: equal tables would have other bytes.
     pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")
     return buffer.getvalue()
 
@@ -149,18 +169,21 @@ def _tsv(table: pa.Table, quote_formulas: bool) -> bytes:
 
 
 def _json(table: pa.Table, quote_formulas: bool) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(_rows(table), enc_hook=_builtin)) + b"\n"
+    encoded = msgspec.json.encode(_rows(table), enc_hook=_builtin)
+    return msgspec.json.format(encoded) + b"\n"
 
 
 def _json_lines(table: pa.Table, quote_formulas: bool) -> bytes:
-    return b"".join(msgspec.json.encode(row, enc_hook=_builtin) + b"\n" for row in _rows(table))
+    lines = [msgspec.json.encode(row, enc_hook=_builtin) for row in _rows(table)]
+    return b"".join(line + b"\n" for line in lines)
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Dictionaries by column; two columns of one name would be one."""
+    """The rows as dictionaries by column. Raises JobError if two columns have the same name."""
     if len(set(table.column_names)) < table.num_columns:
         raise JobError(
-            f"Expected a name of its own for each column of a table, but received {table.column_names}."
+            "Every column of a table needs a name of its own, but the columns are "
+            f"{table.column_names}."
         )
     return table.to_pylist()
 
@@ -172,18 +195,23 @@ def _cells(table: pa.Table) -> Iterator[list[object]]:
 
 
 def _cell(value: object) -> object:
-    return (
-        msgspec.json.encode(value, enc_hook=_builtin).decode()
-        if isinstance(value, list | dict)
-        else value
-    )
+    """The value as a cell of CSV: lists and structs as JSON."""
+    if isinstance(value, list | dict):
+        return msgspec.json.encode(value, enc_hook=_builtin).decode()
+    return value
 
 
 TABLES: Mapping[str, Callable[[pa.Table, bool], bytes]] = {
-    **{"parquet": _parquet, "csv": _csv, "tsv": _tsv, "arrow": _arrow, "feather": _arrow},
-    **{"json": _json, "jsonl": _json_lines, "ndjson": _json_lines},
+    "parquet": _parquet,
+    "csv": _csv,
+    "tsv": _tsv,
+    "arrow": _arrow,
+    "feather": _arrow,
+    "json": _json,
+    "jsonl": _json_lines,
+    "ndjson": _json_lines,
 }
-"""Writers of tables by extension."""
+"""Encoders of tables by extension; the second argument is ``quote_formulas``."""
 
 
 def _encode_plain(name: str, data: Any) -> bytes:
@@ -198,7 +226,7 @@ def _encode_plain(name: str, data: Any) -> bytes:
 
 
 def _builtin(value: Any) -> Any:
-    """What JSON knows, from what it does not. Raises TypeError for what has no form there."""
+    """A built-in value for one that JSON does not know. Raises TypeError if there is none."""
     import numpy as np
 
     if isinstance(value, np.generic):
@@ -207,15 +235,17 @@ def _builtin(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, PurePath):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"JSON cannot hold a value of type {type(value).__name__}")
 
 
 def _unfit(name: str, expected: str, data: object, why: str = "") -> JobError:
-    return JobError(
-        f"Expected the data of output {name!r} as {expected}, but received {type(data).__name__}{why}."
-    )
+    got = f"{type(data).__name__}{why}"
+    return JobError(f"The data of output {name!r} must be {expected}, but got {got}.")
 
 
-def _listed(extensions: Mapping[str, object]) -> str:
+def _wrong_extension(data: str, extensions: Mapping[str, object], name: str) -> JobError:
     *most, last = (f".{extension}" for extension in extensions)
-    return f"{', '.join(most)} or {last}"
+    return JobError(
+        f"The name of an output with {data} must end in {', '.join(most)} or {last}, "
+        f"but got {name!r}."
+    )

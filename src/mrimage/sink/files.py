@@ -1,4 +1,4 @@
-"""The sink that writes each output as a file of its own."""
+"""The sink interface, and the sink that writes each output as a file of its own."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from mrimage.types import OutputRow
 
 
 class Sink(Protocol):
-    """Where a task's outputs go. One sink serves one attempt of one task."""
+    """Where a task's outputs go. One sink serves one attempt at one task."""
 
     def name(self, key: str, path: str, extension: str) -> str:
-        """What the image made from the source ``path`` under ``key`` is called here, without a shard's name."""
+        """The name under ``key`` of the image made from the source ``path``.
+
+        It does not include the name of a shard.
+        """
         ...
 
     def put(self, row: OutputRow, data: bytes) -> str:
-        """Take ``data`` for the output ``row.output`` and answer the name that lineage records, below OUT."""
+        """Write the output ``row.output``. Returns its name below OUT for the lineage."""
         ...
 
     def close(self) -> None:
-        """Make everything that was put durable under its final name. Called once, before the task's commit."""
+        """Make every output durable under its final name. Called once, before the task's commit."""
         ...
 
 
 class FileSink:
-    """Each output under its own name; writing is atomic, so a repeated attempt changes nothing."""
+    """Writes each output under its own name.
+
+    Every write is atomic, so a repeated attempt changes nothing.
+    """
 
     def __init__(self, store: Store) -> None:
         self._writer = BackgroundWriter(store)

@@ -1,11 +1,14 @@
-"""Output names: made from source paths, safe on every file system, and never the same for two sources (capitals count:
-a file system that ignores them can take two names for one).
+"""Output names, made from source paths.
 
-Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)``; no component is empty,
-``.``, ``..``, hidden, or longer than 240 bytes; nothing but the listed characters appears.
+They are safe on every file system, and two sources never get the same name. (Names may differ only
+in case: a file system that ignores case can take two names for one.)
 
-``~`` and ``%`` never survive from a source name, so the names that use them here cannot be met by accident:
-``photo.png`` becomes ``photo~png.webp`` when the format changes, and stays ``photo.png`` when it does not.
+Laws, tested with hypothesis: ``image_name`` is injective in ``(path, extension)``; no component is
+empty, ``.``, ``..``, hidden, or longer than 240 bytes; only the characters listed here occur.
+
+``~`` and ``%`` are always escaped in source names, so the names that use them here cannot collide
+with others: ``photo.png`` becomes ``photo~png.webp`` if the format changes, and stays ``photo.png``
+if it does not.
 """
 
 from __future__ import annotations
@@ -14,83 +17,112 @@ import hashlib
 import unicodedata
 
 SAFE = frozenset(" !#$&'()+,-.=@[]^_`{}")
-"""Characters that pass as they are, besides letters, digits and marks of any script."""
+"""Characters that are kept, besides letters, digits and marks of any script."""
 
 ALIASES = {"jpg": {"jpg", "jpeg", "jpe", "jfif"}, "tiff": {"tif", "tiff"}}
-"""Extensions that a source may keep, because they name the output's own format."""
+"""Extensions of source names that stay, because they mean the output's format too."""
 
 MAX_BYTES = 200
-"""Longest component in bytes of UTF-8: file systems allow 255, and a temporary name needs a little more."""
+"""Longest component in bytes of UTF-8. File systems allow 255; temporary names are longer."""
 
 MAX_NAME = 700
-"""Longest path below a group in bytes: S3 allows 1024 for a key, of which the group and OUT's own prefix need some. A path
-of local folders may have 4096."""
+"""Longest path below a group in bytes. S3 allows 1024 for a key, which the group and the prefix of
+OUT share; a path of local folders may have 4096."""
+
+_CUT_BYTES = MAX_BYTES - 26
+"""What is left of a component that is cut: ``~~`` and 24 hex digits follow."""
 
 
 def component(text: str, unsafe: str = "") -> str:
-    """``text`` as one path component: unsafe characters percent-encoded, too long a name cut and hashed.
+    """``text`` as one path component.
+
+    Unsafe characters, and those in ``unsafe``, are percent-encoded. A name that is too long is cut
+    and ends with a hash.
 
     >>> component("a/b<c>")
     'a%2Fb%3Cc%3E'
     """
-    escaped = "".join(
-        char if _is_safe(char) and char not in unsafe else _percent(char) for char in text
-    )
+    escaped = "".join(_escape(char, unsafe) for char in text)
     if escaped[:1] in {".", "-", " "}:
         escaped = _percent(escaped[0]) + escaped[1:]
-    if escaped[-1:] in {".", " ", "!"}:  # "!/" is what stands between a shard and a name in it
+    # "!/" separates a shard from a name in it, so a folder must not end with "!".
+    if escaped[-1:] in {".", " ", "!"}:
         escaped = escaped[:-1] + _percent(escaped[-1])
     if not escaped:
         return "~empty"
-    if len(escaped.encode()) <= MAX_BYTES:
+    encoded = escaped.encode()
+    if len(encoded) <= MAX_BYTES:
         return escaped
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return (
-        escaped.encode()[: MAX_BYTES - 26].decode("utf-8", "ignore").rstrip("% .") + "~~" + digest
-    )
+    start = encoded[:_CUT_BYTES].decode("utf-8", "ignore").rstrip("% .")
+    return f"{start}~~{digest}"
 
 
 def image_name(path: str, extension: str) -> str:
-    """The output's name below its group for the source ``path``, encoded as ``extension`` (no dot).
+    """The output's name below its group, for the source ``path`` and the new extension (no dot).
 
     >>> image_name("summer/Beach.JPG", "jpg"), image_name("summer/beach.png", "webp")
     ('summer/Beach.JPG', 'summer/beach~png.webp')
     """
-    folder, slash, name = path.rpartition("/")
-    stem, dot, old = name.rpartition(".")
-    if not dot or not old:
-        stem, old = name, ""
-    # A folder never looks like an output file, or "x.jpg/y.jpg" would need a file x.jpg to be a folder too.
-    folders = [component(part, unsafe=".") for part in folder.split("/")] if slash else []
-    tail = (
-        f".{old}"
-        if old.lower() in ALIASES.get(extension, {extension})
-        else f"~{component(old) if old else ''}.{extension}"
-    )
+    folders, name = _split_path(path)
+    stem, old = _split_extension(name)
+    if old.lower() in ALIASES.get(extension, {extension}):
+        tail = f".{old}"
+    else:
+        tail = f"~{_old_extension(old)}.{extension}"
     file = component(stem) + tail
     if len(file.encode()) > MAX_BYTES + 40:
         file = _cut(name, extension)
-    path_of_folders = "/".join([*folders, file])
-    return path_of_folders if len(path_of_folders.encode()) <= MAX_NAME else _cut(path, extension)
+    whole = "/".join([*folders, file])
+    if len(whole.encode()) > MAX_NAME:
+        return _cut(path, extension)
+    return whole
+
+
+def _split_path(path: str) -> tuple[list[str], str]:
+    """The folders of a source path as components, and the file's name.
+
+    A folder gets no dot, so that it never looks like an output file. Otherwise the sources
+    ``x.jpg`` and ``x.jpg/y.jpg`` would need one name to be both a file and a folder.
+    """
+    folder, slash, name = path.rpartition("/")
+    if not slash:
+        return [], name
+    return [component(part, unsafe=".") for part in folder.split("/")], name
+
+
+def _split_extension(name: str) -> tuple[str, str]:
+    """Stem and extension; the extension is empty if there is no dot, or nothing after it."""
+    stem, dot, extension = name.rpartition(".")
+    if not dot or not extension:
+        return name, ""
+    return stem, extension
+
+
+def _old_extension(old: str) -> str:
+    return component(old) if old else ""
 
 
 def _cut(text: str, extension: str) -> str:
-    """A single component for a name that is too long, which ends in a hash whatever is left of it."""
+    """A single component for a name that is too long.
+
+    The padding makes ``component`` cut it and add a hash even where the text itself would fit.
+    """
     return f"{component(text + ' ' * MAX_BYTES)}.{extension}"
 
 
 def image_path(key: str, path: str, extension: str) -> str:
-    """``images/<key>/<name>.<extension>``."""
+    """``images/<key>/<name>.<extension>``, for the image made from the source ``path``."""
     return f"images/{component(key)}/{image_name(path, extension)}"
 
 
 def sample_name(key: str, path: str, extension: str) -> str:
-    """``<key>/<name>.<extension>``: what the image made from the source ``path`` is called in a shard.
+    """``<key>/<name>.<extension>``: the name in a shard of the image made from the source ``path``.
 
-    Readers of WebDataset take what precedes a name's first dot for the name of the sample, and what follows for the
-    name of a field, so here the only dot of the last component is the extension's. The old extension always stays:
-    without their extensions ``a.jpg`` and ``a.png`` would be one sample. They also pass over names that begin
-    with two underscores and a component that ends with two.
+    Readers of WebDataset take everything before a name's first dot as the name of the sample, and
+    the rest as the name of a field. So the only dot of the last component is the extension's. The
+    old extension always stays: without it ``a.jpg`` and ``a.png`` would be one sample. These
+    readers also skip names that begin with a component such as ``__test__``.
 
     >>> sample_name("srgb", "summer/beach.v2.png", "webp"), sample_name("__test__", "a.jpg", "jpg")
     ('srgb/summer/beach%2Ev2~png.webp', '%5F_test__/a~jpg.jpg')
@@ -98,28 +130,33 @@ def sample_name(key: str, path: str, extension: str) -> str:
     top = component(key)
     if top.startswith("__") and top.endswith("__"):
         top = f"%5F{top[1:]}"
-    folder, slash, name = path.rpartition("/")
-    stem, dot, old = name.rpartition(".")
-    if not dot or not old:
-        stem, old = name, ""
-    file = f"{component(stem, unsafe='.')}~{component(old) if old else ''}"
+    folders, name = _split_path(path)
+    stem, old = _split_extension(name)
+    file = f"{component(stem, unsafe='.')}~{_old_extension(old)}"
     if len(file.encode()) > MAX_BYTES:
         file = component(name + " " * MAX_BYTES, unsafe=".")
-    folders = [component(part, unsafe=".") for part in folder.split("/")] if slash else []
     return "/".join([top, *folders, f"{file}.{extension}"])
 
 
 def group_path(key: str, name: str) -> str:
-    """``groups/<key>/<name>``; a name with slashes makes folders, each a safe component."""
-    return "/".join(["groups", component(key), *(component(part) for part in name.split("/"))])
+    """``groups/<key>/<name>``. Slashes in ``name`` make folders, each a safe component."""
+    parts = [component(part) for part in name.split("/")]
+    return "/".join(["groups", component(key), *parts])
+
+
+def _escape(char: str, unsafe: str) -> str:
+    if char in unsafe or not _is_safe(char):
+        return _percent(char)
+    return char
 
 
 def _is_safe(char: str) -> bool:
-    return (
-        char in SAFE
-        or (char.isascii() and char.isalnum())
-        or (not char.isascii() and unicodedata.category(char)[0] in "LMN")
-    )
+    if char in SAFE:
+        return True
+    if char.isascii():
+        return char.isalnum()
+    # L, N and M are Unicode's letters, numbers and marks.
+    return unicodedata.category(char)[0] in "LMN"
 
 
 def _percent(char: str) -> str:

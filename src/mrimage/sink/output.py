@@ -15,24 +15,28 @@ Data = Any
 
 
 LONGEST_SIDE = (1 << 31) - 1
-"""Pixels that the lineage's columns hold."""
+"""The largest width or height in pixels that the lineage's int32 columns can hold."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """One result of a group, written to ``groups/<key>/<name>``; the name's extension says what becomes of ``data``.
+    """One result of a group, written to ``groups/<key>/<name>``.
 
-    ``data`` is one of these:
+    The extension of ``name`` decides how ``data`` is written:
 
-    - bytes as they are, or text (UTF-8), under any name;
-    - pixels for .jpg, .png, .webp, .avif and .tif: a Pillow image of any mode, or a numpy array in sRGB, H x W or
-      H x W x 1, 2, 3 or 4 (gray, gray and alpha, RGB, RGBA), of bool, uint8, uint16 or float (0.0 to 1.0). PNG and TIFF
-      hold uint16 and float in 16 bits, the others in 8; JPEG has no alpha, and is laid over white;
-    - a table for .parquet, .csv, .tsv, .arrow, .json (a list of rows) and .jsonl: of pyarrow, pandas, polars or any that
-      hands out an Arrow stream. For all of these but .json also a list of dictionaries;
-    - plain data, written as JSON with sorted keys, under any other name.
+    - Bytes are written as they are, and text as UTF-8, under any name.
+    - Pixels go to .jpg, .png, .webp, .avif or .tif. They are a Pillow image of any mode, or a
+      numpy array in sRGB, H x W or H x W x 1, 2, 3 or 4 (gray, gray and alpha, RGB, RGBA), of
+      bool, uint8, uint16 or float (0.0 to 1.0). PNG and TIFF store uint16 and float in 16 bits,
+      the others in 8. JPEG has no alpha: the image is put on white.
+    - A table goes to .parquet, .csv, .tsv, .arrow, .json (a list of rows) or .jsonl. It comes from
+      pyarrow, pandas, polars or anything else that exports an Arrow stream. Except for .json it
+      may also be a list of dictionaries.
+    - Plain data is written as JSON with sorted keys, under any other name.
 
-    ``uri`` names the one image that the result was made of, if there is one; ``outputs.parquet`` then has it. Texts in CSV that begin like formulas get an apostrophe before them, unless ``quote_formulas`` is False.
+    ``uri`` names the image that the result was made from if it was a single one;
+    ``outputs.parquet`` records it. In CSV, a text that begins like a formula gets an apostrophe in
+    front unless ``quote_formulas`` is False.
     """
 
     name: str
@@ -43,21 +47,25 @@ class Output:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise JobError(
-                f"Expected the name of an output as text, but received {brief(self.name)}."
+                f"The name of an output must be a text that is not empty, but got "
+                f"{brief(self.name)}."
             )
         if self.uri is None:
             return
         if not isinstance(self.uri, str) or not is_unicode(self.uri):
             raise JobError(
-                f"Expected the uri of output {self.name!r} as the text of an image's uri, but got {brief(self.uri)}."
+                f"The uri of output {self.name!r} must be the uri of an image, as text, but got "
+                f"{brief(self.uri)}."
             )
         if scheme(self.uri) == "file" and not self.uri.startswith("/"):
+            # The dataclass is frozen, so a plain assignment would fail.
             object.__setattr__(self, "uri", absolute(self.uri))
 
     def encoded(self) -> tuple[bytes, int | None, int | None]:
-        """The bytes to write, and width and height in pixels, as displayed, where they are an image.
+        """The bytes to write, and their width and height in pixels, as displayed, if they are an
+        image.
 
-        Raises JobError for data that is none of the kinds above, or does not fit the name.
+        Raises JobError if the data is of none of the kinds above, or does not fit the name.
         """
         made = encode_data(self.name, self.data, quote_formulas=self.quote_formulas)
         data, width, _ = made
@@ -67,8 +75,11 @@ class Output:
 
 
 def _size_of(data: bytes) -> tuple[int | None, int | None]:
-    """Width and height of the image that ``data`` is, as displayed; (None, None) where it is something else, or where
-    its header says what a column cannot hold."""
+    """Width and height of an image, as displayed.
+
+    (None, None) if the data is not an image, or if its header gives a size that a column cannot
+    hold.
+    """
     from mrimage.image import Buffer, Image
 
     try:

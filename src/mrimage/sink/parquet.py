@@ -1,7 +1,8 @@
-"""Shards as Hugging Face lays images out in Parquet: a struct of bytes and path, and columns with the facts.
+"""Shards in Hugging Face's Parquet layout for images: a struct of bytes and path, and columns with
+the facts.
 
-A row group holds a few images, so that a reader can fetch some of a shard without all of it. Images are not
-compressed again; the same images make the same bytes.
+A row group holds only a few images, so that a reader can fetch part of a shard. Images are not
+compressed again. The same images give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,15 +21,19 @@ from mrimage.storage.archives.member import BlockReader
 from mrimage.types import ByteSource, OutputRow
 
 ROWS = 100
+"""Most images in a row group."""
+
 BYTES = 16 << 20
-"""A row group ends after this many images, or with the image that brings it to this many bytes."""
+"""A row group ends with the image that brings it to this many bytes."""
 
 READ = 8 << 20
-"""Bytes that one read of a shard asks for at least."""
+"""Fewest bytes per read of a shard."""
 
-_HEAD = 4096
-_ROW = 256
-"""Bytes besides the values: of the schema and the end, and of a row with its share of the row group's index."""
+_FILE_OVERHEAD = 4096
+"""Bytes of a shard's schema and footer."""
+
+_ROW_OVERHEAD = 256
+"""Bytes of a row besides its values, with its share of the row group's index."""
 
 _FEATURES = {
     "image": {"_type": "Image"},
@@ -51,78 +56,85 @@ SCHEMA = pa.schema(
 )
 
 _FACTS = [name for name in SCHEMA.names if name != "image"]
-_COMPRESSION: dict[str, Any] = {"image.bytes": "none"} | dict.fromkeys(
-    ["image.path", *_FACTS], "zstd"
-)
+_COMPRESSED = ["image.path", *_FACTS]
+_COMPRESSION: dict[str, Any] = {"image.bytes": "none"} | dict.fromkeys(_COMPRESSED, "zstd")
 
 
 class ParquetShard:
-    """A Parquet file that grows by a row for each image."""
+    """A Parquet file that grows by one row per image."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._writer = pq.ParquetWriter(
             file,
             SCHEMA,
             compression=_COMPRESSION,
-            use_dictionary=["key"],  # type: ignore[arg-type]  # one of images would be held in memory, and never pay
+            # A dictionary of images would be held in memory and save nothing.
+            use_dictionary=["key"],  # type: ignore[arg-type]
             write_statistics=_FACTS,
         )
-        self._held: list[dict[str, object]] = []
-        self._bytes = self._rows = 0
-        self.size = _HEAD
+        self._rows = 0
+        self._pending: list[dict[str, object]] = []
+        self._pending_bytes = 0
+        self.size = _FILE_OVERHEAD
 
     @staticmethod
     def cost(row: OutputRow, data: bytes) -> int:
-        return (
-            len(data)
-            + _ROW
-            + sum(len(text.encode()) for text in (row.output, row.uri or "", row.key))
-        )
+        texts = (row.output, row.uri or "", row.key)
+        return len(data) + _ROW_OVERHEAD + sum(len(text.encode()) for text in texts)
 
     def add(self, row: OutputRow, data: bytes) -> str:
         name = _row_name(self._rows, row.output)
-        self._held.append({"image": {"bytes": data, "path": row.output}, **facts_of(row)})
+        self._pending.append({"image": {"bytes": data, "path": row.output}, **facts_of(row)})
+        self._pending_bytes += len(data)
         self._rows += 1
-        self._bytes += len(data)
         self.size += self.cost(row, data)
-        if len(self._held) == ROWS or self._bytes >= BYTES:
-            self._flush()
+        if len(self._pending) == ROWS or self._pending_bytes >= BYTES:
+            self._write_row_group()
         return name
 
     def finish(self) -> None:
-        self._flush()
+        self._write_row_group()
         self._writer.close()
 
-    def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(pa.Table.from_pylist(self._held, SCHEMA))
-            self._held, self._bytes = [], 0
+    def _write_row_group(self) -> None:
+        if self._pending:
+            self._writer.write_table(pa.Table.from_pylist(self._pending, SCHEMA))
+            self._pending = []
+            self._pending_bytes = 0
 
 
 def read_parquet_shard(source: ByteSource) -> Iterator[Sample]:
-    """The images of a shard, in one pass, a row group at a time. Raises ImageError where it is damaged."""
+    """Yield the images of a shard in one pass, a row group at a time.
+
+    Raises ImageError if the shard is damaged.
+    """
     try:
         reader = BlockReader(source, READ)
-        # Arrow asks for no more than a readable, seekable file.
+        # Arrow needs only a file that can be read and seeked, but its type says IOBase.
         file = pq.ParquetFile(pa.PythonFile(cast("IOBase", reader), mode="r"))
         if file.schema_arrow.names != SCHEMA.names:
-            raise ImageError("corrupt", f"{source.uri} has other columns than a shard has.")
+            raise ImageError("corrupt", f"{source.uri} does not have the columns of a shard.")
         row = 0
         for group in range(file.num_row_groups):
             for values in file.read_row_group(group, use_threads=False).to_pylist():
-                image = values["image"] or {}
-                data, path = image.get("bytes") or b"", image.get("path") or ""
-                yield Sample(
-                    _row_name(row, path), path, data, {name: values[name] for name in FACTS}
-                )
+                yield _sample(row, values)
                 row += 1
     except (pa.ArrowException, OSError) as error:
-        raise ImageError(
-            "corrupt", f"{source.uri} is damaged: {str(error).partition(chr(10))[0][:200]}."
-        ) from error
+        # Arrow's messages may have many lines.
+        what, _, _ = str(error).partition("\n")
+        raise ImageError("corrupt", f"{source.uri} is damaged: {what[:200]}.") from error
+
+
+def _sample(row: int, values: dict[str, Any]) -> Sample:
+    # Any of these may be null in a file that is not ours or is damaged.
+    image = values["image"] or {}
+    data = image.get("bytes") or b""
+    path = image.get("path") or ""
+    facts = {name: values[name] for name in FACTS}
+    return Sample(_row_name(row, path), path, data, facts)
 
 
 def _row_name(row: int, path: str) -> str:
-    """The name by which a reader of archives finds the row: ``srgb/00000017-a~png.webp``."""
+    """The name by which the archive readers address the row: ``srgb/00000017-a~png.webp``."""
     folder, slash, file = path.rpartition("/")
     return f"{folder}{slash}{row:08d}-{file}"

@@ -1,4 +1,4 @@
-"""One image of a shard, and the facts that travel with it."""
+"""One image of a shard with its facts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from mrimage.types import OutputRow
 
 FACTS = ("uri", "key", "width", "height", "sha256")
-"""What a shard tells of each image: the columns of the lineage without its place."""
+"""What a shard says about each image: the columns of the lineage, except name and size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An image read back from a shard. ``name`` is unique in the shard and what lineage records behind ``!/``,
-    ``path`` is ``<key>/<name>.<ext>``; ``facts`` are None where the shard does not tell them."""
+    """An image read back from a shard.
+
+    ``name`` is unique in the shard; in the lineage it follows ``!/``. ``path`` is
+    ``<key>/<name>.<ext>``. ``facts`` is None if the shard has none for this image.
+    """
 
     name: str
     path: str
@@ -23,5 +26,5 @@ class Sample:
 
 
 def facts_of(row: OutputRow) -> dict[str, object]:
-    """The facts that go into a shard beside the image."""
+    """The facts that a shard stores with the image."""
     return {name: getattr(row, name) for name in FACTS}

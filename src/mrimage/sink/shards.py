@@ -1,7 +1,8 @@
-"""The sink that packs a task's images in shards: few large files instead of millions of small ones.
+"""The sink that packs a task's images into shards: few large files instead of many small ones.
 
-A shard never changes. One that must lose images is written anew under another name, the lineage turns to that one,
-and then the old one goes: whoever stops in between, or reads meanwhile, finds every image that the lineage tells of.
+A shard never changes. If it must lose images, the rest is written to a new shard under another
+name, the lineage switches to the new one, and then the old one is deleted. So after an
+interruption, and for a concurrent reader, every image of the lineage exists.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from mrimage.storage.local import store_error
 from mrimage.types import ByteSource, OutputRow
 
 SHARD_SIZE = 256_000_000
-"""Bytes of a shard where the job does not say."""
+"""Default limit on the bytes of a shard."""
 
 _NAME = re.compile(r"(images/[0-9a-f]{32}-\d{5,})(?:-[0-9a-f]{8})?(\.tar|\.parquet)")
+"""A shard's name: task and number, the hash of what was removed if it was repacked, suffix."""
 
 
 class Shard(Protocol):
-    """A container being filled. ``size`` is what it would have in bytes if it ended now."""
+    """A container that is being filled. ``size`` is its size in bytes if it ended now."""
 
     size: int
 
@@ -39,21 +41,24 @@ class Shard(Protocol):
 
     @staticmethod
     def cost(row: OutputRow, data: bytes) -> int:
-        """Bytes that ``add`` makes the shard grow by, about; never too few."""
+        """Upper estimate of the bytes by which ``add`` makes the shard grow."""
         ...
 
     def add(self, row: OutputRow, data: bytes) -> str:
-        """Append an image called ``row.output`` and answer its name in the shard, as the source readers have it."""
+        """Append an image called ``row.output``.
+
+        Returns its name in the shard, by which the source readers find it.
+        """
         ...
 
     def finish(self) -> None:
-        """Write the end; the file is whole then."""
+        """Write the end of the container, which completes the file."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ShardFormat:
-    """A container: its files' ending, how it is written and how it is read back, each shard in one pass."""
+    """A container format: its files' suffix, how to write it, and how to read it in one pass."""
 
     suffix: str
     shard: type[Shard]
@@ -66,18 +71,22 @@ SHARD_FORMATS: Mapping[str, ShardFormat] = MappingProxyType(
         "parquet": ShardFormat(".parquet", ParquetShard, read_parquet_shard),
     }
 )
-"""Shard sinks by the names that ``--output`` accepts."""
+"""Shard formats by the names that ``--output`` accepts."""
 
 
 class ShardSink:
-    """Images in shards ``images/<task>-<number>`` of at most about ``limit`` bytes, numbered from 0.
+    """Writes images to shards ``images/<task>-<number>``, numbered from 0.
 
-    The same task makes the same bytes under the same names, so a second attempt, even at the same time, changes
-    nothing. An image larger than ``limit`` is a shard of its own.
+    A shard has at most about ``limit`` bytes; an image larger than that gets a shard of its own.
+    The same task gives the same bytes under the same names, so a second attempt changes nothing,
+    even if both run at the same time.
     """
 
     def __init__(self, store: Store, shard_format: ShardFormat, task: str, limit: int) -> None:
-        self._store, self._kind, self._task, self._limit = store, shard_format, task, limit
+        self._store = store
+        self._format = shard_format
+        self._task = task
+        self._limit = limit
         self._number = 0
         self._open: ShardWriter | None = None
 
@@ -85,37 +94,41 @@ class ShardSink:
         return sample_name(key, path, extension)
 
     def put(self, row: OutputRow, data: bytes) -> str:
-        if self._open and self._open.shard.size + self._kind.shard.cost(row, data) > self._limit:
+        cost = self._format.shard.cost(row, data)
+        if self._open and self._open.shard.size + cost > self._limit:
             self.close()
         if not self._open:
-            name = f"images/{self._task}-{self._number:05}{self._kind.suffix}"
-            self._open = ShardWriter(self._store, self._kind, name)
+            name = f"images/{self._task}-{self._number:05}{self._format.suffix}"
+            self._open = ShardWriter(self._store, self._format, name)
         return self._open.put(row, data)
 
     def close(self) -> None:
         if self._open:
             self._open.close()
-            self._open, self._number = None, self._number + 1
+            self._open = None
+            self._number += 1
 
 
 class ShardWriter:
-    """One shard on its way to ``name``."""
+    """Writes one shard. Nothing is visible under ``name`` before ``close``."""
 
     def __init__(self, store: Store, shard_format: ShardFormat, name: str) -> None:
-        self._store, self._name = store, name
+        self._store = store
+        self._name = name
         self._spool = Spool(store, name)
         self.shard = shard_format.shard(self._spool.file)
 
     def put(self, row: OutputRow, data: bytes) -> str:
-        """Append an image; answer its name below OUT."""
+        """Append an image. Returns its name below OUT, as the lineage records it."""
         try:
-            return f"{self._name}!/{self.shard.add(row, data)}"
+            member = self.shard.add(row, data)
         except OSError as error:
             self._spool.discard()
             raise store_error(error, "write", self._store.uri(self._name)) from error
+        return f"{self._name}!/{member}"
 
     def close(self) -> None:
-        """End the shard and put it in place."""
+        """Complete the shard and deliver it."""
         try:
             self.shard.finish()
         except OSError as error:
@@ -124,12 +137,14 @@ class ShardWriter:
         self._spool.deliver()
 
     def discard(self) -> None:
-        """Give up."""
+        """Abandon the shard."""
         self._spool.discard()
 
 
 def split_output(output: str) -> tuple[str, str]:
-    """The file below OUT that holds ``output``, and its name in it, which is empty for a file of its own.
+    """The file below OUT that holds an output, and the output's name in it.
+
+    The second is empty if the output is a file of its own.
 
     >>> split_output("images/3f-00000.tar!/srgb/a~png.webp"), split_output("images/srgb/a.png")
     (('images/3f-00000.tar', 'srgb/a~png.webp'), ('images/srgb/a.png', ''))
@@ -139,65 +154,70 @@ def split_output(output: str) -> tuple[str, str]:
 
 
 def output_uri(store: Store, output: str) -> str:
-    """The uri from which ``storage.open_uri`` reads ``output``, be it a file or in a shard."""
+    """The uri from which ``storage.open_uri`` reads an output, a file of its own or in a shard."""
     file, member = split_output(output)
     return f"{store.uri(file)}!/{member}" if member else store.uri(file)
 
 
 def is_shard_name(name: str) -> bool:
-    """Whether the file ``name`` below OUT is called as this sink calls its shards."""
+    """Whether a file below OUT is named as this sink names its shards."""
     return bool(_NAME.fullmatch(name))
 
 
 def read_shard(store: Store, name: str) -> Iterator[Sample]:
-    """The images of a shard, each with its name there, in one pass with bounded memory.
+    """Yield the images of a shard in one pass with bounded memory.
 
-    Raises StoreError, and ImageError where the container is damaged: what came before is whole.
+    Raises StoreError, and ImageError if the container is damaged; every image up to there is
+    intact.
     """
-    read = next(format.read for format in SHARD_FORMATS.values() if name.endswith(format.suffix))
-    # With what it is now, no read asks for bytes behind its end, which some servers refuse.
-    return read(StoreSource(store, name, store.uri(name), store.stat(name)))
+    shard_format = next(
+        candidate for candidate in SHARD_FORMATS.values() if name.endswith(candidate.suffix)
+    )
+    # Some servers refuse a read past the end, so the source has to know the file's size.
+    item = store.stat(name)
+    return shard_format.read(StoreSource(store, name, store.uri(name), item))
 
 
 def repack(store: Store, rows: Iterable[OutputRow], gone: Iterable[OutputRow]) -> list[OutputRow]:
-    """Write the shards that hold any of ``gone`` anew without them; answer the lineage of what stays in those shards.
+    """Rewrite, without the rows in ``gone``, each shard that holds any of them.
 
-    ``rows`` are the lineage of the task. The old shards stay; they are to be deleted once the lineage has turned away
-    from them. Raises ImageError or StoreError where a shard does not hold what the lineage says.
+    ``rows`` is the lineage of the task. Returns the new lineage of the images that stay from those
+    shards. The caller deletes the old shards once the lineage no longer names them. Raises
+    ImageError or StoreError if a shard does not hold what the lineage says.
     """
-    left = {row.output for row in gone}
-    touched = {split_output(output)[0] for output in left}
+    leaving = {row.output for row in gone}
+    affected = {_shard_of(output) for output in leaving}
     moved: list[OutputRow] = []
-    for shard, members in groupby(
-        sorted(rows, key=_output), lambda row: split_output(row.output)[0]
-    ):
-        if shard in touched:
-            kept = {row.output: row for row in members if row.output not in left}
-            moved += _rewrite(store, shard, kept, sorted(left)) if kept else []
+    by_name = sorted(rows, key=lambda row: row.output)
+    for shard, members in groupby(by_name, key=lambda row: _shard_of(row.output)):
+        if shard not in affected:
+            continue
+        kept = {row.output: row for row in members if row.output not in leaving}
+        if kept:
+            moved += _rewrite(store, shard, kept, sorted(leaving))
     return moved
+
+
+def _shard_of(output: str) -> str:
+    file, _ = split_output(output)
+    return file
 
 
 def _rewrite(
     store: Store, shard: str, kept: dict[str, OutputRow], gone: list[str]
 ) -> list[OutputRow]:
+    """Copy the images ``kept`` of a shard to a new one. Returns their new lineage."""
     match = _NAME.fullmatch(shard)
     assert match
+    # The name follows from what is removed, so that a repeated attempt writes the same file.
     digest = hashlib.blake2b("\0".join([shard, *gone]).encode(), digest_size=4).hexdigest()
-    format = next(format for format in SHARD_FORMATS.values() if format.suffix == match[2])
-    writer = ShardWriter(store, format, f"{match[1]}-{digest}{match[2]}")
-    moved: list[OutputRow] = []
+    stem, suffix = match[1], match[2]
+    shard_format = next(
+        candidate for candidate in SHARD_FORMATS.values() if candidate.suffix == suffix
+    )
+    writer = ShardWriter(store, shard_format, f"{stem}-{digest}{suffix}")
     try:
-        for sample in read_shard(store, shard):
-            row = kept.pop(f"{shard}!/{sample.name}", None)
-            if row is None:
-                continue
-            if hashlib.sha256(sample.data).hexdigest() != row.sha256:
-                raise ImageError("corrupt", f"{row.output} does not have the hash of its lineage.")
-            moved.append(
-                replace(row, output=writer.put(replace(row, output=sample.path), sample.data))
-            )
-        if kept:
-            raise ImageError("truncated", f"{shard} lacks {len(kept)} of its images.")
+        moved = _copy(store, shard, kept, writer)
     except BaseException:
         writer.discard()
         raise
@@ -205,5 +225,20 @@ def _rewrite(
     return moved
 
 
-def _output(row: OutputRow) -> str:
-    return row.output
+def _copy(
+    store: Store, shard: str, kept: dict[str, OutputRow], writer: ShardWriter
+) -> list[OutputRow]:
+    """Copy the images ``kept`` to ``writer``. Raises ImageError if one is missing or altered."""
+    missing = dict(kept)
+    moved: list[OutputRow] = []
+    for sample in read_shard(store, shard):
+        row = missing.pop(f"{shard}!/{sample.name}", None)
+        if row is None:
+            continue
+        if hashlib.sha256(sample.data).hexdigest() != row.sha256:
+            raise ImageError("corrupt", f"{row.output} does not have the hash in its lineage.")
+        renamed = writer.put(replace(row, output=sample.path), sample.data)
+        moved.append(replace(row, output=renamed))
+    if missing:
+        raise ImageError("truncated", f"{shard} lacks {len(missing)} of its images.")
+    return moved

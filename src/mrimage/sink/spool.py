@@ -1,4 +1,4 @@
-"""Files too large for memory on their way to a store: written on a disk first, then put in place as a whole."""
+"""Files too large for memory: they are first written to a local disk, then delivered as a whole."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from mrimage.storage.local import STAGING, store_error
 
 
 class Spool:
-    """A file in the making, bound for ``name`` below OUT; nobody sees it there before ``deliver``.
+    """An unfinished file that will become ``name`` below OUT. It is not visible before ``deliver``.
 
-    Where OUT is local it grows in the run's scratch folder, on the same disk, and is renamed in the end. Elsewhere
-    it has no name, so that it goes with its process however that ends, and is sent from there.
+    If OUT is local, the file grows in the run's scratch folder, which is on the same disk, and is
+    renamed at the end. Otherwise it is a temporary file without a name, which disappears with its
+    process however that ends, and ``deliver`` sends it.
     """
 
     def __init__(self, store: Store, name: str) -> None:
-        self._store, self._name = store, name
+        self._store = store
+        self._name = name
         self._path: Path | None = None
         try:
             if store.local:
@@ -35,14 +37,14 @@ class Spool:
             raise store_error(error, "write", store.uri(name)) from error
 
     def deliver(self) -> None:
-        """Put the file in place. Raises StoreError."""
+        """Put the file under its final name. Raises StoreError."""
         try:
             self.file.flush()
             if self._path:
                 self.file.close()
                 deliver(self._store, self._path, self._name)
                 return
-            # Mapped, not read: the pages of a large shard come and go as they are sent.
+            # Mapped rather than read, so that a large shard never has to be in memory as a whole.
             with (
                 self.file,
                 mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
@@ -53,7 +55,7 @@ class Spool:
             raise store_error(error, "write", self._store.uri(self._name)) from error
 
     def discard(self) -> None:
-        """Drop what was written."""
+        """Delete what was written."""
         self.file.close()
         if self._path:
             self._path.unlink(missing_ok=True)

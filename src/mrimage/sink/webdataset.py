@@ -1,7 +1,8 @@
-"""Shards as WebDataset reads them: a tar in which files that share a name up to its first dot are one sample.
+"""Shards in WebDataset's layout: a tar in which files with the same name up to the first dot form
+one sample.
 
-Each image ``<key>/<name>.<ext>`` is followed by ``<key>/<name>.json`` with its facts. Times, owners and modes are
-constant, so the same images make the same bytes.
+Each image ``<key>/<name>.<ext>`` is followed by ``<key>/<name>.json`` with its facts. Times, owners
+and modes are constant, so the same images give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, too_large
 from mrimage.types import ByteSource, OutputRow
 
 END = tarfile.RECORDSIZE
-"""Bytes that the end of the archive takes at most: two blocks of zeros, and zeros up to a whole record (POSIX)."""
+"""Most bytes at the end of a tar: two blocks of zeros, then zeros up to a full record (POSIX)."""
 
 READ = 8 << 20
-"""Bytes that one read of a shard asks for."""
+"""Bytes per read of a shard."""
 
 
 class TarShard:
-    """A tar that grows by two members for each image."""
+    """A tar that grows by two members per image: the image and its sidecar."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -33,22 +34,28 @@ class TarShard:
 
     @staticmethod
     def cost(row: OutputRow, data: bytes) -> int:
-        return sum(map(_length, _parts(row, data)))
+        return sum(_padded_length(part) for part in _parts(row, data))
 
     def add(self, row: OutputRow, data: bytes) -> str:
         for part in _parts(row, data):
+            length = _padded_length(part)
             self._file.write(part)
-            self._file.write(bytes(_length(part) - len(part)))
-            self.size += _length(part)
+            self._file.write(bytes(length - len(part)))
+            self.size += length
         return row.output
 
     def finish(self) -> None:
-        blocks = self.size - END + 2 * tarfile.BLOCKSIZE
-        self._file.write(bytes(2 * tarfile.BLOCKSIZE + -blocks % tarfile.RECORDSIZE))
+        end_blocks = 2 * tarfile.BLOCKSIZE
+        length = self.size - END + end_blocks
+        padding = -length % tarfile.RECORDSIZE
+        self._file.write(bytes(end_blocks + padding))
 
 
 def _parts(row: OutputRow, data: bytes) -> list[bytes]:
-    """What follows each other in the tar, each filled up to whole blocks: header, image, header, sidecar."""
+    """What the tar holds for one image: header, image, header, sidecar.
+
+    Each is padded to full blocks in the file.
+    """
     sidecar = msgspec.json.encode(facts_of(row), order="sorted")
     return [
         _header(row.output, len(data)),
@@ -59,35 +66,45 @@ def _parts(row: OutputRow, data: bytes) -> list[bytes]:
 
 
 def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644
+    # The defaults are constant: owner 0, time 0, mode 0644.
+    info = tarfile.TarInfo(name)
     info.size = size
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
 
 
-def _length(part: bytes) -> int:
-    return len(part) + -len(part) % tarfile.BLOCKSIZE
+def _padded_length(part: bytes) -> int:
+    padding = -len(part) % tarfile.BLOCKSIZE
+    return len(part) + padding
 
 
 def _stem(name: str) -> str:
-    """The sample's name: up to the first dot behind the last slash."""
+    """The sample's name: everything up to the first dot after the last slash."""
     folder, slash, file = name.rpartition("/")
     return folder + slash + file.partition(".")[0]
 
 
 def read_tar_shard(source: ByteSource) -> Iterator[Sample]:
-    """The images of a tar, in one pass. Raises ImageError where it is damaged, as far as that can be seen: a tar whose
-    next header is broken looks like one that has ended."""
+    """Yield the images of a tar in one pass.
+
+    Raises ImageError if the tar is damaged, as far as that can be detected: a tar with a broken
+    header looks like one that ends there.
+    """
     image: tuple[str, bytes] | None = None
     for name, data in _members(source):
         if image and name == f"{_stem(image[0])}.json":
-            yield Sample(image[0], image[0], image[1], _decode(data))
+            yield _sample(image, _decode(data))
             image = None
             continue
         if image:
-            yield Sample(image[0], image[0], image[1], None)
-        image = name, data
+            yield _sample(image, None)
+        image = (name, data)
     if image:
-        yield Sample(image[0], image[0], image[1], None)
+        yield _sample(image, None)
+
+
+def _sample(image: tuple[str, bytes], facts: dict[str, object] | None) -> Sample:
+    name, data = image
+    return Sample(name, name, data, facts)
 
 
 def _members(source: ByteSource) -> Iterator[tuple[str, bytes]]:
@@ -97,7 +114,8 @@ def _members(source: ByteSource) -> Iterator[tuple[str, bytes]]:
             fileobj=reader, mode="r|", bufsize=1 << 20, errors="surrogateescape"
         ) as tar:
             for info in tar:
-                vars(tar)["members"].clear()  # or the headers of the whole shard stay in memory
+                # TarFile collects the headers of all members, which would grow with the shard.
+                vars(tar)["members"].clear()
                 if info.size > MAX_MEMBER:
                     raise too_large(f"{source.uri}!/{info.name}")
                 content = tar.extractfile(info) if info.isreg() else None

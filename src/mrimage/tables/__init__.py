@@ -1,1 +1,1 @@
-"""The tables of a run: their columns, and DuckDB over them."""
+"""The tables of a run: their columns, and queries over them with DuckDB."""

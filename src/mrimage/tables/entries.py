@@ -1,4 +1,4 @@
-"""Entries as rows of tables, and back."""
+"""Conversion between entries and rows of tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mrimage.types import Entry, Fault, MemberPlace
 
 
 def to_listing(entries: list[Entry]) -> pa.Table:
-    """``entries`` as rows of LISTING."""
+    """The entries as a table with the schema LISTING."""
     faults = [asdict(entry.fault) if entry.fault else None for entry in entries]
     columns: dict[str, Any] = {
         "uri": [entry.uri for entry in entries],
@@ -29,26 +29,26 @@ def to_listing(entries: list[Entry]) -> pa.Table:
 
 
 def from_listing(row: Mapping[str, Any]) -> Entry:
-    """The entry of a row of LISTING."""
+    """The entry in a row of a LISTING table."""
     fault = Fault(**row["fault"]) if row["fault"] else None
-    place = place_of(row["place"])
     return Entry(
-        row["uri"],
-        row["path"],
-        row["size"],
-        row["version"],
-        place,
-        fault,
-        row["file"],
-        row["is_link"],
+        uri=row["uri"],
+        path=row["path"],
+        size=row["size"],
+        version=row["version"],
+        place=place_of(row["place"]),
+        fault=fault,
+        file=row["file"],
+        is_link=row["is_link"],
     )
 
 
 def places_of(entries: Iterable[Entry]) -> pa.Array[Any]:
-    """The column PLACE of ``entries``."""
-    return pa.array([asdict(entry.place) if entry.place else None for entry in entries], PLACE)
+    """The column ``place`` for the entries; null for an entry that is not an archive's member."""
+    places = [asdict(entry.place) if entry.place else None for entry in entries]
+    return pa.array(places, PLACE)
 
 
 def place_of(value: Mapping[str, Any] | None) -> MemberPlace | None:
-    """The place in a cell of the column PLACE."""
+    """The place in a cell of the column ``place``; None if the cell is null."""
     return MemberPlace(**value) if value else None

@@ -1,4 +1,4 @@
-"""The tables of a run, column by column. Names are part of the contract."""
+"""The columns of every table of a run. Their names are part of the contract."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
     datetime: pa.timestamp("ms"),
     list[str]: pa.list_(pa.string()),
 }
+"""Arrow types of the values of Metadata and of the extractors."""
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:
@@ -38,9 +39,10 @@ PLACE = pa.struct(
         ("column", pa.string()),
     ]
 )
-"""The place of an archive's member, ``types.MemberPlace``; null for any other entry."""
+"""Where an archive keeps a member (``types.MemberPlace``); null for any other entry."""
 
 FAULT = pa.struct([("reason", pa.string()), ("message", pa.string())])
+"""Why an entry cannot be read (``types.Fault``); null if no reason is known."""
 
 LISTING = _schema(
     uri=pa.string(),
@@ -52,31 +54,35 @@ LISTING = _schema(
     file=pa.string(),
     is_link=pa.bool_(),
 )
+"""The source as it was listed: one row per ``types.Entry``."""
 
 GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
-"""What of a catalogue row says whether the edited image still has the gain map of its source."""
+"""The catalogue column that says whether the edited image still has its source's gain map."""
 
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
-"""What of a catalogue row says whether an entry is the one that was mapped, and which names are one file."""
+"""The catalogue columns that identify an entry and its version, and names of the same file."""
 
 COUNTED = KNOWN.append(pa.field("status", pa.string()))
-"""The same, and whether it is an image: map's rows also hold what it passed over, as ``ignored``."""
+"""KNOWN with the status. The tables of map also have rows for files that turned out not to be
+images; their status is ``ignored``."""
 
 RECORDS = _schema(
     key=pa.string(),
     uri=pa.string(),
     seq=pa.int32(),
     value=pa.binary(),
-    # Below: what the plan adds up per key, and what a reducer needs to read the very image that was mapped.
+    # These columns let a reducer read exactly the version of the image that was mapped.
     path=pa.string(),
     size=pa.int64(),
     version=pa.string(),
     place=PLACE,
+    # The shuffle plan adds these up per key.
     images=pa.int64(),
     bytes=pa.int64(),
     pixels=pa.int64(),
     digest=pa.uint64(),
 )
+"""What map emits: one row per value of a key."""
 
 OUTPUTS = _schema(
     uri=pa.string(),
@@ -87,10 +93,13 @@ OUTPUTS = _schema(
     bytes=pa.int64(),
     sha256=pa.string(),
 )
+"""The lineage: one row per output (``types.OutputRow``)."""
 
 REMOVED = _schema(output=pa.string())
+"""Outputs that were deleted because their images are gone or have changed."""
 
 QUARANTINE = _schema(uri=pa.string(), stage=pa.string(), reason=pa.string(), message=pa.string())
+"""Images that failed (``types.Failure``)."""
 
 GROUPS = _schema(
     key=pa.string(),
@@ -99,6 +108,7 @@ GROUPS = _schema(
     pixels=pa.int64(),
     records=pa.int64(),
 )
+"""One row per key, with sizes."""
 
 WEIGHED = _schema(
     key=pa.string(),
@@ -108,14 +118,16 @@ WEIGHED = _schema(
     records=pa.int64(),
     fingerprint=pa.string(),
 )
-"""A key before it is reduced; the fingerprint names the content of its records."""
+"""GROUPS before reduce. The fingerprint is a hash of the key's records: it changes with them."""
 
 DONE_GROUPS = _schema(key=pa.string(), fingerprint=pa.string())
+"""Keys that a reduce task has reduced, with the fingerprints of their records at that time."""
 
 MEMBERS = _schema(key=pa.string(), uri=pa.string())
+"""The images of each group."""
 
 MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pixels=pa.int64())
-"""The images under each key, as a map task knows them before a combiner merges their values."""
+"""MEMBERS with sizes. Map writes them before a combiner merges the values of several images."""
 
 DUPLICATES = _schema(
     cluster=pa.int32(),
@@ -126,36 +138,43 @@ DUPLICATES = _schema(
     pixels=pa.int64(),
     bytes=pa.int64(),
 )
-"""A row for each image of a group that has a duplicate there; what each column says stands at its reducer."""
+"""One row per image that has a duplicate in its group. ``reducers.duplicates`` describes the
+columns."""
 
 THUMBNAILS = _schema(
     uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64()
 )
-"""Pictures for the report; or, with ``webp``, the bytes that an image takes in that format at its full size."""
+"""Pictures for the report. Where ``webp`` is set, there is no picture: it is the size in bytes of
+the whole image in that format."""
 
 
 def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
-    """The catalogue's columns: the entry's, the header's, ``gain_map_kept``, then those of the extractors
-    in the order given. ``gain_map_kept`` is null where the source has no gain map, or the job edits nothing."""
+    """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, and those of
+    the extractors in the given order.
+
+    ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits.
+    """
     return _catalogue_schema(tuple(extract))
 
 
 @lru_cache(maxsize=8)
 def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
+    columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
+    columns["status"] = pa.string()
+    columns["reason"] = pa.string()
     hints = get_type_hints(Metadata)
-    columns: dict[str, pa.DataType] = {name: KNOWN.field(name).type for name in KNOWN.names}
-    columns |= {"status": pa.string(), "reason": pa.string()}
-    columns |= {
-        field.name: _arrow_type(hints[field.name]) for field in dataclasses.fields(Metadata)
-    }
+    for field in dataclasses.fields(Metadata):
+        columns[field.name] = _arrow_type(hints[field.name])
     columns["gain_map_kept"] = pa.bool_()
     for name in extract:
-        columns |= {column: _arrow_type(kind) for column, kind in EXTRACTORS[name].columns.items()}
+        for column, hint in EXTRACTORS[name].columns.items():
+            columns[column] = _arrow_type(hint)
     return _schema(**columns)
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
     if hint in ARROW_TYPES:
         return ARROW_TYPES[hint]
-    (kind,) = [arg for arg in get_args(hint) if arg is not type(None)]
-    return ARROW_TYPES[kind]
+    # Any other hint is an optional one, such as ``int | None``: every column can hold nulls.
+    (type_if_present,) = [arg for arg in get_args(hint) if arg is not type(None)]
+    return ARROW_TYPES[type_if_present]
