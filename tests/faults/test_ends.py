@@ -249,7 +249,7 @@ def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) ->
     from mrimage.storage.local import LocalStore
     from mrimage.types import Attempt
 
-    store = LocalStore(str(tmp_path), create=True)
+    store = LocalStore(str(tmp_path))
     for phase in ("thumbnails", "map"):
         assert not (tmp_path / "_run/unclean").exists()
         TaskWriter(store, FileSink(store), phase, "1", Attempt(number=2)).commit(0, 0, {})
