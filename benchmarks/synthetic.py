@@ -22,6 +22,8 @@ from mrimage.commit.task_writer import peak_memory
 from mrimage.errors import NotFoundError
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Item
+from mrimage.storage.settings import DEFAULT, StoreSettings
+from mrimage.storage.store import OnUnlisted
 
 SIZES = 40
 """The number of different images."""
@@ -30,14 +32,21 @@ SIZES = 40
 class SyntheticStore:
     """The Store of ``synthetic://COUNT``, which is read-only."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, _settings: StoreSettings = DEFAULT) -> None:
         self.root = url.rstrip("/")
         self._count = int(self.root.rpartition("/")[2])
 
     def uri(self, path: str) -> str:
         return f"{self.root}/{path}"
 
-    def list(self, prefix: str = "") -> Iterator[Item]:
+    @property
+    def local(self) -> None:
+        return None
+
+    def prepare(self) -> None:
+        raise NotImplementedError
+
+    def list(self, prefix: str = "", *, unlisted: OnUnlisted | None = None) -> Iterator[Item]:
         for number in range(self._count):
             yield self._item(number)
 
@@ -56,7 +65,13 @@ class SyntheticStore:
     def create(self, path: str, data: bytes) -> bool:
         raise NotImplementedError
 
+    def replace(self, path: str, data: bytes, expected: bytes) -> bool:
+        raise NotImplementedError
+
     def delete(self, path: str) -> None:
+        raise NotImplementedError
+
+    def sweep(self, prefix: str = "") -> int:
         raise NotImplementedError
 
     @staticmethod

@@ -1,22 +1,22 @@
-"""Everything that can go wrong, drawn:
+"""The tree of errors:
 
     MrimageError
-    ├── UsageError          the command or the job is not well-formed                        exit status 2
-    ├── JobError            the job could not be done                                       exit status 1
-    │   ├── SourceError     the source is missing, empty or unreadable
-    │   ├── SinkError       OUT cannot be written, is not ours, or is in use
-    │   ├── EngineError     the engine is missing or gave up on a task
-    │   ├── BudgetError     more images were quarantined than --max-failures allows
-    │   ├── InternalError   mrimage itself is at fault, and asks for a report
-    │   └── AccountingError listed is not processed + quarantined
-    ├── CarelessError       this attempt at a task cannot say which image is at fault; the next one is careful
-    ├── StoreError          bytes could not be read or written; ``transient`` ones are retried
+    ├── UsageError            the command or the job is not well-formed (exit status 2)
+    ├── JobError              the job could not be done (exit status 1)
+    │   ├── SourceError       the source is missing, empty or unreadable
+    │   ├── SinkError         OUT cannot be written, is not a run's folder, or is in use
+    │   ├── EngineError       the engine is missing or gave up on a task
+    │   ├── BudgetError       more images were quarantined than --max-failures allows
+    │   ├── InternalError     mrimage has a bug; the message asks for a report
+    │   └── AccountingError   listed is not processed + quarantined
+    ├── CarelessError         the attempt cannot say which image is at fault; the next is careful
+    ├── StoreError            bytes could not be read or written; ``transient`` ones are retried
     │   ├── NotFoundError
     │   └── DeniedError
-    └── ImageError          one image is bad; it is quarantined with a reason, the job goes on
-        └── CodeError       the job's own code failed on the image
+    └── ImageError            one image is bad; it is quarantined with a reason, the job goes on
+        └── CodeError         the job's own code failed on the image
 
-Messages follow one formula: what was expected, for what, what was received, what to do.
+A message is one line: what is needed, what was received, what to do.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ import reprlib
 import traceback
 from collections.abc import Iterable
 
-_PACKAGE = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120 - as tracebacks write it
+# Not a Path: tracebacks hold file names exactly as ``__file__`` spells them.
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 
 REASONS = {
-    "not-an-image": "the content is of no known image format",
+    "not-an-image": "the content is not in any known image format",
     "truncated": "the file ends before the image does",
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",
@@ -39,15 +40,15 @@ REASONS = {
     "encode-failed": "the image was decoded, but the result could not be written in the output format",
     "empty": "the file has no bytes",
     "vanished": "the file was listed but is gone",
-    "changed": "the file is not the one that was listed",
-    "unreadable": "the store refused or failed to give the bytes",
+    "changed": "the file changed after it was listed",
+    "unreadable": "the store refused or failed to return the bytes",
     "crashed": "the decoder killed its process",
     "timed-out": "the image took longer than --deadline",
-    "out-of-memory": "the image asked for more memory than a guarded attempt has",
+    "out-of-memory": "the image needs more memory than a guarded attempt may use",
     "mapper-failed": "the job's own code raised an error on this image",
-    "internal": "mrimage itself failed on this image; the run ends with status 1 and asks for a report",
+    "internal": "a bug in mrimage; the run ends with status 1 and asks for a report",
 }
-"""Every reason for quarantine, with its meaning."""
+"""Every reason for quarantine, and its meaning."""
 
 
 class MrimageError(Exception):
@@ -67,7 +68,7 @@ class SourceError(JobError):
 
 
 class SinkError(JobError):
-    """OUT cannot be written, is not ours, or is in use."""
+    """OUT cannot be written, is not a run's folder, or is in use."""
 
 
 class EngineError(JobError):
@@ -79,7 +80,7 @@ class BudgetError(JobError):
 
 
 class InternalError(JobError):
-    """A fault of mrimage's own kept it from handling images."""
+    """A bug in mrimage kept it from handling images."""
 
 
 class AccountingError(JobError):
@@ -87,12 +88,18 @@ class AccountingError(JobError):
 
 
 class CarelessError(MrimageError):
-    """An attempt ran out of memory, which may be an image's fault or not: the next one handles each in a child."""
+    """An attempt ran out of memory, perhaps because of one image.
+
+    The next attempt is careful: it handles each image in a guarded child process.
+    """
 
 
 class StoreError(MrimageError):
-    """Bytes could not be read or written. ``transient`` says whether trying again may help, ``after`` that the store asks
-    for so many seconds of rest before."""
+    """Bytes could not be read or written.
+
+    ``transient`` says whether trying again may help, and ``after`` is the number of seconds that
+    the store asks to wait first.
+    """
 
     def __init__(self, message: str, *, transient: bool = False, after: float = 0.0) -> None:
         super().__init__(message)
@@ -104,11 +111,11 @@ class StoreError(MrimageError):
 
 
 class NotFoundError(StoreError):
-    """There is nothing of this name."""
+    """Nothing has this name."""
 
 
 class DeniedError(StoreError):
-    """The store knows us and says no, or does not know us."""
+    """The store refused access, or did not accept the credentials."""
 
 
 class ImageError(MrimageError):
@@ -123,17 +130,24 @@ class ImageError(MrimageError):
 
 
 def internal(error: Exception) -> ImageError:
-    """The error of an image on which our own code failed with ``error``: what it was, and where in the package."""
+    """Return the ImageError for an image on which mrimage's own code raised ``error``.
+
+    Its message describes the error and the place in the package.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
-    place = (
-        f" in {ours[-1].filename.removeprefix(_PACKAGE)}, line {ours[-1].lineno}" if ours else ""
-    )
+    place = ""
+    if ours:
+        file = ours[-1].filename.removeprefix(_PACKAGE)
+        place = f" in {file}, line {ours[-1].lineno}"
     return ImageError("internal", f"{describe(error)}{place}")
 
 
 class CodeError(ImageError):
-    """The job's own code failed on one image. ``kind`` is the same for the same error in the same line of code."""
+    """The job's own code failed on one image.
+
+    ``kind`` identifies the error and the line of code that raised it.
+    """
 
     def __init__(self, message: str, kind: str) -> None:
         super().__init__("mapper-failed", message)
@@ -144,7 +158,7 @@ class CodeError(ImageError):
 
 
 def brief(value: object) -> str:
-    """What was received, on one line of bounded length.
+    """Return the repr of what was received, on one line of bounded length.
 
     >>> brief([7, None]), brief("x" * 1000)
     ('[7, None]', "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'")
@@ -155,23 +169,27 @@ def brief(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """``text`` in quotation marks, on one line of bounded length.
+    """Return ``text`` in quotation marks, on one line of bounded length.
 
     >>> quoted("camra"), quoted("two\\nlines")
     ('"camra"', '"two lines"')
     """
-    return f'"{" ".join(text.split())}"' if len(text) < 80 else brief(text)
+    if len(text) >= 80:
+        return brief(text)
+    one_line = " ".join(text.split())
+    return f'"{one_line}"'
 
 
 def describe(error: BaseException) -> str:
-    """What an error of anybody's code says, also where it cannot say it.
+    """Return the type and the message of an error, even if its ``__str__`` fails.
 
     >>> describe(ValueError("no")), describe(SystemExit())
     ('ValueError: no', 'SystemExit')
     """
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001  # code of the user's, as the error is
+    # The class of the error, and so its ``__str__``, may be the user's code.
+    except Exception:  # noqa: BLE001
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
@@ -181,7 +199,7 @@ def _store_error(kind: type[StoreError], message: str, transient: bool, after: f
 
 
 def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not among the known ones: the nearest one first, then all of them.
+    """Return the error for an unknown name, with all known names and the nearest of them.
 
     >>> str(unknown("--key", "camra", ["camera", "format"]))
     '--key must be one of camera, format, but got "camra". Did you mean "camera"?'
@@ -189,11 +207,19 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     '--group must be one of contact-sheet, mean, but got "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(received, names, n=1) or [
-        name for name in names if received and received in name
-    ]
-    near = near or difflib.get_close_matches(received, names, n=1, cutoff=0.5)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    return UsageError(
-        f"{what} must be one of {', '.join(names)}, but got {quoted(received)}.{hint}"
-    )
+    near = _nearest(received, names)
+    hint = f' Did you mean "{near}"?' if near else ""
+    listed = ", ".join(names)
+    return UsageError(f"{what} must be one of {listed}, but got {quoted(received)}.{hint}")
+
+
+def _nearest(received: str, names: list[str]) -> str | None:
+    """The name that ``received`` was probably meant to be."""
+    close = difflib.get_close_matches(received, names, n=1)
+    if close:
+        return close[0]
+    containing = [name for name in names if received and received in name]
+    if containing:
+        return containing[0]
+    similar = difflib.get_close_matches(received, names, n=1, cutoff=0.5)
+    return similar[0] if similar else None

@@ -1,4 +1,4 @@
-"""The words of a job as plain data: frozen, standard library only, cheap to pickle and to compare."""
+"""The data types of a job: frozen, standard library only, cheap to pickle and to compare."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
-"""How an image meets the box of ``--resize``: fill it and cut the overhang, fit inside it, fit inside it and
-fill the rest with the background, or be pulled to it."""
+"""How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
+fit inside it and fill the rest with the background, or stretch to it."""
 
 Stage = Literal["list", "map", "reduce"]
 """The phase in which an image was quarantined."""
 
 
 class ByteSource(Protocol):
-    """Bytes somewhere: a file, an object, an archive member. Reads are positional and free of side effects."""
+    """Bytes somewhere: a file, an object, an archive member.
+
+    Reads are positional and have no side effects.
+    """
 
     @property
     def uri(self) -> str: ...
@@ -26,21 +29,22 @@ class ByteSource(Protocol):
         ...
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Bytes ``[start, start + length)``, fewer at the end; ``length=None`` reads to the end.
+        """Return bytes ``[start, start + length)``, fewer at the end; ``None`` reads to the end.
 
-        Raises StoreError (see ``errors``) when the bytes cannot be had.
+        Raises StoreError if the bytes cannot be read.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class MemberPlace:
-    """Where an archive keeps a member, so that it is opened without reading the archive's index again.
+    """Where an archive keeps a member, so that opening it does not read the archive's index again.
 
-    ``archive`` is the archive's uri, ``size`` in bytes and ``version`` are its own as it was listed (-1 and empty
-    where they are not known). ``offset`` is where the member begins: a byte of a tar or a zip, or the row of
-    ``column`` in a Parquet file. In a zip it is ``packed`` bytes long, compressed by ``method`` (the index's number),
-    and ``checksum`` is the CRC-32 of what comes out.
+    ``archive`` is the archive's uri. ``size``, in bytes, and ``version`` are those of the archive
+    when it was listed, -1 and empty if unknown. ``offset`` is where the member begins: a byte of a
+    tar or a zip, or the row of ``column`` in a Parquet file. In a zip, the member is ``packed``
+    bytes long and compressed by ``method``, a number from the index; ``checksum`` is the CRC-32 of
+    its content.
     """
 
     archive: str
@@ -55,7 +59,7 @@ class MemberPlace:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an entry cannot be read, known since it was listed: ``reason`` is one of ``errors.REASONS``."""
+    """Why an entry cannot be read, found while listing; ``reason`` is in ``errors.REASONS``."""
 
     reason: str
     message: str
@@ -65,10 +69,12 @@ class Fault:
 class Entry:
     """One image of the source.
 
-    ``uri`` names it for anyone; ``path`` is its name below the source (``a/b.jpg``), from which output names
-    are made; ``size`` is in bytes; ``version`` is an etag or a modification time, opaque, compared for equality.
-    ``place`` is set for a member of an archive, ``fault`` for what cannot be read. ``file`` is the same for two names
-    of one file, and empty where the store cannot tell; ``is_link`` says that the name is a link to another one.
+    ``uri`` names it everywhere. ``path`` is its name below the source, such as ``a/b.jpg``,
+    from which output names are made. ``size`` is in bytes. ``version`` is an etag or a
+    modification time; it is opaque, and compared only for equality. ``place`` is set for a
+    member of an archive, ``fault`` for an entry that cannot be read. ``file`` is equal for two
+    names of one file, and empty if the store does not know; ``is_link`` says whether the name
+    is a link to another one.
     """
 
     uri: str
@@ -83,7 +89,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One map task's work. ``id`` is a hash of the entries, so the same entries are the same split."""
+    """One map task's work. ``id`` is a hash of the entries, so equal entries are the same split."""
 
     id: str
     entries: tuple[Entry, ...]
@@ -95,7 +101,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A rectangle in pixels of the oriented image; without ``x`` and ``y`` it is centred."""
+    """A rectangle in pixels of the oriented image; without ``x`` and ``y`` it is centered."""
 
     width: int
     height: int
@@ -105,11 +111,11 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What happens to each image on its own, in this order: orient, crop, resize, colour, correct, encode.
+    """What happens to each image, in this order: orient, crop, resize, color, correct, encode.
 
-    ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's default;
-    ``background`` is sRGB, 0..255; ``correct`` names a colour correction of ``image.correct``;
-    ``metadata`` says which of the source's metadata the output carries.
+    ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
+    default. ``background`` is sRGB, 0..255. ``correct`` names a color correction of
+    ``image.correct``. ``metadata`` says which metadata of the source go into the output.
     """
 
     crop: Crop | None = None
@@ -126,8 +132,11 @@ class Edits:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one image may cost: ``max_pixels`` decoded at once, ``deadline`` in seconds, ``memory`` in bytes
-    that a guarded attempt may hold. ``allow_truncated`` keeps what decodes of a cut-off file."""
+    """What one image may cost.
+
+    ``max_pixels`` may be decoded at once. ``deadline`` is in seconds. ``memory`` is what a guarded
+    attempt may use, in bytes. ``allow_truncated`` accepts the readable part of a truncated file.
+    """
 
     max_pixels: int = 200_000_000
     deadline: float = 60.0
@@ -137,8 +146,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an image is in quarantine: ``reason`` is one of ``errors.REASONS``, ``message`` is for people. ``code_error`` is
-    empty, or the same text for the same error in the same line of the job's own code."""
+    """Why an image is in quarantine.
+
+    ``reason`` is in ``errors.REASONS``, ``message`` is for people. ``code_error`` is empty, or
+    identifies the error and the line of the job's own code that raised it.
+    """
 
     uri: str
     stage: Stage
@@ -149,8 +161,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class OutputRow:
-    """Lineage of one file of the run. ``uri`` is the source image's, or None where a whole group made it;
-    ``output`` is the path below OUT; ``width`` and ``height`` are None for what is no image."""
+    """Lineage of one file of the run.
+
+    ``uri`` is the source image's, or None if the file was made from a whole group. ``output`` is
+    the path below OUT. ``width`` and ``height`` are in pixels, None if the file is not an image.
+    """
 
     uri: str | None
     key: str
@@ -163,12 +178,13 @@ class OutputRow:
 
 @dataclass(frozen=True, slots=True)
 class TaskReport:
-    """What one finished task did; progress, resume and the report all read it, whatever the engine.
+    """What one finished task did. Progress, resume and the report read it, whatever the engine.
 
-    ``seconds`` is wall time of the attempt that counted, ``peak_memory`` in bytes is of its process,
-    ``attempts`` counts tries, the last one included, and ``errors`` says why earlier ones failed. ``tables`` names what it
-    committed besides this. ``code_errors`` counts the images on which the job's own code failed, by error and line, and
-    ``code_error`` is what it said of the first.
+    ``seconds`` is the wall time of the attempt that counted, and ``peak_memory``, in bytes, is
+    that of its process. ``attempts`` counts all attempts, and ``errors`` says why the earlier ones
+    failed. ``tables`` names the tables that the task committed. ``code_errors`` counts the images
+    on which the job's own code failed, by error and line, and ``code_error`` is the message of the
+    first.
     """
 
     task: str
@@ -192,7 +208,7 @@ class TaskReport:
 
 @dataclass(frozen=True, slots=True)
 class PhaseFacts:
-    """One phase of a run: ``seconds`` of wall time, and how many tasks, images and bytes went through it."""
+    """One phase of a run: wall time in ``seconds``, and the tasks, images and bytes it processed."""
 
     name: str
     seconds: float
@@ -203,17 +219,21 @@ class PhaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a run knows about itself, kept as ``_run/facts.json`` so that the report can be made again.
+    """What a run knows about itself, kept as ``_run/facts.json`` so that the report can be made
+    again.
 
-    ``command`` is the exact command line without credentials, ``plan_hash`` names the job and its source,
-    ``versions`` maps a library to its version, ``reasons`` maps a reason for quarantine to its count, and
-    ``started`` is in seconds since the epoch. ``ignored`` counts the files, members and rows that are no entries,
-    ``ignored_reasons`` why, and ``repeated`` those that name an image once more: with ``listed`` they are all that the
-    source holds. ``unlisted`` says what of it could not be listed. ``reused`` counts the
-    images that an earlier run had done, ``removed`` the outputs that went with their images, and
-    ``removed_outputs`` names the first of those. ``gain_maps_dropped`` counts images whose edited self has lost
-    the HDR gain map of its source. ``earlier`` maps a folder below the source that is the OUT of an earlier run to the
-    number of its files, which are among the ``ignored``.
+    ``command`` is the exact command line without credentials. ``plan_hash`` names the job and its
+    source. ``versions`` maps a library to its version, and ``reasons`` a reason for quarantine to
+    its count. ``started`` is in seconds since the epoch.
+
+    The files, members and rows of the source are ``listed``, ``ignored``, or ``repeated``, which
+    name an image again. ``ignored_reasons`` counts the ignored ones by reason. ``earlier`` maps a
+    folder below the source that is the OUT of an earlier run to the number of its files, all of
+    them ignored. ``unlisted`` describes the parts of the source that could not be listed.
+
+    ``reused`` counts the images that an earlier run had done. ``removed`` counts the outputs that
+    were removed because their images are gone, and ``removed_outputs`` names the first of them.
+    ``gain_maps_dropped`` counts the edited images that lost the HDR gain map of their source.
     """
 
     source: str
@@ -247,9 +267,12 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a task. ``number`` counts from 1; a ``careful`` one handles each image in a guarded child,
-    because an earlier try took its process down; an ``expendable`` one runs in a process that may be ended by
-    the kernel when an image takes too long; ``errors`` says why earlier tries failed."""
+    """One attempt at a task.
+
+    ``number`` counts from 1. A ``careful`` attempt handles each image in a guarded child process,
+    because an earlier attempt killed its process. An ``expendable`` one runs in a process that the
+    kernel may end if an image takes too long. ``errors`` says why earlier attempts failed.
+    """
 
     number: int = 1
     careful: bool = False
@@ -261,8 +284,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One reduce task's work: every pending key from ``first`` to ``last``, both included, in the order of
-    their UTF-8 bytes. ``id`` is a hash of the groups' content."""
+    """One reduce task's work: every pending key from ``first`` to ``last``, both included.
+
+    Keys are in the order of their UTF-8 bytes. ``id`` is a hash of the groups' content.
+    """
 
     id: str
     first: str

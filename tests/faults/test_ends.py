@@ -249,7 +249,7 @@ def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) ->
     from mrimage.storage.local import LocalStore
     from mrimage.types import Attempt
 
-    store = LocalStore(str(tmp_path), create=True)
+    store = LocalStore(str(tmp_path))
     for phase in ("thumbnails", "map"):
         assert not (tmp_path / "_run/unclean").exists()
         TaskWriter(store, FileSink(store), phase, "1", Attempt(number=2)).commit(0, 0, {})
@@ -265,8 +265,8 @@ def test_a_signal_during_a_query_of_the_report_is_answered_as_everywhere(
     slow = "SELECT count(*) FROM range(6000000) WHERE md5(range::VARCHAR) LIKE 'no'"
     program = (
         "import sys; from mrimage.report.tables import views; from mrimage.cli.main import main\n"
-        "real = views.Tables._make_images\n"
-        f"views.Tables._make_images = lambda self: (print(flush=True), self.rows({slow!r}), real(self))\n"
+        "real = views.Tables._make_image_view\n"
+        f"views.Tables._make_image_view = lambda self: (print(flush=True), self.rows({slow!r}), real(self))\n"
         f"sys.exit(main(['report', {str(out)!r}]))"
     )
     process = subprocess.Popen(

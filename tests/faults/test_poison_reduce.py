@@ -147,8 +147,9 @@ def test_an_image_that_takes_its_process_down_is_found(
 ) -> None:
     (tmp_path / "poisoned").mkdir()
     (tmp_path / "poisoned/sitecustomize.py").write_text(POISONED.format(kind=kind))
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
-    monkeypatch.syspath_prepend(tmp_path / "poisoned")
+    # The workers' Python reads sitecustomize when it starts.
+    path = f"{tmp_path / 'poisoned'}{os.pathsep}{Path(__file__).parents[2]}"
+    monkeypatch.setenv("PYTHONPATH", path)
     limits = Limits(deadline=1.5 if POISONS[kind] == "timed-out" else 60.0, memory=1 << 30)
     out = tmp_path / "out"
     summary = run(
@@ -221,8 +222,9 @@ def test_an_error_of_the_reducer_s_own_stops_the_job_with_its_file_and_line(
     line = inspect.getsourcelines(broken)[1] + 3
     with pytest.raises(JobError) as caught:
         run(mr.Job(map=by_parity, reduce=broken), str(corpus), str(tmp_path / "out"), HERE)
-    assert f"broken failed on key '0'. RuntimeError: mine ({__file__}, line {line})" in str(
-        caught.value
+    assert (
+        f"broken failed on key '0'. RuntimeError: mine ({__file__}, line {line}, in broken)"
+        in str(caught.value)
     )
 
 

@@ -193,7 +193,7 @@ def test_retry_maps_the_images_of_a_combined_split_again(
     assert [row["reason"] for row in rows(out, "quarantine")] == ["mapper-failed"]
     require(out, corpus, by_one_key, [number for number in range(12) if number != 5])
     marker.touch()
-    assert main(["retry", str(out), "--quiet", "--workers", "1"]) == 0
+    assert main(["retry", str(out), "--trust", "--quiet", "--workers", "1"]) == 0
     require(out, corpus, by_one_key, list(range(12)))
     assert (out / "groups/mod 2/count.txt").read_text() == "4"
     with results_folder(open_store(str(out)), tmp_path) as results:

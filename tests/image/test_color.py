@@ -155,7 +155,7 @@ def test_metadata_of_outputs_keep_copyright_strip(format: str) -> None:
     )
     assert kept.metadata.latitude is not None
     assert owned.metadata.latitude is None
-    assert (kept._shot.copyright, owned._shot.copyright, bare._shot.copyright) == (
+    assert (kept._facts.copyright, owned._facts.copyright, bare._facts.copyright) == (
         "(c) Ann",
         "(c) Ann",
         None,

@@ -253,7 +253,7 @@ def test_a_jpeg_xl_is_too_large_from_its_header() -> None:
 
 def test_a_header_of_a_jpeg_xl_costs_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     content = jpeg_xl(photograph().resize((320, 160)))
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     assert (opened(content).metadata.width, opened(content).metadata.color_space) == (320, "srgb")
     with pytest.raises(ImageError, match=r"mrimage\[jxl\]"):
         opened(content).thumbnail(20, 20)
@@ -280,7 +280,7 @@ def test_camera_raw_is_turned_once(orientation: int) -> None:
 def test_raw_files_of_canon_and_fujifilm_are_catalogued_from_their_beginning(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     canon, fuji = opened(canon_raw()).metadata, opened(fujifilm_raw()).metadata
     assert (canon.width, canon.height, canon.camera, canon.iso) == (
         4000,

@@ -258,7 +258,7 @@ def test_entities_of_an_xmp_packet_are_not_followed() -> None:
     image = opened(
         sample("baseline.jpg")[:2] + segment(0xE1, entities + packet) + sample("baseline.jpg")[2:]
     )
-    assert opened(image.edited(Edits(format="jpeg")).data)._shot.copyright is None
+    assert opened(image.edited(Edits(format="jpeg")).data)._facts.copyright is None
 
 
 NAMESPACES = b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:dc="http://purl.org/dc/elements/1.1/"'
@@ -270,4 +270,4 @@ def test_a_copyright_without_end_is_cut_and_not_a_failure() -> None:
     image = opened(saved(photograph(), "TIFF", exif=exif))
     for metadata in ("copyright", "keep"):
         result = opened(image.edited(Edits(format="jpeg", metadata=metadata)).data)
-        assert str(result._shot.copyright).startswith("Ann Ann")
+        assert str(result._facts.copyright).startswith("Ann Ann")

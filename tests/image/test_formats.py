@@ -179,7 +179,7 @@ def test_the_table_of_formats_names_every_sample() -> None:
 def test_a_format_without_its_decoder_says_which_extra_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     stream = io.BytesIO()
     pytest.importorskip("pillow_heif").from_pillow(photograph()).save(stream)
     image = opened(stream.getvalue())
@@ -192,7 +192,7 @@ def test_a_format_without_its_decoder_says_which_extra_to_install(
 def test_the_table_of_formats_says_what_a_missing_decoder_needs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
@@ -231,9 +231,9 @@ def test_twelve_bits_are_refused_with_a_reason_where_their_decoder_is_missing(
 ) -> None:
     twelve = bytearray(sample("baseline.jpg"))
     twelve[twelve.index(b"\xff\xc0") + 4] = 12
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     with pytest.raises(
-        ImageError, match=r"12 bits and lossless is not installed: pip install .mrimage\[deep\]"
+        ImageError, match=r"12-bit and lossless JPEG is not installed: pip install .mrimage\[deep\]"
     ) as caught:
         opened(bytes(twelve)).thumbnail(20, 20)
     assert caught.value.reason == "unsupported"

@@ -200,6 +200,15 @@ def test_a_map_that_cannot_be_read_is_dropped_and_the_picture_is_not(damage: str
     assert (made.width, made.gain_map_kept) == (WIDE, False)
 
 
+def test_an_index_that_ends_within_an_entry_lists_its_whole_entries() -> None:
+    field = struct.pack(">HHII", 0xB002, 7, 32, 50)
+    content = described_by_xmp()
+    assert content.count(field) == 1
+    damaged = content.replace(field, struct.pack(">HHII", 0xB002, 7, 40, 50))
+    made = opened(damaged).edited(Edits(format="jpeg"))
+    assert (made.width, made.gain_map_kept) == (WIDE, True)
+
+
 def heif(*properties: bytes, kind: bytes = b"hvc1") -> bytes:
     """The head of a HEIC with one more item of ``kind``."""
     size = box(b"ispe", struct.pack(">III", 0, 640, 480))

@@ -233,7 +233,7 @@ def test_a_header_that_ends_at_any_byte_is_read_or_has_a_reason(name: str) -> No
 def test_what_no_decoder_here_reads_is_unsupported_and_still_catalogued(
     kind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mrimage.image.kinds.find_spec", lambda _: None)
+    monkeypatch.setattr("mrimage.image.format_table.find_spec", lambda _: None)
     content = {
         8: tiff(beside(GRAY), SIZE, 8, 8, 4, extra=(2,)),
         64: tiff(LIGHT.astype("<f8").tobytes(), SIZE, 64, 2, 3, format=3),

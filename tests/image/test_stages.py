@@ -86,8 +86,9 @@ def test_a_fault_of_our_own_is_not_blamed_on_the_image(monkeypatch: pytest.Monke
     for module, name in ((edit, "turned"), (edit, "source_profile"), (encoding, "_jpeg")):
         with monkeypatch.context() as patched:
             patched.setattr(module, name, fault)
-            with pytest.raises(AttributeError):
+            with pytest.raises(ImageError) as caught:
                 opened(sample("baseline.jpg")).edited(Edits(format="jpeg"))
+            assert caught.value.reason == "internal"
 
 
 def without_end(content: bytes) -> bytes:

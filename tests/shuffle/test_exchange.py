@@ -25,6 +25,8 @@ class Memory:
         self.files: dict[str, bytes] = {}
         self.reads: list[tuple[str, int]] = []
 
+    local = None
+
     def read(self, path: str, start: int = 0, length: int | None = None) -> bytes:
         data = (
             self.files[path][start:] if length is None else self.files[path][start : start + length]
@@ -36,7 +38,7 @@ class Memory:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Memory:
     made = Memory()
-    monkeypatch.setattr(module, "open_store", lambda out: made)
+    monkeypatch.setattr(module, "open_store", lambda out, settings: made)
     return made
 
 

@@ -1,6 +1,7 @@
-"""Images: metadata, features, edits and encoding. The only package that imports codecs; it knows nothing of MapReduce.
+"""Images: metadata, features, edits and encoding.
 
-What decodes is imported when it is first used, so that a job that reads headers alone never loads a codec.
+This is the only package that imports codecs, and it does not depend on MapReduce. Decoders are
+imported when first used, so that a job that reads only headers never loads a codec.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.image.blocks import Buffer
 from mrimage.image.features import EXTRACTORS, Extractor
+from mrimage.image.format_table import EXTENSIONS, FormatRow, formats
 from mrimage.image.handle import Image
-from mrimage.image.kinds import EXTENSIONS, FormatRow, formats
 from mrimage.image.metadata import Metadata
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
 from mrimage.image.plan import plan_scale
@@ -27,20 +28,25 @@ ENCODERS = ENCODER_NAMES
 def encode(
     pixels: np.ndarray[Any, np.dtype[np.uint8]], format: str, quality: int | None = None
 ) -> bytes:
-    """An array H x W x 3 or H x W of sRGB bytes as a file of ``format``, one of ENCODERS but ``keep``."""
+    """Encode an array H x W x 3 or H x W of sRGB bytes as a file.
+
+    ``format`` is one of ENCODERS except ``keep``; ``quality`` is 1..100, None for the encoder's
+    default.
+    """
     from mrimage.image.encoding import encode as encode_array
 
     return encode_array(pixels, format, quality)
 
 
 def caption(text: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """``text`` as pixels, uint8 ``height`` x ``width`` x 3, dark on white, cut to fit."""
+    """Draw ``text``, dark on white and cut to fit, as uint8 ``height`` x ``width`` x 3."""
     from mrimage.image.lettering import caption as draw
 
     return draw(text, width, height)
 
 
 def __getattr__(name: str) -> Any:
+    # ``Encoded`` is imported on demand, because its module loads codecs.
     if name == "Encoded":
         from mrimage.image.edit import Encoded
 

@@ -1,5 +1,8 @@
-"""What the methods of an image are asked for, held against what there is: whoever calls them may be the user's code, whose
-mistakes must not look like ours."""
+"""Checks of the arguments that an image's methods receive.
+
+The caller may be the user's code. Its mistakes are reported as such, and not as a fault of
+mrimage.
+"""
 
 from __future__ import annotations
 
@@ -7,56 +10,62 @@ from typing import get_args
 
 from mrimage.errors import UsageError, brief, unknown
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
-from mrimage.types import Edits, Fit
+from mrimage.types import Crop, Edits, Fit
 
 LONGEST_SIDE = 65_535
+"""Largest width or height of a result, in pixels."""
+
 LARGEST_CROP = (1 << 31) - 1
-"""Pixels of a side of a result, and of what is cut out of an image."""
+"""Largest width or height of a crop, in pixels."""
 
 
 def check_edits(edits: object) -> None:
-    """Raise UsageError, naming the field, for edits that are not well-formed."""
+    """Raise UsageError, naming the field, if a field of ``edits`` is invalid."""
     if not isinstance(edits, Edits):
-        raise UsageError(
-            f"Expected the edits of an image as mrimage.Edits, but got {brief(edits)}."
-        )
-    for name, value, known in (
-        ("to", edits.to, COLOR_SPACES),
-        ("correct", edits.correct, CORRECTION_NAMES),
-        ("format", edits.format, ENCODER_NAMES),
-    ):
-        if value is not None and value not in known:
-            raise unknown(name, str(value), known)
+        raise UsageError(f"The edits of an image must be mrimage.Edits, but got {brief(edits)}.")
+    _check_names(edits)
     if edits.resize is not None:
         check_box("resize", edits)
-    crop = edits.crop
-    if crop is not None and not all(
-        _is_size(side, LARGEST_CROP) for side in (crop.width, crop.height)
-    ):
-        raise UsageError(
-            f"Expected crop as a width and a height in pixels from 1, but got {brief(crop)}."
-        )
+    if edits.crop is not None:
+        _check_crop(edits.crop)
     if edits.quality is not None and not _is_size(edits.quality, 100):
         raise UsageError(
-            f"Expected quality as a whole number from 1 to 100, but got {brief(edits.quality)}."
+            f"quality must be a whole number from 1 to 100, but got {brief(edits.quality)}."
         )
 
 
 def check_box(what: str, edits: Edits) -> None:
-    """Raise UsageError for a resize, called ``what``, that is no size or has a fit that does not exist."""
+    """Raise UsageError if the size or the fit of a resize is invalid. ``what`` names the size."""
     size = edits.resize
     if not isinstance(size, tuple) or len(size) != 2 or not all(map(_is_size, size)):
         raise UsageError(
-            f"Expected {what} as a width and a height in pixels from 1 to {LONGEST_SIDE}, but got {brief(size)}."
+            f"{what} must be a width and a height in pixels from 1 to {LONGEST_SIDE}, "
+            f"but got {brief(size)}."
         )
     if edits.fit not in get_args(Fit):
         raise unknown("fit", str(edits.fit), get_args(Fit))
 
 
+def _check_names(edits: Edits) -> None:
+    for field, value, known in (
+        ("to", edits.to, COLOR_SPACES),
+        ("correct", edits.correct, CORRECTION_NAMES),
+        ("format", edits.format, ENCODER_NAMES),
+    ):
+        if value is not None and value not in known:
+            raise unknown(field, str(value), known)
+
+
+def _check_crop(crop: Crop) -> None:
+    if not _is_size(crop.width, LARGEST_CROP) or not _is_size(crop.height, LARGEST_CROP):
+        raise UsageError(
+            f"crop must be a width and a height in pixels, each at least 1, but got {brief(crop)}."
+        )
+
+
 def _is_size(number: object, most: int = LONGEST_SIDE) -> bool:
-    """Whether it is a whole number from 1 to ``most``; numpy's are numbers too."""
-    return (
-        hasattr(number, "__index__")
-        and not isinstance(number, bool)
-        and 1 <= number.__index__() <= most
-    )
+    """Whether ``number`` is a whole number from 1 to ``most``."""
+    # Integers of numpy are not of type int, but have __index__.
+    if not hasattr(number, "__index__") or isinstance(number, bool):
+        return False
+    return bool(1 <= number.__index__() <= most)

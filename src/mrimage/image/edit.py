@@ -1,4 +1,5 @@
-"""One image through its edits, as the pixels meet them: orient, crop, resize, color, correct, encode."""
+"""The edits of one image, in the order the pixels meet them: orient, crop, resize, color, correct,
+encode."""
 
 from __future__ import annotations
 
@@ -17,28 +18,37 @@ from mrimage.image.color.conversion import (
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.decode import decode
 from mrimage.image.decode.libvips import streams
-from mrimage.image.encoding import ENCODERS, Companions, check_result, encode_picture, encoder_for
+from mrimage.image.encoding import (
+    ENCODERS,
+    Companions,
+    Encoder,
+    check_result,
+    encode_picture,
+    encoder_for,
+)
 from mrimage.image.gain_map import GainMap, gain_map_of, resized_map
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_shrink
 from mrimage.image.header.model import Header
 from mrimage.image.resample import resampled
 from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
 from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
 from mrimage.types import Edits, Limits
 
 LINES = 64
-"""Lines of a streamed picture that are held at once, or a few more: of a picture a million pixels wide they count."""
+"""Lines of a streamed picture that memory holds at once, or a few more. In a picture that is a
+million pixels wide, they count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A finished file: its bytes, its size in pixels, and its extension in lower case without dot.
+    """A finished file: its bytes, size in pixels, and extension in lower case without a dot.
 
-    ``gain_map_kept`` says what became of the HDR gain map of the source; None where it had none.
+    ``gain_map_kept`` says whether the file has the HDR gain map of its source; None if the source
+    has no gain map.
     """
 
     data: bytes
@@ -50,26 +60,30 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An image whose header is read and whose bytes are here."""
+    """An image in memory: its bytes, its header, and the facts that its tags give."""
 
     data: bytes
     header: Header
-    shot: Shot
+    facts: TagFacts
 
     @property
     def orientation(self) -> int:
-        """The turn that is still to be made."""
-        return 1 if self.header.upright else self.shot.orientation or 1
+        """The EXIF orientation, 1..8, that is still to be applied to the decoded pixels."""
+        if self.header.upright:
+            return 1
+        return self.facts.orientation or 1
 
     @property
     def displayed(self) -> tuple[int, int]:
-        """Width and height once it is turned."""
-        size = self.header.width, self.header.height
-        return size if self.orientation < 5 else (size[1], size[0])
+        """Width and height after orientation."""
+        width = self.header.width
+        height = self.header.height
+        is_sideways = self.orientation >= 5
+        return (height, width) if is_sideways else (width, height)
 
 
 def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
-    """Apply ``edits``. Raises ImageError."""
+    """Apply ``edits`` and encode the result. Raises ImageError."""
     format = encoder_for(edits.format, opened.header.format)
     geometry = geometry_of(*opened.displayed, edits)
     check_result(geometry.result, format)
@@ -83,8 +97,8 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
     with stages(opened.data, opened.header, decoded, lambda: prepared()[0]):
         image, profile = prepared()
         gain_map = _kept_gain_map(opened, geometry, edits, format, limits)
-        beside = replace(_companions(opened, profile, edits), gain_map=gain_map)
-        data = encode_picture(image, format, edits.quality, beside)
+        companions = replace(_companions(opened, profile, edits), gain_map=gain_map)
+        data = encode_picture(image, format, edits.quality, companions)
     kept = gain_map is not None if opened.header.gain_map else None
     return Encoded(data, image.width, image.height, ENCODERS[format].extension, kept)
 
@@ -92,171 +106,220 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
 def _kept_gain_map(
     opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
 ) -> GainMap | None:
-    """The gain map of the source, edited as the picture is; None where there is none, or it cannot be kept.
+    """Return the source's gain map with the geometry of the edits; None if there is none to keep.
 
-    It says how much brighter each pixel of the source gets, so it is true only of colors that stay as they are.
+    A gain map says how much brighter each pixel of the source gets in HDR, so it holds only if the
+    colors stay as they are.
     """
-    margin = geometry.canvas is not None and geometry.canvas != (geometry.width, geometry.height)
-    if format != "jpeg" or edits.correct is not None or margin:
+    scaled = (geometry.width, geometry.height)
+    has_padding = geometry.canvas is not None and geometry.canvas != scaled
+    if format != "jpeg" or edits.correct is not None or has_padding:
         return None
-    in_srgb = is_srgb(source_profile(opened.header, opened.shot))
-    if edits.to is not None and not (edits.to == "srgb" and in_srgb):
+    if _changes_colors(opened, edits):
         return None
-    found = gain_map_of(opened.data, opened.header, limits)
-    if found is None:
+    source = gain_map_of(opened.data, opened.header, limits)
+    if source is None:
         return None
-    upright = to_array(turned(from_array(found.pixels), opened.orientation))
+    upright = to_array(turned(from_array(source.pixels), opened.orientation))
     upright = upright.reshape(*upright.shape[:2], -1)
-    return replace(found, pixels=resized_map(upright, opened.displayed, geometry))
+    return replace(source, pixels=resized_map(upright, opened.displayed, geometry))
+
+
+def _changes_colors(opened: Opened, edits: Edits) -> bool:
+    """Whether ``--to`` changes the values of pixels."""
+    if edits.to is None:
+        return False
+    if edits.to != "srgb":
+        return True
+    return not is_srgb(source_profile(opened.header, opened.facts))
 
 
 def _prepared(
     opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
 ) -> tuple[Picture, bytes | None]:
-    """Everything between the file and the encoder: the finished picture, and the profile of its numbers."""
+    """Return the finished picture that the encoder takes, and the ICC profile of its values."""
     encoder = ENCODERS[format]
     image = cut_out(resized(opened, geometry, limits), geometry)
-    image, profile = _colored(image, source_profile(opened.header, opened.shot), edits, format)
+    image, profile = _colored(image, source_profile(opened.header, opened.facts), edits, format)
     if edits.correct is not None:
         image = _corrected(image, edits.correct)
-    # After the correction, because the padding must not count in its statistics.
+    # Padding comes after the correction, whose statistics must not count it.
     if geometry.canvas is not None:
         image = padded(image, geometry.canvas, edits.background, profile)
     if not encoder.alpha and image.hasalpha():
         image = flattened(image, edits.background, profile)
-    return (image if encoder.sixteen_bits else eight_bits(image)), profile
+    if not encoder.sixteen_bits:
+        image = eight_bits(image)
+    return image, profile
 
 
 def cut_out(image: Picture, geometry: Geometry) -> Picture:
-    """What the fit ``cover`` leaves of the scaled picture."""
+    """Cut the overhang of the fit ``cover`` off a scaled picture."""
     cut = geometry.cut
-    return image if cut is None else image.crop(cut.x, cut.y, cut.width, cut.height)
+    if cut is None:
+        return image
+    return image.crop(cut.x, cut.y, cut.width, cut.height)
 
 
 def resized(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
-    """The decoded image, cropped, scaled and turned upright, in its own color space and depth."""
-    stored = as_stored(geometry, opened.orientation, opened.header.width, opened.header.height)
+    """Decode, crop, scale and orient the image, in its own color space and depth."""
+    header = opened.header
+    stored = as_stored(geometry, opened.orientation, header.width, header.height)
     image = decoded_for(opened, geometry, limits)
-    return turned(_scaled(image, stored, _shrink(opened.header, stored)), opened.orientation)
+    image = _scaled(image, stored, _decode_shrink(header, stored))
+    return turned(image, opened.orientation)
 
 
 def decoded_for(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
-    """The picture as stored, at the lowest scale that ``geometry`` can be made from. Raises ImageError."""
+    """Decode the image as stored, at the lowest scale for ``geometry``. Raises ImageError."""
     header = opened.header
     stored = as_stored(geometry, opened.orientation, header.width, header.height)
-    shrink = _shrink(header, stored)
-    guard(header, stored, shrink, limits)
+    shrink = _decode_shrink(header, stored)
+    check_pixels(header, stored, shrink, limits)
     return decode(opened.data, header, limits, shrink)
 
 
-def _shrink(header: Header, stored: Geometry) -> int:
+def _decode_shrink(header: Header, stored: Geometry) -> int:
+    """The shrink at which to decode: at 1/shrink of the size. Only JPEG decodes at less than 1."""
     return jpeg_shrink(stored) if header.format == "jpeg" else 1
 
 
-def guard(header: Header, stored: Geometry, shrink: int, limits: Limits) -> None:
-    """Raises ImageError ``too-large`` when decoding would hold more than ``limits.max_pixels`` at once."""
-    result = stored.width * stored.height
-    held = header.pixels // shrink**2
+def check_pixels(header: Header, stored: Geometry, shrink: int, limits: Limits) -> None:
+    """Raise ImageError ``too-large`` if a decode would hold more than ``max_pixels`` at once.
+
+    The decode is at 1/``shrink`` of the size.
+    """
+    decoded = header.pixels // shrink**2
+    # The decoder keeps all coefficients of a progressive JPEG, whatever the shrink.
     if header.format == "jpeg" and header.progressive:
-        held = header.pixels
+        decoded = header.pixels
     if streams(header):
-        held = min(held, header.width * LINES)
-    if max(held, result) > limits.max_pixels:
-        has = (
-            f"image has {header.width}x{header.height} = {header.pixels}"
-            if held > limits.max_pixels
-            else f"result, before it is cut, has {stored.width}x{stored.height} = {result}"
-        )
-        raise ImageError(
-            "too-large",
-            f"Expected at most {limits.max_pixels} pixels at once (--max-pixels), but the {has}.",
-        )
+        decoded = min(decoded, header.width * LINES)
+    if decoded > limits.max_pixels:
+        size = f"{header.width}x{header.height} = {header.pixels} pixels"
+        raise ImageError("too-large", _too_large(f"The image has {size}", limits))
+    result = stored.width * stored.height
+    if result > limits.max_pixels:
+        size = f"{stored.width}x{stored.height} = {result} pixels"
+        raise ImageError("too-large", _too_large(f"The result, before the cut, has {size}", limits))
+
+
+def _too_large(fact: str, limits: Limits) -> str:
+    return f"{fact}, but --max-pixels allows at most {limits.max_pixels} at once."
 
 
 def _scaled(image: Picture, stored: Geometry, shrink: int) -> Picture:
-    """The crop and scale of ``stored`` on a decode at 1/``shrink``, whose last column and row may stand for fewer
-    pixels of the file than the others: scaling by what it covers, not by its size, keeps the picture in its place."""
+    """Crop and scale a decode at 1/``shrink`` as ``stored`` says."""
     box = stored.crop
-    across, down = box.width / shrink, box.height / shrink
-    x, y = round(box.x / shrink), round(box.y / shrink)
-    wide, high = (max(1, round(side)) for side in (across, down))
-    if (x, y, wide, high) != (0, 0, image.width, image.height):
-        image = image.crop(x, y, min(wide, image.width - x), min(high, image.height - y))
+    # The last column and row of a scaled decode may cover fewer pixels of the file than the others.
+    # Scaling by what the decode covers, and not by its size, keeps the picture in its place.
+    covered_width = box.width / shrink
+    covered_height = box.height / shrink
+    x = round(box.x / shrink)
+    y = round(box.y / shrink)
+    width = max(1, round(covered_width))
+    height = max(1, round(covered_height))
+    if (x, y, width, height) != (0, 0, image.width, image.height):
+        image = image.crop(x, y, min(width, image.width - x), min(height, image.height - y))
     if (stored.width, stored.height) == (image.width, image.height):
         return image
-    image = resampled(image, stored.width / across, stored.height / down)
+    image = resampled(image, stored.width / covered_width, stored.height / covered_height)
     if (image.width, image.height) != (stored.width, stored.height):
         image = image.gravity("north-west", stored.width, stored.height, extend="copy")
     return image
 
 
 def turned(image: Picture, orientation: int) -> Picture:
+    """Turn and mirror ``image`` upright from the EXIF ``orientation``, 1..8."""
     if orientation == 1:
         return image
-    image = image.copy_memory()  # A turn reads columns; a streamed image has only rows.
-    if orientation in (2, 5, 7):
-        image = image.fliphor()
+    # A turn reads columns, but a streamed image has only rows.
+    image = image.copy_memory()
     if orientation == 4:
         return image.flipver()
-    return {3: image.rot180, 5: image.rot270, 6: image.rot90, 7: image.rot90, 8: image.rot270}.get(
-        orientation, lambda: image
-    )()
+    if orientation in (2, 5, 7):
+        image = image.fliphor()
+    if orientation == 3:
+        return image.rot180()
+    if orientation in (6, 7):
+        return image.rot90()
+    if orientation in (5, 8):
+        return image.rot270()
+    return image
 
 
 def _colored(
     image: Picture, profile: bytes | None, edits: Edits, format: str
 ) -> tuple[Picture, bytes | None]:
-    encoder = ENCODERS[format]
+    """Return the picture in the colors of the result, and their profile."""
     if edits.to is not None:
         return converted(image, profile, edits.to)
     if format == "tiff" and edits.correct is None:
         return image, profile
     image = standard(image)
-    count = colors_of(image)
-    awkward = (count == 4 and (not encoder.cmyk or edits.correct)) or (
-        count == 1 and not encoder.gray and profile
-    )
-    if awkward or count == 2 or count > 4:
+    if _needs_srgb(colors_of(image), profile, edits, ENCODERS[format]):
         return converted(image, profile, "srgb")
     return image, profile
 
 
+def _needs_srgb(colors: int, profile: bytes | None, edits: Edits, encoder: Encoder) -> bool:
+    """Whether the encoder or the correction cannot take a picture of ``colors`` color bands."""
+    if colors == 1:
+        return not encoder.gray and bool(profile)
+    if colors == 4:
+        return not encoder.cmyk or edits.correct is not None
+    return colors != 3
+
+
 def _corrected(image: Picture, name: str) -> Picture:
+    """Apply the correction ``name`` to the colors, and leave alpha alone."""
     from mrimage.image.correct import CORRECTIONS
 
+    correct = CORRECTIONS[name]
+    if not image.hasalpha():
+        return from_array(correct(to_array(image)))
     count = colors_of(image)
-    if image.hasalpha():
-        image = (
-            image.copy_memory()
-        )  # Colors and alpha are read one after the other; a stream can be read once.
-    alpha = image[count] if image.hasalpha() else None
-    pixels = to_array(image.extract_band(0, n=count) if alpha is not None else image)
-    result = from_array(CORRECTIONS[name](pixels))
-    return result if alpha is None else result.bandjoin(alpha)
+    # Colors and alpha are read one after the other, but a stream can be read only once.
+    image = image.copy_memory()
+    colors = to_array(image.extract_band(0, n=count))
+    return from_array(correct(colors)).bandjoin(image[count])
 
 
 def _companions(opened: Opened, profile: bytes | None, edits: Edits) -> Companions:
-    """A profile that is not sRGB stays even when metadata are stripped: without it the numbers mean other colors.
-    The one by which untagged CMYK is read was no part of the file, and a megabyte beside a thumbnail: it stays out."""
+    """Return the profile and the metadata of the source that go into the result."""
     header = opened.header
+    # The profile by which untagged CMYK is read was not in the file. It is left out, because it
+    # would add a megabyte to a thumbnail.
     if header.model == "cmyk" and profile != header.icc and profile == built_in("cmyk"):
         profile = None
     if edits.metadata == "strip":
-        return Companions(None if is_srgb(profile) else profile, None)
-    rights = rights_of(opened.shot, opened.data, header.format, header.body)
+        # Without its profile, a picture that is not in sRGB would show other colors.
+        return Companions(icc=None if is_srgb(profile) else profile)
+    rights = rights_of(opened.facts, opened.data, header.format, header.body)
     if edits.metadata == "copyright":
-        return Companions(profile, copyright_block(rights), packet_of(rights))
+        return Companions(icc=profile, exif=copyright_block(rights), xmp=packet_of(rights))
     places = list(places_of(opened.data, header.format, header.body))
-    found = whole_packet(places)
-    packet = without_claims(found) if found is not None else packet_of(rights)
-    return Companions(profile, _whole_exif(opened, rights), packet, whole_iptc(places))
+    packet = whole_packet(places)
+    return Companions(
+        icc=profile,
+        exif=_whole_exif(opened, rights),
+        xmp=packet_of(rights) if packet is None else without_claims(packet),
+        iptc=whole_iptc(places),
+    )
 
 
 def _whole_exif(opened: Opened, rights: Rights) -> bytes | None:
-    """A TIFF's own tags are its EXIF."""
-    block = opened.header.exif
-    tree = tree_of(block) if block else None
-    if opened.header.format == "tiff":
-        tree = Tree(lambda start, length: opened.data[start : start + length])
-    whole = whole_block(tree, rights) if tree is not None and tree.valid else None
+    """Return all of the source's EXIF, or its copyright fields if the EXIF cannot be read."""
+    tree = _exif_tree(opened)
+    whole = None
+    if tree is not None and tree.valid:
+        whole = whole_block(tree, rights)
     return whole or copyright_block(rights)
+
+
+def _exif_tree(opened: Opened) -> Tree | None:
+    # The tags of a TIFF file are its EXIF.
+    if opened.header.format == "tiff":
+        return Tree(lambda start, length: opened.data[start : start + length])
+    block = opened.header.exif
+    return tree_of(block) if block else None

@@ -1,4 +1,4 @@
-"""Pixels to bytes: one function per output format, with the profile and the EXIF block that go along."""
+"""Pixels to bytes: the output formats, with the profile and the metadata that go into each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One output format. ``quality`` is its default (None: lossless); ``sixteen_bits`` says that it holds 16 bits,
-    ``alpha``, ``gray`` and ``cmyk`` that it holds those; ``longest`` is the greatest width and height, in pixels,
-    that the format or its encoder here takes."""
+    """One output format.
+
+    ``quality`` is its default, 1..100; None if it is lossless. ``sixteen_bits``, ``alpha``,
+    ``gray`` and ``cmyk`` say whether it can hold these. ``longest`` is the largest width and
+    height, in pixels, that the format or its encoder here supports.
+    """
 
     extension: str
     quality: int | None
@@ -50,7 +53,7 @@ ENCODERS: Mapping[str, Encoder] = {
 }
 """The output formats by name."""
 
-_KEPT: Mapping[str, str] = {
+_KEEP_AS: Mapping[str, str] = {
     "gif": "png",
     "bmp": "png",
     "ico": "png",
@@ -69,32 +72,44 @@ _KEPT: Mapping[str, str] = {
     "jxl": "jpeg",
     "raw": "jpeg",
 }
+"""The output format of ``--format keep`` for a source format that cannot be written: PNG for other
+lossless formats, TIFF for PSD, and JPEG for photographs."""
+
 _SEGMENT = 65_519
+"""Largest piece of a profile in a JPEG segment, in bytes: 65533 less the 14 of its head (ICC.1,
+B.4)."""
+
+_EXIF_PREFIX = b"Exif\x00\x00"
+
+_FIELDS = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientation")
+"""The metadata fields of a libvips image."""
 
 
 def encoder_for(format: str, source: str) -> str:
-    """The name of the encoder for ``--format format`` and a file of ``source``: ``keep`` gives the source's own
-    format where it can be written, PNG for other lossless ones, TIFF for PSD, and JPEG for photographs."""
+    """Return the encoder's name for ``--format format`` and a source in the format ``source``."""
     if format != "keep":
         return format
-    return source if source in ENCODERS else _KEPT[source]
+    return source if source in ENCODERS else _KEEP_AS[source]
 
 
 def check_result(size: tuple[int, int], format: str) -> None:
-    """Raise ImageError ``unsupported`` if a result of ``size`` (width, height) is larger than ``format`` holds."""
+    """Raise ImageError ``unsupported`` if ``size`` (width, height) is too large for ``format``."""
     longest = ENCODERS[format].longest
-    if max(size) > longest:
-        raise ImageError(
-            "unsupported",
-            f"Expected at most {longest} pixels a side, which is the limit of {format.upper()} output, but the result "
-            f"has {size[0]}x{size[1]}. Choose a smaller --resize, or another --format such as png or tiff.",
-        )
+    if max(size) <= longest:
+        return
+    raise ImageError(
+        "unsupported",
+        f"The result has {size[0]}x{size[1]} pixels, but {format.upper()} output is limited to "
+        f"{longest} a side. Choose a smaller --resize, or another --format such as png or tiff.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """What goes into the file beside the pixels; each None for nothing. Only JPEG and TIFF hold IPTC, and only JPEG that
-    is not CMYK holds a gain map."""
+    """What goes into the file besides the pixels; None for nothing.
+
+    IPTC is written to JPEG and TIFF only, and a gain map only to a JPEG that is not CMYK.
+    """
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -103,108 +118,145 @@ class Companions:
     gain_map: GainMap | None = None
 
 
-def encode_picture(image: Picture, format: str, quality: int | None, beside: Companions) -> bytes:
-    """``image`` as a file. Bands, depth and alpha must be what the encoder holds."""
+def encode_picture(
+    image: Picture, format: str, quality: int | None, companions: Companions
+) -> bytes:
+    """Encode ``image`` as a file. The encoder must be able to hold its bands, depth and alpha."""
     quality = quality or ENCODERS[format].quality or 100
     if format == "jpeg" and image.bands != 4:
-        return _jpeg(image, quality, beside)
-    image = _dressed(image, beside)
-    keep = (1 if beside.exif else 0) | (2 if beside.xmp else 0) | (8 if beside.icc else 0)
+        return _jpeg(image, quality, companions)
+    image = _with_metadata(image, companions)
+    keep = _fields_to_keep(companions)
     if format == "jpeg":
         return bytes(image.jpegsave_buffer(Q=quality, keep=keep, subsample_mode="off"))
     if format == "png":
         return bytes(image.pngsave_buffer(keep=keep))
     if format == "webp":
-        return _bare_exif(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
+        return _without_exif_prefix(bytes(image.webpsave_buffer(Q=quality, keep=keep)))
     if format == "avif":
-        return bytes(
-            image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
-        )
-    # Lab of 8 bits, of which libvips would write floating-point numbers.
+        data = image.heifsave_buffer(Q=quality, keep=keep, compression="av1", effort=4, bitdepth=8)
+        return bytes(data)
+    # libvips would write Lab as floating-point numbers; these are its integer forms.
     if image.interpretation == "lab":
         image = image.colourspace("labs" if image.hasalpha() else "labq")
     data = bytes(image.tiffsave_buffer(compression="deflate", predictor="horizontal", keep=keep))
-    return into_tiff(data, beside.exif, beside.iptc)
+    return into_tiff(data, companions.exif, companions.iptc)
 
 
 def encode(
     pixels: np.ndarray[Any, np.dtype[Any]], format: str, quality: int | None = None
 ) -> bytes:
-    """An array H x W or H x W x 2, 3 or 4 of sRGB, uint8, or uint16 where the encoder is deep, as a file of ``format`` (a
-    name in ENCODERS)."""
+    """Encode an array of sRGB values as a file of ``format``, a name in ENCODERS.
+
+    ``pixels`` is H x W or H x W x 2, 3 or 4, uint8, or uint16 if the encoder holds 16 bits.
+    """
     import numpy as np
 
-    return encode_picture(from_array(np.ascontiguousarray(pixels)), format, quality, Companions())
+    image = from_array(np.ascontiguousarray(pixels))
+    return encode_picture(image, format, quality, Companions())
 
 
-def _jpeg(image: Picture, quality: int, beside: Companions) -> bytes:
+def _jpeg(image: Picture, quality: int, companions: Companions) -> bytes:
     import simplejpeg
 
     array = to_array(image)
     if array.ndim == 2:
         array = array[..., None]
-    space, sampling = (
-        ("GRAY", "Gray") if image.bands == 1 else ("RGB", "420" if quality < 90 else "444")
-    )
+    if image.bands == 1:
+        space = "GRAY"
+        sampling = "Gray"
+    else:
+        space = "RGB"
+        sampling = "420" if quality < 90 else "444"
     try:
         data: bytes = simplejpeg.encode_jpeg(
             array, quality=quality, colorspace=space, colorsubsampling=sampling
         )
     except ValueError as error:
-        raise ImageError(
-            "encode-failed", f"Expected a result that JPEG holds, but {error}."
-        ) from error
-    second = encoded_map(beside.gain_map) if beside.gain_map else b""
-    xmp = packet_with(beside.xmp, beside.gain_map, len(second)) if beside.gain_map else beside.xmp
-    extra = b""
-    if beside.exif:
-        extra += segment(0xE1, b"Exif\x00\x00" + beside.exif)
+        message = f"The result cannot be written as JPEG: {error}."
+        raise ImageError("encode-failed", message) from error
+    return _with_segments(data, companions)
+
+
+def _with_segments(data: bytes, companions: Companions) -> bytes:
+    """Put the metadata, and the gain map if there is one, into a JPEG."""
+    gain_map = companions.gain_map
+    second = encoded_map(gain_map) if gain_map else b""
+    xmp = companions.xmp
+    if gain_map:
+        xmp = packet_with(xmp, gain_map, len(second))
+    segments = _segments(companions, xmp)
+    cut = 2
+    # The JFIF segment stays first.
+    if data[2:4] == b"\xff\xe0":
+        cut = 4 + struct.unpack(">H", data[4:6])[0]
+    data = data[:cut] + segments + data[cut:]
+    if gain_map is None:
+        return data
+    return joined(data, gain_map, second, cut + len(segments))
+
+
+def _segments(companions: Companions, xmp: bytes | None) -> bytes:
+    segments = b""
+    if companions.exif:
+        segments += segment(0xE1, _EXIF_PREFIX + companions.exif)
     if xmp and len(xmp) < _SEGMENT - 14:
-        extra += segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + xmp)
-    if beside.iptc:
-        extra += segment(0xED, b"Photoshop 3.0\x00" + resource_of(beside.iptc))
-    if beside.icc:
-        parts = [beside.icc[at : at + _SEGMENT] for at in range(0, len(beside.icc), _SEGMENT)]
+        segments += segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + xmp)
+    if companions.iptc:
+        segments += segment(0xED, b"Photoshop 3.0\x00" + resource_of(companions.iptc))
+    if companions.icc:
+        icc = companions.icc
+        parts = [icc[at : at + _SEGMENT] for at in range(0, len(icc), _SEGMENT)]
         for number, part in enumerate(parts, 1):
-            extra += segment(0xE2, b"ICC_PROFILE\x00" + bytes((number, len(parts))) + part)
-    cut = 4 + struct.unpack(">H", data[4:6])[0] if data[2:4] == b"\xff\xe0" else 2
-    data = data[:cut] + extra + data[cut:]
-    return joined(data, beside.gain_map, second, cut + len(extra)) if beside.gain_map else data
+            counter = bytes((number, len(parts)))
+            segments += segment(0xE2, b"ICC_PROFILE\x00" + counter + part)
+    return segments
 
 
-def _bare_exif(webp: bytes) -> bytes:
-    """A WebP without the ``Exif\\0\\0`` that libvips puts before the block; RFC 9649 wants the block alone."""
+def _without_exif_prefix(webp: bytes) -> bytes:
+    """Drop the ``Exif\\0\\0`` that libvips puts before the EXIF block of a WebP.
+
+    RFC 9649 requires the block alone.
+    """
     position = 12
     while position + 8 <= len(webp):
         name, length = struct.unpack("<4sI", webp[position : position + 8])
-        start, end = position + 8, position + 8 + length + (length & 1)
-        if name == b"EXIF" and webp[start : start + 6] == b"Exif\x00\x00":
-            head = b"RIFF" + struct.pack("<I", len(webp) - 8 - 6) + webp[8:position]
-            return (
-                head + struct.pack("<4sI", b"EXIF", length - 6) + webp[start + 6 : end] + webp[end:]
-            )
+        start = position + 8
+        end = start + length + (length & 1)
+        if name == b"EXIF" and webp[start : start + 6] == _EXIF_PREFIX:
+            file_length = len(webp) - 8 - len(_EXIF_PREFIX)
+            head = b"RIFF" + struct.pack("<I", file_length) + webp[8:position]
+            chunk_head = struct.pack("<4sI", b"EXIF", length - len(_EXIF_PREFIX))
+            return head + chunk_head + webp[start + len(_EXIF_PREFIX) : end] + webp[end:]
         position = end
     return webp
 
 
-def _dressed(image: Picture, beside: Companions) -> Picture:
+def _with_metadata(image: Picture, companions: Companions) -> Picture:
+    """A copy of ``image`` with the metadata of ``companions``, and none of its own."""
     image = image.copy()
     for field in field_names(image):
-        if field in (
-            "icc-profile-data",
-            "exif-data",
-            "xmp-data",
-            "iptc-data",
-            "orientation",
-        ) or field.startswith("exif-"):
+        if field in _FIELDS or field.startswith("exif-"):
             image.remove(field)
-    exif = b"Exif\x00\x00" + beside.exif if beside.exif else None
+    exif = _EXIF_PREFIX + companions.exif if companions.exif else None
     for field, blob in (
-        ("icc-profile-data", beside.icc),
+        ("icc-profile-data", companions.icc),
         ("exif-data", exif),
-        ("xmp-data", beside.xmp),
-        ("iptc-data", beside.iptc),
+        ("xmp-data", companions.xmp),
+        ("iptc-data", companions.iptc),
     ):
         if blob:
             image.set_type(vips().GValue.blob_type, field, blob)
     return image
+
+
+def _fields_to_keep(companions: Companions) -> int:
+    """libvips' flags VipsForeignKeep of the metadata to write."""
+    keep = 0
+    if companions.exif:
+        keep |= 1
+    if companions.xmp:
+        keep |= 2
+    if companions.icc:
+        keep |= 8
+    return keep

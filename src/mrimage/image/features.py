@@ -1,8 +1,8 @@
-"""What the pixels say: the columns of the extractors ``content`` and ``hash``, all from one small decode.
+"""Features of the pixels: the columns of the extractors ``content`` and ``hash``.
 
-Every feature is measured on the same picture: upright, composited on white, in sRGB, decoded at the lowest scale at
-which the longer side still has 128 pixels. What depends on scale, sharpness and the perceptual hash, is brought to
-one fixed size by area averaging first, so that it does not depend on the scale at which the decoder happened to stop.
+One small decode serves all of them. It is upright, composited on white, in sRGB, and at the lowest
+scale at which the longer side still has 128 pixels. Sharpness and the perceptual hash depend on
+scale, so they are measured after area averaging to a fixed size.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 ANALYSIS_SIDE = 128
-"""Pixels that the longer side of the picture has at least, where the image has them."""
+"""Least length in pixels of the longer side of the analyzed picture, if the image has as many."""
 
 ENOUGH = 12_000
-"""Pixels that are enough for statistics of color; of a larger picture only every second (third ...) row and column
-counts."""
+"""Pixels that are enough for statistics of color. In a larger picture, every second (third, ...)
+row and column counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """A named set of columns. ``columns`` maps each to its Python type; ``pixels`` and ``bytes`` say what it reads."""
+    """A named set of columns.
+
+    ``columns`` maps each column to its Python type. ``pixels`` and ``bytes`` say what it reads.
+    """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     pixels: bool = False
@@ -52,11 +55,15 @@ EXTRACTORS: Mapping[str, Extractor] = {
     ),
     "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
 }
-"""What ``--extract`` takes. ``header`` adds no column to those that every catalogue has."""
+"""The extractors by their names in ``--extract``. ``header`` adds no column to those that every
+catalog has."""
 
 
 def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, object]:
-    """The columns of the extractors ``names``. ``pixels`` is uint8 H x W x 3; ``data`` the whole file."""
+    """Return the columns of the extractors ``names``.
+
+    ``pixels`` is uint8 H x W x 3, and ``data`` is the whole file.
+    """
     import numpy as np
 
     columns: dict[str, object] = {}
@@ -66,32 +73,35 @@ def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, objec
     if "content" in names:
         columns |= content(planes, luma, small)
     if "hash" in names:
-        columns |= {"phash": perceptual_hash(small), "sha256": hashlib.sha256(data).hexdigest()}
+        columns["phash"] = perceptual_hash(small)
+        columns["sha256"] = hashlib.sha256(data).hexdigest()
     return columns
 
 
 def luma_of(planes: Array) -> Array:
-    """Luma of Rec. ITU-R BT.601 as uint8 H x W, with its weights in 256ths; ``planes`` is uint8 3 x H x W.
-
-    Whole numbers, here and below, because floating-point sums differ from one processor to the next.
-    """
+    """Return luma of Rec. ITU-R BT.601 as uint8 H x W; ``planes`` is uint8 3 x H x W."""
     import numpy as np
 
+    # The weights are in 256ths. Whole numbers, here and below, give the same result on every
+    # processor; floating-point sums do not.
     red, green, blue = planes.astype(np.uint16)
     luma: Array = ((77 * red + 150 * green + 29 * blue + 128) >> 8).astype(np.uint8)
     return luma
 
 
 def content(planes: Array, luma: Array, small: Array) -> dict[str, object]:
-    """The seven content columns. ``planes`` is uint8 3 x H x W, ``luma`` uint8 H x W, ``small`` luma at analysis size.
+    """Return the seven content columns.
+
+    ``planes`` is uint8 3 x H x W, ``luma`` uint8 H x W, and ``small`` float32 luma at analysis
+    size.
 
     - ``brightness``: mean luma over 255, 0..1.
-    - ``contrast``: root-mean-square contrast, the standard deviation of luma over 255, 0..0.5 (E. Peli, Contrast in
-      complex images, JOSA A 7, 1990).
+    - ``contrast``: root-mean-square contrast, the standard deviation of luma over 255, 0..0.5
+      (E. Peli, Contrast in complex images, JOSA A 7, 1990).
     - ``sharpness``: see ``sharpness``.
     - ``entropy``: Shannon's entropy of the 256-bin luma histogram, 0..8 bits.
-    - ``colorfulness``: M3 of D. Hasler and S. Süsstrunk, Measuring colourfulness in natural images, SPIE 5007 (2003),
-      0 and up; above 80 is highly colorful.
+    - ``colorfulness``: M3 of D. Hasler and S. Süsstrunk, Measuring colourfulness in natural images,
+      SPIE 5007 (2003), 0 and up; above 80 is highly colorful.
     - ``mean_color``: the mean of each channel, ``#rrggbb``.
     - ``dominant_colors``: see ``dominant``.
     """
@@ -112,49 +122,60 @@ def content(planes: Array, luma: Array, small: Array) -> dict[str, object]:
 
 
 def _luma_statistics(luma: Array) -> tuple[float, float, float]:
-    """Mean, standard deviation and entropy in bits, all from the histogram of 256 bins."""
+    """Mean, standard deviation, and entropy in bits, from the histogram of 256 bins."""
     import numpy as np
 
     counts = np.bincount(luma.ravel(), minlength=256)
-    shares, levels = counts / luma.size, np.arange(256)
+    shares = counts / luma.size
+    levels = np.arange(256)
     mean = float((shares * levels).sum())
-    deviation = math.sqrt(float((shares * (levels - mean) ** 2).sum()))
+    variance = float((shares * (levels - mean) ** 2).sum())
     present = shares[counts > 0]
-    return mean, deviation, abs(float((present * np.log2(present)).sum()))
+    entropy = abs(float((present * np.log2(present)).sum()))
+    return mean, math.sqrt(variance), entropy
 
 
 def _at_analysis_size(luma: Array) -> Array:
+    """Luma as float32, averaged so that its longer side has at most ANALYSIS_SIDE pixels."""
     height, width = luma.shape
     longer = max(height, width)
     if longer <= ANALYSIS_SIDE:
         return luma.astype("float32")
-    return averaged(
-        luma, *(max(1, round(side * ANALYSIS_SIDE / longer)) for side in (height, width))
-    )
+    new_height = max(1, round(height * ANALYSIS_SIDE / longer))
+    new_width = max(1, round(width * ANALYSIS_SIDE / longer))
+    return averaged(luma, new_height, new_width)
 
 
 def sharpness(luma: Array) -> float:
-    """The variance of the 4-neighbour Laplacian of luma, whose longer side has been averaged to 128 pixels; 0 and up.
+    """Return the variance of the 4-neighbor Laplacian of luma, 0 and up; ``luma`` is H x W.
 
-    J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000. At this size it tells a blurred
-    picture from a sharp one as a viewer of a small picture would; it does not see what only the full size shows.
+    J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, ICPR 2000. The longer
+    side has been averaged to 128 pixels. At this size the number separates blurred pictures from
+    sharp ones as a viewer of a small picture would. It does not show blur that only the full size
+    shows.
     """
     if min(luma.shape) < 3:
         return 0.0
-    centre = luma[1:-1, 1:-1]
-    laplacian: Array = (
-        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
-    )
+    center = luma[1:-1, 1:-1]
+    above = luma[:-2, 1:-1]
+    below = luma[2:, 1:-1]
+    left = luma[1:-1, :-2]
+    right = luma[1:-1, 2:]
+    laplacian: Array = above + below + left + right - 4 * center
     return float(laplacian.var(dtype="float64"))
 
 
 def _colorfulness(planes: Array) -> float:
-    """From whole numbers: twice the yellow-blue opponent is red + green - 2 blue."""
+    """See ``content``; ``planes`` is uint8 3 x N."""
     import numpy as np
 
     red, green, blue = planes.astype(np.int16)
-    means, variances = 0.0, 0.0
-    for opponent, unit in ((red - green, 1), (red + green - 2 * blue, 2)):
+    red_green = red - green
+    # The yellow-blue opponent is (red + green) / 2 - blue; twice that is a whole number.
+    twice_yellow_blue = red + green - 2 * blue
+    means = 0.0
+    variances = 0.0
+    for opponent, unit in ((red_green, 1), (twice_yellow_blue, 2)):
         mean = int(opponent.sum(dtype=np.int64)) / opponent.size
         squares = int((opponent.astype(np.int32) ** 2).sum(dtype=np.int64)) / opponent.size
         means += (mean / unit) ** 2
@@ -163,11 +184,12 @@ def _colorfulness(planes: Array) -> float:
 
 
 def dominant(planes: Array, most: int = 5) -> list[str]:
-    """Up to ``most`` colors, the most frequent first, as ``#rrggbb``. ``planes`` is uint8 3 x N.
+    """Return up to ``most`` colors as ``#rrggbb``, most frequent first; ``planes`` is uint8 3 x N.
 
-    Pixels are counted in 512 cells of 3 bits a channel; a cell's color is the mean of its pixels, and cells with under
-    1 % of the pixels are left out (popularity algorithm: P. Heckbert, Color image quantization for frame buffer
-    display, SIGGRAPH 1982). Equal counts go by cell, dark before bright.
+    Pixels are counted in 512 cells of 3 bits a channel. A cell's color is the mean of its pixels,
+    and cells with less than 1 % of the pixels are left out (popularity algorithm: P. Heckbert,
+    Color image quantization for frame buffer display, SIGGRAPH 1982). Cells with equal counts are
+    ordered from dark to bright.
     """
     import numpy as np
 
@@ -175,76 +197,90 @@ def dominant(planes: Array, most: int = 5) -> list[str]:
     cells = (high[0] << 6) | (high[1] << 3) | high[2]
     counts = np.bincount(cells, minlength=512)
     order = np.argsort(-counts, kind="stable")[:most]
-    chosen = [cell for cell in order if counts[cell] >= max(1, 0.01 * cells.size)]
+    least = max(1, 0.01 * cells.size)
+    chosen = [cell for cell in order if counts[cell] >= least]
     sums = np.stack([np.bincount(cells, weights=plane, minlength=512) for plane in planes])
     return [_hex(sums[:, cell] / counts[cell]) for cell in chosen]
 
 
 def perceptual_hash(luma: Array) -> str:
-    """64 bits as 16 hex digits: the signs of the 8x8 lowest frequencies against their median (``pHash``).
+    """Return the perceptual hash ``pHash`` of ``luma`` (H x W): 64 bits as 16 hex digits.
 
-    C. Zauner, Implementation and benchmarking of perceptual image hash functions (2010), 3.2.1: the picture is averaged
-    to 32x32, a DCT-II is taken, and each coefficient of the lowest 8x8 is compared with the median of them without the
-    constant one. Pictures that look alike differ in few bits; a difference up to 10 is commonly taken for the same.
+    C. Zauner, Implementation and benchmarking of perceptual image hash functions (2010), 3.2.1:
+    the picture is averaged to 32x32, and transformed by a DCT-II. Each bit says whether a
+    coefficient of the 8x8 lowest frequencies is over their median, which leaves out the constant
+    one. Pictures that look alike differ in few bits; up to 10 is commonly taken for the same
+    picture.
     """
     import numpy as np
 
     basis = _cosines(32, 8)
     frequencies = (basis @ averaged(luma, 32, 32) @ basis.T).ravel()
-    frequencies = np.round(
-        frequencies, 2
-    )  # What only rounding decides, in a flat picture, is no frequency.
+    # In a flat picture, rounding errors alone would decide the bits.
+    frequencies = np.round(frequencies, 2)
     bits = frequencies > np.median(frequencies[1:])
     return np.packbits(bits).tobytes().hex()
 
 
 def averaged(luma: Array, height: int, width: int) -> Array:
-    """``luma`` resampled to ``height`` x ``width``, float32, by the area that old and new pixels share.
+    """Resample ``luma`` (H x W) to float32 ``height`` x ``width`` by area averaging.
 
-    By multiplications and additions one after another, and not by a matrix library, whose sums depend on its threads.
+    Each old pixel counts by the area that it shares with the new one.
     """
     import numpy as np
 
+    # Multiplying and adding one row after another: the sums of a matrix library depend on its
+    # number of threads.
     rows = np.ascontiguousarray(_averaged_rows(luma, height).T)
     return np.ascontiguousarray(_averaged_rows(rows, width).T)
 
 
 def _averaged_rows(values: Array, count: int) -> Array:
-    (first_rows, first_weights), *others = _shares(values.shape[0], count)
+    shares = _shares(values.shape[0], count)
+    first_rows, first_weights = shares[0]
     total: Array = values[first_rows] * first_weights
-    for rows, weights in others:
+    for rows, weights in shares[1:]:
         total += values[rows] * weights
     return total
 
 
 @lru_cache(maxsize=64)
 def _shares(size: int, count: int) -> list[tuple[Array, Array]]:
-    """Which of ``size`` rows go into each of ``count``, and with what weight: the first one of each, the second ..."""
+    """Return which of ``size`` rows count for each of ``count`` new rows, and their weights.
+
+    The list has one pair of arrays for the first row that counts for each new row, one for the
+    second, and so on: row numbers, shape (count,), and weights, float32 of shape (count, 1).
+    """
     import numpy as np
 
     edges = np.arange(count + 1) * (size / count)
     first = edges[:-1].astype(int)
     shares = []
     for step in range(math.ceil(size / count) + 1):
-        overlap = np.minimum(edges[1:], first + step + 1) - np.maximum(edges[:-1], first + step)
-        weights = (np.clip(overlap, 0, None) * (count / size)).astype(np.float32)[:, None]
-        shares.append((np.minimum(first + step, size - 1), weights))
+        row = first + step
+        overlap = np.minimum(edges[1:], row + 1) - np.maximum(edges[:-1], row)
+        weights = np.clip(overlap, 0, None) * (count / size)
+        shares.append((np.minimum(row, size - 1), weights.astype(np.float32)[:, None]))
     return shares
 
 
 @lru_cache(maxsize=1)
 def _cosines(size: int, count: int) -> Array:
+    """The ``count`` lowest basis vectors of the DCT-II of ``size`` values, count x size."""
     import numpy as np
 
-    angles = np.pi * (2 * np.arange(size) + 1) * np.arange(count)[:, None] / (2 * size)
+    positions = 2 * np.arange(size) + 1
+    frequencies = np.arange(count)[:, None]
+    angles = np.pi * positions * frequencies / (2 * size)
     cosines: Array = np.cos(angles)
     return cosines
 
 
 def _hex(color: Array) -> str:
-    return "#" + "".join(f"{int(value + 0.5):02x}" for value in color)
+    rounded = [int(value + 0.5) for value in color]
+    return "#" + "".join(f"{value:02x}" for value in rounded)
 
 
 def _rounded(value: float) -> float:
-    """Six decimals: what is beyond them is rounding."""
+    """Keep six decimals. Digits after them are rounding errors."""
     return round(float(value), 6)

@@ -1,8 +1,9 @@
 """HDR gain maps of JPEG (Ultra HDR), kept through crop, resize and turn.
 
-The main picture is an ordinary JPEG; the map is a second one behind it, which Multi-Picture Format (CIPA DC-007)
-points to. Each pixel of the map says how much brighter the place is in HDR, on a scale that the map's own XMP or
-ISO 21496-1 segment gives; scaling the map as the picture is scaled keeps it true.
+The main picture is an ordinary JPEG. The map is a second JPEG after it, and an index of the
+Multi-Picture Format (CIPA DC-007) in the main picture points to it. Each pixel of the map says how
+much brighter its place is in HDR. The map's own XMP or ISO 21496-1 segment gives the scale. The
+map stays valid if it is cropped and scaled like the picture.
 """
 
 from __future__ import annotations
@@ -24,19 +25,35 @@ from mrimage.image.tags.segments import segment
 from mrimage.types import Limits
 
 QUALITY = 85
-"""Of the JPEG of a map; what libultrahdr takes is 95 for maps that are made anew and not scaled."""
+"""JPEG quality of a scaled map. libultrahdr uses 95, but for new maps."""
 
 _MPF = b"MPF\x00"
+
+_VERSION = 0xB000
+_NUMBER_OF_PICTURES = 0xB001
 _ENTRIES = 0xB002
+"""The tag MPEntry (CIPA DC-007, 5.2.3): 16 bytes for each picture of the file."""
+
+_PRIMARY_PICTURE = 0x030000
+"""Type of the main picture of a file: baseline MP primary image (CIPA DC-007, 5.2.3)."""
+
+_MOST_PICTURES = 16
+_START_OF_SCAN = b"\xda"
+
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 _ISO_VERSION = b"\x00\x00\x00\x00"
-"""Least version, version of the writer (ISO 21496-1, C.2.2): all that the main picture says."""
+"""The lowest version that can read the map, and that of the writer (ISO 21496-1, C.2.2). The
+segment of the main picture holds no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class GainMap:
-    """``pixels`` uint8 H x W x 1 or 3, as the main picture is stored; ``iso`` and ``xmp`` say what they mean: a segment of
-    ISO 21496-1 without its head, and a packet of ``hdrgm`` properties. At least one of the two is there."""
+    """A decoded gain map.
+
+    ``pixels`` is uint8 H x W x 1 or 3, in the orientation in which the main picture is stored.
+    ``iso``, an ISO 21496-1 segment without its head, and ``xmp``, a packet of ``hdrgm``
+    properties, describe its scale. At least one of them is not None.
+    """
 
     pixels: Array
     iso: bytes | None
@@ -44,59 +61,76 @@ class GainMap:
 
 
 def gain_map_of(data: bytes, header: Header, limits: Limits) -> GainMap | None:
-    """The gain map of a JPEG; None where there is none that can be read: it is an addition, so damage of it is not
-    damage of the image."""
+    """Return the gain map of a JPEG, or None if it has none that can be read.
+
+    A gain map is an addition: a damaged one does not make the image damaged.
+    """
     if header.format != "jpeg" or header.model != "rgb" or not header.gain_map:
         return None
     for start, length in _pictures(data, header):
         try:
-            found = _read(data[start : start + length], limits)
+            gain_map = _read(data[start : start + length], limits)
         except ImageError:
             continue
-        if found is not None:
-            return found
+        if gain_map is not None:
+            return gain_map
     return None
 
 
 def _pictures(data: bytes, header: Header) -> Iterator[tuple[int, int]]:
-    """Start and length of each further picture that the Multi-Picture index lists (CIPA DC-007, 5.2.3)."""
+    """Start and length of each picture after the main one that the Multi-Picture index lists."""
     index = data.find(_MPF, 0, header.body)
     if index < 0:
         return
     base = index + len(_MPF)
     tree = Tree(lambda start, length: data[base + start : base + start + length])
-    entries = tree.first.raw(_ENTRIES) if tree.valid else None
-    for _, length, offset, _, _ in struct.iter_unpack(
-        f"{tree.order}IIIHH", (entries or b"")[: 16 * 16]
-    ):
+    if not tree.valid:
+        return
+    entries = tree.first.raw(_ENTRIES) or b""
+    # A damaged index may end within an entry.
+    count = min(len(entries) // 16, _MOST_PICTURES)
+    entries = entries[: 16 * count]
+    for _, length, offset, _, _ in struct.iter_unpack(f"{tree.order}IIIHH", entries):
+        # The offset of the main picture is 0.
         if offset:
             yield base + offset, length
 
 
 def _read(picture: bytes, limits: Limits) -> GainMap | None:
-    """Raises ImageError where the picture cannot be decoded."""
+    """Return the gain map in a JPEG, or None if it is not one that mrimage can keep.
+
+    Raises ImageError if the JPEG cannot be decoded.
+    """
     if picture[:3] != b"\xff\xd8\xff":
         return None
     header = read_jpeg(Blocks.of(picture))
-    iso = next(
-        (body[len(ISO) :] for body in _segments(picture, 0xE2) if body.startswith(ISO)), None
-    )
+    iso = _iso_parameters(picture)
     xmp = parameters_of(header.xmp) if header.xmp else None
-    if (
-        (iso is None and xmp is None)
-        or header.model not in ("gray", "rgb")
-        or header.bit_depth != 8
-    ):
+    if iso is None and xmp is None:
+        return None
+    if header.model not in ("gray", "rgb") or header.bit_depth != 8:
         return None
     if header.pixels > limits.max_pixels:
         return None
     return GainMap(jpeg_array(picture, header, limits, shrink=1), iso, xmp)
 
 
+def _iso_parameters(picture: bytes) -> bytes | None:
+    for body in _segments(picture, 0xE2):
+        if body.startswith(ISO):
+            return body[len(ISO) :]
+    return None
+
+
 def _segments(data: bytes, wanted: int) -> Iterator[bytes]:
-    """The bodies of the segments of a kind before the first scan. The header of ``data`` has been read."""
+    """Yield the bodies of the segments with the marker ``wanted`` before the first scan.
+
+    ``data`` is a JPEG whose header has been read, so its segments are complete.
+    """
     position = 2
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
+    while data[position : position + 1] == b"\xff":
+        if data[position + 1 : position + 2] == _START_OF_SCAN:
+            return
         marker, length = struct.unpack(">xBH", data[position : position + 4])
         if marker == wanted:
             yield data[position + 4 : position + 2 + length]
@@ -104,64 +138,94 @@ def _segments(data: bytes, wanted: int) -> Iterator[bytes]:
 
 
 def resized_map(pixels: Array, displayed: tuple[int, int], geometry: Geometry) -> Array:
-    """The part of an upright map that ``geometry`` takes of the picture of size ``displayed``, at the map's own
-    resolution relative to the picture. uint8 as ``pixels``.
+    """Crop and scale an upright gain map as ``geometry`` does the picture.
 
-    The part begins and ends between the map's pixels: Pillow weights those at the edge.
+    ``pixels`` and the result are uint8 H x W x 1 or 3. ``displayed`` is the width and height of
+    the oriented picture. The map keeps its resolution relative to the picture.
     """
     import numpy as np
     from PIL import Image
 
-    across, down = pixels.shape[1] / displayed[0], pixels.shape[0] / displayed[1]
-    crop, cut = geometry.crop, geometry.cut
-    scale_x, scale_y = crop.width / geometry.width, crop.height / geometry.height
+    map_height, map_width, bands = pixels.shape
+    # Pixels of the map for each pixel of the picture.
+    map_scale_x = map_width / displayed[0]
+    map_scale_y = map_height / displayed[1]
+    # Pixels of the picture for each pixel of the result.
+    shrink_x = geometry.crop.width / geometry.width
+    shrink_y = geometry.crop.height / geometry.height
+    cut_x = geometry.cut.x if geometry.cut else 0
+    cut_y = geometry.cut.y if geometry.cut else 0
     width, height = geometry.result
-    left = (crop.x + (cut.x if cut else 0) * scale_x) * across
-    top = (crop.y + (cut.y if cut else 0) * scale_y) * down
-    right = min(left + width * scale_x * across, pixels.shape[1])
-    bottom = min(top + height * scale_y * down, pixels.shape[0])
-    size = max(1, round(width * across)), max(1, round(height * down))
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    made = picture.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom))
-    return np.ascontiguousarray(made).reshape(size[1], size[0], -1)
+
+    # The part begins and ends between pixels of the map; Pillow weights those at the edge.
+    left = (geometry.crop.x + cut_x * shrink_x) * map_scale_x
+    top = (geometry.crop.y + cut_y * shrink_y) * map_scale_y
+    right = min(left + width * shrink_x * map_scale_x, map_width)
+    bottom = min(top + height * shrink_y * map_scale_y, map_height)
+    new_width = max(1, round(width * map_scale_x))
+    new_height = max(1, round(height * map_scale_y))
+    picture = Image.fromarray(pixels[..., 0] if bands == 1 else pixels)
+    resized = picture.resize(
+        (new_width, new_height), Image.Resampling.BILINEAR, box=(left, top, right, bottom)
+    )
+    return np.ascontiguousarray(resized).reshape(new_height, new_width, -1)
 
 
 def encoded_map(gain_map: GainMap) -> bytes:
-    """The map as a JPEG of its own."""
+    """Encode the map as a JPEG, with the segments that describe its scale."""
     import simplejpeg
 
-    space, sampling = ("GRAY", "Gray") if gain_map.pixels.shape[2] == 1 else ("RGB", "444")
+    is_gray = gain_map.pixels.shape[2] == 1
     data: bytes = simplejpeg.encode_jpeg(
-        gain_map.pixels, quality=QUALITY, colorspace=space, colorsubsampling=sampling
+        gain_map.pixels,
+        quality=QUALITY,
+        colorspace="GRAY" if is_gray else "RGB",
+        colorsubsampling="Gray" if is_gray else "444",
     )
-    extra = b""
+    segments = b""
     if gain_map.xmp:
-        extra += segment(0xE1, _XMP_HEAD + gain_map.xmp)
+        segments += segment(0xE1, _XMP_HEAD + gain_map.xmp)
     if gain_map.iso:
-        extra += segment(0xE2, ISO + gain_map.iso)
-    return data[:2] + extra + data[2:]
+        segments += segment(0xE2, ISO + gain_map.iso)
+    return data[:2] + segments + data[2:]
 
 
 def packet_with(packet: bytes | None, gain_map: GainMap, length: int) -> bytes | None:
-    """The XMP packet of the main picture: it lists a map that is described by XMP."""
+    """Return the XMP packet of the main picture, which lists a map of ``length`` bytes.
+
+    A map that only ISO 21496-1 describes is not listed in XMP.
+    """
     return with_directory(packet, length) if gain_map.xmp else packet
 
 
 def joined(main: bytes, gain_map: GainMap, second: bytes, cut: int) -> bytes:
-    """One file of the JPEG ``main`` and its map ``second``; the new segments of ``main`` are put in at ``cut``."""
+    """Join the JPEG ``main`` and its encoded map ``second``, and return the file.
+
+    The segments that announce the map are inserted into ``main`` at the byte ``cut``.
+    """
     version = segment(0xE2, ISO + _ISO_VERSION) if gain_map.iso else b""
-    index_length = len(segment(0xE2, _MPF + _index(0, 0, 0)))
-    total = len(main) + len(version) + index_length
-    base = cut + len(version) + 4 + len(_MPF)  # Offsets count from the index's own TIFF header.
+    # The length of the index does not depend on its numbers.
+    empty_index = segment(0xE2, _MPF + _index(0, 0, 0))
+    total = len(main) + len(version) + len(empty_index)
+    # Offsets count from the index's own TIFF header.
+    base = cut + len(version) + 4 + len(_MPF)
     index = segment(0xE2, _MPF + _index(total, len(second), total - base))
     return main[:cut] + version + index + main[cut:] + second
 
 
 def _index(first: int, second: int, offset: int) -> bytes:
-    """A Multi-Picture index of two pictures, big-endian: their lengths, and where the second begins."""
-    entries = struct.pack(">IIIHH", 0x030000, first, 0, 0, 0) + struct.pack(
-        ">IIIHH", 0, second, offset, 0, 0
-    )
-    fields = struct.pack(">HHI4s", 0xB000, 7, 4, b"0100") + struct.pack(">HHII", 0xB001, 4, 1, 2)
-    fields += struct.pack(">HHII", _ENTRIES, 7, len(entries), 8 + 2 + 3 * 12 + 4)
-    return b"MM\x00*\x00\x00\x00\x08" + struct.pack(">H", 3) + fields + b"\x00" * 4 + entries
+    """A Multi-Picture index of two pictures, a big-endian TIFF directory (CIPA DC-007, 5.2).
+
+    ``first`` and ``second`` are their lengths in bytes, ``offset`` is where the second begins.
+    """
+    entries = struct.pack(">IIIHH", _PRIMARY_PICTURE, first, 0, 0, 0)
+    entries += struct.pack(">IIIHH", 0, second, offset, 0, 0)
+    # Header, number of fields, three fields, and the offset of the next directory.
+    entries_offset = 8 + 2 + 3 * 12 + 4
+    fields = struct.pack(">HHI4s", _VERSION, 7, 4, b"0100")
+    fields += struct.pack(">HHII", _NUMBER_OF_PICTURES, 4, 1, 2)
+    fields += struct.pack(">HHII", _ENTRIES, 7, len(entries), entries_offset)
+    header = b"MM\x00*\x00\x00\x00\x08"
+    count = struct.pack(">H", 3)
+    next_directory = b"\x00" * 4
+    return header + count + fields + next_directory + entries

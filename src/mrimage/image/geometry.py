@@ -1,4 +1,4 @@
-"""Which pixels end up where: crop, fit and orientation as numbers, before any pixel is read."""
+"""Where pixels end up: crop, fit and orientation as numbers, before any pixel is read."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """The way from an oriented image to the result: take ``crop``, scale it to ``width`` x ``height``, then cut
-    ``cut`` out of that (fit ``cover``), or lay it into the middle of ``canvas`` (fit ``pad``)."""
+    """The way from an oriented image to the result.
+
+    Take ``crop``, and scale it to ``width`` x ``height``. Then cut ``cut`` out of that (fit
+    ``cover``), or put it in the center of a ``canvas`` (width, height) (fit ``pad``).
+    """
 
     crop: Box
     width: int
@@ -31,20 +34,24 @@ class Geometry:
 
     @property
     def shrink(self) -> float:
-        """How many pixels of the image make one of the result, along the side that shrinks least."""
-        return min(self.crop.width / self.width, self.crop.height / self.height)
+        """Pixels of the image for each pixel of the result, along the side that shrinks least."""
+        horizontal = self.crop.width / self.width
+        vertical = self.crop.height / self.height
+        return min(horizontal, vertical)
 
     @property
     def result(self) -> tuple[int, int]:
+        """Width and height of the result."""
         if self.cut is not None:
             return self.cut.width, self.cut.height
         return self.canvas or (self.width, self.height)
 
 
 def geometry_of(width: int, height: int, edits: Edits) -> Geometry:
-    """The geometry of ``edits`` on an oriented image of that size.
+    """Return the geometry of ``edits`` on an oriented image of ``width`` x ``height`` pixels.
 
-    Raises ImageError ``unsupported`` when the crop lies outside the image. A crop larger than the image is cut to it.
+    A crop that reaches over the image ends at its border. Raises ImageError ``unsupported`` if the
+    crop lies outside the image.
     """
     crop = _crop(width, height, edits.crop)
     if edits.resize is None:
@@ -55,54 +62,74 @@ def geometry_of(width: int, height: int, edits: Edits) -> Geometry:
 def _crop(width: int, height: int, crop: Crop | None) -> Box:
     if crop is None:
         return Box(0, 0, width, height)
-    wide, high = min(crop.width, width), min(crop.height, height)
-    x = (width - wide) // 2 if crop.x is None else crop.x
-    y = (height - high) // 2 if crop.y is None else crop.y
-    wide, high = min(wide, width - x), min(high, height - y)
-    if wide <= 0 or high <= 0 or x < 0 or y < 0:
+    crop_width = min(crop.width, width)
+    crop_height = min(crop.height, height)
+    x = (width - crop_width) // 2 if crop.x is None else crop.x
+    y = (height - crop_height) // 2 if crop.y is None else crop.y
+    crop_width = min(crop_width, width - x)
+    crop_height = min(crop_height, height - y)
+    if crop_width <= 0 or crop_height <= 0 or x < 0 or y < 0:
         raise ImageError(
             "unsupported",
-            f"Expected a crop inside the image of {width}x{height}, but it begins at {x},{y}.",
+            f"The crop begins at {x},{y}, which is outside the image of {width}x{height}.",
         )
-    return Box(x, y, wide, high)
+    return Box(x, y, crop_width, crop_height)
 
 
 def _fitted(crop: Box, width: int, height: int, fit: Fit, enlarge: bool) -> Geometry:
     if fit == "stretch":
-        wide, high = (
-            (width, height) if enlarge else (min(width, crop.width), min(height, crop.height))
-        )
-        return Geometry(crop, wide, high)
-    across, down = width / crop.width, height / crop.height
-    factor = max(across, down) if fit == "cover" else min(across, down)
-    if not enlarge:
-        factor = min(factor, 1.0)
-    wide, high = (max(1, round(side * factor)) for side in (crop.width, crop.height))
+        if not enlarge:
+            width = min(width, crop.width)
+            height = min(height, crop.height)
+        return Geometry(crop, width, height)
+    factor = _scale_factor(crop, width, height, fit, enlarge)
+    scaled_width = max(1, round(crop.width * factor))
+    scaled_height = max(1, round(crop.height * factor))
+    # Rounding may have gone one pixel over the box.
+    inner_width = min(scaled_width, width)
+    inner_height = min(scaled_height, height)
     if fit == "cover":
-        across_cut, down_cut = min(wide, width), min(high, height)
-        box = Box((wide - across_cut) // 2, (high - down_cut) // 2, across_cut, down_cut)
-        return Geometry(crop, wide, high, None if (across_cut, down_cut) == (wide, high) else box)
+        cut = _centered_cut(scaled_width, scaled_height, inner_width, inner_height)
+        return Geometry(crop, scaled_width, scaled_height, cut)
     if fit == "pad":
-        return Geometry(crop, min(wide, width), min(high, height), canvas=(width, height))
-    return Geometry(crop, min(wide, width), min(high, height))
+        return Geometry(crop, inner_width, inner_height, canvas=(width, height))
+    return Geometry(crop, inner_width, inner_height)
+
+
+def _scale_factor(crop: Box, width: int, height: int, fit: Fit, enlarge: bool) -> float:
+    horizontal = width / crop.width
+    vertical = height / crop.height
+    factor = max(horizontal, vertical) if fit == "cover" else min(horizontal, vertical)
+    return factor if enlarge else min(factor, 1.0)
+
+
+def _centered_cut(width: int, height: int, cut_width: int, cut_height: int) -> Box | None:
+    """The middle of a scaled picture of ``width`` x ``height``; None for all of it."""
+    if (cut_width, cut_height) == (width, height):
+        return None
+    return Box((width - cut_width) // 2, (height - cut_height) // 2, cut_width, cut_height)
 
 
 def as_stored(geometry: Geometry, orientation: int, width: int, height: int) -> Geometry:
-    """The crop and scale of ``geometry`` in the frame that the file stores, ``width`` x ``height``: so that only the
-    small result has to be turned. ``cut`` and ``canvas`` stay for after the turn."""
+    """Return the crop and the scale of ``geometry`` in the frame that the file stores.
+
+    ``width`` and ``height`` are those of the stored frame, ``orientation`` is EXIF's, 1..8.
+    Cropping and scaling before turning means that only the small result is turned. ``cut`` and
+    ``canvas`` apply after the turn, so the returned geometry has neither.
+    """
+    mirrored_x, mirrored_y, is_swapped = _FLIPS[orientation]
     box = geometry.crop
-    mirrored_x, mirrored_y, swapped = _FLIPS[orientation]
-    wide, high = (box.height, box.width) if swapped else (box.width, box.height)
-    x, y = (box.y, box.x) if swapped else (box.x, box.y)
-    if mirrored_x:
-        x = width - x - wide
-    if mirrored_y:
-        y = height - y - high
-    size = (geometry.height, geometry.width) if swapped else (geometry.width, geometry.height)
-    return Geometry(Box(x, y, wide, high), *size)
+    scaled_width = geometry.width
+    scaled_height = geometry.height
+    if is_swapped:
+        box = Box(box.y, box.x, box.height, box.width)
+        scaled_width = geometry.height
+        scaled_height = geometry.width
+    x = width - box.x - box.width if mirrored_x else box.x
+    y = height - box.y - box.height if mirrored_y else box.y
+    return Geometry(Box(x, y, box.width, box.height), scaled_width, scaled_height)
 
 
-# Orientation: is the stored frame mirrored along x, along y, and are its sides swapped, once it is displayed?
 _FLIPS = {
     1: (False, False, False),
     2: (True, False, False),
@@ -113,24 +140,31 @@ _FLIPS = {
     7: (True, True, True),
     8: (True, False, True),
 }
+"""For each EXIF orientation: whether display mirrors the stored frame along x and along y, and
+whether it swaps its sides."""
 
 
 SHRINKS = (8, 4, 2, 1)
-"""Decode a JPEG at 1/8, 1/4, 1/2 or 1 of its size. libjpeg-turbo has vector code for these scales only: 5/8, 6/8 and 7/8
-take 1.3 to 2.5 times as long as the whole image, and 3/8 takes as long as 1/2, which keeps more detail."""
+"""Decode a JPEG at 1/8, 1/4, 1/2 or 1 of its size.
+
+libjpeg-turbo has vector code for these scales only: 5/8, 6/8 and 7/8 take 1.3 to 2.5 times as long
+as the whole image, and 3/8 takes as long as 1/2, which keeps more detail."""
 
 MARGIN = 2.0
-"""Pixels of the scaled decode for one of the result: with fewer, the DCT's own softness and aliasing would show."""
+"""Pixels of the scaled decode for each pixel of the result. With fewer, the softness and the
+aliasing of the DCT would show."""
 
 
 def jpeg_shrink(geometry: Geometry) -> int:
-    """The largest of ``SHRINKS`` at which a decode has ``MARGIN`` pixels or more for one of the result along both sides.
+    """Return the shrink at which to decode a JPEG for ``geometry``: at 1/shrink of its size.
 
-    A crop must begin on a whole pixel of the scaled decode; if it does not, the next smaller shrink is used.
+    It is the largest one that leaves ``MARGIN`` pixels for each pixel of the result along both
+    sides, and at which the crop begins on a whole pixel.
     """
     box = geometry.crop
     for shrink in SHRINKS[:-1]:
-        enough = geometry.shrink >= MARGIN * shrink
-        if enough and box.x % shrink == 0 and box.y % shrink == 0:
+        is_enough = geometry.shrink >= MARGIN * shrink
+        begins_on_pixel = box.x % shrink == 0 and box.y % shrink == 0
+        if is_enough and begins_on_pixel:
             return shrink
     return 1

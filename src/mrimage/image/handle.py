@@ -13,8 +13,8 @@ from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_after_pixels
-from mrimage.image.metadata import Metadata, describe, read_header, read_shot_of
-from mrimage.image.tags.exif import Shot
+from mrimage.image.metadata import Metadata, describe, read_facts, read_header
+from mrimage.image.tags.exif import TagFacts
 from mrimage.types import ByteSource, Edits, Fit, Limits
 
 if TYPE_CHECKING:
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 class Image:
-    """One image, of which nothing is read before it is asked for.
+    """One image, which is read only when needed.
 
-    ``metadata`` reads a bounded prefix; ``data`` all bytes, once; ``features``, ``edited`` and ``thumbnail``
-    decode. Every method raises ImageError when the image is bad, and StoreError when its bytes cannot be had.
-    An error in our own code is an ImageError ``internal``, lest it be taken for one of the caller's.
+    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``features``,
+    ``edited`` and ``thumbnail`` decode. Every method raises ImageError if the image is bad, and
+    StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
+    that it is not taken for one in the caller's code.
     """
 
     def __init__(
@@ -39,8 +40,11 @@ class Image:
         *,
         whole: bool = False,
     ) -> None:
-        """``path`` is the image's name below its source, with forward slashes. ``whole`` says that all of the file will be
-        read, so that what stands behind the pixels of a PNG counts too."""
+        """``path`` is the image's name below its source, with forward slashes.
+
+        ``whole`` says that the whole file will be read anyway, so that the metadata include the
+        chunks after the pixels of a PNG.
+        """
         self.path = path
         self._source = source
         self._limits = limits
@@ -57,13 +61,14 @@ class Image:
 
     @cached_property
     def metadata(self) -> Metadata:
-        """The catalogue's columns of this image."""
+        """The catalog's columns of this image."""
         with own_faults():
-            return describe(self._header, self._shot)
+            return describe(self._header, self._facts)
 
     @cached_property
     def _blocks(self) -> Blocks:
-        return Blocks(Buffer(self.data) if "data" in self.__dict__ else self._source)
+        has_data = "data" in self.__dict__  # where cached_property keeps its value
+        return Blocks(Buffer(self.data) if has_data else self._source)
 
     @cached_property
     def _header(self) -> Header:
@@ -73,24 +78,27 @@ class Image:
         return header
 
     @cached_property
-    def _shot(self) -> Shot:
-        return read_shot_of(self._header, self._blocks)
+    def _facts(self) -> TagFacts:
+        return read_facts(self._header, self._blocks)
 
     def _opened(self) -> Opened:
         from mrimage.image.edit import Opened
 
         data = self.data
         if not data:
-            raise ImageError("empty", "Expected an image, but the file has no bytes.")
+            raise ImageError("empty", "The file has no bytes.")
         header = self._header
         if header.format == "raw":
             from mrimage.image.header.raw import as_developed
 
             header = as_developed(header, data)
-        return Opened(data, header, self._shot)
+        return Opened(data, header, self._facts)
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
-        """The columns of the extractors ``names``, from one decode at the lowest scale that all of them accept."""
+        """Return the columns of the extractors ``names``, by name, from one small decode.
+
+        Raises UsageError for an unknown extractor.
+        """
         for name in names:
             if name not in EXTRACTORS:
                 raise unknown("--extract", name, EXTRACTORS)
@@ -103,7 +111,7 @@ class Image:
             return measure(names, pixels, self.data)
 
     def edited(self, edits: Edits) -> Encoded:
-        """The image after ``edits``, as a file. Raises UsageError for edits that are not well-formed."""
+        """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits."""
         check_edits(edits)
         with own_faults():
             from mrimage.image.edit import edited
@@ -113,10 +121,13 @@ class Image:
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
     ) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """A small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white; a smaller image stays
-        as it is without ``enlarge``. Raises UsageError for a size or a fit that does not exist."""
+        """Return a small picture, uint8 H x W x 3: upright, in sRGB, alpha composited on white.
+
+        An image smaller than ``width`` x ``height`` is enlarged only with ``enlarge``. Raises
+        UsageError for an invalid size or fit.
+        """
         edits = Edits(resize=(width, height), fit=fit, enlarge=enlarge)
-        check_box("the size of a thumbnail", edits)
+        check_box("The size of a thumbnail", edits)
         with own_faults():
             from mrimage.image.thumbnail import thumbnail
 
@@ -125,7 +136,7 @@ class Image:
 
 @contextmanager
 def own_faults() -> Iterator[None]:
-    """Turn what nobody raised on purpose into ImageError ``internal``."""
+    """Turn an exception that no code raises on purpose into ImageError ``internal``."""
     try:
         yield
     except (MrimageError, MemoryError):

@@ -12,19 +12,27 @@ SIZE = 11
 
 
 def caption(text: str, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """``text`` in dark gray on white, centred, cut with an ellipsis to fit: uint8, ``height`` x ``width`` x 3.
+    """Draw ``text`` in dark gray on white, centered: uint8 ``height`` x ``width`` x 3.
 
-    Characters that cannot be seen are shown as dots.
+    A text that is too long is cut and ends with an ellipsis. Unprintable characters become dots.
     """
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(SIZE)
-    shown = "".join(char if char.isprintable() else "·" for char in text[: width // 2])
+    # No letter is narrower than two pixels.
+    beginning = text[: width // 2]
+    shown = "".join(char if char.isprintable() else "·" for char in beginning)
     while shown and font.getlength(shown) > width:
-        shown = shown.removesuffix("…")[:-1] + "…" if len(shown) > 2 else ""
+        shown = _shortened(shown)
     strip = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(strip).text(
-        (width / 2, height / 2), shown, fill="#444444", font=font, anchor="mm"
-    )
+    center = (width / 2, height / 2)
+    ImageDraw.Draw(strip).text(center, shown, fill="#444444", font=font, anchor="mm")
     return np.asarray(strip)
+
+
+def _shortened(text: str) -> str:
+    """``text`` with one character less before its ellipsis; empty if nothing would be left."""
+    if len(text) <= 2:
+        return ""
+    return text.removesuffix("…")[:-1] + "…"

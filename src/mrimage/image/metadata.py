@@ -1,4 +1,4 @@
-"""The catalogue's columns from ``format`` to ``software``, from a header."""
+"""The catalog's columns about one image, from its header and its tags."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
 from mrimage.image.header.tiff import read_tiff
 from mrimage.image.header.webp import read_webp
-from mrimage.image.kinds import sniff
+from mrimage.image.sniff import sniff
 from mrimage.image.tags.directory import Tree
-from mrimage.image.tags.exif import NOTHING, Shot, read_shot, shot_of
+from mrimage.image.tags.exif import NOTHING, TagFacts, facts_in_exif, facts_in_tree
 from mrimage.image.tags.facts import with_other_facts
 
 _READERS = {"jpeg": read_jpeg, "png": read_png, "tiff": read_tiff, "webp": read_webp}
-_RARER = frozenset(["bmp", "fits", "gif", "ico", "jp2", "jxl", "ppm", "psd", "qoi", "sgi"])
-"""Formats whose reader, ``read_gif`` in ``header/gif.py`` and so on, is loaded when the first file of them is met."""
+_READERS_ON_DEMAND = frozenset(
+    ["bmp", "fits", "gif", "ico", "jp2", "jxl", "ppm", "psd", "qoi", "sgi"]
+)
+"""Formats whose reader, such as ``read_gif`` in ``header/gif.py``, is imported when needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What the catalogue says of one image. None is a fact that the file does not give, never 0 or "".
+    """The catalog's facts about an image. One that the file does not give is None, never 0 or "".
 
-    ``width`` and ``height`` are in pixels as displayed; ``bands`` and ``bit_depth`` are as stored (a palette
-    image has one band of indices, and its depth is theirs); ``color_space`` is named by ``color_space_of``;
-    ``icc_profile`` is the profile's description; ``dpi`` is across, rounded to 0.01; ``taken_at`` is local time
-    without zone, and ``taken_at_offset`` its distance from UTC, ``+hh:mm``; ``exposure_time`` is in seconds,
-    ``focal_length`` in millimetres, positions in degrees. ``facts_from`` names where the facts from ``camera_make`` to
-    ``taken_at_offset`` come from: ``exif``, ``xmp``, ``iptc`` or several of them, joined by ``+``. ``gain_map``
-    says that an HDR gain map comes with the picture.
+    ``width`` and ``height`` are in pixels, as displayed. ``bands`` and ``bit_depth`` are as
+    stored: a palette image has one band of indices, and its depth is theirs. ``color_space`` is a
+    name from ``color_space_of``, ``icc_profile`` is the profile's description, and ``dpi`` is the
+    horizontal resolution, rounded to 0.01. ``taken_at`` is local time without a zone, and
+    ``taken_at_offset`` is its offset from UTC, ``+hh:mm``. ``exposure_time`` is in seconds,
+    ``focal_length`` in millimeters; ``latitude`` and ``longitude`` are in degrees, north and east
+    positive.
+
+    ``facts_from`` names the sources of the facts from ``camera_make`` to ``taken_at_offset``:
+    ``exif``, ``xmp``, ``iptc``, or several of them joined by ``+``. ``gain_map`` says whether the
+    file has an HDR gain map.
     """
 
     format: str
@@ -65,12 +71,12 @@ class Metadata:
 
 
 def read_header(blocks: Blocks) -> Header:
-    """The header of a file of any known format. Raises ImageError."""
+    """Read the header of a file of any known format. Raises ImageError."""
     format = sniff(blocks)
     reader = _READERS.get(format)
     if reader is not None:
         return reader(blocks)
-    if format in _RARER:
+    if format in _READERS_ON_DEMAND:
         module = import_module(f"mrimage.image.header.{format}")
         found: Header = getattr(module, f"read_{format}")(blocks)
         return found
@@ -85,67 +91,74 @@ def read_header(blocks: Blocks) -> Header:
     return read_with_pillow(blocks, format)
 
 
-def read_shot_of(header: Header, blocks: Blocks) -> Shot:
-    """The facts of a file from EXIF, XMP and IPTC; a TIFF's own tags are its EXIF."""
-    if header.format == "tiff" or (header.format == "raw" and blocks.at(0, 2) in (b"II", b"MM")):
+def read_facts(header: Header, blocks: Blocks) -> TagFacts:
+    """Return the facts that a file's EXIF, XMP and IPTC give."""
+    is_tiff_based_raw = header.format == "raw" and blocks.at(0, 2) in (b"II", b"MM")
+    if header.format == "tiff" or is_tiff_based_raw:
+        # The tags of a TIFF file are its EXIF.
         tree = Tree(blocks.at)
-        shot = read_shot(tree) if tree.valid else NOTHING
+        facts = facts_in_tree(tree) if tree.valid else NOTHING
     else:
-        shot = shot_of(header.exif)
+        facts = facts_in_exif(header.exif)
+    # Viewers show a PNG as its pixels come, before they know an EXIF block after the pixels.
     if header.exif_after_pixels:
-        shot = replace(shot, orientation=None, color_space=None)
-    return with_other_facts(shot, header.xmp, header.iptc)
+        facts = replace(facts, orientation=None, color_space=None)
+    return with_other_facts(facts, header.xmp, header.iptc)
 
 
-def describe(header: Header, shot: Shot) -> Metadata:
-    """The columns from a header and its EXIF facts."""
+def describe(header: Header, facts: TagFacts) -> Metadata:
+    """Return the catalog's columns."""
     profile = None
     if header.icc is not None:
         from mrimage.image.color.profile_names import profile_named
 
         profile = profile_named(header.icc)
-    sideways = shot.orientation is not None and shot.orientation >= 5 and not header.upright
-    dpi = header.dpi or shot.dpi
+    orientation = 1 if header.upright else facts.orientation or 1
+    is_sideways = orientation >= 5
+    dpi = header.dpi or facts.dpi
     return Metadata(
         format=header.format,
-        width=header.height if sideways else header.width,
-        height=header.width if sideways else header.height,
+        width=header.height if is_sideways else header.width,
+        height=header.width if is_sideways else header.height,
         bands=header.bands,
         bit_depth=header.bit_depth,
-        color_space=color_space_of(header, shot, profile.space if profile else None),
+        color_space=color_space_of(header, facts, profile.space if profile else None),
         has_alpha=header.has_alpha,
         icc_profile=profile.description if profile else None,
         frames=header.frames,
-        orientation=shot.orientation,
+        orientation=facts.orientation,
         progressive=header.progressive,
         dpi=round(dpi, 2) if dpi else None,
-        camera_make=shot.camera_make,
-        camera=shot.camera,
-        lens=shot.lens,
-        taken_at=shot.taken_at,
-        iso=shot.iso,
-        exposure_time=shot.exposure_time,
-        f_number=shot.f_number,
-        focal_length=shot.focal_length,
-        latitude=shot.latitude,
-        longitude=shot.longitude,
-        software=shot.software or header.software,
-        taken_at_offset=shot.taken_at_offset,
-        facts_from=shot.facts_from,
+        camera_make=facts.camera_make,
+        camera=facts.camera,
+        lens=facts.lens,
+        taken_at=facts.taken_at,
+        iso=facts.iso,
+        exposure_time=facts.exposure_time,
+        f_number=facts.f_number,
+        focal_length=facts.focal_length,
+        latitude=facts.latitude,
+        longitude=facts.longitude,
+        software=facts.software or header.software,
+        taken_at_offset=facts.taken_at_offset,
+        facts_from=facts.facts_from,
         gain_map=header.gain_map,
     )
 
 
-def color_space_of(header: Header, shot: Shot, profile: str | None) -> str:
-    """The name of an image's color space. For RGB the first that speaks decides:
+def color_space_of(header: Header, facts: TagFacts, profile: str | None) -> str:
+    """Return the name of an image's color space. ``profile`` is that of its ICC profile.
 
-    1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB chunk or an nclx box, 4. EXIF ColorSpace,
-    5. the PNG gAMA and cHRM chunks, 6. nothing said is sRGB. Other samples are named by their kind: ``gray``,
-    ``cmyk``, ``lab``, ``ycbcr``; a palette of RGB colors is ``palette-`` and the space of its colours.
+    For RGB, the first of these decides: 1. the PNG cICP chunk, 2. the ICC profile, 3. the PNG sRGB
+    chunk or an nclx box, 4. EXIF ColorSpace, 5. the PNG gAMA and cHRM chunks. Without any of them,
+    RGB is sRGB. A palette of RGB colors is ``palette-`` and the space of its colors. Other samples
+    are ``gray``, ``cmyk``, ``lab`` or ``ycbcr``.
     """
     if header.model not in ("rgb", "palette"):
         return header.model
-    named_by_chunk = header.space if header.colorants is None else None
-    space = named_by_chunk if header.icc is None or header.cicp is not None else None
-    space = space or profile or shot.color_space or header.space or "srgb"
+    space = None
+    # ``colorants`` says that the space comes from gAMA and cHRM, which count last.
+    if header.colorants is None and (header.icc is None or header.cicp is not None):
+        space = header.space
+    space = space or profile or facts.color_space or header.space or "srgb"
     return f"palette-{space}" if header.model == "palette" else space

@@ -1,10 +1,10 @@
-"""The names that options take, without loading what they stand for."""
+"""The names that options accept, without loading what they name."""
 
 COLOR_SPACES = ("srgb", "gray", "display-p3", "adobe-rgb")
-"""What ``--to`` takes."""
+"""The values of ``--to``."""
 
 CORRECTION_NAMES = ("gray-world", "white-patch", "auto-levels", "equalize", "exposure")
-"""What ``--correct`` takes."""
+"""The values of ``--correct``."""
 
 ENCODER_NAMES = ("jpeg", "png", "webp", "avif", "tiff", "keep")
-"""What ``--format`` takes."""
+"""The values of ``--format``."""

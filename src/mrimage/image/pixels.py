@@ -1,6 +1,7 @@
-"""Pixels of a user's own as an image file: numpy arrays of several kinds, and Pillow's images of every mode.
+"""Encoding of a user's pixels: numpy arrays of several types, and Pillow images of every mode.
 
-Arrays are H x W (gray), or H x W with 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA) values a pixel, in sRGB, alpha straight.
+Arrays are H x W (gray), or H x W with 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGBA) values a
+pixel. Colors are sRGB, and are not multiplied by alpha.
 
 | type | range | PNG, TIFF | JPEG, WebP, AVIF |
 | --- | --- | --- | --- |
@@ -9,7 +10,7 @@ Arrays are H x W (gray), or H x W with 1 (gray), 2 (gray and alpha), 3 (RGB) or 
 | uint16 | 0..65535 | 16 bits | scaled to 8 bits |
 | float | 0.0..1.0 | 16 bits | scaled to 8 bits |
 
-JPEG holds no alpha: such pixels are laid over white.
+JPEG has no alpha: such pixels are composited on white.
 """
 
 from __future__ import annotations
@@ -28,52 +29,56 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Pixels = Any
-"""A numpy array of one of the kinds above."""
+"""A numpy array of one of the types above."""
 
-KINDS = "bool, uint8, uint16 or float (0.0 to 1.0), H x W or H x W x 1, 2, 3 or 4"
+ACCEPTED = "bool, uint8, uint16 or float (0.0 to 1.0), H x W or H x W x 1, 2, 3 or 4"
 
 
 def is_pixels(data: object) -> bool:
-    """Whether ``data`` is a Pillow image or an array."""
-    attributes = ("dtype", "ndim", "tobytes")
-    return isinstance(data, Pillow.Image) or all(hasattr(data, name) for name in attributes)
+    """Return whether ``data`` is a Pillow image or an array."""
+    if isinstance(data, Pillow.Image):
+        return True
+    # By its attributes, so that arrays of other libraries count too.
+    return all(hasattr(data, name) for name in ("dtype", "ndim", "tobytes"))
 
 
 def encode_pixels(data: Pixels | Pillow.Image, format: str) -> tuple[bytes, int, int]:
-    """The file, and its width and height in pixels. Raises ValueError, with what was expected and received, for pixels of
-    another kind."""
+    """Return the file, and its width and height in pixels.
+
+    Raises ValueError if the pixels are of another type, shape or range. The message continues
+    "expected the pixels as".
+    """
     pixels = from_pillow(data) if isinstance(data, Pillow.Image) else data
-    pixels = _in_depth(_checked(pixels), deep=ENCODERS[format].sixteen_bits)
-    if not ENCODERS[format].alpha:
+    encoder = ENCODERS[format]
+    pixels = _as_integers(_checked(pixels), sixteen_bits=encoder.sixteen_bits)
+    if not encoder.alpha:
         pixels = _over_white(pixels)
     height, width = pixels.shape[:2]
     return encode(pixels, format, None), width, height
 
 
 def from_pillow(image: Pillow.Image) -> Pixels:
-    """An image of any of Pillow's modes as an array: oriented as its EXIF says, in sRGB where it has a profile."""
+    """Return a Pillow image of any mode as an array, upright, and in sRGB if it has a profile."""
     image = ImageOps.exif_transpose(image)
-    return _array_of(_in_srgb(image))
+    return _to_array(_in_srgb(image))
 
 
-def _array_of(image: Pillow.Image) -> Pixels:
+def _to_array(image: Pillow.Image) -> Pixels:
     import numpy as np
 
-    if image.mode == "1":
+    if image.mode in ("1", "F"):
         return np.asarray(image)
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return np.asarray(image)
-    if image.mode == "F":
-        return np.asarray(image)
     if image.mode.startswith("I"):
-        return _whole_numbers(np.asarray(image))
+        return _as_uint16(np.asarray(image))
     if image.mode in ("LA", "La"):
         return np.asarray(image.convert("LA"))
     return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
 
 
-def _whole_numbers(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """Modes ``I`` and ``I;16``: numbers of 16 bits."""
+def _as_uint16(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Convert the modes ``I`` and ``I;16``, which are meant for 16 bits."""
     import numpy as np
 
     if values.size and not (values.min() >= 0 and values.max() <= 65_535):
@@ -84,10 +89,12 @@ def _whole_numbers(values: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def _in_srgb(image: Pillow.Image) -> Pillow.Image:
-    """The image without its profile, if it has one; and modes that Pillow cannot turn into RGB itself."""
+    """Convert an image with a profile, or in Lab, to sRGB."""
     profile = image.info.get("icc_profile")
     if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        # Pillow's own ``convert`` does not turn Lab into RGB.
+        lab = ImageCms.createProfile("LAB")
+        srgb = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
         return image
@@ -97,57 +104,68 @@ def _in_srgb(image: Pillow.Image) -> Pillow.Image:
         converted = ImageCms.profileToProfile(
             image, source, ImageCms.createProfile("sRGB"), outputMode=target
         )
-    except (
-        ImageCms.PyCMSError,
-        OSError,
-    ):  # a damaged profile, or one for other pixels: they are shown as they are
+    except (ImageCms.PyCMSError, OSError):
+        # The profile is damaged, or is for other pixels. They are taken as sRGB.
         return image
     return converted or image
 
 
 def _checked(pixels: Pixels) -> Pixels:
-    """The array as H x W or H x W x 2, 3 or 4, of bool, uint8, uint16 or float."""
+    """Return the array as H x W or H x W x 2, 3 or 4, of bool, uint8, uint16 or float."""
     import numpy as np
 
     pixels = np.asarray(pixels)
-    shape, kind = pixels.shape, pixels.dtype
-    is_known = kind.kind in "bf" or kind.name in ("uint8", "uint16")
+    shape = pixels.shape
+    dtype = pixels.dtype
+    is_known = dtype.kind in "bf" or dtype.name in ("uint8", "uint16")
     is_image = pixels.ndim == 2 or (pixels.ndim == 3 and shape[2] in (1, 2, 3, 4))
     if not (is_known and is_image and pixels.size):
-        is_whole = kind.kind in "iu" and not is_known
-        mend = (
-            "; convert them, for example by pixels.clip(0, 255).astype('uint8')" if is_whole else ""
-        )
-        raise ValueError(f"{KINDS}, but received {kind}, {' x '.join(map(str, shape))}{mend}")
+        advice = ""
+        if dtype.kind in "iu" and not is_known:
+            advice = "; convert them, for example by pixels.clip(0, 255).astype('uint8')"
+        raise ValueError(f"{ACCEPTED}, but received {dtype}, {' x '.join(map(str, shape))}{advice}")
     return pixels[..., 0] if pixels.ndim == 3 and shape[2] == 1 else pixels
 
 
-def _in_depth(pixels: Pixels, deep: bool) -> Pixels:
-    """uint8, or uint16 where the values have more and the format holds it (``deep``)."""
+def _as_integers(pixels: Pixels, sixteen_bits: bool) -> Pixels:
+    """Return uint8, or uint16 if the values need it and the format has ``sixteen_bits``."""
     import numpy as np
 
-    kind = pixels.dtype.kind
-    if kind == "b":
+    if pixels.dtype.kind == "b":
         return pixels.astype(np.uint8) * 255
-    if kind == "f":
-        low, high = float(pixels.min()), float(pixels.max())
-        if not (low >= 0.0 and high <= 1.0):  # nan is neither
-            raise ValueError(
-                f"floats from 0.0 to 1.0, but received {low:g} to {high:g}; scale them, or convert them by .astype('uint8')"
-            )
-        top = 65_535 if deep else 255
-        return np.rint(pixels.astype(np.float64) * top).astype(np.uint16 if deep else np.uint8)
-    if pixels.dtype.itemsize == 2 and not deep:
+    if pixels.dtype.kind == "f":
+        return _from_floats(pixels, sixteen_bits)
+    if pixels.dtype.itemsize == 2 and not sixteen_bits:
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    # The encoders need the byte order of this machine.
     return pixels.astype(pixels.dtype.newbyteorder("="))
 
 
+def _from_floats(pixels: Pixels, sixteen_bits: bool) -> Pixels:
+    import numpy as np
+
+    low = float(pixels.min())
+    high = float(pixels.max())
+    # Written so that nan fails too.
+    if not (low >= 0.0 and high <= 1.0):
+        raise ValueError(
+            f"floats from 0.0 to 1.0, but received {low:g} to {high:g}; "
+            "scale them, or convert them by .astype('uint8')"
+        )
+    values = pixels.astype(np.float64)
+    if sixteen_bits:
+        return np.rint(values * 65_535).astype(np.uint16)
+    return np.rint(values * 255).astype(np.uint8)
+
+
 def _over_white(pixels: Pixels) -> Pixels:
-    """Without alpha, which is the last of 2 or 4 values a pixel, of 8 bits."""
+    """Composite uint8 pixels on white; alpha is the last of 2 or 4 values a pixel."""
     import numpy as np
 
     if pixels.ndim == 2 or pixels.shape[2] == 3:
         return pixels
-    colors, alpha = pixels[..., :-1].astype(np.uint32), pixels[..., -1:].astype(np.uint32)
-    over = ((colors * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return over[..., 0] if over.shape[2] == 1 else over
+    colors = pixels[..., :-1].astype(np.uint32)
+    alpha = pixels[..., -1:].astype(np.uint32)
+    weighted = colors * alpha + 255 * (255 - alpha)
+    composited = ((weighted + 127) // 255).astype(np.uint8)
+    return composited[..., 0] if composited.shape[2] == 1 else composited

@@ -1,4 +1,7 @@
-"""Libraries that print their complaints to the terminal, kept from it: what they mean is in the image's error already."""
+"""Silence for libraries that print their complaints to the terminal.
+
+The image's error already reports what they complain about.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,28 @@ _STDERR = 2
 
 
 class _Silence:
-    """Standard error of the process, sent nowhere while at least one thread wants that."""
+    """Discards the standard error of the process while at least one thread asked for silence."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wanted = 0
-        self._real = -1
+        self._threads = 0
+        self._stderr = -1
 
     def begin(self) -> None:
         with self._lock:
-            if self._wanted == 0:
-                self._real = os.dup(_STDERR)
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, _STDERR)
-                os.close(nowhere)
-            self._wanted += 1
+            if self._threads == 0:
+                self._stderr = os.dup(_STDERR)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, _STDERR)
+                os.close(null)
+            self._threads += 1
 
     def end(self) -> None:
         with self._lock:
-            self._wanted -= 1
-            if self._wanted == 0:
-                os.dup2(self._real, _STDERR)
-                os.close(self._real)
+            self._threads -= 1
+            if self._threads == 0:
+                os.dup2(self._stderr, _STDERR)
+                os.close(self._stderr)
 
 
 _SILENCE = _Silence()
@@ -40,11 +43,15 @@ _SILENCE = _Silence()
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Nothing reaches standard error inside. For the call into a library that cannot be asked to be quiet: LibRaw in
-    rawpy, and libtiff in Pillow, write to the file descriptor and not to ``sys.stderr``."""
+    """Discard what is written to standard error inside the ``with`` block.
+
+    For calls into a library that has no option to be quiet. LibRaw in rawpy and libtiff in Pillow
+    write to the file descriptor and not to ``sys.stderr``.
+    """
     try:
         _SILENCE.begin()
-    except OSError:  # The process has no standard error that could be disturbed.
+    except OSError:
+        # The process has no standard error, so there is nothing to silence.
         yield
         return
     try:

@@ -1,7 +1,8 @@
 """Which stage of an edit failed: decode, color or encode.
 
-libvips computes all stages of a picture at once, while the result is written, so its error alone does not say where
-it comes from. The stages are done again, one at a time, which costs only images that fail.
+libvips computes all stages of a picture at once, while the result is written, so its error does
+not say which stage it comes from. After an error the stages run again, one at a time. Only images
+that fail pay for this.
 """
 
 from __future__ import annotations
@@ -15,15 +16,18 @@ from mrimage.image.decode.decoder_errors import decoder_errors, is_out_of_memory
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
 
-Made = Callable[[], Picture]
-"""Makes a picture from the start, to be computed once."""
+MakePicture = Callable[[], Picture]
+"""Makes a new picture from the start. A streamed picture can be computed only once."""
 
 
 @contextmanager
-def stages(data: bytes, header: Header, decoded: Made, prepared: Made) -> Iterator[None]:
-    """Turn what libvips raises into an ImageError of the stage that failed.
+def stages(
+    data: bytes, header: Header, decoded: MakePicture, prepared: MakePicture
+) -> Iterator[None]:
+    """Turn an error of libvips into an ImageError of the stage that failed.
 
-    ``decoded`` makes the picture of ``data`` as stored, ``prepared`` the one that is handed to the encoder.
+    ``decoded`` makes the picture of ``data`` as stored, and ``prepared`` makes the one that the
+    encoder receives. Raises MemoryError if libvips ran out of memory.
     """
     try:
         yield
@@ -32,20 +36,19 @@ def stages(data: bytes, header: Header, decoded: Made, prepared: Made) -> Iterat
             raise MemoryError(str(error)) from error
         _compute_decoded(data, header, decoded)
         _compute_prepared(prepared)
-        raise ImageError(
-            "encode-failed", f"Expected a result that can be written, but {message_of(error)}"
-        ) from error
+        message = f"The result could not be encoded: {message_of(error)}"
+        raise ImageError("encode-failed", message) from error
 
 
-def _compute_decoded(data: bytes, header: Header, decoded: Made) -> None:
+def _compute_decoded(data: bytes, header: Header, decoded: MakePicture) -> None:
     with decoder_errors(data, header):
-        decoded().avg()  # A pass over all pixels that holds few of them.
+        # Averaging computes all pixels, but keeps only a few in memory.
+        decoded().avg()
 
 
-def _compute_prepared(prepared: Made) -> None:
+def _compute_prepared(prepared: MakePicture) -> None:
     try:
         prepared().avg()
     except vips().Error as error:
-        raise ImageError(
-            "color-failed", f"Expected colors that can be converted, but {message_of(error)}"
-        ) from error
+        message = f"The colors could not be converted: {message_of(error)}"
+        raise ImageError("color-failed", message) from error

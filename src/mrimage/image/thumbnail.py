@@ -10,8 +10,9 @@ from mrimage.image.color.canvas import eight_bits, flattened
 from mrimage.image.color.conversion import converted, is_srgb, source_profile
 from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.jpeg import jpeg_array
-from mrimage.image.edit import Opened, cut_out, decoded_for, guard, resized, turned
+from mrimage.image.edit import Opened, check_pixels, cut_out, decoded_for, resized, turned
 from mrimage.image.geometry import SHRINKS, Box, Geometry, geometry_of
+from mrimage.image.header.model import Header
 from mrimage.image.stages import stages
 from mrimage.types import Edits, Limits
 
@@ -21,14 +22,15 @@ WHITE = (255, 255, 255)
 
 
 def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
-    """uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
+    """Return the image as uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
     geometry = geometry_of(*opened.displayed, edits)
 
     def decoded() -> Picture:
         return decoded_for(opened, geometry, limits)
 
     def prepared() -> Picture:
-        return _in_srgb(cut_out(resized(opened, geometry, limits), geometry), opened)
+        image = cut_out(resized(opened, geometry, limits), geometry)
+        return _in_srgb(image, opened)
 
     with stages(opened.data, opened.header, decoded, prepared):
         pixels: Pixels = to_array(prepared())
@@ -36,42 +38,62 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
 
 
 def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
-    """uint8 H x W x 3 whose longer side has at least ``side`` pixels, where the image has them, and seldom more than
-    twice that: a JPEG as its scaled decode leaves it, anything else scaled to twice ``side``. Raises ImageError."""
+    """Return the image as uint8 H x W x 3 at a low resolution that is cheap to decode.
+
+    The longer side has at least ``side`` pixels, unless the image is smaller, and seldom more than
+    twice that: a JPEG keeps the size of its scaled decode, and any other image is scaled to twice
+    ``side``. Raises ImageError.
+    """
     header = opened.header
-    longer = max(header.width, header.height)
-    shrink = next((n for n in SHRINKS if -(-longer // n) >= side), 1)
-    if (
-        header.format != "jpeg"
-        or header.model == "cmyk"
-        or header.pixels > limits.max_pixels * shrink**2
-    ):
-        return thumbnail(opened, Edits(resize=(2 * side, 2 * side), enlarge=False), limits)
-    wide, high = (-(-length // shrink) for length in (header.width, header.height))
-    stored = Geometry(Box(0, 0, header.width, header.height), wide, high)
-    guard(header, stored, shrink, limits)
+    shrink = _analysis_shrink(header, side)
+    if not _can_scale_decode(header, shrink, limits):
+        edits = Edits(resize=(2 * side, 2 * side), enlarge=False)
+        return thumbnail(opened, edits, limits)
+    width = _scaled_length(header.width, shrink)
+    height = _scaled_length(header.height, shrink)
+    stored = Geometry(Box(0, 0, header.width, header.height), width, height)
+    check_pixels(header, stored, shrink, limits)
     pixels: Pixels = jpeg_array(opened.data, header, limits, shrink)
-    if (
-        header.model == "rgb"
-        and opened.orientation == 1
-        and is_srgb(source_profile(header, opened.shot))
-    ):
+    is_rgb = header.model == "rgb" and is_srgb(source_profile(header, opened.facts))
+    if is_rgb and opened.orientation == 1:
         return pixels
 
     def decoded() -> Picture:
         return from_array(pixels)
 
     def prepared() -> Picture:
-        return _in_srgb(turned(from_array(pixels), opened.orientation), opened)
+        image = turned(from_array(pixels), opened.orientation)
+        return _in_srgb(image, opened)
 
     with stages(opened.data, header, decoded, prepared):
         shown: Pixels = to_array(prepared())
     return shown
 
 
+def _analysis_shrink(header: Header, side: int) -> int:
+    """The largest shrink at which the longer side has at least ``side`` pixels."""
+    longer = max(header.width, header.height)
+    for shrink in SHRINKS:
+        if _scaled_length(longer, shrink) >= side:
+            return shrink
+    return 1
+
+
+def _can_scale_decode(header: Header, shrink: int, limits: Limits) -> bool:
+    """Whether the file is a JPEG of RGB or gray whose decode at 1/``shrink`` is within the limits."""
+    if header.format != "jpeg" or header.model == "cmyk":
+        return False
+    return header.pixels <= limits.max_pixels * shrink**2
+
+
+def _scaled_length(length: int, shrink: int) -> int:
+    """``length`` at 1/``shrink``, rounded up as libjpeg-turbo does."""
+    return -(-length // shrink)
+
+
 def _in_srgb(image: Picture, opened: Opened) -> Picture:
-    """8-bit sRGB, without alpha: on white."""
-    image, _ = converted(image, source_profile(opened.header, opened.shot), "srgb")
+    """Convert to 8-bit sRGB, with alpha composited on white."""
+    image, _ = converted(image, source_profile(opened.header, opened.facts), "srgb")
     if image.hasalpha():
         image = flattened(image, WHITE, None)
     return eight_bits(image)

@@ -204,7 +204,7 @@ def _task_context() -> Context | None:
 
 def current() -> Context:
     """The running task's context; outside a task, such as in a notebook, a new one."""
-    return _task_context() or Context()
+    return _task_context() or Context(stores=DEFAULT)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from mrimage.image.color.profiles import gray_exponent_profile, matrix_profile
 from mrimage.image.decode.arrays import COLORS, Picture, interpretation_of
 from mrimage.image.decode.vips import vips
 from mrimage.image.header.model import Header
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 
 _SIGNATURES = {
     "rgb": "RGB",
@@ -31,7 +31,7 @@ _PROFILE = "icc-profile-data"
 """The metadata field of a libvips image that holds its profile."""
 
 
-def source_profile(header: Header, shot: Shot) -> bytes | None:
+def source_profile(header: Header, facts: TagFacts) -> bytes | None:
     """The profile that gives the pixels their meaning; None if they are sRGB, plain gray or Lab.
 
     An embedded profile comes first, if it fits the color model and LittleCMS can use it, and then
@@ -50,11 +50,11 @@ def source_profile(header: Header, shot: Shot) -> bytes | None:
         if header.model == "gray":
             return gray_profile_of(transfer)
         return profile_of(primaries, transfer)
-    if header.colorants is not None and shot.color_space is None:
+    if header.colorants is not None and facts.color_space is None:
         return _profile_of_chunks(header.model, header.colorants)
     if header.model == "gray":
         return None
-    return _profile_of_space(header, shot)
+    return _profile_of_space(header, facts)
 
 
 def _usable_embedded(header: Header) -> bytes | None:
@@ -67,10 +67,10 @@ def _usable_embedded(header: Header) -> bytes | None:
     return icc if _is_convertible(icc, COLORS[header.model]) else None
 
 
-def _profile_of_space(header: Header, shot: Shot) -> bytes | None:
+def _profile_of_space(header: Header, facts: TagFacts) -> bytes | None:
     """The profile of the color space that the container or EXIF names; None if that is sRGB."""
     named_by_container = header.space if header.colorants is None else None
-    space = named_by_container or shot.color_space
+    space = named_by_container or facts.color_space
     if space == "adobe-rgb":
         return adobe_rgb()
     return built_in("p3") if space == "display-p3" else None

@@ -12,9 +12,9 @@ import logging
 from mrimage.errors import ImageError
 from mrimage.image.decode.arrays import Array
 from mrimage.image.decode.decoder_errors import check_size, decoder_errors
+from mrimage.image.format_table import FORMATS
 from mrimage.image.header.model import Header
 from mrimage.image.header.tiff import BY_TIFFFILE
-from mrimage.image.kinds import KINDS
 
 
 def is_high_depth(header: Header) -> bool:
@@ -39,7 +39,7 @@ def decode_high_depth(data: bytes, header: Header) -> Array:
     if header.format == "tiff" and header.model in ("ycbcr", "palette"):
         message = f"A TIFF of {header.model} needs one of the usual compressions to be read."
         raise ImageError("unsupported", message)
-    missing = KINDS[header.format].missing_deep
+    missing = FORMATS[header.format].missing_high_depth
     if missing:
         raise ImageError("unsupported", f"This {header.format} cannot be decoded: {missing}")
     with decoder_errors(data, header):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from mrimage.errors import ImageError
-from mrimage.image.blocks import Blocks, Part
+from mrimage.image.blocks import Blocks, EmbeddedFile
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_png
 
@@ -45,7 +45,7 @@ def read_ico(blocks: Blocks) -> Header:
     _, start, length = largest(blocks)
     frames = struct.unpack("<H", blocks.need(4, 2))[0]
     if blocks.at(start, 8) == PNG:
-        header = read_png(Blocks(Part(blocks, start, length)))
+        header = read_png(Blocks(EmbeddedFile(blocks, start, length)))
         header.format = "ico"
     else:
         header = _read_bitmap(blocks, start)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import ImageError
 from mrimage.image.blocks import BlockFile, Blocks
+from mrimage.image.format_table import FORMATS
 from mrimage.image.header.model import Header, Model
-from mrimage.image.kinds import KINDS
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -102,7 +102,7 @@ def open_picture(blocks: Blocks, format: str) -> Picture:
 
 def require(format: str) -> None:
     """Raise ImageError ``unsupported`` if the decoder of ``format`` is not installed."""
-    missing = KINDS[format].missing
+    missing = FORMATS[format].missing
     if missing:
         raise ImageError("unsupported", f"The image is {format}, but {missing}")
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from mrimage.image.blocks import BlockFile, Blocks, Part
+from mrimage.image.blocks import BlockFile, Blocks, EmbeddedFile
 from mrimage.image.header.boxes import boxes, top_boxes
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import LONGEST_BLOCK, Header
@@ -115,7 +115,7 @@ def _fujifilm(blocks: Blocks) -> Header | None:
     # So wide a raster is not a square grid of pixels either.
     if width > 2 * height:
         return None
-    exif = read_jpeg(Blocks(Part(blocks, preview, length))).exif
+    exif = read_jpeg(Blocks(EmbeddedFile(blocks, preview, length))).exif
     return Header("raw", width, height, 3, None, "rgb", exif=exif)
 
 

@@ -58,7 +58,7 @@ _DPI_FACTORS = {None: 1.0, 2: 1.0, 3: 2.54}
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class TagFacts:
     """The facts of one photograph; None for what is missing, zero or nonsense.
 
     ``exposure_time`` is in seconds, ``focal_length`` in millimeters, ``latitude`` and
@@ -88,10 +88,10 @@ class Shot:
     facts_from: str | None = None
 
 
-NOTHING = Shot()
+NOTHING = TagFacts()
 
 
-def read_shot(tree: Tree | None) -> Shot:
+def facts_in_tree(tree: Tree | None) -> TagFacts:
     """Return the facts in the TIFF tree of an EXIF block, or of a whole TIFF file."""
     if tree is None:
         return NOTHING
@@ -100,7 +100,7 @@ def read_shot(tree: Tree | None) -> Shot:
     make = first.text(MAKE)
     taken = _date(details, ORIGINAL) or _date(details, DIGITIZED)
     latitude, longitude = _position(first.directory(GPS_DIRECTORY))
-    return Shot(
+    return TagFacts(
         orientation=_orientation(first),
         dpi=resolution(first),
         camera_make=make,
@@ -145,9 +145,9 @@ class _Details:
         return self.directory_with(tag).integer(tag)
 
 
-def shot_of(block: bytes | None) -> Shot:
+def facts_in_exif(block: bytes | None) -> TagFacts:
     """Return the facts in an EXIF block; no facts without one."""
-    return read_shot(tree_of(block)) if block else NOTHING
+    return facts_in_tree(tree_of(block)) if block else NOTHING
 
 
 def camera_name(make: str | None, model: str | None) -> str | None:

@@ -12,12 +12,12 @@ from typing import Any
 
 from mrimage.image.tags.dates import Timestamp, timestamp_of
 from mrimage.image.tags.directory import printable
-from mrimage.image.tags.exif import Shot, both, camera_name, degrees_of
+from mrimage.image.tags.exif import TagFacts, both, camera_name, degrees_of
 from mrimage.image.tags.iptc import datasets_of
 from mrimage.image.tags.xmp import Properties, properties_of
 
 Facts = dict[str, Any]
-"""Fields of Shot by name."""
+"""Fields of TagFacts by name."""
 
 _GROUPS = (
     ("taken_at", "taken_at_offset"),
@@ -70,44 +70,44 @@ _IPTC_DATES = ((55, 60), (62, 63))
 """Datasets of date and time: created, then digitized."""
 
 
-def with_other_facts(shot: Shot, xmp: bytes | None, iptc: bytes | None) -> Shot:
-    """Return ``shot``, which is EXIF's, with the facts that only XMP or IPTC give.
+def with_other_facts(exif_facts: TagFacts, xmp: bytes | None, iptc: bytes | None) -> TagFacts:
+    """Return ``exif_facts`` with the facts that only XMP or IPTC give.
 
     ``facts_from`` of the result names the sources.
     """
     sources: list[str] = []
-    if any(_has_any(shot, group) for group in _GROUPS):
+    if any(_has_any(exif_facts, group) for group in _GROUPS):
         sources.append("exif")
     if xmp is not None and any(word in xmp for word in _WORDS):
-        shot = _filled(shot, _of_xmp(properties_of(xmp)), "xmp", sources)
-    if iptc is not None and shot.taken_at is None:
-        shot = _filled(shot, _of_iptc(iptc), "iptc", sources)
+        exif_facts = _filled(exif_facts, _of_xmp(properties_of(xmp)), "xmp", sources)
+    if iptc is not None and exif_facts.taken_at is None:
+        exif_facts = _filled(exif_facts, _of_iptc(iptc), "iptc", sources)
     if not sources:
-        return shot
-    return replace(shot, facts_from="+".join(sources))
+        return exif_facts
+    return replace(exif_facts, facts_from="+".join(sources))
 
 
-def _has_any(shot: Shot, group: tuple[str, ...]) -> bool:
-    values = [getattr(shot, name) for name in group]
+def _has_any(exif_facts: TagFacts, group: tuple[str, ...]) -> bool:
+    values = [getattr(exif_facts, name) for name in group]
     return any(value is not None for value in values)
 
 
-def _filled(shot: Shot, facts: Facts, source: str, sources: list[str]) -> Shot:
-    """Return ``shot`` with those groups of ``facts`` of which it has nothing.
+def _filled(exif_facts: TagFacts, facts: Facts, source: str, sources: list[str]) -> TagFacts:
+    """Return ``exif_facts`` with those groups of ``facts`` of which it has nothing.
 
     Adds ``source`` to ``sources`` if it contributes.
     """
     new: Facts = {}
     for group in _GROUPS:
-        if _has_any(shot, group):
+        if _has_any(exif_facts, group):
             continue
         for name in group:
             if facts.get(name) is not None:
                 new[name] = facts[name]
     if not new:
-        return shot
+        return exif_facts
     sources.append(source)
-    return replace(shot, **new)
+    return replace(exif_facts, **new)
 
 
 def _of_xmp(found: Properties) -> Facts:

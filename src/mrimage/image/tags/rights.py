@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
 from mrimage.image.tags.directory import Tree, clean_text
-from mrimage.image.tags.exif import Shot
+from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.iptc import datasets_of, resource_of, unswapped
 from mrimage.image.tags.texts import TEXT_CHUNKS, keyword_of, text_of
 from mrimage.image.tags.xmp import NAMESPACES, RDF, properties_of
@@ -57,13 +57,13 @@ _PHOTOSHOP_TAG = 34377
 """Tags of a TIFF."""
 
 
-def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
+def rights_of(facts: TagFacts, data: bytes, format: str, body: int) -> Rights:
     """Return the copyright fields of the file ``data``.
 
     ``format`` and ``body`` are those of its Header.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for fields in _sources(shot, data, format, body):
+    for fields in _sources(facts, data, format, body):
         for name, texts in fields.items():
             kept = tuple(text[:LONGEST_TEXT] for text in texts if text)
             if kept:
@@ -71,9 +71,9 @@ def rights_of(shot: Shot, data: bytes, format: str, body: int) -> Rights:
     return found
 
 
-def _sources(shot: Shot, data: bytes, format: str, body: int) -> Iterator[Rights]:
+def _sources(facts: TagFacts, data: bytes, format: str, body: int) -> Iterator[Rights]:
     """Yield the fields that each source gives, the most trusted source first."""
-    yield _of_exif(shot)
+    yield _of_exif(facts)
     places = list(places_of(data, format, body))
     for place in places:
         yield _of_xmp(place)
@@ -109,8 +109,8 @@ def _tags_of(data: bytes) -> Iterator[bytes]:
     yield first.raw(_PHOTOSHOP_TAG) or b""
 
 
-def _of_exif(shot: Shot) -> Rights:
-    given = {"dc:creator": shot.artist, "dc:rights": shot.copyright}
+def _of_exif(facts: TagFacts) -> Rights:
+    given = {"dc:creator": facts.artist, "dc:rights": facts.copyright}
     return {name: (text,) for name, text in given.items() if text}
 
 

@@ -15,7 +15,7 @@ from mrimage.report.figures.data import Data
 from mrimage.report.figures.job import Health, RunFigures
 
 SCHEMA_VERSION = 1
-"""It rises when a field of ``summary.json`` changes its meaning or is removed, but not for a new one."""
+"""It rises when a field of ``summary.json`` changes its meaning or is removed, not for a new one."""
 
 Level = Literal["good", "info", "notice", "warning"]
 """How much an insight matters: ``warning`` needs a decision, ``good`` and ``info`` need none."""

@@ -36,7 +36,7 @@ _FILES = {name: f"_run/{name}.parquet" for name in ("members", "removed", "thumb
 _DECADE_BIN = """CREATE TEMP MACRO decade_bin(x) AS (floor(log10(x)) * 3 + CASE
     WHEN x / power(10, floor(log10(x))) >= 4.9999999 THEN 2
     WHEN x / power(10, floor(log10(x))) >= 1.9999999 THEN 1 ELSE 0 END)::INTEGER"""
-"""``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times a power of ten. Bin 0 starts at 1."""
+"""``decade_bin(x)`` numbers the bins that start at 1, 2 and 5 times a power of ten, from bin 0 at 1."""
 
 _CONFINED = (
     "autoinstall_known_extensions = false",
