@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tests.faults.states import everything, leftovers
 from tests.soak.orders import BOOT, ORDERS, OUT, SECOND, Order
@@ -33,17 +34,20 @@ class Disturber:
         self.environment = {"PYTHONPATH": os.pathsep.join(path)}
         self._expected: dict[str, dict[str, bytes]] = {}
 
-    def carry_out(self, plan: Schedule, name: str) -> None:
-        """Disturb, finish and compare. Raises FailedError, and keeps OUT then."""
+    def carry_out(self, plan: Schedule, name: str) -> int:
+        """Disturb, finish and compare. Returns how many orders were carried out: runs may end before
+        the moment of an order. Raises FailedError, and keeps OUT then."""
         expected = self._undisturbed(plan.job)
         out = self._folder / name
         chance = random.Random(name)
+        done = 0
         for orders, cut in zip(plan.runs, plan.cuts, strict=True):
-            self._disturb(plan, out, orders)
+            done += self._disturb(plan, out, orders)
             _cut_leftover(out, cut, chance)
         self._finish(plan.job, out, plan.workers)
         _compare(out, expected)
         shutil.rmtree(out)
+        return done
 
     def _undisturbed(self, job: str) -> dict[str, bytes]:
         if job not in self._expected:
@@ -53,25 +57,28 @@ class Disturber:
         return self._expected[job]
 
     def _finish(self, job: str, out: Path, workers: int) -> None:
-        status, line = self._start(job, out, workers, {}).result()
+        with self._start(job, out, workers, {}) as process:
+            status, line = process.result()
         if status != 0:
             raise FailedError(f"an undisturbed run ended with status {status}: {line}")
 
-    def _disturb(self, plan: Schedule, out: Path, orders: tuple[Order, ...]) -> None:
+    def _disturb(self, plan: Schedule, out: Path, orders: tuple[Order, ...]) -> int:
+        """Run with the orders. Returns how many of them were carried out."""
         folder = out.with_name(f"{out.name}-orders")
         folder.mkdir()
         for order in orders:
             (folder / str(order)).touch()
         environment = {ORDERS: str(folder), OUT: str(out)}
-        process = self._start(plan.job, out, plan.workers, environment)
-        is_excused = self._attend(process, plan, out, folder)
-        status, line = process.result()
+        with self._start(plan.job, out, plan.workers, environment) as process:
+            is_excused = self._attend(process, plan, out, folder)
+            status, line = process.result()
         pending = [Order.parse(path.name) for path in folder.iterdir()]
         shutil.rmtree(folder)
         done = set(orders) - set(pending)
         was_ended = any(order.role == "driver" and order.action in ENDS for order in done)
         if status != 0 and not was_ended and not is_excused:
             raise FailedError(f"a run that nothing ended has status {status}: {line}")
+        return len(done)
 
     def _attend(self, process: Process, plan: Schedule, out: Path, folder: Path) -> bool:
         """Start second runs and resume what is stopped until the run ends. Returns whether a second
@@ -87,8 +94,8 @@ class Disturber:
         return was_overtaken
 
     def _run_second(self, plan: Schedule, out: Path) -> bool:
-        second = self._start(plan.job, out, plan.workers, {})
-        status, line = second.result()
+        with self._start(plan.job, out, plan.workers, {}) as second:
+            status, line = second.result()
         if status != 0 and "Expected to be alone" not in line:
             raise FailedError(f"the second of two runs ended with status {status}: {line}")
         return status == 0
@@ -101,13 +108,13 @@ class Disturber:
 
 
 def _fill(folder: Path) -> None:
-    """Noise of four shapes and three formats, and three files that are quarantined."""
+    """Noise of three shapes and three formats, and three files that are quarantined."""
     folder.mkdir()
     for number in range(15):
-        mode = "L" if number % 4 == 0 else "RGB"
-        picture = Image.effect_noise((40 + number % 3, 30), 80).convert(mode)
+        shape = (30, 40 + number % 3) if number % 4 == 0 else (30, 40 + number % 3, 3)
+        noise = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
         suffix = ("jpg", "png", "webp")[number % 3]
-        picture.save(folder / f"{number:02}.{suffix}")
+        Image.fromarray(noise).save(folder / f"{number:02}.{suffix}")
     whole = (folder / "00.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.png").write_bytes(b"")

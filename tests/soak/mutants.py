@@ -73,7 +73,8 @@ def run_on(
         (source / name).write_bytes(content)
     log = folder / "log"
     arguments = ["mutants", str(source), str(out), engine, "2"]
-    status, line = Process(arguments, environment, log).result()
+    with Process(arguments, environment, log) as process:
+        status, line = process.result()
     told = _quarantined(out)
     internal = [f"{row['uri']}: {row['message']}" for row in told if row["reason"] == "internal"]
     if internal:

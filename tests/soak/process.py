@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -27,7 +28,8 @@ class FailedError(Exception):
 
 
 class Process:
-    """``python -m tests.soak.victim`` with ``arguments``. What it prints goes to the file ``log``."""
+    """``python -m tests.soak.victim`` with ``arguments``. What it prints goes to the file ``log``.
+    The ``with`` block ends it, however the block itself ends."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
         self._log = log
@@ -43,12 +45,20 @@ class Process:
                 start_new_session=True,
             )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._session():
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        self._process.wait()
+
     def is_running(self) -> bool:
         """Raises FailedError if it hangs."""
         if self._process.poll() is not None:
             return False
         if time.monotonic() > self._give_up:
-            self._end_session()
             raise FailedError(f"a run has not ended after {PATIENCE:.0f} s: {self._last_line()}")
         return True
 
@@ -69,7 +79,6 @@ class Process:
         end = time.monotonic() + 20.0
         while left := [each for each in self._session() if _status(each) != psutil.STATUS_ZOMBIE]:
             if time.monotonic() > end:
-                self._end_session()
                 raise FailedError(f"processes outlive their run: {left}")
             time.sleep(0.05)
         return self._process.returncode, self._last_line()
@@ -85,12 +94,6 @@ class Process:
                 if os.getsid(pid) == self._process.pid:
                     found.append(psutil.Process(pid))
         return found
-
-    def _end_session(self) -> None:
-        for each in self._session():
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        self._process.wait()
 
 
 def _status(process: psutil.Process) -> str:

@@ -22,6 +22,7 @@ class Soak:
         self._folder, self._seed, self._engine = folder, seed, engine
         self._disturber = Disturber(folder, engine)
         self.failures: list[str] = []
+        self.carried_out = 0
         self.reasons: Counter[str] = Counter()
 
     def replay(self, name: str) -> None:
@@ -36,11 +37,12 @@ class Soak:
         plan = schedule(self._seed, number)
         what = f"schedule {number}, {plan}"
         try:
-            self._disturber.carry_out(plan, f"schedule-{number}")
+            done = self._disturber.carry_out(plan, f"schedule-{number}")
         except FailedError as error:
             self._fail(what, error, str(number))
         else:
-            print(f"{what}: the same bytes", flush=True)
+            self.carried_out += done
+            print(f"{what}: {done} carried out, the same bytes", flush=True)
 
     def run_files(self, numbers: range) -> None:
         for start in range(numbers.start, numbers.stop, BATCH):
