@@ -37,7 +37,7 @@ class Disturber:
     def carry_out(self, plan: Schedule, name: str) -> int:
         """Disturb, finish and compare. Returns how many orders were carried out: runs may end before
         the moment of an order. Raises FailedError, and keeps OUT then."""
-        expected = self._undisturbed(plan.job)
+        expected = self.undisturbed(plan.job)
         out = self._folder / name
         chance = random.Random(name)
         done = 0
@@ -45,13 +45,17 @@ class Disturber:
             done += self._disturb(plan, out, orders)
             _cut_leftover(out, cut, chance)
         self._finish(plan.job, out, plan.workers)
-        _compare(out, expected)
+        compare(out, expected)
         shutil.rmtree(out)
         return done
 
-    def _undisturbed(self, job: str) -> dict[str, bytes]:
+    def out_of_undisturbed(self, job: str) -> Path:
+        return self._folder / f"undisturbed-{job}"
+
+    def undisturbed(self, job: str) -> dict[str, bytes]:
+        """What a run of the job writes if nothing disturbs it: file names and contents."""
         if job not in self._expected:
-            out = self._folder / f"undisturbed-{job}"
+            out = self.out_of_undisturbed(job)
             self._finish(job, out, workers=1)
             self._expected[job] = everything(out)
         return self._expected[job]
@@ -83,13 +87,18 @@ class Disturber:
     def _attend(self, process: Process, plan: Schedule, out: Path, folder: Path) -> bool:
         """Start second runs and resume what is stopped until the run ends. Returns whether a second
         run did the job, so that the first may find OUT in use."""
-        seconds = [path for path in folder.iterdir() if Order.parse(path.name).action == SECOND]
+        actions = {path: Order.parse(path.name).action for path in folder.iterdir()}
+        stops = {path for path in actions if actions[path] in (SECOND, "SIGSTOP")}
+        pending = set(stops)
         was_overtaken = False
-        while process.is_running():
-            for order in [path for path in seconds if not path.exists()]:
-                seconds.remove(order)
+        while stops and process.is_running():
+            begun = {path for path in pending if not path.exists()}
+            pending -= begun
+            if any(actions[path] == SECOND for path in begun):
                 was_overtaken |= self._run_second(plan, out)
-            process.resume_stopped()
+            if pending != stops:
+                # Again and again: an order's file goes shortly before its process stops.
+                process.resume_stopped()
             time.sleep(0.1)
         return was_overtaken
 
@@ -134,7 +143,8 @@ def _is_temporary(path: Path) -> bool:
     return "scratch" in path.parts or path.name.startswith(".mrimage")
 
 
-def _compare(out: Path, expected: dict[str, bytes]) -> None:
+def compare(out: Path, expected: dict[str, bytes]) -> None:
+    """Raises FailedError if OUT holds other outputs, something left over, or fails ``verify``."""
     found = everything(out)
     names = sorted(found.keys() | expected.keys())
     different = [name for name in names if found.get(name) != expected.get(name)]

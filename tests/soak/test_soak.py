@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.faults.states import everything
-from tests.soak import disturbing
+from tests.soak.disturbing import Disturber, compare
 from tests.soak.mutants import mutant
-from tests.soak.schedules import schedule
+from tests.soak.schedules import Schedule, schedule
 from tests.soak.soak import Soak
 
 SEED = 1
-SCHEDULES = (4, 217, 2156)
+SCHEDULES = (4, 217, 4438)
 """Of one job, so that it runs undisturbed only once; they stop and interrupt a run, kill a worker
 and its driver, and start a second run."""
 
@@ -44,13 +41,14 @@ def test_a_number_is_always_the_same_schedule_and_the_same_file() -> None:
 def test_a_lost_byte_fails_with_the_command_that_replays_it(
     soak: Soak, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def lose_a_byte(out: Path) -> dict[str, bytes]:
-        found = everything(out)
-        found["groups.parquet"] = found["groups.parquet"][:-1]
-        return found
+    def carry_out(self: Disturber, plan: Schedule, name: str) -> int:
+        expected = self.undisturbed(plan.job)
+        groups = expected["groups.parquet"]
+        compare(self.out_of_undisturbed(plan.job), expected | {"groups.parquet": groups[:-1]})
+        return 1
 
     monkeypatch.setattr(soak, "failures", [])
-    monkeypatch.setattr(disturbing, "everything", lose_a_byte)
+    monkeypatch.setattr(Disturber, "carry_out", carry_out)
     soak.run_schedule(SCHEDULES[0])
     command = f"python -m tests.soak --seed {SEED} --engine local --replay {SCHEDULES[0]}"
     assert soak.failures == [command]
