@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint services bench clean env env-dev
+.PHONY: demo test soak lint services bench clean env env-dev
 
 env: $(VENV)/ready
 env-dev: $(VENV)/ready-dev
@@ -30,6 +30,14 @@ demo: env
 test: env-dev
 	sh tests/system-packages.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Smaller ones: make soak SCHEDULES=100 FILES=0
+SCHEDULES := 10000
+FILES := 100000
+SEED := 1
+
+soak: env-dev
+	$(BIN)/python -m tests.soak --schedules $(SCHEDULES) --files $(FILES) --seed $(SEED)
 
 lint: env-dev
 	$(BIN)/ruff format --check .
