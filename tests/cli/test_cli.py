@@ -86,7 +86,7 @@ def test_what_a_job_prints_is_no_part_of_the_answer(
         (["--replication", "0"], 2, "--replication needs a whole number from 1 to 512"),
         (["--max-failures", "200%"], 2, "such as 10, or a share such as 5%"),
         (["--max-failures", "٣"], 2, "such as 10, or a share such as 5%"),
-        (["--endpoint", "localhost:9000"], 2, "begins with http://"),
+        (["--endpoint", "localhost:9000"], 2, "must begin with http://"),
         (["--key", ","], 2, '--key needs names separated by commas, but got ",".'),
         (["--fit", "cover"], 2, "--fit cover needs --resize"),
         (["--no-enlarge"], 2, "--no-enlarge needs --resize"),
