@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,8 @@ def main() -> int:
     parser.add_argument("--replay", help="one schedule by NUMBER, or one file by file-NUMBER")
     parser.add_argument("--engine", default="local", help="the engine of the runs")
     options = parser.parse_args()
+    # Ends like Ctrl-C, which ends the runs that are still going on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # In memory where possible, because every commit waits for the disk.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=memory))
