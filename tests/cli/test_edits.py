@@ -167,7 +167,7 @@ def test_a_crop_outside_the_image_is_quarantined(bands: Path, tmp_path: Path, ro
     ]
     assert main(command) == 0
     [row] = rows(out, "quarantine")
-    assert (row["reason"], "inside the image of 120x60" in str(row["message"])) == (
+    assert (row["reason"], "outside the image of 120x60" in str(row["message"])) == (
         "unsupported",
         True,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,8 +27,8 @@ def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     own = {
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # otherwise it takes the network's address for 127.0.0.1
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": secrets.token_hex(16),
+        "RAY_AUTH_MODE": os.environ["RAY_AUTH_MODE"],
+        "RAY_AUTH_TOKEN": os.environ["RAY_AUTH_TOKEN"],
     }
     command = [
         str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--disable-usage-stats",

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tests.faults.states import everything, leftovers
 from tests.soak.orders import BOOT, ORDERS, OUT, SECOND, Order
-from tests.soak.process import ROOT, FailedError, Process
 from tests.soak.schedules import ENDS, Schedule
+from tests.soak.soak_process import ROOT, FailedError, Process
 
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.commit.verify import verify

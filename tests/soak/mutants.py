@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from tests.image.test_fuzz import FILES
-from tests.soak.process import FailedError, Process
+from tests.soak.soak_process import FailedError, Process
 
 from mrimage.errors import REASONS
 

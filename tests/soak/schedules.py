@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from tests.soak.jobs import JOBS
 from tests.soak.orders import SECOND, Order
+from tests.soak.soak_jobs import JOBS
 
 ENDS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT")
 LATEST = {("driver", "import"): 900, ("driver", "change"): 90, ("worker", "change"): 12}

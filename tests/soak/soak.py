@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.soak.disturbing import Disturber
 from tests.soak.mutants import run_on
-from tests.soak.process import FailedError
 from tests.soak.schedules import schedule
+from tests.soak.soak_process import FailedError
 
 BATCH = 480
 """Mutated files of one run."""

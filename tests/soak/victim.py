@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.soak.jobs import JOBS, MUTANTS
+from tests.soak.soak_jobs import JOBS, MUTANTS
 
 from mrimage.cli import commands
 from mrimage.cli.main import main
