@@ -100,15 +100,17 @@ def _own_modules(what: object) -> list[ModuleType]:
     found = [inspect.getmodule(inspect.unwrap(function)) for function in functions]
     folders = set()
     for module in found:
-        if module and module.__file__ and _is_own(module):
-            folders.add(Path(module.__file__).parent)
+        # __main__ of `python -c` and of a notebook has no __file__ at all.
+        file = getattr(module, "__file__", None)
+        if module and file and _is_own(module):
+            folders.add(Path(file).parent)
     # The list is a copy: the test below may import modules, which changes sys.modules.
     return [module for module in list(sys.modules.values()) if _is_below(module, folders)]
 
 
 def _is_below(module: ModuleType, folders: set[Path]) -> bool:
     """Whether ``module`` is the user's own and lies in one of ``folders``, however deep."""
-    if not _is_own(module) or not module.__file__:
+    if not folders or not _is_own(module) or not module.__file__:
         return False
     return bool(folders & set(Path(module.__file__).parents))
 
