@@ -11,15 +11,29 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from mrimage.storage import Store
+
 # Ray reads these once, when a process first imports it, and collecting the doctests imports it.
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(16)
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 
+SLOW = ("spark", "soak", "storage", "engine", "faults", "report")
+"""Folders whose files take long. They go first, so that no core is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _turn(item.path))
+
+
+def _turn(path: Path) -> int:
+    folder = path.parent.name
+    return SLOW.index(folder) if folder in SLOW else len(SLOW)
+
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Nine small sound images in three colour spaces and two folders, and one bad file of each simple kind."""
+    """Nine small sound images in three color spaces and two folders, and one bad file of each simple kind."""
     folder = tmp_path / "photos"
     (folder / "trip").mkdir(parents=True)
     for number in range(4):
@@ -42,3 +56,15 @@ def rows() -> Callable[[Path, str], list[dict[str, object]]]:
         return pq.read_table(path).to_pylist()
 
     return read
+
+
+@pytest.fixture
+def plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process write an empty page and summary. The real ones are more than half of the
+    time of a small run, and this is for tests that look at neither."""
+
+    def write_report(store: Store, *_: object, **__: object) -> None:
+        for name in ("report.html", "summary.json"):
+            store.write(name, b"")
+
+    monkeypatch.setattr("mrimage.flow.phases.write_report", write_report)

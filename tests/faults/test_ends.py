@@ -41,6 +41,12 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+def keep(folder: Path, count: int) -> None:
+    """Leave ``count`` images in the folder."""
+    for path in list(folder.iterdir())[count:]:
+        path.unlink()
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -105,6 +111,7 @@ def test_a_worker_that_is_killed_again_and_again_costs_retries_only(
     many: Path, tmp_path: Path
 ) -> None:
     """As the kernel does where memory is short."""
+    keep(many, 80)
     out = tmp_path / "out"
     process = subprocess.Popen([*COMMAND, str(many), str(out), *OPTIONS, "--quiet"])
     wait_for(lambda: has_commits(out))
@@ -204,8 +211,7 @@ def test_a_slow_store_is_not_held_against_the_image() -> None:
 
 
 def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
-    for folder in list(many.iterdir())[60:]:
-        folder.unlink()
+    keep(many, 40)
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main(["run", str(many), str(whole), *OPTIONS, "--quiet"]) == 0
     process = subprocess.Popen(

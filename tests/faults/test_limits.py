@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 MRIMAGE = f"{sys.executable} -m mrimage"
 TABLES = ("groups.parquet", "outputs.parquet", "quarantine.parquet")
 

@@ -17,6 +17,8 @@ import mrimage as mr
 from mrimage.flow.run import RunOptions, run
 from mrimage.types import Limits
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:

@@ -27,6 +27,8 @@ from mrimage.storage import open_store
 from mrimage.tasks.left_out import without_images
 from mrimage.types import Limits
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 HERE = RunOptions(workers=1, thumbnails=False)
 WORKERS = RunOptions(workers=2, thumbnails=False)
 

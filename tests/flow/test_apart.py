@@ -19,6 +19,8 @@ from mrimage.errors import SourceError
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Store, open_store
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 __all__ = ["s3_environment", "s3_folder", "seaweed"]
 
 HERE = RunOptions(workers=1, thumbnails=False)

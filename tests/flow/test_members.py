@@ -1,5 +1,5 @@
-"""Which images a key has is known whatever a combiner makes of their values: a matrix of combiner, keys and sinks, through
-run, report, verify, compare, retry and growth."""
+"""Which images a key has is known whatever a combiner makes of their values: every pair of combiner, keys and sink,
+through run, report, verify, compare, retry and growth."""
 
 from __future__ import annotations
 
@@ -99,9 +99,18 @@ def published(out: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("mapper", [by_one_key, by_several_keys])
-@pytest.mark.parametrize("sink", ["files", "webdataset", "parquet"])
-@pytest.mark.parametrize("combine", [None, add])
+@pytest.mark.parametrize(
+    ("mapper", "sink", "combine"),
+    [
+        (by_one_key, "files", None),
+        (by_one_key, "webdataset", add),
+        (by_one_key, "parquet", None),
+        (by_several_keys, "files", add),
+        (by_several_keys, "webdataset", None),
+        (by_several_keys, "parquet", add),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 def test_members_groups_and_report_agree(
     corpus: Path,
     tmp_path: Path,

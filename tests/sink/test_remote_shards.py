@@ -15,6 +15,8 @@ from mrimage.cli.main import main
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage import open_store, open_uri
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 __all__ = ["s3_environment", "s3_folder", "seaweed"]
 
 HERE = RunOptions(workers=1, thumbnails=False)

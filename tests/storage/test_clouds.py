@@ -21,6 +21,8 @@ from mrimage.cli.main import main
 from mrimage.flow.run import run
 from mrimage.storage import Store, open_store
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 Upload = Callable[[Path, str], None]
 
 

@@ -16,9 +16,12 @@ from tests.storage.jobs import HOW, JOB, local_result, made, make_photos
 
 import mrimage as mr
 from mrimage.cli.main import main
+from mrimage.commit import lease
 from mrimage.errors import StoreError
 from mrimage.flow.run import run
 from mrimage.storage import Store, objects, open_store
+
+pytestmark = pytest.mark.usefixtures("plain_report")
 
 Upload = Callable[[Path, str], None]
 
@@ -135,6 +138,9 @@ def test_a_server_that_never_recovers_ends_the_run_and_the_same_command_goes_on(
     assert s3_folder in told
     proxy.policy = healthy
     monkeypatch.delenv("MRIMAGE_RETRY_SECONDS")
+    # The first run could not remove its lock.
+    monkeypatch.setattr(lease, "STALE", 2.0)
+    monkeypatch.setattr(lease, "SETTLE", 0.1)
     assert main(command) == 0
     facts = json.loads(open_store(f"{s3_folder}/out").read("_run/facts.json"))
     assert facts["reused"] == 14, "what was mapped before is not mapped again"

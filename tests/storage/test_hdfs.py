@@ -24,6 +24,8 @@ from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import Store, open_store
 from mrimage.storage.settings import StoreSettings
 
+pytestmark = pytest.mark.usefixtures("plain_report")
+
 hdfs_native = pytest.importorskip("hdfs_native")
 hdfs = pytest.importorskip("mrimage.storage.hdfs")
 Upload = Callable[[Path, str], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def is_reported(store: Store, facts: RunFacts) -> bool:
     return is_same and exists(store, "report.html") and exists(store, report.SUMMARY)
 
 
+@cache
 def library_versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that a result may depend on."""
     names = ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
