@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
@@ -12,6 +13,29 @@ fit inside it and fill the rest with the background, or stretch to it."""
 
 Stage = Literal["list", "map", "reduce"]
 """The phase in which an image was quarantined."""
+
+IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "extension": ("by its extension", "by their extensions"),
+        "not an image": (
+            "without an extension, and not an image",
+            "without an extension, and not images",
+        ),
+        "hidden": ("hidden", "hidden"),
+        "excluded": ("by --include or --exclude", "by --include or --exclude"),
+        "link": (
+            "link that leads to no file of its archive",
+            "links that lead to no file of their archive",
+        ),
+        "special file": ("pipe, socket or device", "pipes, sockets or devices"),
+        "no images": ("archive without images", "archives without images"),
+        "empty row": ("empty row", "empty rows"),
+        "comment": ("comment", "comments"),
+        "earlier run": ("written by an earlier run", "written by an earlier run"),
+        "folder": ("folder that could not be listed", "folders that could not be listed"),
+    }
+)
+"""The reasons why something is not an entry, each in words for one and for several."""
 
 
 class ByteSource(Protocol):

@@ -21,12 +21,13 @@ from tests.spark.conftest import published
 import mrimage as mr
 from mrimage.engine import Engine
 from mrimage.errors import EngineError, JobError, StoreError
-from mrimage.flow import splitting
+from mrimage.flow import phases, splitting
 from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle.exchange import Exchange, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.shuffle.records import Record, make_records, to_table
 from mrimage.tables.schemas import DONE_GROUPS, RECORDS
+from mrimage.tasks.trial import TRIAL_IMAGES
 from mrimage.types import Attempt, Entry, Partition, Split, TaskReport
 
 SPLITS = [Split(f"split-{number:02}", ()) for number in range(12)]
@@ -275,6 +276,43 @@ class EngineContract:
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
         assert made == EXPECTED.setdefault(self.has_processes, made)
+
+    def test_errors_of_the_user_s_code_name_its_line_and_stop_a_job_that_always_fails(
+        self,
+        engine: Engine,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(splitting, "HEADER_SPLIT", (4, 4))
+        # The report comes last, from what is published, and takes long.
+        monkeypatch.setattr(phases, "write_report", lambda *_: None)
+        source = tmp_path / "photos"
+        source.mkdir()
+        for number in range(TRIAL_IMAGES + 4):
+            Image.new("L", (4, 4), number).save(source / f"{number:02}.png")
+
+        def mapper(image: mr.Image) -> Iterator[tuple[str, int]]:
+            yield image.path, 1 // int(image.path != "05.png")
+
+        def always(image: mr.Image) -> Iterator[tuple[str, int]]:
+            yield image.metadata.camra, 1  # type: ignore[attr-defined]
+
+        how = RunOptions(engine=self.name, workers=engine.workers, thumbnails=False, quiet=False)
+        run(mr.Job(map=mapper), str(source), str(tmp_path / "once"), how)
+        line = mapper.__code__.co_firstlineno + 1
+        place = f"({__file__}, line {line}, in mapper)"
+        (told,) = pq.read_table(tmp_path / "once/quarantine.parquet").to_pylist()
+        assert (told["uri"], told["reason"]) == (str(source / "05.png"), "mapper-failed")
+        assert told["message"].endswith(
+            f"ZeroDivisionError: integer division or modulo by zero {place}"
+        )
+        assert f"mapper-failed: {told['uri']}: {told['message']}" in capsys.readouterr().err
+        with pytest.raises(JobError) as caught:
+            run(mr.Job(map=always), str(source), str(tmp_path / "always"), how)
+        line = always.__code__.co_firstlineno + 1
+        assert f"failed on each of the first {TRIAL_IMAGES} images" in str(caught.value)
+        assert f"has no attribute 'camra' ({__file__}, line {line}, in always)" in str(caught.value)
 
 
 EXPECTED: dict[bool, dict[str, bytes]] = {}

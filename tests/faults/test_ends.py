@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +26,22 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.guard.deadline import deadline, without_clock
 
 COMMAND = [sys.executable, "-m", "mrimage", "run"]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OPTIONS = ["--key", "format", "--resize", "32x32", "--workers", "2", "--no-thumbnails"]
+
+
+@pytest.fixture(autouse=True)
+def default_signals() -> Iterator[None]:
+    """What these tests start answers signals, even where this process ignores them, as under nohup.
+
+    A program inherits what is ignored, but of what is handled it gets the default.
+    """
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture
@@ -58,18 +73,14 @@ def has_commits(out: Path) -> bool:
     return any((out / "_run/map").glob("*.json"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_run_at_once_and_tells_how_to_continue(
     many: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
-    before = signal.signal(
-        number, lambda *_: None
-    )  # where it is ignored, as under nohup, the run would ignore it too
     process = subprocess.Popen(
         [*COMMAND, str(many), str(out), *OPTIONS], stderr=subprocess.PIPE, text=True
     )
-    signal.signal(number, before)
     wait_for(lambda: has_commits(out))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
@@ -262,7 +273,7 @@ def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) ->
     assert (tmp_path / "_run/unclean").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_during_a_query_of_the_report_is_answered_as_everywhere(
     number: signal.Signals, photos: Path, tmp_path: Path
 ) -> None:

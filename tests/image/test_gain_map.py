@@ -152,6 +152,11 @@ def described_by_xmp(several: bool = False) -> bytes:
         "</Container:Directory></rdf:Description>"
     )
     first = first[:2] + segment(0xE1, head + packet_around(items.encode())) + first[2:]
+    return with_second(first, second)
+
+
+def with_second(first: bytes, second: bytes) -> bytes:
+    """A JPEG with a second one behind it, which its Multi-Picture index names."""
     total = len(first) + 90
     entries = struct.pack(">IIIHH", 0x030000, total, 0, 0, 0) + struct.pack(
         ">IIIHH", 0, len(second), total - 10, 0, 0
@@ -238,6 +243,42 @@ def test_gain_maps_of_other_formats_are_known() -> None:
     assert not opened(heif()).metadata.gain_map
     for name in ("baseline.jpg", "two.mpo", "rgb.png", "photo.avif", "lossy.webp"):
         assert not opened(sample(name)).metadata.gain_map
+
+
+APPLE_MAP = (
+    b'<rdf:Description rdf:about="" xmlns:HDRGainMap="http://ns.apple.com/HDRGainMap/1.0/" '
+    b'xmlns:apdi="http://ns.apple.com/pixeldatainfo/1.0/" HDRGainMap:HDRGainMapVersion="65536" '
+    b'apdi:AuxiliaryImageType="urn:com:apple:photo:2020:aux:hdrgainmap"/>'
+)
+
+
+def by_apple(said: bytes, make: bytes = b"Apple\x00") -> bytes:
+    """A JPEG with EXIF, and a second picture of whose XMP ``said`` is a part."""
+    entry = struct.pack("<HHII", 0x010F, 2, len(make), 26)
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + entry + b"\x00" * 4 + make
+    first = saved(photograph(64, 48), "JPEG")
+    first = first[:2] + segment(0xE1, exif) + first[2:]
+    second = saved(photograph(32, 24).convert("L"), "JPEG")
+    packet = b"http://ns.adobe.com/xap/1.0/\x00" + packet_around(said)
+    return with_second(first, second[:2] + segment(0xE1, packet) + second[2:])
+
+
+def test_the_map_of_an_older_apple_jpeg_is_known_and_told_as_dropped() -> None:
+    image = opened(by_apple(APPLE_MAP))
+    assert (image.metadata.gain_map, image.metadata.camera_make) == (True, "Apple")
+    for metadata in ("keep", "strip"):
+        made = image.edited(Edits(format="jpeg", metadata=metadata))
+        assert made.gain_map_kept is False
+        assert not opened(made.data).metadata.gain_map
+    no_map = opened(by_apple(b'<rdf:Description rdf:about=""/>'))
+    assert not no_map.metadata.gain_map
+    assert no_map.edited(Edits(format="jpeg")).gain_map_kept is None
+    content = by_apple(APPLE_MAP)
+    assert not opened(content[: content.rindex(b"\xff\xd8\xff")]).metadata.gain_map
+
+
+def test_the_second_pictures_of_other_cameras_are_not_read() -> None:
+    assert not opened(by_apple(APPLE_MAP, make=b"Nikon\x00")).metadata.gain_map
 
 
 def test_a_jpeg_xl_says_so_in_a_box() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -232,6 +233,19 @@ def test_a_run_without_any_image_still_has_a_page(tmp_path: Path, open_page: Ope
     )
     assert sections == ["", "insights", "job"]
     assert this.page.locator("nav a").all_inner_texts() == ["Insights", "Job"]
+
+
+def test_what_was_ignored_is_told_in_words(tmp_path: Path) -> None:
+    facts = fabricate(tmp_path / "out", 1, pictures=False)
+    for reasons, told in (
+        ({"extension": 1}, "1 more in the source was ignored (by its extension)."),
+        (
+            {"extension": 1, "empty row": 2},
+            "3 more in the source were ignored (2 empty rows, 1 by its extension).",
+        ),
+    ):
+        counted = replace(facts, ignored=sum(reasons.values()), ignored_reasons=reasons)
+        assert told in report.build(tmp_path / "out", counted).html.decode()
 
 
 def test_one_image_is_told_in_words_and_not_drawn(tmp_path: Path, open_page: Open) -> None:

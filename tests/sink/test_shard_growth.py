@@ -205,7 +205,7 @@ def test_a_killed_run_continues_to_the_same_images_each_once(tmp_path: Path, out
     process.wait()
     assert len(list(out.glob("images/*"))) >= 2
     committed = {path.stem: path.stat().st_mtime_ns for path in out.glob("_run/map/*.json")}
-    # Another number of workers cuts other splits: what uncommitted attempts left must not stay beside theirs.
+    # What uncommitted attempts left must not stay beside what the run that continues writes.
     assert main([*command[3:], str(out), *options, "--workers", "1"]) == 0
     assert {path.stem for path in out.glob("_run/map/*.json")} >= set(committed)
     assert images_in(out) == images_in(tmp_path / "whole")

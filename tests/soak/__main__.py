@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.soak.places import ANY
 from tests.soak.soak import Soak
 
 
@@ -28,7 +29,9 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=0, help="how many mutated files to run on")
     parser.add_argument("--seed", type=int, default=1, help="what everything is derived from")
     parser.add_argument("--replay", help="one schedule by NUMBER, or one file by file-NUMBER")
-    parser.add_argument("--engine", default="local", help="the engine of the runs")
+    parser.add_argument(
+        "--engine", default=ANY, help="the engine of the runs; by default the seed chooses it"
+    )
     options = parser.parse_args()
     # Ends like Ctrl-C, which ends the runs that are still going on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -36,11 +39,14 @@ def main() -> int:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=memory))
     soak = Soak(folder, options.seed, options.engine)
-    if options.replay:
-        soak.replay(options.replay)
-    for number in range(options.schedules):
-        soak.run_schedule(number)
-    soak.run_files(range(options.files))
+    try:
+        if options.replay:
+            soak.replay(options.replay)
+        for number in range(options.schedules):
+            soak.run_schedule(number)
+        soak.run_files(range(options.files))
+    finally:
+        soak.close()
     if soak.failures:
         print(f"{len(soak.failures)} failed; their folders are in {folder}. Replay them by:")
         print(*soak.failures, sep="\n")

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ OUT = "MRIMAGE_SOAK_OUT"
 
 CHANGES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"})
 """Python's audit events for changes of a file system; ``open`` counts only if it is for writing."""
+
+STORED = "mrimage.soak.stored"
+"""The audit event that stands for a change of an object store, which raises none of its own."""
 
 SECOND = "SECOND"
 """The action after which the same command is started a second time."""
@@ -60,7 +64,25 @@ def obey() -> None:
     orders = [Order.parse(path.name) for path in Path(folder).iterdir()]
     own = [order for order in orders if order.role == role]
     if own:
-        _listen(own, Path(folder), os.environ[OUT])
+        out = os.environ[OUT]
+        if "://" in out:
+            _announce_changes()
+        _listen(own, Path(folder), out)
+
+
+def _announce_changes() -> None:
+    """Raise an audit event before each change of an object store."""
+    import obstore
+
+    def announced(change: Callable[..., object]) -> Callable[..., object]:
+        def announce(*arguments: object, **options: object) -> object:
+            sys.audit(STORED)
+            return change(*arguments, **options)
+
+        return announce
+
+    obstore.put = announced(obstore.put)
+    obstore.delete = announced(obstore.delete)
 
 
 def _role(command: list[str]) -> str:
@@ -86,6 +108,8 @@ def _listen(orders: list[Order], folder: Path, out: str) -> None:
 
 
 def _is_change(event: str, arguments: tuple[object, ...], out: str) -> bool:
+    if event == STORED:
+        return True
     if event not in CHANGES or not str(arguments[0]).startswith(f"{out}/"):
         return False
     if event != "open":

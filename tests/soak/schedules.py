@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from tests.soak.orders import SECOND, Order
+from tests.soak.places import ANY, Place, place
 from tests.soak.soak_jobs import JOBS
 
 ENDS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT")
@@ -22,13 +23,14 @@ class Schedule:
     workers: int
     runs: tuple[tuple[Order, ...], ...]
     cuts: tuple[float, ...]
+    place: Place
 
     def __str__(self) -> str:
         orders = " | ".join(" ".join(map(str, run)) for run in self.runs)
-        return f"{self.job}, {self.workers} workers: {orders}"
+        return f"{self.job}, {self.workers} workers, {self.place}: {orders}"
 
 
-def schedule(seed: int, number: int) -> Schedule:
+def schedule(seed: int, number: int, engine: str = ANY) -> Schedule:
     """Derive the schedule ``number`` from the seed: always the same."""
     chance = random.Random(f"schedule {seed} {number}")
     job = chance.choice(sorted(JOBS))
@@ -36,7 +38,7 @@ def schedule(seed: int, number: int) -> Schedule:
     count = chance.randint(1, 4)
     runs = tuple(tuple(_draw(chance, workers)) for _ in range(count))
     cuts = tuple(chance.choice((0.0, chance.random())) for _ in range(count))
-    return Schedule(job, workers, runs, cuts)
+    return Schedule(job, workers, runs, cuts, place(seed, number, engine))
 
 
 def _draw(chance: random.Random, workers: int) -> list[Order]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.soak.disturbing import Disturber
 from tests.soak.mutants import run_on
+from tests.soak.places import ANY, missing_for
 from tests.soak.schedules import schedule
 from tests.soak.soak_process import FailedError
 
@@ -20,7 +21,7 @@ class Soak:
 
     def __init__(self, folder: Path, seed: int, engine: str) -> None:
         self._folder, self._seed, self._engine = folder, seed, engine
-        self._disturber = Disturber(folder, engine)
+        self._disturber = Disturber(folder)
         self.failures: list[str] = []
         self.carried_out = 0
         self.reasons: Counter[str] = Counter()
@@ -34,8 +35,11 @@ class Soak:
             self.run_schedule(number)
 
     def run_schedule(self, number: int) -> None:
-        plan = schedule(self._seed, number)
+        plan = schedule(self._seed, number, self._engine)
         what = f"schedule {number}, {plan}"
+        if missing := missing_for(plan.place):
+            print(f"{what}: left out, because this machine lacks {missing}", flush=True)
+            return
         try:
             done = self._disturber.carry_out(plan, f"schedule-{number}")
         except FailedError as error:
@@ -43,6 +47,9 @@ class Soak:
         else:
             self.carried_out += done
             print(f"{what}: {done} carried out, the same bytes", flush=True)
+
+    def close(self) -> None:
+        self._disturber.close()
 
     def run_files(self, numbers: range) -> None:
         for start in range(numbers.start, numbers.stop, BATCH):
@@ -56,8 +63,9 @@ class Soak:
         """Run on the files; if that fails, on a half that fails too, until one file is left."""
         folder = self._folder / f"files-{numbers.start}-{numbers.stop}"
         environment = self._disturber.environment
+        engine = "local" if self._engine == ANY else self._engine
         try:
-            reasons = run_on(self._seed, numbers, folder, environment, self._engine)
+            reasons = run_on(self._seed, numbers, folder, environment, engine)
         except FailedError as error:
             before = len(self.failures)
             middle = len(numbers) // 2

@@ -28,16 +28,19 @@ class FailedError(Exception):
 
 
 class Process:
-    """``python -m tests.soak.victim`` with ``arguments``. What it prints goes to the file ``log``.
-    The ``with`` block ends it, however the block itself ends."""
+    """``python -m tests.soak.victim`` with ``arguments`` in the folder ``cwd``. What it prints goes to
+    the file ``log``. The ``with`` block ends it, however the block itself ends."""
 
-    def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, arguments: list[str], environment: Mapping[str, str], log: Path, cwd: Path = ROOT
+    ) -> None:
         self._log = log
         self._give_up = time.monotonic() + PATIENCE
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.soak.victim", *arguments],
-                cwd=ROOT,
+                # With -P, as from the command mrimage, it does not look for modules in ``cwd``.
+                [sys.executable, "-P", "-m", "tests.soak.victim", *arguments],
+                cwd=cwd,
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

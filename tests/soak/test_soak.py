@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from tests.flow.test_odd_places import ODD
 from tests.soak.disturbing import Disturber, compare
 from tests.soak.mutants import mutant
+from tests.soak.places import RAY, SPARK, make_trap, sprung
 from tests.soak.schedules import Schedule, schedule
 from tests.soak.soak import Soak
 
@@ -36,6 +42,22 @@ def test_mutated_files_are_images_or_get_a_true_reason(soak: Soak) -> None:
 def test_a_number_is_always_the_same_schedule_and_the_same_file() -> None:
     assert schedule(7, 31) == schedule(7, 31) != schedule(8, 31)
     assert mutant(7, 31) == mutant(7, 31) != mutant(8, 31)
+
+
+def test_the_seed_chooses_every_kind_of_place_unless_the_engine_is_given() -> None:
+    places = [schedule(SEED, number).place for number in range(300)]
+    assert {place.engine for place in places} == {"local", SPARK, RAY}
+    assert {place.is_remote for place in places} == {place.is_trap for place in places}
+    assert {place.name for place in places} == {"out", *ODD}
+    given = [schedule(SEED, number, "local").place for number in range(300)]
+    assert not any(place.is_remote or place.engine != "local" for place in given)
+
+
+def test_the_trap_tells_which_modules_were_imported(tmp_path: Path) -> None:
+    make_trap(tmp_path / "trap")
+    for options, imported in ((["-P"], ""), ([], "random")):
+        subprocess.run([sys.executable, *options, "-c", "import random"], cwd=tmp_path / "trap")
+        assert sprung(tmp_path / "trap") == imported
 
 
 def test_a_lost_byte_fails_with_the_command_that_replays_it(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mrimage.errors import StoreError
+from mrimage.errors import ImageError, StoreError
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage.archives import parquet
+from mrimage.storage.archives.parquet_pages import read_pages
 
 READ_THREE = """
 import json, sys, pyarrow
@@ -88,6 +91,154 @@ def test_rows_of_a_long_group_are_decoded_fewer_at_a_time(
     entries = list(list_entries(str(path), Selection(all_files=True), lambda path, why: None))
     assert [open_entry(entry).read() for entry in entries] == ROWS
     assert set(asked) == {5}
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd", "snappy"])
+@pytest.mark.parametrize("dictionary", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_page_headers_say_what_an_honest_footer_says(
+    tmp_path: Path, compression: str, dictionary: bool, version: str
+) -> None:
+    rows = [*ROWS, None, b"", *ROWS[:9]]
+    structs = [{"bytes": row, "path": f"{number}.jpg"} for number, row in enumerate(rows)]
+    pq.write_table(
+        pa.table({"image": rows, "other": structs}),
+        tmp_path / "a.parquet",
+        compression=compression,
+        use_dictionary=dictionary,
+        data_page_version=version,
+        data_page_size=900,
+        row_group_size=30,
+        write_page_checksum=True,
+    )
+    data = (tmp_path / "a.parquet").read_bytes()
+    metadata = pq.read_metadata(tmp_path / "a.parquet")
+    for group in range(metadata.num_row_groups):
+        for index in range(3):
+            chunk = metadata.row_group(group).column(index)
+            start = chunk.dictionary_page_offset or chunk.data_page_offset
+            body = memoryview(data)[start : start + chunk.total_compressed_size]
+            pages = list(read_pages(body, chunk.num_values))
+            assert sum(page.header + page.compressed for page in pages) == len(body)
+            sizes = sum(page.header + page.uncompressed for page in pages)
+            assert sizes == chunk.total_uncompressed_size
+            values = [page.values for page in pages if not page.is_dictionary]
+            assert sum(values) == chunk.num_values
+            assert [page.is_dictionary for page in pages[:1]] == [dictionary]
+
+
+def write_with_lying_footer(path: Path, column: pa.Array, **options: object) -> None:
+    """One row group whose footer claims that its pages take two bytes."""
+    pq.write_table(pa.table({"image": column}), path, store_schema=False, **options)
+    size = pq.read_metadata(path).row_group(0).column(0).total_uncompressed_size
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    claim, lie = varint(2 * size), bytearray(varint(2 * size))
+    lie[:] = bytes([0x84, *[0x80] * (len(claim) - 2), 0])
+    path.write_bytes(data[:footer] + data[footer:].replace(claim, lie))
+    assert pq.read_metadata(path).row_group(0).column(0).total_uncompressed_size == 2
+    assert pq.read_metadata(path).row_group(0).total_byte_size == 2
+
+
+def varint(value: int) -> bytes:
+    """Seven bits a byte, the lowest first, as Thrift's compact protocol writes numbers."""
+    rest, low = value >> 7, value & 127
+    return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_page_that_claims_too_much_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dictionary: bool
+) -> None:
+    monkeypatch.setattr(parquet, "_PAGE_FLOOR", 1_000_000)
+    path = tmp_path / "bomb.parquet"
+    column = pa.array([bytes(3_000_000)] * 2)
+    write_with_lying_footer(path, column, compression="zstd", use_dictionary=dictionary)
+    assert path.stat().st_size < 4_000
+
+    def decode(*_: object, **__: object) -> object:
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", decode)
+    (entry,) = list_entries(str(path), Selection(all_files=True), lambda path, why: None)
+    assert entry.fault
+    assert entry.fault.reason == "too-large"
+    assert "claims" in entry.fault.message
+    with pytest.raises(ImageError, match="claims"):
+        parquet.ParquetArchive(Failing(path, 0)).value("image", 1)
+
+
+def test_a_footer_that_lies_does_not_change_how_many_rows_are_decoded_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.parquet"
+    write_with_lying_footer(path, pa.array([bytes(30_000)] * 100), compression="zstd")
+    monkeypatch.setattr(parquet, "_DECODED", 100_000)
+    asked: list[int] = []
+    real = pq.ParquetFile.iter_batches
+
+    def watched(file: pq.ParquetFile, batch_size: int, **options: object) -> object:
+        asked.append(batch_size)
+        return real(file, batch_size, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
+    entries = list(list_entries(str(path), Selection(all_files=True), lambda path, why: None))
+    assert [entry.size for entry in entries] == [30_000] * 100
+    assert asked == [3]
+
+
+def test_only_the_bytes_and_the_path_of_a_struct_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another field may hold a list of a billion nulls, which takes a few bytes."""
+    rows = [{"bytes": b"image", "path": "a.jpg", "more": [None] * 9, "list": [1]}] * 3
+    pq.write_table(pa.table({"image": rows}), tmp_path / "a.parquet")
+    asked: list[object] = []
+    real = pq.ParquetFile.iter_batches
+
+    def watched(file: pq.ParquetFile, columns: object, **options: object) -> object:
+        asked.append(columns)
+        return real(file, columns=columns, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched)
+    path = str(tmp_path / "a.parquet")
+    entries = list(list_entries(path, Selection(), lambda path, why: None))
+    assert [entry.path for entry in entries] == [f"0000000{row}-a.jpg" for row in range(3)]
+    assert asked == [["image.bytes", "image.path"]]
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(0, 255))
+def test_damaged_pages_are_read_or_refused(data: st.DataObject, byte: int) -> None:
+    table = bytearray(small_table())
+    footer = len(table) - 8 - int.from_bytes(table[-8:-4], "little")
+    table[data.draw(st.integers(4, footer - 1))] = byte
+    source = Damaged(bytes(table))
+    reason = ""
+    try:
+        for member in list(parquet.ParquetArchive(source).members()):
+            parquet.ParquetArchive(source).open(member).read()
+    except ImageError as error:
+        reason = error.reason
+    assert reason in ("", "corrupt", "too-large", "changed")
+
+
+@cache
+def small_table() -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({"image": [b"one", b"two", b"two"]}), file, store_schema=False)
+    return file.getvalue()
+
+
+class Damaged:
+    uri = "damaged.parquet"
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        return self._data[start:][:length]
 
 
 class Failing:

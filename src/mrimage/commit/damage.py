@@ -27,6 +27,7 @@ from mrimage.commit.ledger import (
     task_of,
 )
 from mrimage.commit.publish import PUBLISHED, Published
+from mrimage.commit.split_plan import SPLITS, SplitPlan
 from mrimage.errors import (
     AccountingError,
     EngineError,
@@ -79,6 +80,10 @@ _TASK_TABLES = {
 """Schemas of the tables that tasks commit, by kind."""
 
 _RESTORE = "Delete it and run the job again to restore it."
+_CUT_ANEW = (
+    "Remove it and run the job again, which then cuts what is left to map into other tasks, or add "
+    "--fresh to start over."
+)
 
 
 @contextmanager
@@ -157,6 +162,8 @@ def find_state_damage(store: Store) -> Iterator[str]:
     job = _decoded(store, JOB, dict[str, object])
     if job is not None and not is_description(job):
         yield _message(store, JOB, "damaged", "Add --fresh to start over.")
+    if isinstance(_decoded(store, SPLITS, SplitPlan), Exception):
+        yield _message(store, SPLITS, "damaged", _CUT_ANEW)
     for phase in PHASES:
         yield from _damaged_tasks(store, phase)
 

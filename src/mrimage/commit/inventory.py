@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -82,10 +83,14 @@ class Inventory:
 
     def to_map(self) -> Iterator[Entry]:
         """Yield the images that no committed split has in their present version, sorted by uri."""
-        with connect(self._scratch) as connection:
-            query = f"SELECT {', '.join(LISTING.names)} FROM {self._images_to_map} ORDER BY uri"
-            for batch in batches(connection, query):
-                yield from map(from_listing, batch.to_pylist())
+        for batch in self._sorted_to_map(LISTING.names):
+            yield from map(from_listing, batch.to_pylist())
+
+    def outlines_to_map(self) -> Iterator[Entry]:
+        """The same images as ``to_map``, with uri, size and version alone: half of the work."""
+        for batch in self._sorted_to_map(["uri", "size", "version"]):
+            for row in batch.to_pylist():
+                yield Entry(path="", **row)
 
     def gone(self) -> list[tuple[str, list[str]]]:
         """Committed images that are gone from the source or have changed.
@@ -131,6 +136,11 @@ class Inventory:
         return f"""(
             SELECT l.* FROM {self._images} l
             ANTI JOIN {catalogue} k USING (uri, size, version))"""
+
+    def _sorted_to_map(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        query = f"SELECT {', '.join(columns)} FROM {self._images_to_map} ORDER BY uri"
+        with connect(self._scratch) as connection:
+            yield from batches(connection, query)
 
     def _totals(self, table: str) -> tuple[int, int]:
         query = f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"

@@ -5,7 +5,7 @@ report are leftovers of an attempt that was killed: nothing reads them, and the 
 files of the same names.
 
     _run/job.json                     the description of the job, to recognize it
-    _run/listing.parquet              the source as it was listed
+    _run/splits.json                  where map cuts its splits, until it has finished
     _run/map/<split>.<table>.parquet  tables of one split: catalogue, records, members, outputs,
                                       quarantine
     _run/map/<split>.json             its TaskReport: the commit

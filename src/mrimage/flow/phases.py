@@ -37,6 +37,12 @@ from mrimage.commit.publish import (
 )
 from mrimage.commit.quarantine import try_again
 from mrimage.commit.removed import forget_removed, publish_removed
+from mrimage.commit.split_plan import (
+    SplitPlan,
+    forget_split_plan,
+    read_split_plan,
+    write_split_plan,
+)
 from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
 from mrimage.flow.execution import Execution
@@ -55,7 +61,7 @@ from mrimage.job.description import Description
 from mrimage.job.job import Plan, RunOptions
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
-from mrimage.source import cut_splits
+from mrimage.source import cut_splits, find_starts
 from mrimage.storage import Store, redact
 from mrimage.storage.deliver import deliver
 from mrimage.tables.schemas import THUMBNAILS
@@ -141,10 +147,11 @@ class RunPhases:
         execution.budget.check(execution.quarantined, execution.listed)
         if not images:
             execution.run_tasks("map", 0, iter(()))
+            forget_split_plan(self.store)
             return
         self._outdate()
-        limits = split_limits(self.plan.job, images, size, self.engine.workers)
-        splits = cut_splits(inventory.to_map(), *limits)
+        plan = self._plan_splits(inventory, images, size)
+        splits = cut_splits(inventory.to_map(), plan.max_bytes, plan.max_count, plan.starts)
         first = next(splits)
         trial_split = first.id if self._is_on_trial() else ""
         function = partial(map_split, self.plan, first=trial_split)
@@ -152,6 +159,18 @@ class RunPhases:
             reports = self.engine.run(function, chain([first], splits))
             execution.run_tasks("map", images, reports)
             execution.trial.end()
+        forget_split_plan(self.store)
+
+    def _plan_splits(self, inventory: Inventory, images: int, size: int) -> SplitPlan:
+        """The plan of the run that this one continues; else a new one for ``images`` images of
+        ``size`` bytes in all, which is kept."""
+        plan = read_split_plan(self.store)
+        if plan is None:
+            limits = split_limits(self.plan.job, images, size, self.engine.workers)
+            starts = find_starts(inventory.outlines_to_map(), *limits)
+            plan = SplitPlan(*limits, tuple(starts))
+            write_split_plan(self.store, plan)
+        return plan
 
     def _is_on_trial(self) -> bool:
         """Whether the job stops if its code fails on all of the first images. It does not if an

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from mrimage import report
 from mrimage.errors import MrimageError
 from mrimage.report import text
-from mrimage.source import IGNORED
 from mrimage.source.earlier import describe_earlier
 from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
@@ -40,19 +39,8 @@ def describe_ignored(reasons: Mapping[str, int], earlier: Mapping[str, int] = NO
     total = sum(reasons.values())
     if not total:
         return "0"
-    parts = []
-    most_first = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    for reason, count in most_first:
-        singular, plural = IGNORED[reason]
-        words = singular if count == 1 else plural
-        if reason == "earlier run" and earlier:
-            parts.append(describe_earlier(earlier))
-        elif len(reasons) == 1 and words.startswith("by "):
-            # "3: by their extension" already has the count.
-            parts.append(words)
-        else:
-            parts.append(f"{count} {words}")
-    return f"{total}: {', '.join(parts)}"
+    folders = describe_earlier(earlier) if earlier else ""
+    return f"{total}: {text.ignored(reasons, folders)}"
 
 
 def _count(number: int, noun: str) -> str:

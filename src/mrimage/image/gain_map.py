@@ -19,15 +19,13 @@ from mrimage.image.decode.jpeg import jpeg_array
 from mrimage.image.geometry import Geometry
 from mrimage.image.header.jpeg import read_jpeg
 from mrimage.image.header.model import Header
-from mrimage.image.tags.directory import Tree
 from mrimage.image.tags.gain_maps import ISO, parameters_of, with_directory
+from mrimage.image.tags.multi_picture import MPF, other_pictures
 from mrimage.image.tags.segments import segment
 from mrimage.types import Limits
 
 QUALITY = 85
 """JPEG quality of a scaled map. libultrahdr uses 95, but for new maps."""
-
-_MPF = b"MPF\x00"
 
 _VERSION = 0xB000
 _NUMBER_OF_PICTURES = 0xB001
@@ -37,7 +35,6 @@ _ENTRIES = 0xB002
 _PRIMARY_PICTURE = 0x030000
 """Type of the main picture of a file: baseline MP primary image (CIPA DC-007, 5.2.3)."""
 
-_MOST_PICTURES = 16
 _START_OF_SCAN = b"\xda"
 
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
@@ -79,21 +76,11 @@ def gain_map_of(data: bytes, header: Header, limits: Limits) -> GainMap | None:
 
 def _pictures(data: bytes, header: Header) -> Iterator[tuple[int, int]]:
     """Start and length of each picture after the main one that the Multi-Picture index lists."""
-    index = data.find(_MPF, 0, header.body)
+    index = data.find(MPF, 0, header.body)
     if index < 0:
         return
-    base = index + len(_MPF)
-    tree = Tree(lambda start, length: data[base + start : base + start + length])
-    if not tree.valid:
-        return
-    entries = tree.first.raw(_ENTRIES) or b""
-    # A damaged index may end within an entry.
-    count = min(len(entries) // 16, _MOST_PICTURES)
-    entries = entries[: 16 * count]
-    for _, length, offset, _, _ in struct.iter_unpack(f"{tree.order}IIIHH", entries):
-        # The offset of the main picture is 0.
-        if offset:
-            yield base + offset, length
+    base = index + len(MPF)
+    yield from other_pictures(data[base : header.body], base)
 
 
 def _read(picture: bytes, limits: Limits) -> GainMap | None:
@@ -205,11 +192,11 @@ def joined(main: bytes, gain_map: GainMap, second: bytes, cut: int) -> bytes:
     """
     version = segment(0xE2, ISO + _ISO_VERSION) if gain_map.iso else b""
     # The length of the index does not depend on its numbers.
-    empty_index = segment(0xE2, _MPF + _index(0, 0, 0))
+    empty_index = segment(0xE2, MPF + _index(0, 0, 0))
     total = len(main) + len(version) + len(empty_index)
     # Offsets count from the index's own TIFF header.
-    base = cut + len(version) + 4 + len(_MPF)
-    index = segment(0xE2, _MPF + _index(total, len(second), total - base))
+    base = cut + len(version) + 4 + len(MPF)
+    index = segment(0xE2, MPF + _index(total, len(second), total - base))
     return main[:cut] + version + index + main[cut:] + second
 
 

@@ -9,7 +9,7 @@ import shlex
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -221,6 +221,7 @@ def _environment() -> jinja2.Environment:
         percent=text.percent,
         duration=text.duration,
         plural=text.plural,
+        ignored=partial(text.ignored, counted=text.number),
         cut=text.cut,
         with_options=_with_options,
         when=_when,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+
+from mrimage.types import IGNORED
 
 TEXT_LIMIT = 160
 """Characters of a name, key or message that the report keeps; an ellipsis replaces the rest."""
@@ -194,3 +196,30 @@ def plural(count: float, noun: str, many: str | None = None) -> str:
     if count == 1:
         return f"{number(count)} {noun}"
     return f"{number(count)} {many or noun + 's'}"
+
+
+def ignored(
+    reasons: Mapping[str, int], earlier: str = "", counted: Callable[[int], str] = str
+) -> str:
+    """Return the reasons why something was ignored in words, the most frequent first.
+
+    ``reasons`` counts by keys of IGNORED, and ``counted`` writes the counts. ``earlier`` are other
+    words for what earlier runs wrote.
+
+    >>> ignored({"hidden": 1, "empty row": 2}), ignored({"extension": 3})
+    ('2 empty rows, 1 hidden', 'by their extensions')
+    """
+    most_first = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    parts = []
+    for reason, count in most_first:
+        # Another version of mrimage may have had other reasons.
+        singular, several = IGNORED.get(reason, (reason, reason))
+        words = singular if count == 1 else several
+        if reason == "earlier run" and earlier:
+            parts.append(earlier)
+        elif len(reasons) == 1 and words.startswith("by "):
+            # There is only one count, and it stands before these words.
+            parts.append(words)
+        else:
+            parts.append(f"{counted(count)} {words}")
+    return ", ".join(parts)

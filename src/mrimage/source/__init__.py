@@ -2,15 +2,14 @@
 
 from mrimage.source.listing import list_entries, names_its_images
 from mrimage.source.readahead import open_entry, read_ahead
-from mrimage.source.scan import IGNORED
 from mrimage.source.selection import EXTENSIONS, Selection
-from mrimage.source.splits import cut_splits
+from mrimage.source.splits import cut_splits, find_starts
 
 __all__ = [
     "EXTENSIONS",
-    "IGNORED",
     "Selection",
     "cut_splits",
+    "find_starts",
     "list_entries",
     "names_its_images",
     "open_entry",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from mrimage.source.earlier import OnEarlier, ignore_earlier
 from mrimage.source.selection import Selection
@@ -13,30 +12,7 @@ from mrimage.storage.store import OnUnlisted
 
 OnIgnored = Callable[[str, str], None]
 """Called with the name of each file, member or row that is not an entry, and the reason: a key of
-IGNORED."""
-
-IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "extension": ("by its extension", "by their extensions"),
-        "not an image": (
-            "without an extension, and not an image",
-            "without an extension, and not images",
-        ),
-        "hidden": ("hidden", "hidden"),
-        "excluded": ("by --include or --exclude", "by --include or --exclude"),
-        "link": (
-            "link that leads to no file of its archive",
-            "links that lead to no file of their archive",
-        ),
-        "special file": ("pipe, socket or device", "pipes, sockets or devices"),
-        "no images": ("archive without images", "archives without images"),
-        "empty row": ("empty row", "empty rows"),
-        "comment": ("comment", "comments"),
-        "earlier run": ("written by an earlier run", "written by an earlier run"),
-        "folder": ("folder that could not be listed", "folders that could not be listed"),
-    }
-)
-"""The reasons why something is not an entry, each in words for one and for several."""
+``types.IGNORED``."""
 
 
 @dataclass(frozen=True)

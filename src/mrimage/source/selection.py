@@ -85,7 +85,7 @@ class Selection:
         return not self.all_files and not is_included and suffix(path) == ""
 
     def why_not(self, path: str) -> str:
-        """The reason why ``path`` is not an entry: a key of ``scan.IGNORED``."""
+        """The reason why ``path`` is not an entry: a key of ``types.IGNORED``."""
         if self._included or _matches_or_folder(self._excluded, path):
             return "excluded"
         parts = path.split("/")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from mrimage.types import Entry, Split
@@ -11,25 +12,48 @@ UNKNOWN = 256 << 10
 """Bytes that count for an image of unknown size."""
 
 
-def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iterator[Split]:
+def cut_splits(
+    entries: Iterable[Entry], max_bytes: int, max_count: int, starts: Sequence[str] = ()
+) -> Iterator[Split]:
     """Yield consecutive ``entries`` in splits of at most ``max_count`` entries and ``max_bytes``
     bytes.
 
     An entry larger than ``max_bytes`` is a split of its own. The same entries in the same order
     always give the same splits.
+
+    If the entries are those of some of the splits that were cut before, and ``starts`` is the
+    first uri of each split of then, both sorted by uri, the splits are the same again. An entry
+    that has appeared or disappeared since then changes only the split that it falls into.
     """
+    return map(_split, _cut(entries, max_bytes, max_count, starts))
+
+
+def find_starts(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iterator[str]:
+    """Yield the first uri of each split that ``cut_splits`` cuts."""
+    for batch in _cut(entries, max_bytes, max_count, ()):
+        yield batch[0].uri
+
+
+def _cut(
+    entries: Iterable[Entry], max_bytes: int, max_count: int, starts: Sequence[str]
+) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
+    part = 0
     for entry in entries:
         weight = entry.size if entry.version else UNKNOWN
-        if batch and (len(batch) >= max_count or size + weight > max_bytes):
-            yield _split(batch)
+        is_full = len(batch) >= max_count or size + weight > max_bytes
+        part_before = part
+        # Python's order of strings is that of their UTF-8 bytes, in which the listing is sorted.
+        part = bisect_right(starts, entry.uri)
+        if batch and (is_full or part != part_before):
+            yield batch
             batch = []
             size = 0
         batch.append(entry)
         size += weight
     if batch:
-        yield _split(batch)
+        yield batch
 
 
 def _split(entries: list[Entry]) -> Split:

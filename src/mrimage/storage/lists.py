@@ -56,7 +56,7 @@ class Row:
     """One row of a list, numbered from 0.
 
     ``text`` names an image. Otherwise ``ignored`` says why the row is skipped (a key of
-    ``source.IGNORED``), or ``fault`` says why it cannot be read.
+    ``types.IGNORED``), or ``fault`` says why it cannot be read.
     """
 
     number: int

@@ -10,8 +10,8 @@ from mrimage.errors import ImageError
 from mrimage.image.blocks import Blocks
 from mrimage.image.header.model import LONGEST_TEXT, Header, Model
 from mrimage.image.header.numbers import number_at
-from mrimage.image.tags.directory import tree_of
-from mrimage.image.tags.gain_maps import ISO, announces_gain_map
+from mrimage.image.tags.gain_maps import APPLE, ISO, announces_gain_map, is_apple_map
+from mrimage.image.tags.multi_picture import MPF, other_pictures, picture_count
 
 _END = 0xD9
 _SCAN = 0xDA
@@ -31,13 +31,13 @@ _MODELS: dict[int, Model] = {1: "gray", 3: "rgb", 4: "cmyk"}
 
 _MARKER = re.compile(rb"\xff([^\x00\xff])")
 _MOST_SEGMENTS = 65_536
-_MOST_PICTURES = 1000
+_PICTURE_HEAD = 16 << 10
+"""Bytes at the start of another picture in the file that are searched for its XMP."""
 
 _EXIF = b"Exif\x00"
 _XMP = b"http://ns.adobe.com/xap/1.0/\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
 _ICC = b"ICC_PROFILE\x00"
-_MPF = b"MPF\x00"
 """Heads of segments."""
 
 
@@ -51,7 +51,8 @@ class _Segments:
     xmp: bytes | None = None
     iptc: bytes = b""
     gain_map: bool = False
-    frames: int = 1
+    index: bytes = b""
+    index_start: int = 0
     icc_chunks: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -71,9 +72,11 @@ def read_jpeg(blocks: Blocks) -> Header:
     header.exif = found.exif
     header.xmp = found.xmp
     header.iptc = found.iptc or None
-    header.gain_map = found.gain_map or announces_gain_map(found.xmp)
+    header.gain_map = (
+        found.gain_map or announces_gain_map(found.xmp) or _has_apple_map(found, blocks)
+    )
     header.dpi = found.dpi
-    header.frames = found.frames
+    header.frames = picture_count(found.index)
     header.body = scan
     return header
 
@@ -137,8 +140,9 @@ def _read_app2(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
         found.icc_chunks[head[12]] = blocks.at(start + 14, size - 14)
     elif head == ISO[:14]:
         found.gain_map = True
-    elif head[:4] == _MPF:
-        found.frames = _picture_count(blocks.at(start + 4, size - 4))
+    elif head[:4] == MPF:
+        found.index_start = start + 4
+        found.index = blocks.at(start + 4, size - 4)
 
 
 def _read_app13(found: _Segments, blocks: Blocks, start: int, size: int) -> None:
@@ -221,13 +225,15 @@ def _jfif_dpi(body: bytes) -> float | None:
     return None
 
 
-def _picture_count(block: bytes) -> int:
-    """Return how many images a Multi-Picture Format index lists (CIPA DC-007, tag B001).
+def _has_apple_map(found: _Segments, blocks: Blocks) -> bool:
+    """Return whether one of the other pictures in an Apple file is a gain map.
 
-    Returns 1 for a damaged index.
+    Only that picture itself says so in Apple's older files. Those of other cameras are not read,
+    because many have a preview there.
     """
-    tree = tree_of(block)
-    number = tree.first.integer(0xB001) if tree else None
-    if number is None or not 0 < number < _MOST_PICTURES:
-        return 1
-    return number
+    if APPLE not in (found.exif or b""):
+        return False
+    pictures = other_pictures(found.index, found.index_start)
+    return any(
+        is_apple_map(blocks.at(start, min(length, _PICTURE_HEAD))) for start, length in pictures
+    )

@@ -19,7 +19,13 @@ _CONTAINER = "http://ns.google.com/photos/1.0/container/"
 _ITEM = "http://ns.google.com/photos/1.0/container/item/"
 
 APPLE_AUXILIARY = b"urn:com:apple:photo:2020:aux:hdrgainmap"
-"""Apple's type of the auxiliary image in a HEIC."""
+"""Apple's type of the auxiliary image in a HEIC, and of the second picture in a JPEG."""
+
+APPLE = b"Apple"
+"""What EXIF of Apple's cameras has in its make, and at the start of its maker note."""
+
+_APPLE_PROPERTIES = b"http://ns.apple.com/HDRGainMap/"
+"""Namespace of the XMP properties of Apple's gain maps."""
 
 _CLAIMS = re.compile(
     rb"""<Container:Directory>.*?</Container:Directory>|\s+hdrgm:\w+\s*=\s*("[^"]*"|'[^']*')""",
@@ -36,6 +42,11 @@ def announces_gain_map(packet: bytes | None) -> bool:
     if not packet:
         return False
     return b'Semantic="GainMap"' in packet or b"hdrgm:Version" in packet
+
+
+def is_apple_map(head: bytes) -> bool:
+    """Return whether a picture is a gain map of Apple's, from its first bytes with the XMP."""
+    return APPLE_AUXILIARY in head or _APPLE_PROPERTIES in head
 
 
 def without_claims(packet: bytes) -> bytes:

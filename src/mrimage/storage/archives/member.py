@@ -26,7 +26,7 @@ class Member:
 
     ``fault`` says why it cannot be read. ``is_link`` marks a second name for another member's
     bytes. ``elsewhere`` names a file outside the container that has the bytes (a Hugging Face row
-    with only a path). ``ignored`` says why this is not a file at all: a key of ``source.IGNORED``.
+    with only a path). ``ignored`` says why this is not a file at all: a key of ``types.IGNORED``.
     """
 
     name: str

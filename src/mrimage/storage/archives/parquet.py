@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too_large
+from mrimage.storage.archives.parquet_pages import Page, PageError, read_pages
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
 _ROWS = 64
 """Most rows decoded at a time."""
 
-_DECODED = 1 << 30
+_DECODED = 256 << 20
 """Most bytes that the rows decoded at a time may have, assuming that each of them is as long as
 its whole column: a dictionary stores a value once that may be in every row."""
 
@@ -29,6 +30,13 @@ _BOMB_RATIO = 200
 _BOMB_FLOOR = 1 << 30
 """A file whose images have more bytes than this, and more than the ratio times the file's own, is
 a bomb, as with gzip."""
+
+_PAGE_FLOOR = 256 << 20
+"""A page with more bytes than this, and more than the ratio times its compressed ones, is a bomb.
+Arrow decompresses a page as a whole."""
+
+_LONGEST_HOLE = 1 << 20
+"""Bytes between the parts of a column that are read along with them."""
 
 _KEPT = 128 << 20
 """Bytes of recently read rows that each of the few open archives keeps."""
@@ -50,27 +58,25 @@ class ParquetArchive:
         self._group: _RowGroup | None = None
 
     def members(self) -> Iterator[Member]:
-        file = self._open()
-        columns = image_columns(file.schema_arrow)
+        table = self._open()
+        columns = image_columns(table.file.schema_arrow)
         if not columns:
             return
-        self._require_plausible(_uncompressed_size(file, columns))
+        self._require_plausible(_uncompressed_size(table.file, columns))
         try:
             for column in columns:
                 prefix = f"{printable(column)}/" if len(columns) > 1 else ""
-                yield from self._members_of_column(file, column, prefix)
+                yield from self._members_of_column(table, column, prefix)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
 
-    def _members_of_column(
-        self, file: pq.ParquetFile, column: str, prefix: str
-    ) -> Iterator[Member]:
+    def _members_of_column(self, table: _Table, column: str, prefix: str) -> Iterator[Member]:
         # Parquet does not store the lengths of values, so listing decodes them all, a few rows
         # at a time.
         row = 0
         total = 0
-        for group in range(file.num_row_groups):
-            for values in _batches(file, group, column):
+        for group in range(table.file.num_row_groups):
+            for values in self._batches(table, group, column):
                 data, paths = _bytes_and_paths(values)
                 lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
                 total += sum(length or 0 for length in lengths)
@@ -113,22 +119,47 @@ class ParquetArchive:
                 raise
 
     def _find_group(self, column: str, row: int) -> _RowGroup:
-        file = self._open()
+        table = self._open()
         first = 0
-        for number in range(file.num_row_groups):
-            rows = range(first, first + file.metadata.row_group(number).num_rows)
+        for number in range(table.file.num_row_groups):
+            rows = range(first, first + table.file.metadata.row_group(number).num_rows)
             if row in rows:
-                return _RowGroup(column, rows, _batches(file, number, column))
+                return _RowGroup(column, rows, self._batches(table, number, column))
             first = rows.stop
         raise ImageError("changed", f"{self._uri} has no row {row} any more.")
 
-    def _open(self) -> pq.ParquetFile:
+    def _batches(self, table: _Table, group: int, column: str) -> Iterator[pa.Array[Any]]:
+        """Yield the rows of one column of a row group, a few at a time.
+
+        Raises ImageError before anything is decoded if the column would take implausibly much
+        memory.
+        """
+        leaves = _leaves(table.file.schema_arrow, column)
+        size = 0
+        for page in table.pages(group, leaves):
+            is_bomb = page.uncompressed > max(_PAGE_FLOOR, _BOMB_RATIO * page.compressed)
+            if is_bomb or page.uncompressed > MAX_MEMBER:
+                raise ImageError(
+                    "too-large",
+                    f"{self._uri} has a page that claims {page.uncompressed} bytes, and is stored "
+                    f"in {page.compressed}.",
+                )
+            size += page.header + page.uncompressed
+        self._require_plausible(size)
+        batch_rows = max(1, min(_ROWS, _DECODED // max(1, size)))
+        for batch in table.file.iter_batches(
+            batch_size=batch_rows, row_groups=[group], columns=leaves, use_threads=False
+        ):
+            yield batch.column(0)
+
+    def _open(self) -> _Table:
         if self._source.size == 0:
             raise ImageError("empty", f"{self._uri} has no bytes.")
         try:
             # Arrow needs nothing but a readable, seekable file.
-            reader = cast("io.IOBase", BlockReader(self._source, _BLOCK))
-            return pq.ParquetFile(pa.PythonFile(reader, mode="r"))
+            reader = BlockReader(self._source, _BLOCK)
+            file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", reader), mode="r"))
+            return _Table(file, reader)
         except (pa.ArrowException, OSError) as error:
             # PAR1 begins and ends the file: if only the beginning is there, the end is missing.
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
@@ -138,6 +169,56 @@ class ParquetArchive:
 
     def _damaged(self, error: Exception) -> ImageError:
         return ImageError("corrupt", f"{self._uri} is damaged: {_first_line(error)}")
+
+
+class _Table:
+    """An open Parquet file, and the reader through which Arrow reads it."""
+
+    def __init__(self, file: pq.ParquetFile, reader: BlockReader) -> None:
+        self.file = file
+        self._reader = reader
+
+    def pages(self, group: int, leaves: list[str]) -> Iterator[Page]:
+        """Yield the pages of columns of a row group, from their headers.
+
+        Raises ArrowInvalid for damage.
+        """
+        metadata = self.file.metadata.row_group(group)
+        columns = [metadata.column(index) for index in range(metadata.num_columns)]
+        chunks = [column for column in columns if column.path_in_schema in leaves]
+        try:
+            for chunk, data in zip(chunks, self._read(chunks), strict=True):
+                yield from read_pages(data, chunk.num_values)
+        except PageError as error:
+            raise pa.ArrowInvalid(str(error)) from error
+
+    def _read(self, chunks: list[pq.ColumnChunkMetaData]) -> list[memoryview]:
+        """The bytes of column chunks, read at once if they lie together.
+
+        Arrow asks for the same bytes next, and gets them from the reader's memory.
+        """
+        places = [(_start_of(chunk), chunk.total_compressed_size) for chunk in chunks]
+        end_of_file = self._reader.seek(0, 2)
+        for start, length in places:
+            if start < 0 or length < 0 or start + length > end_of_file:
+                raise PageError("a column lies outside the file")
+        first = min((start for start, _ in places), default=0)
+        end = max((start + length for start, length in places), default=0)
+        if end - first > sum(length for _, length in places) + _LONGEST_HOLE:
+            return [memoryview(self._read_at(start, length)) for start, length in places]
+        data = memoryview(self._read_at(first, end - first))
+        return [data[start - first : start - first + length] for start, length in places]
+
+    def _read_at(self, start: int, length: int) -> bytes:
+        self._reader.seek(start)
+        return self._reader.read(length)
+
+
+def _start_of(chunk: pq.ColumnChunkMetaData) -> int:
+    """Where a column chunk begins in the file, as Arrow determines it."""
+    start = chunk.data_page_offset
+    dictionary = chunk.dictionary_page_offset
+    return dictionary if dictionary and dictionary < start else start
 
 
 class _RowGroup:
@@ -237,14 +318,26 @@ def _is_image_struct(column_type: pa.DataType) -> bool:
     return index >= 0 and _is_binary(column_type.field(index).type)
 
 
-def _batches(file: pq.ParquetFile, group: int, column: str) -> Iterator[pa.Array[Any]]:
-    """Yield the rows of one column of a row group, a few at a time."""
-    group_bytes = max(1, file.metadata.row_group(group).total_byte_size)
-    batch_rows = max(1, min(_ROWS, _DECODED // group_bytes))
-    for batch in file.iter_batches(
-        batch_size=batch_rows, row_groups=[group], columns=[column], use_threads=False
-    ):
-        yield batch.column(0)
+def _leaves(schema: pa.Schema, column: str) -> list[str]:
+    """The parts of a column that hold bytes and paths, by their paths in the schema. Other parts of
+    a struct are not read."""
+    column_type = next(field.type for field in schema if field.name == column)
+    if not pa.types.is_struct(column_type):
+        return [column]
+    index = column_type.get_field_index("path")
+    has_path = index >= 0 and _is_text(column_type.field(index).type)
+    names = ["bytes", "path"] if has_path else ["bytes"]
+    return [f"{column}.{name}" for name in names]
+
+
+def _is_text(column_type: pa.DataType) -> bool:
+    if pa.types.is_dictionary(column_type):
+        return _is_text(column_type.value_type)
+    return bool(
+        pa.types.is_string(column_type)
+        or pa.types.is_large_string(column_type)
+        or pa.types.is_string_view(column_type)
+    )
 
 
 def _bytes_and_paths(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
