@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
 fit inside it and fill the rest with the background, or stretch to it."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+Resize = Size | str | Sequence[Size | str]
+"""What ``--resize`` may be: one size, the name of a set of sizes, or several of both."""
 
 Stage = Literal["list", "map", "reduce"]
 """The phase in which an image was quarantined."""
@@ -113,13 +119,14 @@ class Crop:
 class Edits:
     """What happens to each image, in this order: orient, crop, resize, color, correct, encode.
 
-    ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
+    ``resize`` is a size (width, height) in pixels. If it is several sizes, or the name of a set
+    such as ``sdxl``, each image gets the one whose shape is nearest to its own. ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
     default. ``background`` is sRGB, 0..255. ``correct`` names a color correction of
     ``image.correct``. ``metadata`` says which metadata of the source go into the output.
     """
 
     crop: Crop | None = None
-    resize: tuple[int, int] | None = None
+    resize: Resize | None = None
     fit: Fit = "contain"
     enlarge: bool = True
     to: str | None = None
