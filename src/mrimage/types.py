@@ -225,6 +225,21 @@ class PhaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCount:
+    """What one rule of a job applied to: ``images`` under the keys that it was the first to match,
+    and their ``outputs``.
+
+    ``key`` is the rule's pattern, and ``rule`` the whole rule as text. Both are empty in the count
+    of the images under keys that no rule matches.
+    """
+
+    key: str
+    rule: str
+    images: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a run knows about itself, kept as ``_run/facts.json`` so that the report can be made
     again.
@@ -241,6 +256,7 @@ class RunFacts:
     ``reused`` counts the images that an earlier run had done. ``removed`` counts the outputs that
     were removed because their images are gone, and ``removed_outputs`` names the first of them.
     ``gain_maps_dropped`` counts the edited images that lost the HDR gain map of their source.
+    ``rules`` counts the images of each rule of the job, and last those that no rule applied to.
     """
 
     source: str
@@ -270,6 +286,7 @@ class RunFacts:
     repeated: int = 0
     unlisted: tuple[str, ...] = ()
     earlier: Mapping[str, int] = field(default_factory=dict)
+    rules: tuple[RuleCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

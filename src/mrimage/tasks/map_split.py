@@ -71,7 +71,9 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
     mapper = mapper_of(job)
     clock = deadline(job.limits.deadline, attempt.expendable)
     for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
-        if job.map or job.edits_function:  # the user's code may have replaced the timer's signal handler
+        if (
+            job.map or job.edits_function
+        ):  # the user's code may have replaced the timer's signal handler
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             mapped = map_image(job, mapper, entry, without_clock(source))
