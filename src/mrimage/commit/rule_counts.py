@@ -12,10 +12,8 @@ import pyarrow.parquet as pq
 from mrimage.job.fields import RULE_OPTIONS
 from mrimage.job.rules import Rule, first_match
 from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.schemas import RULE_KEYS
 from mrimage.types import RuleCount
-
-_MATCHES = pa.schema([("key", pa.string()), ("rule", pa.int32())])
-"""Each key, and the index of the rule that applies to it; -1 if none does."""
 
 
 def count_rules(
@@ -31,7 +29,7 @@ def count_rules(
         return ()
     path = scratch / "matches.parquet"
     _write_matches(rules, members, path, scratch)
-    matches = read_parquet([str(path)], _MATCHES)
+    matches = read_parquet([str(path)], RULE_KEYS)
     with connect(scratch) as connection:
         images = _counts(
             connection,
@@ -55,13 +53,13 @@ def _write_matches(rules: Sequence[Rule], members: str, path: Path, scratch: Pat
     """Write a table of every key and its rule. There may be as many keys as images."""
     with (
         connect(scratch) as connection,
-        pq.ParquetWriter(path, _MATCHES, compression="zstd") as writer,
+        pq.ParquetWriter(path, RULE_KEYS, compression="zstd") as writer,
     ):
         for batch in batches(connection, f"SELECT DISTINCT key FROM {members}"):
-            keys = batch.column("key").to_pylist()
+            keys = list(map(str, batch.column("key").to_pylist()))
             indices = [first_match(rules, key) for key in keys]
             matched = [-1 if index is None else index for index in indices]
-            writer.write_table(pa.table({"key": keys, "rule": matched}, _MATCHES))
+            writer.write_table(pa.table({"key": keys, "rule": matched}, RULE_KEYS))
 
 
 def _counts(connection: duckdb.DuckDBPyConnection, query: str) -> dict[int, int]:

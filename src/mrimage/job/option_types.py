@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mrimage.errors import UsageError, brief, quoted, unknown
+from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
 from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, show_size, sizes_of
 from mrimage.job.importing import load_object
 from mrimage.types import Crop, Edits, Size
@@ -46,22 +46,20 @@ class OptionType:
         ``where``."""
         try:
             converted = self.parse(value)
-        except UnknownSetError as error:
-            raise _unknown_set(where, error) from None
-        except ValueError:
+        except ValueError as error:
             written = _as_written(value)
-            raise UsageError(f"{where} needs {self.wanted}, but got {written}.") from None
+            hint = _suggest_set(error)
+            raise UsageError(f"{where} needs {self.wanted}, but got {written}.{hint}") from None
         return self._known(where, converted)
 
     def from_python(self, where: str, value: object) -> Any:
         """Convert what a Python program passes. Raises UsageError that names ``where``."""
         try:
             converted = self.accept(value)
-        except UnknownSetError as error:
-            raise _unknown_set(where, error) from None
-        except ValueError:
+        except ValueError as error:
             wanted = self.wanted_in_python
-            raise UsageError(f"{where} needs {wanted}, but got {brief(value)}.") from None
+            hint = _suggest_set(error)
+            raise UsageError(f"{where} needs {wanted}, but got {brief(value)}.{hint}") from None
         return self._known(where, converted)
 
     def _known(self, where: str, value: Any) -> Any:
@@ -168,8 +166,6 @@ def _parse_size(item: str) -> Size | str:
 
 def _accept_sizes(value: Any) -> Size | tuple[Size, ...]:
     """Return one size as it is, and several as a tuple of sizes."""
-    if isinstance(value, str) and not re.fullmatch("[a-z][a-z0-9-]*", value):
-        raise ValueError
     sizes = sizes_of(value)
     return sizes[0] if len(sizes) == 1 else sizes
 
@@ -178,8 +174,9 @@ def _show_sizes(value: Size | tuple[Size, ...]) -> str:
     return ",".join(map(show_size, sizes_of(value)))
 
 
-def _unknown_set(where: str, error: UnknownSetError) -> UsageError:
-    return unknown(f"The name of a set of sizes in {where}", error.name, SIZE_SETS)
+def _suggest_set(error: ValueError) -> str:
+    """Suggest the nearest set of sizes if a set's name was wrong."""
+    return did_you_mean(error.name, SIZE_SETS) if isinstance(error, UnknownSetError) else ""
 
 
 def _show_crop(crop: Crop) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -183,7 +182,8 @@ def _function_of(name: str, edits: Edits | None) -> Callable[[Image], str]:
             "example --resize sdxl, or choose another key. Sizes of a rule do not count, because a "
             "rule applies to a key."
         )
-    return partial(KEYS_OF_EDITS[name], edits=edits)
+    function = KEYS_OF_EDITS[name]
+    return lambda image: function(image, edits)
 
 
 def _escape(part: str) -> str:
