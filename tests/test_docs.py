@@ -19,6 +19,7 @@ from mrimage.cli.arguments import make_parser
 from mrimage.engine import ENGINES
 from mrimage.errors import REASONS
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS, EXTRACTORS
+from mrimage.image.sizes import SIZE_SETS
 from mrimage.mappers.keys import KEY_NAMES
 from mrimage.reducers import GROUPS
 
@@ -96,6 +97,7 @@ def test_the_guide_names_everything_that_can_be_chosen() -> None:
         *CORRECTIONS,
         *ENCODERS,
         *ENGINES,
+        *SIZE_SETS,
         *columns,
     }
     named = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`([^`]+)`", prose(GUIDE)))))
