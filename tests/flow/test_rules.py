@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ from mrimage.cli.main import main
 from mrimage.flow.listing import ListingCounts, entries_of
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.run import RunOptions, run
+from mrimage.image import edit
 from mrimage.job.fields import JOB_FIELDS, RULE_OPTIONS
 from mrimage.job.job import Job, Plan
 from mrimage.job.reading import load_job
 from mrimage.job.rules import first_match
 from mrimage.storage import open_store, open_uri
 from mrimage.tasks.map_split import map_split
-from mrimage.types import Attempt, Split
+from mrimage.types import Attempt, Edits, Split
 
 HERE = RunOptions(workers=1, thumbnails=False)
 RULES = (
@@ -99,9 +101,7 @@ def test_a_rule_is_read_back_from_its_text(rules: list[mr.Rule]) -> None:
         ("a*", "a\nb", True),
     ],
 )
-def test_a_pattern_is_matched_against_the_whole_key(
-    pattern: str, key: str, matches: bool
-) -> None:
+def test_a_pattern_is_matched_against_the_whole_key(pattern: str, key: str, matches: bool) -> None:
     assert mr.Rule(pattern).matches(key) == matches
 
 
@@ -222,24 +222,35 @@ def by_two_keys(image: mr.Image) -> Iterator[tuple[str, int]]:
     yield "all", 1
 
 
-def test_edits_that_keys_share_are_made_once(
+def test_an_image_is_decoded_once_and_edits_that_keys_share_are_made_once(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[str, mr.Edits]] = []
-    edited = mr.Image.edited
+    decoded: list[bytes] = []
+    encoded: list[Edits] = []
+    decode, edited = edit.decode, edit.edited
 
-    def count(image: mr.Image, edits: mr.Edits) -> object:
-        calls.append((image.path, edits))
-        return edited(image, edits)
+    def count_decodes(data: bytes, *arguments: object) -> object:
+        decoded.append(data)
+        return decode(data, *arguments)
 
-    monkeypatch.setattr(mr.Image, "edited", count)
+    def count_results(opened: edit.Opened, edits: Edits, limits: mr.Limits) -> object:
+        encoded.append(edits)
+        return edited(opened, edits, limits)
+
+    monkeypatch.setattr(edit, "decode", count_decodes)
+    monkeypatch.setattr(edit, "edited", count_results)
     job = mr.Job(map=by_two_keys, edits=PLAIN, rules=mr.Rule("gray", format="png"))
     made = made_by(job, photos, tmp_path / "out")
     assert made["all/wide 0.jpg"] == made["srgb/wide 0.jpg"]
     assert {"all/trip/tall-0~png.jpg", "gray/trip/tall-0.png"} <= made.keys()
     assert len(made) == 18
     # Nine images, of which the four gray ones have different edits under their two keys.
-    assert len(calls) == len(set(calls)) == 9 + 4
+    assert len(encoded) == 9 + 4
+    assert len(decoded) == 9
+    monkeypatch.undo()
+    alone = mr.Image(open_uri(str(photos / "trip/tall-1.png")))
+    assert made["gray/trip/tall-1.png"] == alone.edited(replace(PLAIN, format="png")).data
+    assert made["all/trip/tall-1~png.jpg"] == alone.edited(PLAIN).data
 
 
 def by_ink(key: str, metadata: object) -> mr.Edits | None:

@@ -22,18 +22,14 @@ def edit_image(job: Job, image: Image, keys: Iterable[str]) -> dict[str, Encoded
     Keys with the same edits share one result. Raises ImageError, or CodeError if the job's own
     function of edits fails.
     """
-    outputs: dict[str, Encoded] = {}
-    done: list[tuple[Edits | NoEdit, Encoded]] = []
-    for key in keys:
-        edits = edits_for(job, key, image.metadata)
-        if edits is None or edits is NoEdit.SKIP:
-            continue
-        made = next((result for same, result in done if same == edits), None)
-        if made is None:
-            made = image.edited(edits) if isinstance(edits, Edits) else _copied(image)
-            done.append((edits, made))
-        outputs[key] = made
-    return outputs
+    wanted = {key: edits_for(job, key, image.metadata) for key in keys}
+    distinct = list(dict.fromkeys(edits for edits in wanted.values() if isinstance(edits, Edits)))
+    made: dict[Edits | NoEdit | None, Encoded] = {}
+    if distinct:
+        made |= zip(distinct, image.edited_each(distinct), strict=True)
+    if NoEdit.COPY in wanted.values():
+        made[NoEdit.COPY] = _copied(image)
+    return {key: made[edits] for key, edits in wanted.items() if edits in made}
 
 
 def gain_map_kept(outputs: Iterable[Encoded]) -> bool | None:
