@@ -9,6 +9,7 @@ BENCHMARKS = (
     "benchmarks.job",
     "benchmarks.kernel",
     "benchmarks.fidelity",
+    "benchmarks.rules",
     "benchmarks.report",
     "benchmarks.faults",
     "benchmarks.remote",

@@ -136,3 +136,22 @@ def test_a_training_set_has_one_size_and_one_folder_a_class(photos: Path, tmp_pa
     assert all(row["phash"] is not None and row["sharpness"] is not None for row in processed)
     classes = {f"trips/{trip.folder}" for trip in TRIPS} | {"color", "originals"}
     assert set(groups(tmp_path / "out")) == classes
+
+
+def test_a_training_set_in_buckets_leaves_panoramas_out(tmp_path: Path) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    sizes = {"wide": (90, 60), "square": (60, 60), "upright": (70, 90), "panorama": (120, 30)}
+    for name, size in sizes.items():
+        Image.new("RGB", size, (90, 120, 30)).save(source / f"{name}.png")
+    run_job("training_buckets.toml", source, tmp_path / "out")
+    images = tmp_path / "out" / "images"
+    assert sorted(str(path.relative_to(images)) for path in images.rglob("*.jpg")) == [
+        "1024x1024/square~png.jpg",
+        "1216x832/wide~png.jpg",
+        "896x1152/upright~png.jpg",
+    ]
+    for path in images.rglob("*.jpg"):
+        with Image.open(path) as image:
+            assert f"{image.width}x{image.height}" == path.parent.name
+    assert groups(tmp_path / "out")["2048x512"] == 1  # in its group, but without an output

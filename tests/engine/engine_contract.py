@@ -345,8 +345,17 @@ def job_with(deadly: str) -> mr.Job:
             "width.json", {"key": key, "width": sum(value["width"] for value in values)}
         )
 
-    edits = mr.Edits(resize=(16, 16), format="png")
-    return mr.Job(map=mapper, reduce=total, edits=edits, group=("contact-sheet", "mean"))
+    rules = [
+        mr.Rule("of 1", copy=True),
+        mr.Rule("of 2", resize=((16, 12), (12, 16)), fit="cover", format="jpeg"),
+    ]
+    return mr.Job(
+        map=mapper,
+        reduce=total,
+        edits=mr.Edits(resize=(16, 16), format="png"),
+        rules=rules,
+        group=("contact-sheet", "mean"),
+    )
 
 
 def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str, int, object]]]:

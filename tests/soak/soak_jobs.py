@@ -27,6 +27,12 @@ JOBS = {
     "edits": mr.Job(key=("format",), edits=SMALL),
     "reducer": mr.Job(map=by_shape, reduce=write_sum),
     "combiner": mr.Job(map=by_shape, combine=add, reduce=write_sum, edits=SMALL),
+    "rules": mr.Job(
+        map=by_shape,
+        edits=SMALL,
+        rules=(mr.Rule("gray", skip=True), mr.Rule("all", copy=True)),
+        output="webdataset",
+    ),
     "groups": mr.Job(key=("format",), edits=SMALL, group=("mean", "contact-sheet")),
     "duplicates": mr.Job(key=("all",), extract=("hash",), group=("duplicates",)),
     "tar": mr.Job(key=("format",), edits=SMALL, output="webdataset", shard_size=4_000),

@@ -60,11 +60,16 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An image in memory: its bytes, its header, and the facts that its tags give."""
+    """An image in memory: its bytes, its header, and the facts that its tags give.
+
+    ``decoded`` keeps what was decoded, by its shrink, for an image that is edited several times.
+    None keeps nothing.
+    """
 
     data: bytes
     header: Header
     facts: TagFacts
+    decoded: dict[int, Picture] | None = None
 
     @property
     def orientation(self) -> int:
@@ -176,7 +181,13 @@ def decoded_for(opened: Opened, geometry: Geometry, limits: Limits) -> Picture:
     stored = as_stored(geometry, opened.orientation, header.width, header.height)
     shrink = _decode_shrink(header, stored)
     check_pixels(header, stored, shrink, limits)
-    return decode(opened.data, header, limits, shrink)
+    kept = opened.decoded
+    if kept is None or header.pixels // shrink**2 > limits.max_pixels:
+        return decode(opened.data, header, limits, shrink)
+    if shrink not in kept:
+        # In memory, because a picture that is streamed can be read only once.
+        kept[shrink] = decode(opened.data, header, limits, shrink).copy_memory()
+    return kept[shrink]
 
 
 def _decode_shrink(header: Header, stored: Geometry) -> int:

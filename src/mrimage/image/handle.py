@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,22 @@ class Image:
             from mrimage.image.edit import edited
 
             return edited(self._opened(), edits, self._limits)
+
+    def edited_each(self, all_edits: Sequence[Edits]) -> list[Encoded]:
+        """Apply each of ``all_edits`` on its own, and return the results in order.
+
+        They are those of ``edited``, but edits that need the same scale share one decode. Raises
+        UsageError for invalid edits.
+        """
+        if len(all_edits) == 1:
+            return [self.edited(all_edits[0])]
+        for edits in all_edits:
+            check_edits(edits)
+        with own_faults():
+            from mrimage.image.edit import edited
+
+            opened = replace(self._opened(), decoded={})
+            return [edited(opened, edits, self._limits) for edits in all_edits]
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
