@@ -10,7 +10,10 @@ Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
 fit inside it and fill the rest with the background, or stretch to it."""
 
-Stage = Literal["list", "map", "reduce"]
+GROUP_CORRECTIONS = ("match-group", "match-histogram", "exposure-group", "deflicker")
+"""The values of ``--correct`` that depend on an image's group."""
+
+Stage = Literal["list", "map", "members", "reduce"]
 """The phase in which an image was quarantined."""
 
 
@@ -115,7 +118,11 @@ class Edits:
 
     ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
     default. ``background`` is sRGB, 0..255. ``correct`` names a color correction of
-    ``image.correct``. ``metadata`` says which metadata of the source go into the output.
+    ``image.correct`` or ``image.group``. ``metadata`` says which metadata of the source go into the
+    output.
+
+    ``reference`` is the path or url of an image whose histogram ``match-histogram`` matches in place
+    of the group's. A run sets ``reference_statistic`` from it.
     """
 
     crop: Crop | None = None
@@ -128,6 +135,13 @@ class Edits:
     quality: int | None = None
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Literal["keep", "copyright", "strip"] = "copyright"
+    reference: str | None = None
+    reference_statistic: tuple[int, ...] | None = field(default=None, repr=False)
+
+    @property
+    def sees_group(self) -> bool:
+        """Whether the edited image depends on the other images of its group."""
+        return self.correct in GROUP_CORRECTIONS and self.reference is None
 
 
 @dataclass(frozen=True, slots=True)

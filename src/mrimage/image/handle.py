@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, MrimageError, internal, unknown
-from mrimage.image.arguments import check_box, check_edits
+from mrimage.image.arguments import check_alone, check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mrimage.image.edit import Encoded, Opened
+    from mrimage.image.group.methods import Statistic
+    from mrimage.image.group.picture import Matching
 
 
 class Image:
@@ -110,13 +112,27 @@ class Image:
             pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
             return measure(names, pixels, self.data)
 
-    def edited(self, edits: Edits) -> Encoded:
-        """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits."""
+    def edited(self, edits: Edits, matching: Matching | None = None) -> Encoded:
+        """Apply ``edits``, and return the result as a file.
+
+        A correction that sees the image's group needs ``matching``, which a run has. Raises
+        UsageError for invalid edits.
+        """
         check_edits(edits)
+        if matching is None:
+            check_alone(edits)
         with own_faults():
             from mrimage.image.edit import edited
 
-            return edited(self._opened(), edits, self._limits)
+            return edited(self._opened(), edits, self._limits, matching)
+
+    def group_statistic(self, edits: Edits) -> Statistic:
+        """Return what the image contributes to its group's statistic, for the group correction of
+        ``edits``: whole numbers, in lists."""
+        with own_faults():
+            from mrimage.image.group.statistic import statistic_of
+
+            return statistic_of(self._opened(), edits, self._limits)
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
