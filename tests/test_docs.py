@@ -19,7 +19,7 @@ from mrimage.cli.arguments import make_parser
 from mrimage.engine import ENGINES
 from mrimage.errors import REASONS
 from mrimage.image import COLOR_SPACES, CORRECTIONS, ENCODERS, EXTRACTORS
-from mrimage.mappers.keys import KEYS
+from mrimage.mappers.keys import KEY_NAMES
 from mrimage.reducers import GROUPS
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +88,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_guide_names_everything_that_can_be_chosen() -> None:
     columns = {column for extractor in EXTRACTORS.values() for column in extractor.columns}
     names = {
-        *KEYS,
+        *KEY_NAMES,
         *EXTRACTORS,
         *GROUPS,
         *REASONS,

@@ -28,6 +28,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "MrimageError",
         "NotFoundError",
         "Output",
+        "Rule",
         "SinkError",
         "SourceError",
         "StoreError",

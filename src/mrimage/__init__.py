@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mrimage.flow.summary import Summary
     from mrimage.image import Image
     from mrimage.job.job import Job
+    from mrimage.job.rules import Rule
     from mrimage.reducers.context import open_image
     from mrimage.reducers.sheet import contact_sheet
     from mrimage.sink.output import Output
@@ -59,6 +60,7 @@ _MODULES = {
     "MrimageError": "mrimage.errors",
     "NotFoundError": "mrimage.errors",
     "Output": "mrimage.sink.output",
+    "Rule": "mrimage.job.rules",
     "SinkError": "mrimage.errors",
     "SourceError": "mrimage.errors",
     "StoreError": "mrimage.errors",
@@ -86,6 +88,7 @@ __all__ = [
     "MrimageError",
     "NotFoundError",
     "Output",
+    "Rule",
     "SinkError",
     "SourceError",
     "StoreError",

@@ -207,10 +207,19 @@ def unknown(what: str, received: str, known: Iterable[str]) -> UsageError:
     '--group must be one of contact-sheet, mean, but got "sheet". Did you mean "contact-sheet"?'
     """
     names = sorted(known)
-    near = _nearest(received, names)
-    hint = f' Did you mean "{near}"?' if near else ""
     listed = ", ".join(names)
+    hint = did_you_mean(received, names)
     return UsageError(f"{what} must be one of {listed}, but got {quoted(received)}.{hint}")
+
+
+def did_you_mean(received: str, names: Iterable[str]) -> str:
+    """Return a sentence that suggests the nearest of ``names``; empty if none is near.
+
+    >>> did_you_mean("camra", ["camera", "format"])
+    ' Did you mean "camera"?'
+    """
+    near = _nearest(received, sorted(names))
+    return f' Did you mean "{near}"?' if near else ""
 
 
 def _nearest(received: str, names: list[str]) -> str | None:

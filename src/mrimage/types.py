@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
 fit inside it and fill the rest with the background, or stretch to it."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+Resize = Size | str | Sequence[Size | str]
+"""What ``--resize`` may be: one size, the name of a set of sizes, or several of both."""
 
 GROUP_CORRECTIONS = ("match-group", "match-histogram", "exposure-group", "deflicker")
 """The values of ``--correct`` that depend on an image's group."""
@@ -116,17 +122,18 @@ class Crop:
 class Edits:
     """What happens to each image, in this order: orient, crop, resize, color, correct, encode.
 
-    ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
-    default. ``background`` is sRGB, 0..255. ``correct`` names a color correction of
-    ``image.correct`` or ``image.group``. ``metadata`` says which metadata of the source go into the
-    output.
+    ``resize`` is a size (width, height) in pixels. If it is several sizes, or the name of a set
+    such as ``sdxl``, each image gets the one whose shape is nearest to its own. ``format`` is an
+    encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's default.
+    ``background`` is sRGB, 0..255. ``correct`` names a color correction of ``image.correct`` or
+    ``image.group``. ``metadata`` says which metadata of the source go into the output.
 
     ``reference`` is the path or url of an image whose histogram ``match-histogram`` matches in place
-    of the group's. A run sets ``reference_statistic`` from it.
+    of the group's.
     """
 
     crop: Crop | None = None
-    resize: tuple[int, int] | None = None
+    resize: Resize | None = None
     fit: Fit = "contain"
     enlarge: bool = True
     to: str | None = None
@@ -136,7 +143,6 @@ class Edits:
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Literal["keep", "copyright", "strip"] = "copyright"
     reference: str | None = None
-    reference_statistic: tuple[int, ...] | None = field(default=None, repr=False)
 
     @property
     def sees_group(self) -> bool:
@@ -232,6 +238,21 @@ class PhaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCount:
+    """What one rule of a job applied to: ``images`` under the keys that it was the first to match,
+    and their ``outputs``.
+
+    ``key`` is the rule's pattern, and ``rule`` the whole rule as text. Both are empty in the count
+    of the images under keys that no rule matches.
+    """
+
+    key: str
+    rule: str
+    images: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What a run knows about itself, kept as ``_run/facts.json`` so that the report can be made
     again.
@@ -248,6 +269,7 @@ class RunFacts:
     ``reused`` counts the images that an earlier run had done. ``removed`` counts the outputs that
     were removed because their images are gone, and ``removed_outputs`` names the first of them.
     ``gain_maps_dropped`` counts the edited images that lost the HDR gain map of their source.
+    ``rules`` counts the images of each rule of the job, and last those that no rule applied to.
     """
 
     source: str
@@ -277,6 +299,7 @@ class RunFacts:
     repeated: int = 0
     unlisted: tuple[str, ...] = ()
     earlier: Mapping[str, int] = field(default_factory=dict)
+    rules: tuple[RuleCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

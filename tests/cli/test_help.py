@@ -10,7 +10,7 @@ from mrimage.cli.main import main
 from mrimage.image import CORRECTIONS, ENCODERS, EXTRACTORS
 from mrimage.image.names import COLOR_SPACES
 from mrimage.job.fields import JOB_FIELDS, OUTPUTS, RUN_FIELDS
-from mrimage.mappers.keys import KEYS
+from mrimage.mappers.keys import KEY_NAMES
 from mrimage.reducers import GROUPS
 
 
@@ -23,7 +23,7 @@ def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_help_names_everything_that_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of("run", capsys)
-    names = (*KEYS, *CORRECTIONS, *ENCODERS, *COLOR_SPACES, *EXTRACTORS, *GROUPS, *OUTPUTS)
+    names = (*KEY_NAMES, *CORRECTIONS, *ENCODERS, *COLOR_SPACES, *EXTRACTORS, *GROUPS, *OUTPUTS)
     assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
 
 

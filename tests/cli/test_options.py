@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mrimage.errors import UsageError
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS
 from mrimage.job.job import Job
-from mrimage.job.option_types import BYTES, COLOR, CROP, SIZE, OptionType
+from mrimage.job.option_types import BYTES, COLOR, CROP, SIZES, OptionType
 from mrimage.job.reading import build_job, load_job
 from mrimage.types import Crop
 
@@ -46,14 +46,14 @@ def outcome(call: Callable[[], object]) -> object:
         return error
 
 
-FUNCTIONS = ("map", "reduce", "combine")
+FUNCTIONS = ("map", "reduce", "combine", "edits")
 FIELDS = {**JOB_FIELDS, **RUN_FIELDS}
 NAMES = JOB_FIELDS["key"].type
 
 
 @given(SIDE, SIDE, st.sampled_from("xX"))
 def test_a_size_round_trips(width: int, height: int, by: str) -> None:
-    assert SIZE.from_text("--resize", f"{width}{by}{height}") == (width, height)
+    assert SIZES.from_text("--resize", f"{width}{by}{height}") == (width, height)
 
 
 @given(SIDE, SIDE, OFFSET, OFFSET)
@@ -97,7 +97,8 @@ def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], c
     assert NAMES.from_text("--key", " , ".join(names) + ",") == expected
 
 
-@pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS}))
+# An error of a rule names the rule; see test_rules.
+@pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS, "rules"}))
 @given(value=ODD)
 @example(value="")
 @example(value="0x0")
@@ -150,7 +151,7 @@ def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(
         assert kind.from_python(name, found) == found
 
 
-@pytest.mark.parametrize("kind", [SIZE, CROP])
+@pytest.mark.parametrize("kind", [SIZES, CROP])
 @pytest.mark.parametrize(
     "text", ["", "512", "x512", "512x", "0x5", "5x0", "-5x5", "5.5x5", "5 x 5", "123456x1", "５x５"]
 )
@@ -176,7 +177,7 @@ def test_a_size_in_bytes_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["65536x1", "1x70000"])
 def test_no_image_is_resized_beyond_what_formats_hold(text: str) -> None:
     with pytest.raises(UsageError, match="--resize"):
-        SIZE.from_text("--resize", text)
+        SIZES.from_text("--resize", text)
 
 
 def test_a_module_that_cannot_be_imported_is_bad_usage_that_says_why(

@@ -13,7 +13,7 @@ from mrimage.errors import UsageError
 from mrimage.job.defaults import describe_default
 from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES, Field, Section
 from mrimage.job.option_types import FLAG
-from mrimage.mappers.keys import KEYS
+from mrimage.mappers.keys import KEY_NAMES
 from mrimage.reducers import GROUPS
 
 
@@ -257,7 +257,7 @@ def describe_values(field: Field) -> Mapping[str, str]:
     """Return the values of the option, each with a short description. Empty if they cannot be
     listed."""
     if field.name == "key":
-        return {name: name for name in KEYS}
+        return {name: name for name in KEY_NAMES}
     if field.name == "group":
         return {name: f"{name} ({reducer.help})" for name, reducer in GROUPS.items()}
     return {name: name for name in field.type.names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
@@ -16,16 +17,22 @@ from mrimage.flow.summary import describe_ignored
 from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.description import describe
+from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job, Plan, RunOptions
+from mrimage.job.rules import NoEdit, first_match
 from mrimage.reducers import GROUPS
 from mrimage.sink import describe_sink
-from mrimage.source import cut_splits, open_entry
+from mrimage.source import cut_splits, read_ahead
 from mrimage.storage import StoreSettings, open_store
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.map_image import mapper_of
 from mrimage.types import Edits, Entry
 
 SAMPLE = 100
 """How many headers are read to predict the scale of decoding."""
+
+RULE_SAMPLE = 10_000
+"""How many headers are read to count the images of each rule."""
 
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
@@ -43,16 +50,17 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         images, size = inventory.totals()
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
-        sample = list(islice(inventory.to_map(), SAMPLE))
+        sample = list(islice(inventory.to_map(), RULE_SAMPLE if job.rules else SAMPLE))
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
+        *_describe_rules(job, sample, images, options.stores),
         ("columns", ", ".join(catalogue_schema(job.extract).names)),
         ("pixels", _describe_decoding(job)),
-        ("scale", _describe_scales(job, sample, options.stores)),
+        ("scale", _describe_scales(job, sample[:SAMPLE], options.stores)),
         ("reducers", _describe_reducers(job)),
         ("sink", describe_sink(job)),
         ("output", out),
@@ -74,7 +82,7 @@ def _describe_decoding(job: Job) -> str:
 
 def _reasons_to_decode(job: Job) -> list[str]:
     reasons = [_describe_extractor(job, name) for name in job.extract if EXTRACTORS[name].pixels]
-    if job.edits:
+    if job.edits or any(not (rule.skip or rule.copy) for rule in job.rules):
         reasons.append("edits")
     if job.map:
         reasons.append("the job's own mapper, if it asks for them")
@@ -92,24 +100,74 @@ def _describe_extractor(job: Job, extractor: str) -> str:
 
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """Say how many images of the sample would be decoded at which scale."""
-    if job.edits is None:
+    if not job.edits_images:
         if any(EXTRACTORS[name].pixels for name in job.extract):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
         if not _reasons_to_decode(job):
             return "none"
         return "the lowest that is sufficient"
+    is_decided_by_key = job.rules or job.edits_function
+    if job.map and is_decided_by_key:
+        return "depends on the keys that the job's own mapper makes"
     counts: Counter[str] = Counter()
-    for entry in sample:
+    for key, metadata in _read_keys(job, sample, stores):
         try:
-            metadata = Image(open_entry(entry, stores), job.limits).metadata
-        except (ImageError, StoreError):
+            counts[_scale(metadata, edits_for(job, key, metadata))] += 1
+        except ImageError:  # a crop outside the image, or the job's own function
             continue
-        counts[_scale(metadata, job.edits)] += 1
-    scales = ", ".join(f"{count} at {scale}" for scale, count in sorted(counts.items()))
+    scales = ", ".join(f"{count} {scale}" for scale, count in sorted(counts.items()))
     return f"{scales} (first {len(sample)} images)"
 
 
-def _scale(metadata: Metadata, edits: Edits) -> str:
+def _describe_rules(
+    job: Job, sample: list[Entry], images: int, stores: StoreSettings
+) -> Iterator[tuple[str, str]]:
+    """Say how many images fall under each rule, if there are rules."""
+    if not job.rules:
+        return
+    if job.map:
+        yield "rules", "depends on the keys that the job's own mapper makes"
+        return
+    counts: Counter[int | None] = Counter()
+    for key, _ in _read_keys(job, sample, stores):
+        counts[first_match(job.rules, key)] += 1
+    named = [(rule.key, counts[index]) for index, rule in enumerate(job.rules)]
+    named.append(("all other keys", counts[None]))
+    unread = len(sample) - counts.total()
+    if unread:
+        named.append(("headers that cannot be read", unread))
+    text = "; ".join(f"{name}: {count}" for name, count in named)
+    if images > len(sample):
+        text += f" (first {len(sample)} of {images} images)"
+    yield "rules", text
+
+
+def _read_keys(
+    job: Job, entries: list[Entry], stores: StoreSettings
+) -> Iterator[tuple[str, Metadata]]:
+    """Yield the key and the metadata of each image that has a header. The key is empty if only the
+    job's own mapper knows it."""
+    mapper = None if job.map else mapper_of(job)
+    for entry, source in read_ahead(entries, whole=False, settings=stores):
+        image = Image(source, job.limits, entry.path)
+        try:
+            keys = [key for key, _ in mapper(image)] if mapper else [""]
+            metadata = image.metadata
+        except (ImageError, StoreError):
+            continue
+        for key in keys:
+            yield key, metadata
+
+
+def _scale(metadata: Metadata, edits: Edits | NoEdit | None) -> str:
+    if edits is NoEdit.COPY:
+        return "copied"
+    if not isinstance(edits, Edits):
+        return "left out"
+    return f"at {_decoding_scale(metadata, edits)}"
+
+
+def _decoding_scale(metadata: Metadata, edits: Edits) -> str:
     # Only JPEG can be decoded at a smaller scale.
     if metadata.format != "jpeg":
         return "1"

@@ -3,7 +3,10 @@ job tries them again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,11 +15,12 @@ from mrimage.commit.out_folder import JOB, read_job
 from mrimage.commit.quarantine import try_again
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
 from mrimage.job.description import Description
+from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.functions import describe_function
 from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
 from mrimage.storage import Store
-from mrimage.types import Edits, Limits
+from mrimage.types import Crop, Edits, Limits
 
 
 def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
@@ -33,18 +37,31 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         role: _find_function(role, facts.pop(role), named, trust)
         for role in ("map", "reduce", "combine")
     }
+    edits = facts.pop("edits")
+    if isinstance(edits, dict):
+        functions["edits"] = _read_edits(edits)
+    else:
+        functions["edits"] = _find_function("edits", edits, named, trust)
+    rules = JOB_FIELDS["rules"].type.from_text("rules", facts.pop("rules", ()))
+
     limits = Limits(
         max_pixels=msgspec.convert(facts.pop("max_pixels"), int),
         allow_truncated=msgspec.convert(facts.pop("allow_truncated"), bool),
     )
-    edits = msgspec.convert(facts.pop("edits"), Edits | None)
     # JSON has no tuples.
     rest = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
     }
     # mypy cannot know that a description has the fields of a Job.
-    job = Job(edits=edits, limits=limits, **functions, **rest)  # type: ignore[arg-type]
+    job = Job(rules=rules, limits=limits, **functions, **rest)  # type: ignore[arg-type]
     return Plan(job, source, out)
+
+
+def _read_edits(described: Mapping[str, Any]) -> Edits:
+    """Return the edits that were described as plain data. The job checks their values."""
+    known = [field.name for field in fields(Edits)]
+    values = {name: described[name] for name in known if name in described}
+    return Edits(**values | {"crop": msgspec.convert(described["crop"], Crop | None)})
 
 
 def _read_description(store: Store) -> Description:
@@ -63,7 +80,7 @@ def _read_description(store: Store) -> Description:
 
 
 def _find_function(role: str, described: object, named: Job | None, trust: bool) -> object:
-    """Return the function for ``role`` (map, reduce or combine), which must be the one that OUT
+    """Return the function for ``role`` (map, reduce, combine or edits), which must be the one that OUT
     describes."""
     found = getattr(named, role) if named else None
     if described is None and found is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -29,8 +29,10 @@ from mrimage.commit.ledger import (
     localize,
     owned_files,
 )
+from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
+from mrimage.job.rules import Rule
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
@@ -49,6 +51,7 @@ from mrimage.tables.schemas import (
     WEIGHED,
     catalogue_schema,
 )
+from mrimage.types import RuleCount
 
 PUBLISHED = f"{ROOT}/published.json"
 """Written after everything else, and deleted before any of it changes."""
@@ -74,7 +77,8 @@ class Published:
 
     ``ignored`` counts listed files that are not images, which turned out only when they were
     opened because their names have no extension. ``tables`` holds the SHA-256 of each table, by
-    its path below OUT. ``state`` is a hash of what was committed at that time (see ``damage``).
+    its path below OUT. ``rules`` counts the images of
+    each rule of the job. ``state`` is a hash of what was committed at that time (see ``damage``).
     """
 
     processed: int
@@ -87,6 +91,7 @@ class Published:
     ignored: int = 0
     tables: dict[str, str] = field(default_factory=dict)
     state: str = ""
+    rules: tuple[RuleCount, ...] = ()
 
     def account_for(self, listed: int) -> None:
         """Raise AccountingError unless every listed image was processed or quarantined.
@@ -146,7 +151,7 @@ class Publisher:
             self._sweep(everything=unclean)
             self._store.delete(UNCLEAN)
 
-    def count(self) -> Published:
+    def count(self, rules: Sequence[Rule] = ()) -> Published:
         """Count what was published, from the committed tables."""
         counted = read_parquet(self._map["catalogue"], COUNTED)
         gain_maps = read_parquet(self._map["catalogue"], GAIN_MAPS)
@@ -172,6 +177,7 @@ class Publisher:
                     f"SELECT count(*) FROM {gain_maps} WHERE NOT gain_map_kept"
                 ),
                 tables=self._hashes,
+                rules=count_rules(rules, self._members, self._outputs, self._scratch),
             )
 
     def _sweep(self, *, everything: bool) -> None:

@@ -238,7 +238,7 @@ class RunPhases:
         reduced = Committed(self.store, "reduce")
         publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
         publisher.publish(self.plan.job)
-        published = publisher.count()
+        published = publisher.count(self.plan.job.rules)
         delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
         published.account_for(self.execution.listed)
         published = replace(published, state=fingerprint((mapped, reduced)))
@@ -306,6 +306,7 @@ class RunPhases:
             removed_outputs=self.removed[1],
             reasons=published.reasons,
             gain_maps_dropped=published.gain_maps_dropped,
+            rules=published.rules,
             phases=tuple(execution.phases),
             tasks=tuple(execution.tasks),
         )

@@ -16,10 +16,9 @@ def prepare_job(job: Job) -> Job:
 
     Raises UsageError for an unknown name and for options that cannot be combined.
     """
-    by_keys(job.key)
+    by_keys(job.key, job.plain_edits)
     check_sink(job)
-    if job.edits:
-        _check_fit(job.edits)
+    _check_fits(job)
     if job.combine:
         _check_combine(job)
     if job.needs and not job.reduce:
@@ -30,18 +29,34 @@ def prepare_job(job: Job) -> Job:
     return with_needs(job)
 
 
-def _check_fit(edits: Edits) -> None:
-    """Raise UsageError for an option that has no effect without --resize."""
-    if edits.resize is not None:
-        return
+def _check_fits(job: Job) -> None:
+    """Raise UsageError for options that have no effect without a size to resize to."""
+    plain = job.plain_edits
+    options = [dict(rule.options) for rule in job.rules]
+    rules_resize = any(each.get("resize") for each in options)
+    if plain and plain.resize is None and not rules_resize:
+        _require_no_fit(plain.fit, plain.enlarge, "--fit", "--no-enlarge", "--resize")
+    for rule, given in zip(job.rules, options, strict=True):
+        edits = rule.applied_to(plain)
+        if isinstance(edits, Edits) and edits.resize is None:
+            rule_name = f'rule "{rule.key}"'
+            fit = given.get("fit", "contain")
+            _require_no_fit(
+                fit, given.get("enlarge", True), "fit", "enlarge=false", f"resize in {rule_name}"
+            )
+
+
+def _require_no_fit(
+    fit: str, enlarge: bool, fit_name: str, enlarge_name: str, resize_name: str
+) -> None:
     unused = None
-    if edits.fit != "contain":
-        unused = f"--fit {edits.fit}"
-    elif not edits.enlarge:
-        unused = "--no-enlarge"
+    if fit != "contain":
+        unused = f"{fit_name} {fit}"
+    elif not enlarge:
+        unused = enlarge_name
     if unused:
         raise UsageError(
-            f"{unused} needs --resize, but there is none. Add --resize, or leave out {unused}."
+            f"{unused} needs {resize_name}, but there is none. Add it, or leave out {unused}."
         )
 
 

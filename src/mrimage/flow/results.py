@@ -44,6 +44,7 @@ _OUTCOME = (
     "bytes",
     "groups",
     "outputs",
+    "rules",
     "reasons",
 )
 """The facts of a run that do not depend on when and how it ran."""

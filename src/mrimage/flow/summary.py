@@ -15,12 +15,15 @@ from mrimage.source import IGNORED
 from mrimage.source.earlier import describe_earlier
 from mrimage.storage import open_store
 from mrimage.storage.settings import DEFAULT, StoreSettings
-from mrimage.types import RunFacts
+from mrimage.types import RuleCount, RunFacts
 
 NO_FILES: Mapping[str, int] = MappingProxyType({})
 
 MOST_NAMED = 5
 """How many outputs or folders a line names before it says "and N more"."""
+
+LONGEST_KEY = 40
+"""Characters of the pattern of a rule."""
 
 LONGEST_ERROR = 500
 """Characters of the error message of a job's own code."""
@@ -78,6 +81,38 @@ def _describe_removed(count: int, outputs: Sequence[str]) -> str:
     if more:
         more += " (removed_outputs in summary.json)"
     return f"{_count(count, 'output')} of images that are gone or have changed: {named}{more}"
+
+
+def describe_rules(counts: Sequence[RuleCount]) -> str:
+    """Say what each rule applied to, and what no rule applied to.
+
+    >>> describe_rules([RuleCount("cmyk*", "", 1, 1), RuleCount("", "", 7, 0)])
+    'cmyk*: 1 image, 1 output; all other keys: 7 images, 0 outputs'
+    """
+    *named, others = counts
+    parts = [_describe_rule(text.cut(count.key, LONGEST_KEY), count) for count in named]
+    more = _and_more(len(parts))
+    return "; ".join([*parts[:MOST_NAMED], _describe_rule("all other keys", others)]) + more
+
+
+def _describe_rule(name: str, count: RuleCount) -> str:
+    return f"{name}: {_count(count.images, 'image')}, {_count(count.outputs, 'output')}"
+
+
+def _describe_unused(counts: Sequence[RuleCount]) -> str:
+    """Name the rules that applied to no image; an empty text if there are none.
+
+    >>> _describe_unused([RuleCount("cmyk*", "", 0, 0), RuleCount("", "", 7, 7)])
+    'cmyk*: matches no key, or only keys that an earlier rule matches'
+    """
+    unused = [text.cut(count.key, LONGEST_KEY) for count in counts[:-1] if not count.images]
+    if not unused:
+        return ""
+    verb = "matches" if len(unused) == 1 else "match"
+    named = ", ".join(unused[:MOST_NAMED])
+    return (
+        f"{named}{_and_more(len(unused))}: {verb} no key, or only keys that an earlier rule matches"
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +182,11 @@ class Summary:
             yield "first cause", text.cut(first_error, LONGEST_ERROR)
         yield "groups", str(facts.groups)
         yield "outputs", str(facts.outputs)
+        if facts.rules:
+            yield "rules", describe_rules(facts.rules)
+            unused = _describe_unused(facts.rules)
+            if unused:
+                yield "unused rules", unused
 
     def _source_rows(self) -> Iterator[tuple[str, str]]:
         facts = self.facts

@@ -10,10 +10,8 @@ from typing import get_args
 
 from mrimage.errors import UsageError, brief, unknown
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
-from mrimage.types import Crop, Edits, Fit
-
-LONGEST_SIDE = 65_535
-"""Largest width or height of a result, in pixels."""
+from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, sizes_of
+from mrimage.types import Crop, Edits, Fit, Resize
 
 LARGEST_CROP = (1 << 31) - 1
 """Largest width or height of a crop, in pixels."""
@@ -25,7 +23,8 @@ def check_edits(edits: object) -> None:
         raise UsageError(f"The edits of an image must be mrimage.Edits, but got {brief(edits)}.")
     _check_names(edits)
     if edits.resize is not None:
-        check_box("resize", edits)
+        _check_sizes(edits.resize)
+        _check_fit(edits)
     if edits.crop is not None:
         _check_crop(edits.crop)
     if edits.quality is not None and not _is_size(edits.quality, 100):
@@ -56,6 +55,23 @@ def check_box(what: str, edits: Edits) -> None:
             f"{what} must be a width and a height in pixels from 1 to {LONGEST_SIDE}, "
             f"but got {brief(size)}."
         )
+    _check_fit(edits)
+
+
+def _check_sizes(resize: Resize) -> None:
+    try:
+        sizes_of(resize)
+    except UnknownSetError as error:
+        raise unknown("resize", error.name, SIZE_SETS) from None
+    except ValueError:
+        raise UsageError(
+            f"resize must be a width and a height in pixels from 1 to {LONGEST_SIDE}, several of "
+            f"them, or the name of a set of sizes ({', '.join(SIZE_SETS)}), "
+            f"but got {brief(resize)}."
+        ) from None
+
+
+def _check_fit(edits: Edits) -> None:
     if edits.fit not in get_args(Fit):
         raise unknown("fit", str(edits.fit), get_args(Fit))
 

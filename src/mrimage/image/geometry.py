@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mrimage.errors import ImageError
-from mrimage.types import Crop, Edits, Fit
+from mrimage.image.sizes import sizes_of
+from mrimage.types import Crop, Edits, Fit, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,51 @@ class Geometry:
 def geometry_of(width: int, height: int, edits: Edits) -> Geometry:
     """Return the geometry of ``edits`` on an oriented image of ``width`` x ``height`` pixels.
 
-    A crop that reaches over the image ends at its border. Raises ImageError ``unsupported`` if the
+    Of several sizes to resize to, it is that of ``chosen_size``. A crop that reaches over the image ends at its border. Raises ImageError ``unsupported`` if the
     crop lies outside the image.
     """
     crop = _crop(width, height, edits.crop)
     if edits.resize is None:
         return Geometry(crop, crop.width, crop.height)
-    return _fitted(crop, *edits.resize, edits.fit, edits.enlarge)
+    size = nearest_size(crop.width, crop.height, sizes_of(edits.resize))
+    return _fitted(crop, *size, edits.fit, edits.enlarge)
+
+
+def chosen_size(width: int, height: int, edits: Edits) -> Size | None:
+    """Return the size that an oriented image of ``width`` x ``height`` pixels is resized to, after
+    the crop; None if ``edits`` do not resize.
+
+    Raises ImageError ``unsupported`` if the crop lies outside the image.
+    """
+    if edits.resize is None:
+        return None
+    crop = _crop(width, height, edits.crop)
+    return nearest_size(crop.width, crop.height, sizes_of(edits.resize))
+
+
+@lru_cache(maxsize=4096)
+def nearest_size(width: int, height: int, sizes: tuple[Size, ...]) -> Size:
+    """Return the one of ``sizes`` whose shape is nearest to that of an image, all in pixels.
+
+    It is the one that loses the least: the smallest share of the image is cut off by the fit
+    ``cover``, and the smallest share of the box stays empty with ``pad`` and ``contain``. These
+    shares are the same number, one minus the smaller ratio of the two shapes, which also measures
+    the distortion of ``stretch``. Of sizes that lose the same, it is the one with the nearest area,
+    and then the first.
+
+    >>> nearest_size(6000, 4000, ((1024, 1024), (1152, 896), (896, 1152)))
+    (1152, 896)
+    """
+
+    def distance(size: Size) -> tuple[int, int]:
+        across = size[0] * height
+        down = size[1] * width
+        # An exact share: products are below 2**48, so two different shares differ by over 2**-96.
+        lost = (abs(across - down) << 96) // max(across, down)
+        return lost, abs(size[0] * size[1] - width * height)
+
+    # min() returns the first of equal ones.
+    return min(sizes, key=distance)
 
 
 def _crop(width: int, height: int, crop: Crop | None) -> Box:

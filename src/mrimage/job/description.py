@@ -13,8 +13,13 @@ from mrimage.job.functions import PYTHON, explain_change
 from mrimage.job.identity import Identity, identify, note_use
 from mrimage.job.job import Job, Plan
 
-FUNCTIONS: Mapping[str, str] = {"map": "mapper", "combine": "combiner", "reduce": "reducer"}
-"""The fields of a Job that hold the user's own code, and what messages call them."""
+FUNCTIONS: Mapping[str, str] = {
+    "map": "mapper",
+    "combine": "combiner",
+    "reduce": "reducer",
+    "edits": "function of edits",
+}
+"""The fields of a Job that may hold the user's own code, and what messages call it."""
 
 AFTER_MAP = ("reduce", "group")
 """Fields that do not affect what map computes."""
@@ -78,7 +83,7 @@ def identities(job: Job) -> dict[str, Identity]:
     found = {}
     for name in FUNCTIONS:
         function = getattr(job, name)
-        if function is not None:
+        if callable(function):
             found[name] = identify(function)
     return found
 
@@ -109,7 +114,8 @@ def _different(before: Mapping[str, object], after: Mapping[str, object]) -> lis
 def _explain(earlier: Description, now: Description, name: str) -> str:
     before = earlier.facts.get(name)
     after = now.facts.get(name)
-    if name not in FUNCTIONS:
+    is_data = any(isinstance(fact, dict) for fact in (before, after))  # the fields of Edits
+    if name not in FUNCTIONS or is_data:
         return _explain_fact(name, before, after)
     role = FUNCTIONS[name]
     before_name = _function_name(before)

@@ -23,13 +23,15 @@ from mrimage.job.option_types import (
     PATTERNS,
     SECONDS,
     SHARE,
-    SIZE,
+    SIZES,
     TEXT,
     OptionType,
+    edits_type,
     names,
     one_of,
     whole,
 )
+from mrimage.job.rule_options import RuleOptions
 from mrimage.types import Fit
 
 Owner = Literal["Job", "Edits", "Limits", "RunOptions", "StoreSettings"]
@@ -146,7 +148,12 @@ EDITS = Section(
     "edits",
     (
         Field("crop", CROP, "cut out a rectangle; without +X+Y, in the middle", "Edits"),
-        Field("resize", SIZE, "fit the image to a box of W x H pixels", "Edits"),
+        Field(
+            "resize",
+            SIZES,
+            "fit the image to a box of W x H pixels; of several, to the one nearest to its shape",
+            "Edits",
+        ),
         Field("fit", one_of(*get_args(Fit), metavar="FIT"), "how --resize fits", "Edits"),
         Field(
             "enlarge",
@@ -182,6 +189,31 @@ EDITS = Section(
         ),
     ),
     note="applied to each image in this order: orient, crop, resize, color, correct, encode",
+)
+
+RULE_OPTIONS = RuleOptions(EDITS.fields)
+
+RULES = Section(
+    "edits by key",
+    (
+        Field(
+            "rules",
+            RULE_OPTIONS.option_type(),
+            "edits for the images under a key (a pattern); the first rule that matches applies, with "
+            "the options above where it has none of its own; skip=true: no output; copy=true: the "
+            "original bytes",
+            option="--rule",
+            default="none",
+            repeatable=True,
+        ),
+        Field(
+            "edits",
+            edits_type(),
+            "the job's own edits by key: (key, metadata) -> edits, or None for no output",
+            option="",
+            default="the options above",
+        ),
+    ),
 )
 
 SINK = Section(
@@ -287,7 +319,7 @@ STORES = Section(
     ),
 )
 
-JOB_SECTIONS = (JOB, FILES, EDITS, SINK, LIMITS)
+JOB_SECTIONS = (JOB, FILES, EDITS, RULES, SINK, LIMITS)
 RUN_SECTIONS = (RUN, STORES)
 
 JOB_FIELDS: Mapping[str, Field] = {

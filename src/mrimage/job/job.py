@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mrimage.errors import UsageError
-from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
+from mrimage.errors import UsageError, brief
+from mrimage.job.fields import (
+    JOB_FIELDS,
+    RULE_OPTIONS,
+    RUN_FIELDS,
+    check_fields,
+    require_instance,
+)
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.rules import Rule, rules_of
 from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
-    from mrimage.image import Image
+    from mrimage.image import Image, Metadata
     from mrimage.sink.output import Output
 
 Value = Any
@@ -36,6 +43,9 @@ Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
 """A generator function that runs once per key: ``(key, values) -> outputs``. The values are a
 stream, sorted by image."""
 
+EditsFunction = Callable[[str, "Metadata"], Edits | None]
+"""``(key, metadata) -> edits`` of an image under the key; None for no output."""
+
 
 @checks_constructor
 @dataclass(frozen=True)
@@ -47,6 +57,11 @@ class Job:
     compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
     names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
+
+    ``rules`` are edits for the images under some keys (see ``Rule``): the first rule that matches
+    a key applies, and ``edits`` apply under all other keys. Instead of ``Edits``, ``edits`` may be
+    a mapping of patterns for keys to ``Edits`` or None, which becomes the job's rules, or a
+    function ``(key, metadata) -> Edits``; None means no output.
 
     ``needs`` names extractors whose columns ``reduce`` gets with the values, so that it does not
     have to decode images again. Each value is then a dictionary with these columns by name.
@@ -67,7 +82,8 @@ class Job:
     combine: Combiner | None = None
     key: tuple[str, ...] = ("dimensions",)
     extract: tuple[str, ...] = ("header",)
-    edits: Edits | None = None
+    edits: Edits | Mapping[str, Edits | None] | EditsFunction | None = None
+    rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -91,12 +107,25 @@ class Job:
         require_instance("Job.limits", self.limits, Limits)
         limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
         values["limits"] = replace(self.limits, **limits)
-        if self.edits is not None:
-            require_instance("Job.edits", self.edits, Edits)
-            edits = check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
-            values["edits"] = replace(self.edits, **edits)
+        values |= _checked_edits_and_rules(values["edits"], values["rules"])
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def plain_edits(self) -> Edits | None:
+        """The edits of images under keys that no rule matches; None if there are none, or if a
+        function decides."""
+        return self.edits if isinstance(self.edits, Edits) else None
+
+    @property
+    def edits_function(self) -> EditsFunction | None:
+        """The function that decides how images are edited, if there is one."""
+        return self.edits if callable(self.edits) else None
+
+    @property
+    def edits_images(self) -> bool:
+        """Whether any image may get an output of its own."""
+        return self.edits is not None or any(not rule.skip for rule in self.rules)
 
     @property
     def needs_bytes(self) -> bool:
@@ -106,7 +135,7 @@ class Job:
     @property
     def decodes(self) -> bool:
         """Whether map needs whole images even if the user's mapper does not read them."""
-        if self.edits is not None:
+        if self.edits_images:
             return True
         return any(name != "header" for name in self.extract)
 
@@ -122,11 +151,15 @@ class Job:
         A function is described by its name and a digest of its code, so that an edited mapper
         makes a different job.
         """
-        left_out = ("map", "reduce", "combine", "record_extractors")
+        left_out = ("map", "reduce", "combine", "edits", "rules", "record_extractors")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in ("map", "reduce", "combine"):
             facts[name] = describe_function(getattr(self, name))
-        facts["edits"] = asdict(self.edits) if self.edits else None
+        facts["edits"] = describe_function(self.edits_function)
+        if self.plain_edits:
+            facts["edits"] = asdict(self.plain_edits)
+        if self.rules:
+            facts["rules"] = [RULE_OPTIONS.show(rule) for rule in self.rules]
         if not self.needs:
             # An OUT that was made before this field existed still belongs to this job.
             del facts["needs"]
@@ -137,6 +170,35 @@ class Job:
         # Encoded and decoded, so that it equals the description that an earlier run has stored.
         described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(facts))
         return described
+
+
+def checked_edits(edits: Edits) -> Edits:
+    """Return ``edits`` in canonical form. Raises UsageError for a value of the wrong type."""
+    return replace(edits, **check_fields(edits, JOB_FIELDS.values(), "Edits."))
+
+
+def _checked_edits_and_rules(edits: Any, rules: tuple[Rule, ...]) -> dict[str, Any]:
+    """Return a job's edits and rules in canonical form: a mapping becomes rules."""
+    if isinstance(edits, Edits):
+        return {"edits": checked_edits(edits), "rules": rules}
+    if edits is not None and rules:
+        kind = "a mapping" if isinstance(edits, Mapping) else "a function"
+        raise UsageError(
+            f"Job.edits as {kind} says what happens under each key, but got rules as well. "
+            "Leave out one of them."
+        )
+    if not isinstance(edits, Mapping):
+        return {"edits": edits, "rules": rules}
+    by_key = {}
+    for key, value in edits.items():
+        if value is not None and not isinstance(value, Edits):
+            raise UsageError(
+                f"Job.edits needs mrimage.Edits(...) or None for each key, but got {brief(value)} "
+                f"for {brief(key)}."
+            )
+        by_key[key] = checked_edits(value) if value else None
+    made = JOB_FIELDS["rules"].type.from_python("Job.edits", tuple(rules_of(by_key)))
+    return {"edits": None, "rules": made}
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mrimage.errors import UsageError, brief, quoted, unknown
+from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
+from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, show_size, sizes_of
 from mrimage.job.importing import load_object
-from mrimage.types import Crop
-
-LONGEST_SIDE = 65535
-"""Pixels: the longest side that the output formats can hold."""
+from mrimage.types import Crop, Edits, Size
 
 MOST = (1 << 62) - 1
 """The largest number of bytes or pixels that fits the tables."""
@@ -48,18 +46,20 @@ class OptionType:
         ``where``."""
         try:
             converted = self.parse(value)
-        except ValueError:
+        except ValueError as error:
             written = _as_written(value)
-            raise UsageError(f"{where} needs {self.wanted}, but got {written}.") from None
+            hint = _suggest_set(error)
+            raise UsageError(f"{where} needs {self.wanted}, but got {written}.{hint}") from None
         return self._known(where, converted)
 
     def from_python(self, where: str, value: object) -> Any:
         """Convert what a Python program passes. Raises UsageError that names ``where``."""
         try:
             converted = self.accept(value)
-        except ValueError:
+        except ValueError as error:
             wanted = self.wanted_in_python
-            raise UsageError(f"{where} needs {wanted}, but got {brief(value)}.") from None
+            hint = _suggest_set(error)
+            raise UsageError(f"{where} needs {wanted}, but got {brief(value)}.{hint}") from None
         return self._known(where, converted)
 
     def _known(self, where: str, value: Any) -> Any:
@@ -149,14 +149,39 @@ def _text(value: object) -> str:
     return value
 
 
-def _parse_size(value: object) -> tuple[int, int]:
-    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", value)
-    return _accept_size((int(match[1]), int(match[2])))
+def _parse_sizes(value: object) -> Size | tuple[Size, ...]:
+    """Read sizes and names of sets: ``512x512``, ``sdxl``, ``1152x896,896x1152`` or a list."""
+    if isinstance(value, str) and "," not in value:
+        return _accept_sizes([_parse_size(value)])
+    return _accept_sizes([_parse_size(item) for item in _parse_names(value)])
 
 
-def _accept_size(value: object) -> tuple[int, int]:
-    width, height = _numbers(value, 2, 1, LONGEST_SIDE)
-    return width, height
+def _parse_size(item: str) -> Size | str:
+    """Return one size, or the text itself if it may be the name of a set."""
+    if re.fullmatch("[a-z][a-z0-9-]*", item):
+        return item
+    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", item)
+    return int(match[1]), int(match[2])
+
+
+def _accept_sizes(value: Any) -> Size | tuple[Size, ...]:
+    """Return one size as it is, and several as a tuple of sizes."""
+    sizes = sizes_of(value)
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _show_sizes(value: Size | tuple[Size, ...]) -> str:
+    return ",".join(map(show_size, sizes_of(value)))
+
+
+def _suggest_set(error: ValueError) -> str:
+    """Suggest the nearest set of sizes if a set's name was wrong."""
+    return did_you_mean(error.name, SIZE_SETS) if isinstance(error, UnknownSetError) else ""
+
+
+def _show_crop(crop: Crop) -> str:
+    size = show_size((crop.width, crop.height))
+    return size if crop.x is None else f"{size}+{crop.x}+{crop.y}"
 
 
 def _parse_crop(value: object) -> Crop:
@@ -278,6 +303,22 @@ def _accept_function(value: object) -> Callable[..., Any]:
     return value
 
 
+def edits_type() -> OptionType:
+    """The edits of a job: a function in text; in Python also ``Edits``, or a mapping of keys."""
+
+    def accept(value: object) -> object:
+        if not isinstance(value, Edits | Mapping) and not callable(value):
+            raise ValueError
+        return value
+
+    return OptionType(
+        _parse_function,
+        accept,
+        FUNCTION.wanted,
+        "mrimage.Edits(...), a mapping of patterns for keys to them, or a function",
+    )
+
+
 def _matched(pattern: str, value: object) -> re.Match[str]:
     """Match all of ``value``, which must be text or a number. Raises ValueError."""
     # A bool is an int to isinstance, but never a number to a user.
@@ -299,12 +340,16 @@ def _as_written(value: object) -> str:
     return quoted(value) if isinstance(value, str) else brief(value)
 
 
-SIZE = OptionType(
-    _parse_size,
-    _accept_size,
-    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}",
-    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}",
-    "WxH",
+_SET_NAMES = ", ".join(SIZE_SETS)
+SIZES = OptionType(
+    _parse_sizes,
+    _accept_sizes,
+    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
+    f"set ({_SET_NAMES})",
+    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
+    f"set ({_SET_NAMES})",
+    "WxH[,WxH...]|NAME",
+    show=_show_sizes,
 )
 CROP = OptionType(
     _parse_crop,
@@ -312,6 +357,7 @@ CROP = OptionType(
     "a rectangle such as 512x512 (in the middle) or 512x512+10+20",
     "mrimage.Crop(width, height) or mrimage.Crop(width, height, x, y) in pixels",
     "WxH[+X+Y]",
+    show=_show_crop,
 )
 COLOR = OptionType(
     _parse_color,

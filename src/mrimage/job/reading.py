@@ -41,9 +41,20 @@ def build_job(
             "Leave out one of them."
         )
     if values["Edits"]:
-        job_values["edits"] = replace(base.edits or Edits(), **values["Edits"])
+        job_values["edits"] = _with_options(job_values.get("edits", base.edits), values["Edits"])
     limits = replace(base.limits, **values["Limits"])
     return replace(base, limits=limits, **job_values)
+
+
+def _with_options(edits: object, options: Mapping[str, Any]) -> Edits:
+    """Return a job's ``edits`` with ``options`` in place of their own."""
+    if edits is None or isinstance(edits, Edits):
+        return replace(edits or Edits(), **options)
+    names = " and ".join(flag_or_name(JOB_FIELDS[name]) for name in options)
+    raise UsageError(
+        f"The job's own function says how images are edited, but got {names} as well. "
+        "Leave out one of them."
+    )
 
 
 def _convert(
@@ -86,6 +97,8 @@ def _load_toml(path: Path) -> Job:
         raise UsageError(f"--job needs valid TOML, but {path} is not: {error}.") from None
     try:
         named = {name.replace("-", "_"): value for name, value in options.items()}
+        if "rule" in named:  # [[rule]] is one rule, as --rule is
+            named["rules"] = named.pop("rule")
         return build_job(named, called=lambda field: field.name)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None

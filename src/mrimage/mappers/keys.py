@@ -1,7 +1,8 @@
 """The keys that ``--key`` can group by. To add one, write a function and register it here.
 
 A key function reads the image's header only and returns a short text. If the header does not have
-the fact, the text is ``unknown``, never empty.
+the fact, the text is ``unknown``, never empty. One that also looks at the job's edits is in
+KEYS_OF_EDITS.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from mrimage.errors import UsageError
+from mrimage.image.geometry import chosen_size
+from mrimage.image.sizes import show_size
 from mrimage.job.job import Mapper, Value
 from mrimage.job.option_types import require_known
+from mrimage.types import Edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,15 +136,32 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
 )
 
 
-def by_keys(names: Sequence[str]) -> Mapper:
-    """Return a mapper that emits one record per image, under the key of ``names``.
+def size_class(image: Image, edits: Edits) -> str:
+    """``1152x896``: the size, of those of ``--resize``, that the image is resized to."""
+    size = chosen_size(image.metadata.width, image.metadata.height, edits)
+    assert size  # by_keys requires sizes
+    return show_size(size)
+
+
+KEYS_OF_EDITS: Mapping[str, Callable[[Image, Edits], str]] = MappingProxyType(
+    {"size-class": size_class}
+)
+"""The keys that depend on the sizes of the job's edits."""
+
+KEY_NAMES = tuple(sorted((*KEYS, *KEYS_OF_EDITS)))
+"""The names that ``--key`` accepts."""
+
+
+def by_keys(names: Sequence[str], edits: Edits | None = None) -> Mapper:
+    """Return a mapper that emits one record per image, under the key of ``names``. ``edits`` are
+    those of the job that apply whatever the key is.
 
     Several names make a compound key, which joins its parts with commas: ``srgb,landscape``. A
     comma or percent sign inside a part is percent-encoded, so that different parts never make the
-    same key. Raises UsageError for an unknown name.
+    same key. Raises UsageError for an unknown name, and for a key of sizes without sizes.
     """
-    require_known("key", names, KEYS)
-    functions = [KEYS[name] for name in names]
+    require_known("key", names, KEY_NAMES)
+    functions = [_function_of(name, edits) for name in names]
 
     def mapper(image: Image) -> Iterator[tuple[str, Value]]:
         parts = [function(image) for function in functions]
@@ -148,6 +170,20 @@ def by_keys(names: Sequence[str]) -> Mapper:
         yield key, None
 
     return mapper
+
+
+def _function_of(name: str, edits: Edits | None) -> Callable[[Image], str]:
+    """Return the function that makes the key ``name`` of an image."""
+    if name in KEYS:
+        return KEYS[name]
+    if edits is None or edits.resize is None:
+        raise UsageError(
+            f"The key {name} needs the sizes of --resize, but there are none. Add --resize, for "
+            "example --resize sdxl, or choose another key. Sizes of a rule do not count, because a "
+            "rule applies to a key."
+        )
+    function = KEYS_OF_EDITS[name]
+    return lambda image: function(image, edits)
 
 
 def _escape(part: str) -> str:

@@ -16,6 +16,8 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 
+from mrimage.image.format_table import FORMATS
+
 SAFE = frozenset(" !#$&'()+,-.=@[]^_`{}")
 """Characters that are kept, besides letters, digits and marks of any script."""
 
@@ -28,6 +30,9 @@ MAX_BYTES = 200
 MAX_NAME = 700
 """Longest path below a group in bytes. S3 allows 1024 for a key, which the group and the prefix of
 OUT share; a path of local folders may have 4096."""
+
+LONGEST_EXTENSION = 8
+"""Characters. What follows the last dot of a longer one is part of the name."""
 
 _CUT_BYTES = MAX_BYTES - 26
 """What is left of a component that is cut: ``~~`` and 24 hex digits follow."""
@@ -109,6 +114,24 @@ def _cut(text: str, extension: str) -> str:
     The padding makes ``component`` cut it and add a hash even where the text itself would fit.
     """
     return f"{component(text + ' ' * MAX_BYTES)}.{extension}"
+
+
+def source_extension(path: str, format: str) -> str:
+    """The extension of an unchanged copy of the source ``path``, in lower case and without a dot.
+
+    It is the source's own. If that is none that is safe to have, it is the usual one of the
+    image's ``format``.
+
+    >>> source_extension("a/Beach.JPG", "jpeg"), source_extension("7f0c", "jpeg")
+    ('jpg', 'jpg')
+    """
+    _, extension = _split_extension(path.rpartition("/")[2])
+    # In a shard, NAME.json are the facts of an image.
+    is_safe = extension.isascii() and extension.isalnum() and len(extension) <= LONGEST_EXTENSION
+    if is_safe and extension.lower() != "json":
+        return extension.lower()
+    known = FORMATS.get(format)
+    return known.extensions[0] if known else format
 
 
 def image_path(key: str, path: str, extension: str) -> str:

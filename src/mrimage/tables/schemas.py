@@ -129,6 +129,9 @@ MEMBERS = _schema(key=pa.string(), uri=pa.string())
 MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pixels=pa.int64())
 """MEMBERS with sizes. Map writes them before a combiner merges the values of several images."""
 
+RULE_KEYS = _schema(key=pa.string(), rule=pa.int32())
+"""Each key, and the index of the job's rule that applies to it; -1 if none does."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),

@@ -1,4 +1,4 @@
-"""One image in the map phase: its header, features, key-value pairs, and edited copy."""
+"""One image in the map phase: its header, features, key-value pairs, and edited copies."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mrimage.shuffle.records import Record, make_records
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.edit_image import edit_image, gain_map_kept
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What map makes of one image: its catalogue row, records, and edited copy if the job edits.
+    """What map makes of one image: its catalogue row, its records, and its outputs by their keys.
 
     With a ``failure``, the row's status is ``quarantined`` and there are no records. A row with the
     status ``ignored`` is of a file that is not an image of the source (see ``strays``).
@@ -36,13 +37,8 @@ class Mapped:
     entry: Entry
     row: dict[str, object]
     records: list[Record]
-    edited: Encoded | None
+    outputs: dict[str, Encoded]
     failure: Failure | None
-
-    @property
-    def keys(self) -> list[str]:
-        """The image's keys, each once, in the mapper's order."""
-        return list(dict.fromkeys(record.key for record in self.records))
 
 
 def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Mapped:
@@ -62,19 +58,21 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
             columns |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), columns)
-        edited = image.edited(job.edits) if job.edits else None
-        row["gain_map_kept"] = edited.gain_map_kept if edited else None
+        # Each key once, in the mapper's order.
+        keys = dict.fromkeys(record.key for record in records)
+        outputs = edit_image(job, image, keys) if job.edits_images else {}
+        row["gain_map_kept"] = gain_map_kept(outputs.values())
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         if was_refused(error, _pixels_of(row)):
             error = MemoryError()
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
-    return Mapped(entry, row | {"status": "processed", "reason": None}, records, edited, None)
+    return Mapped(entry, row | {"status": "processed", "reason": None}, records, outputs, None)
 
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """The result for an image that failed, with as much of its catalogue ``row`` as is known."""
     row = _row(entry) | row | {"status": "quarantined", "reason": failure.reason}
-    return Mapped(entry, row, [], None, failure)
+    return Mapped(entry, row, [], {}, failure)
 
 
 def _facts_of(metadata: Metadata) -> dict[str, object]:
@@ -149,4 +147,4 @@ def _named(mapper: Mapper) -> str:
 
 def mapper_of(job: Job) -> Mapper:
     """The job's own mapper, or the one for its ``key``."""
-    return job.map or by_keys(job.key)
+    return job.map or by_keys(job.key, job.plain_edits)

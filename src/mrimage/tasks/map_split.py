@@ -56,9 +56,8 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             if mapped.failure:
                 writer.fail(mapped.failure)
                 faults.note(mapped.failure)
-            if mapped.edited:
-                for key in mapped.keys:
-                    writer.image(mapped.entry, key, mapped.edited)
+            for key, made in mapped.outputs.items():
+                writer.image(mapped.entry, key, made)
     tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
     return writer.commit(len(rows), split.size, tables | spill.rest())
 
@@ -72,7 +71,9 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
     mapper = mapper_of(job)
     clock = deadline(job.limits.deadline, attempt.expendable)
     for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
-        if job.map:  # the user's code may have replaced the timer's signal handler
+        if (
+            job.map or job.edits_function
+        ):  # the user's code may have replaced the timer's signal handler
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             mapped = map_image(job, mapper, entry, without_clock(source))

@@ -98,6 +98,18 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleFigures:
+    """One rule of the job: the images that it applied to, and their outputs.
+
+    ``rule`` is the rule as on a command line. It is "" for the images that no rule applied to.
+    """
+
+    rule: str
+    images: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A thumbnail with its caption.
 
@@ -238,3 +250,4 @@ class Figures:
     quarantine: Quarantine
     health: Health
     comparison: Comparison | None = None
+    rules: tuple[RuleFigures, ...] = ()

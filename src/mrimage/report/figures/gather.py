@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from mrimage.report import text
 from mrimage.report.figures import galleries
 from mrimage.report.figures.describe import describe
-from mrimage.report.figures.figures import SCHEMA_VERSION, Figures, GroupFigures, Groups, Totals
+from mrimage.report.figures.figures import (
+    SCHEMA_VERSION,
+    Figures,
+    GroupFigures,
+    Groups,
+    RuleFigures,
+    Totals,
+)
 from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
 from mrimage.report.figures.job import RunFigures
@@ -50,6 +57,9 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
         galleries=pictures,
         quarantine=list_quarantine(tables, facts),
         health=health,
+        rules=tuple(
+            RuleFigures(text.cut(count.rule), count.images, count.outputs) for count in facts.rules
+        ),
     )
     return Gathered(figures, thumbnails)
 

@@ -66,7 +66,8 @@ def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
         counts.append(f"count(*) FILTER ({rule.condition})")
         counts.append(f"coalesce(sum(size) FILTER ({rule.condition}), 0)::BIGINT")
     total, total_bytes, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
-    edits = job.get("edits")
+    # Rules by key may leave some of the images as they are.
+    edits = None if job.get("rules") else job.get("edits")
     for rule, images, size in zip(rules, counted[::2], counted[1::2], strict=True):
         if images and images >= rule.share * total:
             is_settled = rule.is_settled(edits if isinstance(edits, Mapping) else None)

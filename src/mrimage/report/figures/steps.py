@@ -13,6 +13,9 @@ _FITS = {
     "stretch": "stretched to it",
 }
 
+MOST_SIZES = 4
+"""More sizes than this are counted rather than listed."""
+
 _METADATA = {
     "keep": "with all metadata",
     "strip": "without metadata",
@@ -32,13 +35,19 @@ def describe_steps(job: Mapping[str, object]) -> tuple[str, ...]:
 def _steps(job: Mapping[str, object]) -> Iterator[str]:
     edits = job.get("edits")
     mapper = _function(job.get("map"))
-    yield _reading(job, decodes=bool(mapper or edits))
+    rules = _names(job.get("rules"))
+    yield _reading(job, decodes=bool(mapper or edits or rules))
     if mapper:
         yield _mapping(job, mapper)
     else:
         yield f"Grouped the images by {_in_a_row(_names(job.get('key')))}"
     if isinstance(edits, Mapping):
         yield f"Edited each image: {', '.join(_edits(edits))}{_shards(job)}"
+    elif edits:
+        yield f"Edited each image as {_function(edits)} says for its key{_shards(job)}"
+    if rules:
+        shards = "" if edits else _shards(job)
+        yield f"Edited by rules for keys: {'; '.join(rules)}{shards}"
     results = _names(job.get("group"))
     reducer = _function(job.get("reduce"))
     if reducer:
@@ -71,9 +80,8 @@ def _edits(edits: Mapping[str, object]) -> Iterator[str]:
     crop = edits.get("crop")
     if isinstance(crop, Mapping):
         yield f"cropped to {crop.get('width')} × {crop.get('height')}"
-    box = edits.get("resize")
-    if isinstance(box, Sequence) and len(box) == 2:
-        yield _resizing(edits, box)
+    if edits.get("resize"):
+        yield _resizing(edits)
     if edits.get("to"):
         yield f"converted to {edits['to']}"
     if edits.get("correct"):
@@ -82,12 +90,22 @@ def _edits(edits: Mapping[str, object]) -> Iterator[str]:
     yield _METADATA.get(str(edits.get("metadata")), _DEFAULT_METADATA)
 
 
-def _resizing(edits: Mapping[str, object], box: Sequence[object]) -> str:
+def _resizing(edits: Mapping[str, object]) -> str:
     how = _FITS[str(edits.get("fit", "contain"))]
     if not edits.get("enlarge", True):
         how += ", small images keep their size"
-    width, height = box
-    return f"resized to {width} × {height} ({how})"
+    return f"resized to {_sizes(edits['resize'])} ({how})"
+
+
+def _sizes(resize: object) -> str:
+    """Return the size, or the sizes of which each image gets the nearest to its shape."""
+    if not isinstance(resize, Sequence) or isinstance(resize, str):
+        return str(resize)
+    if not all(isinstance(size, Sequence) for size in resize):
+        return " × ".join(map(str, resize))
+    if len(resize) > MOST_SIZES:
+        return f"the nearest of {len(resize)} sizes"
+    return f"the nearest of {_in_a_row([_sizes(size) for size in resize])}"
 
 
 def _encoding(edits: Mapping[str, object]) -> str:
