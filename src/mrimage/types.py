@@ -10,8 +10,8 @@ Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
 fit inside it and fill the rest with the background, or stretch to it."""
 
-Stage = Literal["list", "map", "reduce"]
-"""The phase in which an image was quarantined."""
+Stage = Literal["list", "map", "reduce", "round"]
+"""The phase in which an image was quarantined; ``round`` is any round of a program."""
 
 
 class ByteSource(Protocol):

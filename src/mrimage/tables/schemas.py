@@ -129,6 +129,12 @@ MEMBERS = _schema(key=pa.string(), uri=pa.string())
 MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pixels=pa.int64())
 """MEMBERS with sizes. Map writes them before a combiner merges the values of several images."""
 
+ROUND_PARTS = _schema(part=pa.string())
+"""The parts of tables that a map task of a round has mapped."""
+
+PROGRAM_ROUNDS = _schema(round=pa.string())
+"""The rounds that a finished program has used, by name."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),
