@@ -19,8 +19,8 @@ Resize = Size | str | Sequence[Size | str]
 GROUP_CORRECTIONS = ("match-group", "match-histogram", "exposure-group", "deflicker")
 """The values of ``--correct`` that depend on an image's group."""
 
-Stage = Literal["list", "map", "members", "reduce"]
-"""The phase in which an image was quarantined."""
+Stage = Literal["list", "map", "members", "reduce", "round"]
+"""The phase in which an image was quarantined; ``round`` is any round of a program."""
 
 
 class ByteSource(Protocol):

@@ -131,14 +131,14 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
     """
     pruned = False
     for name in reduced.tables("groups"):
-        stale = _stale_keys(store, name, weighed, scratch)
+        stale = stale_keys(store, name, weighed, scratch)
         if stale:
             pruned = True
             _prune_partition(store, reduced, name, stale)
     return pruned
 
 
-def _stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[str]:
+def stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[str]:
     """Keys in the groups table ``name`` that are gone, or whose records have changed."""
     done = read_parquet(localize(store, [name], scratch), DONE_GROUPS)
     current = read_parquet([str(weighed)], WEIGHED)
@@ -166,18 +166,23 @@ def _prune_partition(store: Store, reduced: Committed, name: str, stale: list[st
     store.write(name, encode_arrow(groups), durable=True)
 
 
-def forget_reduced(store: Store) -> None:
-    """Revoke everything that was reduced, because the reducers have changed.
+def forget_outputs(store: Store, phase: str, tasks: Iterable[str] | None = None) -> bool:
+    """Revoke the commits of ``tasks``, or of all tasks of the phase, and remove their outputs.
 
     Outputs go first and the commits last, so that after a kill in between the commits that are
-    left make the next run do the same again.
+    left make the next run do the same again. Returns whether there were any commits.
     """
-    reduced = Committed(store, "reduce")
-    for name in reduced.tables("outputs"):
-        outputs = _output_names(_read(store, name))
-        note_removal(store, outputs)
-        delete_outputs(store, outputs)
-    reduced.forget(list(reduced.tasks))
+    committed = Committed(store, phase)
+    gone = committed.tasks if tasks is None else committed.tasks & set(tasks)
+    if not gone:
+        return False
+    for name in committed.tables("outputs"):
+        if task_of(name) in gone:
+            outputs = _output_names(_read(store, name))
+            note_removal(store, outputs)
+            delete_outputs(store, outputs)
+    committed.forget(list(gone))
+    return True
 
 
 def _read(store: Store, name: str) -> pa.Table:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mrimage.commit.ledger import UNCLEAN, commit_task, encode_arrow, table_path
+from mrimage.commit.rounds import is_of_round
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
@@ -114,8 +115,9 @@ class TaskWriter:
             # If closing fails, no table of this attempt may arrive after those of the next one.
             writer.flush()
         report = self._report(images, size)
-        # The tasks that make thumbnails write no outputs, only tables.
-        if self.attempt.number > 1 and self.phase != "thumbnails":
+        # The tasks that make thumbnails, and those of rounds, write no outputs, only tables.
+        writes_outputs = self.phase != "thumbnails" and not is_of_round(self.phase)
+        if self.attempt.number > 1 and writes_outputs:
             self.store.write(UNCLEAN, b"")
         commit_task(self.store, report)
         return report

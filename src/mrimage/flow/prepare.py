@@ -21,10 +21,10 @@ def prepare_job(job: Job) -> Job:
     _check_fits(job)
     if job.combine:
         _check_combine(job)
-    if job.needs and not job.reduce:
+    if job.needs and not (job.reduce or job.program):
         raise UsageError(
-            "needs sends columns to the job's own reduce, but there is none. "
-            "Add reduce, or use extract."
+            "needs sends columns to the job's own reduce or program, but there is none. "
+            "Add one, or use extract."
         )
     return with_needs(job)
 
@@ -64,6 +64,11 @@ def _check_combine(job: Job) -> None:
     if not job.reduce:
         raise UsageError(
             "combine needs a reduce for the values that it shrinks, but there is none. Add reduce."
+        )
+    if job.program:
+        raise UsageError(
+            "combine cannot be used with program: the program gets the records as map emits them. "
+            "Give the combine to its rounds instead."
         )
     if job.needs:
         raise UsageError(

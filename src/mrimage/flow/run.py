@@ -1,4 +1,4 @@
-"""A whole run in one function: list, split, map, plan, shuffle, reduce, publish, report."""
+"""A whole run in one function: list, split, map, plan, shuffle, reduce, rounds, publish, report."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(
     job = prepare_job(job)
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
-        dumps(job)
+        dumps(replace(job, program=None))
     check_apart(source, out)
     budget = Budget.parse(options.max_failures)
     plan = Plan(job, source, out, options.stores)
@@ -62,7 +62,7 @@ def run(
         stack.enter_context(explain_damage(store))
         stack.callback(note_uses, job, identities(job))
         description = describe(plan)
-        changed_reduce = claim(store, plan, description, options.fresh)
+        change = claim(store, plan, description, options.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         # Workers write to scratch, so they have to end before it is deleted.
         stack.callback(engine.close)
@@ -72,16 +72,25 @@ def run(
             store, scratch, budget, choose_progress(options.quiet), options.command
         )
         phases = RunPhases(
-            plan, description, options, store, engine, scratch, execution, wait_for_bundle
+            plan.for_tasks(),
+            description,
+            options,
+            store,
+            engine,
+            scratch,
+            execution,
+            wait_for_bundle,
+            program=job.program,
         )
         phases.retry_internal_failures()
-        if changed_reduce:
-            phases.forget_reduced(changed_reduce)
+        if change:
+            phases.forget_changed(change)
         inventory = phases.list_source()
         phases.forget_gone(inventory)
         phases.map(inventory)
         exchange, weighed = phases.plan_shuffle()
         phases.reduce(exchange)
+        phases.rounds()
         published = phases.publish(weighed)
         phases.draw_thumbnails()
         summary = phases.report(published)

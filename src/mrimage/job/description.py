@@ -18,10 +18,14 @@ FUNCTIONS: Mapping[str, str] = {
     "combine": "combiner",
     "reduce": "reducer",
     "edits": "function of edits",
+    "program": "program",
 }
 """The fields of a Job that may hold the user's own code, and what messages call it."""
 
-AFTER_MAP = ("reduce", "group")
+REDUCERS = ("reduce", "group")
+"""Fields that affect only what reduce makes."""
+
+AFTER_MAP = (*REDUCERS, "program")
 """Fields that do not affect what map computes."""
 
 
@@ -44,9 +48,9 @@ class Description:
         return {name: fact for name, fact in self.facts.items() if name != "source"}
 
     @property
-    def reduces(self) -> bool:
-        """Whether the job has a reducer."""
-        return bool(self.facts.get("reduce") or self.facts.get("group"))
+    def uses_records(self) -> bool:
+        """Whether the job has a reducer or a program."""
+        return any(self.facts.get(name) for name in AFTER_MAP)
 
     def hash(self) -> str:
         """Return the hash of the job and its source, the same as ``Plan.hash``."""

@@ -42,7 +42,7 @@ def bad_result_error(
 ) -> CodeError:
     """Return the error of an image for which ``function`` returned or yielded something that
     cannot be used. If ``result`` is a generator, the error names the line that yielded."""
-    line = _line_of_result(function, result)
+    line = line_of_result(function, result)
     message = f"Expected {expected}, but {received}"
     if line:
         message += f" ({line})"
@@ -71,7 +71,8 @@ def _traceback_places(traceback: TracebackType | None) -> Iterator[tuple[FrameTy
         traceback = traceback.tb_next
 
 
-def _line_of_result(function: Callable[..., object], result: Any) -> str:
+def line_of_result(function: Callable[..., object], result: Any) -> str:
+    """Describe the line at which the generator ``result`` is, or where ``function`` begins."""
     # A generator is still at the line that yielded.
     frame = getattr(result, "gi_frame", None)
     if frame is not None:

@@ -110,9 +110,15 @@ JOB = Section(
         ),
         Field("reduce", FUNCTION, "the job's own reducer: (key, values) -> outputs", option=""),
         Field(
+            "program",
+            FUNCTION,
+            "the job's own program: (table) -> yields rounds, returns outputs",
+            option="",
+        ),
+        Field(
             "needs",
             names("NAME[,NAME...]", tuple(EXTRACTORS)),
-            "extractors whose columns the job's own reducer gets with the values",
+            "extractors whose columns the job's own reducer and program get with the values",
             option="",
             default="none",
         ),

@@ -27,6 +27,7 @@ from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
     from mrimage.image import Image, Metadata
+    from mrimage.rounds.round import Program
     from mrimage.sink.output import Output
 
 Value = Any
@@ -52,8 +53,9 @@ EditsFunction = Callable[[str, "Metadata"], Edits | None]
 class Job:
     """What to do with the images of a source.
 
-    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image
-    becomes one record under the key that ``key`` names. ``extract`` names extractors, which
+    ``map``, ``combine``, ``reduce`` and ``program`` are the user's functions. Without ``map``, each
+    image becomes one record under the key that ``key`` names. ``program`` gets the table of all
+    records, and yields rounds (see ``Round``). ``extract`` names extractors, which
     compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
     names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
@@ -63,8 +65,9 @@ class Job:
     a mapping of patterns for keys to ``Edits`` or None, which becomes the job's rules, or a
     function ``(key, metadata) -> Edits``; None means no output.
 
-    ``needs`` names extractors whose columns ``reduce`` gets with the values, so that it does not
-    have to decode images again. Each value is then a dictionary with these columns by name.
+    ``needs`` names extractors whose columns ``reduce`` and ``program`` get with the values, so that
+    they do not have to decode images again. Each value is then a dictionary with these columns by
+    name.
     Without ``map`` it also has ``uri`` and ``path``. With ``map`` it also has the items of the
     mapper's own dictionary, which win over columns of the same name; a value that is not a
     dictionary is under ``value``.
@@ -92,6 +95,7 @@ class Job:
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
+    program: Program | None = None
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -151,18 +155,20 @@ class Job:
         A function is described by its name and a digest of its code, so that an edited mapper
         makes a different job.
         """
-        left_out = ("map", "reduce", "combine", "edits", "rules", "record_extractors")
+        functions = ("map", "reduce", "combine", "program")
+        left_out = (*functions, "edits", "rules", "record_extractors")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
-        for name in ("map", "reduce", "combine"):
+        for name in functions:
             facts[name] = describe_function(getattr(self, name))
         facts["edits"] = describe_function(self.edits_function)
         if self.plain_edits:
             facts["edits"] = asdict(self.plain_edits)
         if self.rules:
             facts["rules"] = [RULE_OPTIONS.show(rule) for rule in self.rules]
-        if not self.needs:
-            # An OUT that was made before this field existed still belongs to this job.
-            del facts["needs"]
+        for name in ("needs", "program"):
+            if not facts[name]:
+                # An OUT that was made before this field existed still belongs to this job.
+                del facts[name]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -219,6 +225,12 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
         object.__setattr__(self, "out", absolute(self.out))
+
+    def for_tasks(self) -> Plan:
+        """Return the plan as tasks get it: without the program, which stays in the driver."""
+        if self.job.program is None:
+            return self
+        return replace(self, job=replace(self.job, program=None))
 
     def hash(self) -> str:
         """Return the hash of the job and its source: 16 hexadecimal digits."""

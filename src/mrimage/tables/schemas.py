@@ -132,6 +132,12 @@ MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pix
 RULE_KEYS = _schema(key=pa.string(), rule=pa.int32())
 """Each key, and the index of the job's rule that applies to it; -1 if none does."""
 
+ROUND_PARTS = _schema(part=pa.string())
+"""The parts of tables that a map task of a round has mapped."""
+
+PROGRAM_ROUNDS = _schema(round=pa.string())
+"""The rounds that a finished program has used, by name."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),
