@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mrimage.image import Image
     from mrimage.job.job import Job
     from mrimage.job.rules import Rule
+    from mrimage.job.statistic import Statistic
     from mrimage.reducers.context import open_image
     from mrimage.reducers.sheet import contact_sheet
     from mrimage.rounds.round import Round
@@ -66,6 +67,7 @@ _MODULES = {
     "Rule": "mrimage.job.rules",
     "SinkError": "mrimage.errors",
     "SourceError": "mrimage.errors",
+    "Statistic": "mrimage.job.statistic",
     "StoreError": "mrimage.errors",
     "Summary": "mrimage.flow.summary",
     "Table": "mrimage.rounds.table",
@@ -96,6 +98,7 @@ __all__ = [
     "Rule",
     "SinkError",
     "SourceError",
+    "Statistic",
     "StoreError",
     "Summary",
     "Table",

@@ -42,6 +42,7 @@ from mrimage.storage.layout import JOB
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
     DONE_GROUPS,
+    EDITED,
     GROUPS,
     KNOWN,
     MEMBERS,
@@ -51,6 +52,7 @@ from mrimage.tables.schemas import (
     RECORDS,
     REMOVED,
     ROUND_PARTS,
+    STATISTICS,
     THUMBNAILS,
     WEIGHED,
 )
@@ -77,6 +79,8 @@ _TASK_TABLES = {
     "quarantine": QUARANTINE,
     "groups": DONE_GROUPS,
     "thumbnails": THUMBNAILS,
+    "statistics": STATISTICS,
+    "edited": EDITED,
     "parts": ROUND_PARTS,
     "rounds": PROGRAM_ROUNDS,
 }
@@ -231,6 +235,8 @@ def _redo(phase: str, path: str) -> str:
     what = "its groups are reduced"
     if phase == "map":
         what = "its images are mapped"
+    elif phase == "members":
+        what = "its images are edited"
     elif phase != "reduce":
         what = "it is done"
     report = report_path(phase, task_of(path))

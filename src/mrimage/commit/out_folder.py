@@ -29,6 +29,7 @@ from mrimage.commit.rounds import task_phases
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.description import (
     AFTER_MAP,
+    MEMBERS,
     Description,
     changed_fields,
     decode,
@@ -110,7 +111,11 @@ def require_usable(store: Store, description: Description, fresh: bool) -> OutSt
     if not changed:
         return OutStatus.SAME
     if description.uses_records and set(changed) <= set(AFTER_MAP):
-        return OutStatus.OTHER_REDUCE
+        comes_or_goes = any(
+            bool(earlier.facts.get(name)) != bool(description.facts.get(name)) for name in MEMBERS
+        )
+        if not comes_or_goes:
+            return OutStatus.OTHER_REDUCE
     raise SinkError(
         f"A run must have the job that {store.root} was made by, but this one has "
         f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to "

@@ -70,7 +70,7 @@ CHUNKS_PER_FILE = 5
 
 _MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
 _LATER_TABLES = ("outputs", "quarantine")
-"""The tables of the phases after map: reduce, rounds and programs."""
+"""The tables of the phases after map: reduce, members, rounds and programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +326,7 @@ def _quarantine_of(catalogue: list[str], mapped: list[str], later: list[str]) ->
     if later:
         known = read_parquet(catalogue, KNOWN)
         rows = f"(SELECT * FROM {rows} q SEMI JOIN {known} c USING (uri))"
-    # ORDER BY stage puts "map" before "reduce", and "reduce" before "round".
+    # ORDER BY stage puts "map" before "members", "reduce" and "round", in this order.
     return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
 
 

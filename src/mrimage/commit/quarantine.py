@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mrimage.commit.ledger import Committed, localize, task_of
+from mrimage.commit.members import MEMBERS, edit_again
 from mrimage.commit.prune import forget_outputs, outdate
 from mrimage.commit.publish import PUBLISHED
 from mrimage.commit.rounds import PROGRAM, is_of_round, result_of_phase, task_phases
@@ -30,6 +31,10 @@ def try_again(store: Store, scratch: Path, reasons: Collection[str] | None) -> i
         if phase.phase == "map":
             for task, uris in chosen.items():
                 outdate(store, phase, task, uris)
+            continue
+        if phase.phase == MEMBERS:
+            for task, uris in chosen.items():
+                edit_again(store, phase, task, uris)
             continue
         if is_of_round(phase.phase):
             # Without its result the round is not finished, and neither is the program.

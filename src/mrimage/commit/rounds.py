@@ -133,6 +133,6 @@ class CommittedRounds:
 
 def task_phases(store: Store) -> list[Committed]:
     """What the tasks of every phase have committed that a run can reuse, in the order of the flow:
-    map, reduce, rounds, programs."""
-    first = [Committed(store, phase) for phase in ("map", "reduce")]
+    map, reduce, members, rounds, programs."""
+    first = [Committed(store, phase) for phase in ("map", "reduce", "members")]
     return [*first, *CommittedRounds(store).phases(), Committed(store, PROGRAM)]

@@ -56,7 +56,7 @@ class Execution:
             # The ledger has two phases for a round, which is one phase for people.
             self.tasks.append(replace(report, phase=name))
             task_done(self.progress, report)
-            if name == "map":
+            if name in ("map", "members"):
                 self._watch_job_code(report)
             if name != "thumbnails":
                 self.add_quarantined(report.quarantined)

@@ -26,6 +26,7 @@ from mrimage.commit.ledger import (
     merge_tables,
     task_of,
 )
+from mrimage.commit.members import MEMBERS
 from mrimage.commit.out_folder import Change, write_job
 from mrimage.commit.prune import forget_outputs, prune_groups, prune_split
 from mrimage.commit.publish import (
@@ -42,6 +43,7 @@ from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
+from mrimage.flow.members import MembersPass
 from mrimage.flow.programs import forget_unused, run_program
 from mrimage.flow.results import (
     FACTS,
@@ -102,6 +104,8 @@ class RunPhases:
         self._outdate()
         if reduces_again:
             forget_outputs(self.store, "reduce")
+        if "each" in change.fields:
+            forget_outputs(self.store, MEMBERS)
         if "program" in change.fields:
             forget_outputs(self.store, PROGRAM)
         write_job(self.store, self.description)
@@ -229,6 +233,17 @@ class RunPhases:
         function = partial(reduce_partition, self.plan)
         reports = self.engine.shuffle(function, exchange, self.scratch)
         self.execution.run_tasks("reduce", images, reports)
+
+    def members(self) -> None:
+        """Edit the images that depend on their groups, in a second pass."""
+        MembersPass(
+            self.plan,
+            self.store,
+            self.engine,
+            self.scratch / "members",
+            self.execution,
+            self._outdate,
+        ).run()
 
     def rounds(self) -> None:
         """Run the program. Its rounds are kept as long as it uses them."""

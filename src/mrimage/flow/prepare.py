@@ -19,6 +19,7 @@ def prepare_job(job: Job) -> Job:
     by_keys(job.key, job.plain_edits)
     check_sink(job)
     _check_fits(job)
+    _check_members(job)
     if job.combine:
         _check_combine(job)
     if job.needs and not (job.reduce or job.program):
@@ -57,6 +58,19 @@ def _require_no_fit(
     if unused:
         raise UsageError(
             f"{unused} needs {resize_name}, but there is none. Add it, or leave out {unused}."
+        )
+
+
+def _check_members(job: Job) -> None:
+    """Raise UsageError for a statistic that nothing uses, and for two ways to edit an image."""
+    if job.statistic and not job.each:
+        raise UsageError(
+            "statistic is for the job's own each, but there is none. Add each, or leave out statistic."
+        )
+    if job.each and job.edits_images:
+        raise UsageError(
+            "each says what becomes of every image, but the job has edits or rules as well. Leave out "
+            "one of them; each may return mrimage.Edits(...)."
         )
 
 

@@ -1,4 +1,5 @@
-"""A whole run in one function: list, split, map, plan, shuffle, reduce, rounds, publish, report."""
+"""A whole run in one function: list, split, map, plan, shuffle, reduce, statistics, members, rounds,
+publish, report."""
 
 from __future__ import annotations
 
@@ -25,10 +26,15 @@ from mrimage.job.description import describe, identities, note_uses
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.pickling import dumps
+from mrimage.job.references import with_references
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
-TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
+TASKS = (
+    "mrimage.tasks.map_split",
+    "mrimage.tasks.reduce_partition",
+    "mrimage.tasks.edit_members",
+)
 """Modules that workers import while the source is listed."""
 
 
@@ -43,7 +49,7 @@ def run(
 
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
     """
-    job = prepare_job(job)
+    job = with_references(prepare_job(job), options.stores)
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
         dumps(replace(job, program=None))
@@ -90,6 +96,7 @@ def run(
         phases.map(inventory)
         exchange, weighed = phases.plan_shuffle()
         phases.reduce(exchange)
+        phases.members()
         phases.rounds()
         published = phases.publish(weighed)
         phases.draw_thumbnails()

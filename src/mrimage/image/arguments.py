@@ -40,10 +40,10 @@ def check_alone(edits: Edits) -> None:
             f"correct {edits.correct} needs the other images of the group, but got one image alone. "
             "Put the edits into mrimage.Job(edits=...)."
         )
-    if edits.reference is not None and edits.reference_statistic is None:
+    if edits.reference is not None:
         raise UsageError(
-            "reference is read when a run begins, but got one image alone. "
-            "Put the edits into mrimage.Job(edits=...)."
+            "reference is read when a run begins, so it works only in mrimage.Job(edits=...) and in "
+            "rules. Put the edits there."
         )
 
 

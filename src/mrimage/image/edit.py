@@ -167,6 +167,7 @@ def _prepared(
     if edits.correct in GROUP_CORRECTIONS:
         from mrimage.image.group.picture import matched
 
+        assert matching
         image, change = matched(image, edits, matching)
     elif edits.correct is not None:
         image = _corrected(image, edits.correct)

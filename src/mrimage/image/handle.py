@@ -112,15 +112,18 @@ class Image:
             pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
             return measure(names, pixels, self.data)
 
-    def edited(self, edits: Edits, matching: Matching | None = None) -> Encoded:
-        """Apply ``edits``, and return the result as a file.
-
-        A correction that sees the image's group needs ``matching``, which a run has. Raises
-        UsageError for invalid edits.
-        """
+    def edited(self, edits: Edits) -> Encoded:
+        """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits, and
+        for a correction that needs the other images of a group."""
         check_edits(edits)
-        if matching is None:
-            check_alone(edits)
+        check_alone(edits)
+        with own_faults():
+            from mrimage.image.edit import edited
+
+            return edited(self._opened(), edits, self._limits)
+
+    def matched(self, edits: Edits, matching: Matching) -> Encoded:
+        """Apply ``edits`` with a group correction, for a task that knows what the image is to match."""
         with own_faults():
             from mrimage.image.edit import edited
 

@@ -50,6 +50,12 @@ def bad_result_error(
     return CodeError(f"{message}.", kind=f"{expected} {line}")
 
 
+def describe_start(function: Callable[..., object]) -> str:
+    """Describe where the function begins, in parentheses after a space; empty if it is not known."""
+    line = line_of_result(function, None)
+    return f" ({line})" if line else ""
+
+
 def _line_of(error: BaseException) -> str:
     """Describe the innermost line of the user's own code in the error's traceback. If there is
     none, describe the innermost line outside mrimage. The text is empty if the error passed

@@ -39,7 +39,8 @@ class RgbSpace:
     @property
     def luminance(self) -> Array:
         """The weights of linear red, green and blue in Y; they add up to 1."""
-        return self.to_white[1]
+        weights: Array = self.to_white[1]
+        return weights
 
     def light(self, codes: Array) -> Array:
         """Linear light of encoded values; both 0..1, float32."""

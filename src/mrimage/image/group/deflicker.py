@@ -32,11 +32,9 @@ def smoothed(exposures: Iterable[int | None]) -> Iterator[int | None]:
     of a window are held in memory, so the series may have any length.
     """
     window: deque[int | None] = deque([None] * len(WEIGHTS), len(WEIGHTS))
-    ahead = 0
-    for exposure in chain(exposures, repeat(None, REACH)):
+    for number, exposure in enumerate(chain(exposures, repeat(None, REACH))):
         window.append(exposure)
-        ahead += 1
-        if ahead > REACH:
+        if number >= REACH:
             yield _fitted(window)
 
 

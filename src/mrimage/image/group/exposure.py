@@ -50,7 +50,7 @@ def exposure_of(frame: Frame) -> list[list[int]]:
 
 def merge_exposures(one: Sequence[list[int]], other: Sequence[list[int]]) -> list[list[int]]:
     """Add two histograms of exposures, sorted by exposure."""
-    counts = {exposure: count for exposure, count in one}
+    counts = {exposure: count for exposure, count in one}  # noqa: C416 - mypy rejects dict(one)
     for exposure, count in other:
         counts[exposure] = counts.get(exposure, 0) + count
     return [[exposure, counts[exposure]] for exposure in sorted(counts)]
@@ -121,7 +121,8 @@ def _for_channels(values: Array, colors: Array) -> Array:
 def _rounded(light: Array, space: str, like: Array) -> Array:
     top = full_white(like)
     codes = rgb_space(space).encoded(light)
-    return np.clip(np.rint(codes * top), 0, top).astype(like.dtype)
+    rounded: Array = np.clip(np.rint(codes * top), 0, top).astype(like.dtype)
+    return rounded
 
 
 def _factors(light: Array, gain: float) -> Array:
@@ -129,7 +130,7 @@ def _factors(light: Array, gain: float) -> Array:
     the codes."""
     if gain <= 1:
         return np.full(len(light), gain, dtype=np.float32)
-    bent = shoulder(light * np.float32(gain), np.float32(_KNEE), np.float32(gain))
+    bent = shoulder(light * np.float32(gain), _KNEE, gain)
     factors: Array = np.divide(bent, light, out=np.full_like(light, gain), where=light > 0)
     return factors
 

@@ -121,12 +121,14 @@ def without_new_clipping(before: Array, after: Array) -> Array:
     top = full_white(before)
     inside = np.clip(after, 1, top - 1)
     is_at_end = (before == 0) | (before == top)
-    return np.where(is_at_end, after, inside)
+    kept: Array = np.where(is_at_end, after, inside)
+    return kept
 
 
 def _rounded(codes: Array, like: Array) -> Array:
     top = full_white(like)
-    return np.clip(np.rint(codes * top), 0, top).astype(like.dtype)
+    rounded: Array = np.clip(np.rint(codes * top), 0, top).astype(like.dtype)
+    return rounded
 
 
 def _by_color_table(colors: Array, color_map: ColorMap) -> Array:

@@ -47,9 +47,7 @@ def _scaled(counts: Array, total: int, weight: int) -> list[int]:
     return [after - before for before, after in zip([0, *cumulated], cumulated, strict=False)]
 
 
-def match_histogram(
-    colors: Array, space: str, own: Sequence[int], group: Sequence[int]
-) -> Array:
+def match_histogram(colors: Array, space: str, own: Sequence[int], group: Sequence[int]) -> Array:
     """Map each channel so that its histogram ``own`` becomes that of the ``group``.
 
     A gray picture gets the mean of the group's three histograms.
@@ -79,7 +77,8 @@ def _table(had: Array, wanted: Array, colors: Array) -> Array:
     bounded = exact[middle] + _from_middle(np.clip(np.diff(exact), 0, MOST_SLOPE), middle)
     codes = np.arange(top + 1) * ((BINS - 1) / top)
     values = np.interp(codes, levels, bounded) * (top / (BINS - 1))
-    return np.clip(np.rint(values), 0, top).astype(colors.dtype)
+    table: Array = np.clip(np.rint(values), 0, top).astype(colors.dtype)
+    return table
 
 
 def _ranks(histogram: Array) -> Array:

@@ -69,9 +69,7 @@ def merge_sums(one: Sequence[int], other: Sequence[int]) -> list[int]:
     return [left + right for left, right in zip(one, other, strict=True)]
 
 
-def match_moments(
-    colors: Array, space: str, own: Sequence[int], group: Sequence[int]
-) -> Array:
+def match_moments(colors: Array, space: str, own: Sequence[int], group: Sequence[int]) -> Array:
     """Shift and scale L*, a* and b* from the ``own`` moments to those of the ``group``.
 
     A gray picture is matched in L* only.
@@ -108,9 +106,7 @@ def _bounded_gain(had: float, wanted: float) -> float:
     return min(MOST_GAIN, max(1 / MOST_GAIN, wanted / had))
 
 
-def _made_up(
-    sample: Array, rgb: RgbSpace, gain: Array, shift: Array
-) -> tuple[Array, SoftRange]:
+def _made_up(sample: Array, rgb: RgbSpace, gain: Array, shift: Array) -> tuple[Array, SoftRange]:
     """The shift with which the mean of ``sample`` (N x 3, encoded) gets where it should, although
     the ends of the range are soft; and that range."""
     lab = rgb.lab(sample) * gain

@@ -19,9 +19,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The statistic of an image, and the one that it is to have, which is its group's."""
+    """The statistic of an image, and the one that it is to have: its group's, or a reference's.
 
-    own: Statistic
+    If ``own`` is None, it is measured on the whole picture.
+    """
+
+    own: Statistic | None
     group: Statistic
 
 
@@ -51,18 +54,13 @@ def frame_of(picture: Picture, edits: Edits, pixels: int) -> Frame:
     return Frame(colors, space, pixels, to_array(picture[count]))
 
 
-def matched(picture: Picture, edits: Edits, matching: Matching | None) -> tuple[Picture, Change]:
-    """Apply the group correction of ``edits`` to the colors, and leave alpha alone.
-
-    Without ``matching``, the picture is matched to the reference image of ``edits``.
-    """
+def matched(picture: Picture, edits: Edits, matching: Matching) -> tuple[Picture, Change]:
+    """Apply the group correction of ``edits`` to the colors, and leave alpha alone."""
     assert edits.correct
     method = METHODS[edits.correct]
     frame = frame_of(picture, edits, picture.width * picture.height)
-    if matching is None:
-        assert edits.reference_statistic
-        matching = Matching(method.of(frame), edits.reference_statistic)
-    colors = method.apply(frame.colors, frame.space, matching.own, matching.group)
+    own = method.of(frame) if matching.own is None else matching.own
+    colors = method.apply(frame.colors, frame.space, own, matching.group)
     changed = from_array(np.ascontiguousarray(colors))
     if frame.alpha is not None:
         changed = changed.bandjoin(from_array(np.ascontiguousarray(frame.alpha)))

@@ -9,10 +9,10 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_SHOULDER = np.float32(0.8)
+_SHOULDER = 0.8
 """The encoded value from which a shoulder bends."""
 
-_TOE = np.float32(0.1)
+_TOE = 0.1
 """The encoded value below which a toe bends."""
 
 
@@ -47,7 +47,7 @@ class SoftRange:
         return 1 - shoulder(1 - bent, 1 - _TOE, 1 - self.low)
 
 
-def shoulder(values: Array, knee: Array | np.float32, high: Array) -> Array:
+def shoulder(values: Array, knee: float, high: Array | float) -> Array:
     """A curve that is the identity up to ``knee``, and ends with ``high`` at 1.
 
     Between them it is a rational function with slope 1 at the knee, as the simple operator of
