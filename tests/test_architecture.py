@@ -21,6 +21,7 @@ ORDER = (
     {"job"},
     {"sink"},
     {"mappers", "shuffle"},
+    {"rounds"},
     {"commit"},
     {"reducers", "engine"},
     {"tasks"},

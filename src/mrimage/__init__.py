@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from mrimage.image import Image
     from mrimage.job.job import Job
     from mrimage.job.rules import Rule
+    from mrimage.job.statistic import Statistic
     from mrimage.reducers.context import open_image
     from mrimage.reducers.sheet import contact_sheet
+    from mrimage.rounds.round import Round
+    from mrimage.rounds.table import Table
     from mrimage.sink.output import Output
     from mrimage.types import Crop, Edits, Limits
 
@@ -60,11 +63,14 @@ _MODULES = {
     "MrimageError": "mrimage.errors",
     "NotFoundError": "mrimage.errors",
     "Output": "mrimage.sink.output",
+    "Round": "mrimage.rounds.round",
     "Rule": "mrimage.job.rules",
     "SinkError": "mrimage.errors",
     "SourceError": "mrimage.errors",
+    "Statistic": "mrimage.job.statistic",
     "StoreError": "mrimage.errors",
     "Summary": "mrimage.flow.summary",
+    "Table": "mrimage.rounds.table",
     "UsageError": "mrimage.errors",
     "contact_sheet": "mrimage.reducers.sheet",
     "open_image": "mrimage.reducers.context",
@@ -88,11 +94,14 @@ __all__ = [
     "MrimageError",
     "NotFoundError",
     "Output",
+    "Round",
     "Rule",
     "SinkError",
     "SourceError",
+    "Statistic",
     "StoreError",
     "Summary",
+    "Table",
     "UsageError",
     "__version__",
     "contact_sheet",

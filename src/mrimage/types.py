@@ -17,8 +17,11 @@ Size = tuple[int, int]
 Resize = Size | str | Sequence[Size | str]
 """What ``--resize`` may be: one size, the name of a set of sizes, or several of both."""
 
-Stage = Literal["list", "map", "reduce"]
-"""The phase in which an image was quarantined."""
+GROUP_CORRECTIONS = ("match-group", "match-histogram", "exposure-group", "deflicker")
+"""The values of ``--correct`` that depend on an image's group."""
+
+Stage = Literal["list", "map", "members", "reduce", "round"]
+"""The phase in which an image was quarantined; ``round`` is any round of a program."""
 
 IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -144,9 +147,13 @@ class Edits:
     """What happens to each image, in this order: orient, crop, resize, color, correct, encode.
 
     ``resize`` is a size (width, height) in pixels. If it is several sizes, or the name of a set
-    such as ``sdxl``, each image gets the one whose shape is nearest to its own. ``format`` is an encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's
-    default. ``background`` is sRGB, 0..255. ``correct`` names a color correction of
-    ``image.correct``. ``metadata`` says which metadata of the source go into the output.
+    such as ``sdxl``, each image gets the one whose shape is nearest to its own. ``format`` is an
+    encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's default.
+    ``background`` is sRGB, 0..255. ``correct`` names a color correction of ``image.correct`` or
+    ``image.group``. ``metadata`` says which metadata of the source go into the output.
+
+    ``reference`` is the path or url of an image whose histogram ``match-histogram`` matches in place
+    of the group's.
     """
 
     crop: Crop | None = None
@@ -159,6 +166,12 @@ class Edits:
     quality: int | None = None
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Literal["keep", "copyright", "strip"] = "copyright"
+    reference: str | None = None
+
+    @property
+    def sees_group(self) -> bool:
+        """Whether the edited image depends on the other images of its group."""
+        return self.correct in GROUP_CORRECTIONS and self.reference is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
         ({"key": ()}, "Job.key needs at least one name"),
         ({"key": "camra"}, 'key must be one of .*Did you mean "camera"'),
         ({"extract": "hsh"}, 'Job.extract must be one of .*Did you mean "hash"'),
-        ({"needs": "hash"}, "needs sends columns to the job's own reduce"),
+        ({"needs": "hash"}, "needs sends columns to the job's own reduce or program"),
         ({"needs": "hsh", "reduce": total}, 'Job.needs must be one of .*Did you mean "hash"'),
         ({"needs": "hash", "reduce": total, "combine": total}, "combine cannot be used with needs"),
         ({"group": (5,)}, "Job.group needs a name"),

@@ -14,7 +14,7 @@ from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
 from mrimage.commit.quarantine import try_again
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
-from mrimage.job.description import Description
+from mrimage.job.description import FUNCTIONS, Description
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.functions import describe_function
 from mrimage.job.importing import load_object
@@ -34,8 +34,9 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     facts = dict(_read_description(store).facts)
     source = str(facts.pop("source"))
     functions = {
-        role: _find_function(role, facts.pop(role), named, trust)
-        for role in ("map", "reduce", "combine")
+        role: _find_function(role, facts.pop(role, None), named, trust)
+        for role in FUNCTIONS
+        if role != "edits"
     }
     edits = facts.pop("edits")
     if isinstance(edits, dict):
@@ -80,7 +81,7 @@ def _read_description(store: Store) -> Description:
 
 
 def _find_function(role: str, described: object, named: Job | None, trust: bool) -> object:
-    """Return the function for ``role`` (map, reduce, combine or edits), which must be the one that OUT
+    """Return the function for ``role``, such as ``map``, which must be the one that OUT
     describes."""
     found = getattr(named, role) if named else None
     if described is None and found is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from mrimage.commit.ledger import (
     ROOT,
     Committed,
+    exists,
     is_description,
     list_files,
     report_path,
@@ -27,6 +28,7 @@ from mrimage.commit.ledger import (
     task_of,
 )
 from mrimage.commit.publish import PUBLISHED, Published
+from mrimage.commit.rounds import CommittedRounds, RoundResult, task_phases
 from mrimage.commit.split_plan import SPLITS, SplitPlan
 from mrimage.errors import (
     AccountingError,
@@ -41,19 +43,21 @@ from mrimage.storage.layout import JOB
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
     DONE_GROUPS,
+    EDITED,
     GROUPS,
     KNOWN,
     MEMBERS,
     OUTPUTS,
+    PROGRAM_ROUNDS,
     QUARANTINE,
     RECORDS,
     REMOVED,
+    ROUND_PARTS,
+    STATISTICS,
     THUMBNAILS,
     WEIGHED,
 )
 from mrimage.types import RunFacts, TaskReport
-
-PHASES = ("map", "reduce")
 
 FACTS = f"{ROOT}/facts.json"
 """The facts of the last run (``types.RunFacts``), from which the report can be made again."""
@@ -76,6 +80,10 @@ _TASK_TABLES = {
     "quarantine": QUARANTINE,
     "groups": DONE_GROUPS,
     "thumbnails": THUMBNAILS,
+    "statistics": STATISTICS,
+    "edited": EDITED,
+    "parts": ROUND_PARTS,
+    "rounds": PROGRAM_ROUNDS,
 }
 """Schemas of the tables that tasks commit, by kind."""
 
@@ -114,10 +122,10 @@ def _has_another_cause(error: Exception) -> bool:
 
 def require_intact(store: Store) -> None:
     """Raise SinkError if a committed file is missing, or its size has changed since publication."""
-    phases = [Committed(store, phase) for phase in PHASES]
+    phases = task_phases(store)
     published = _decoded(store, PUBLISHED, Published)
     if isinstance(published, Published) and published.state:
-        if published.state == fingerprint(phases):
+        if published.state == fingerprint(store):
             return
         problems = find_damage(store)
     else:
@@ -132,11 +140,12 @@ def _all_missing_tables(store: Store, phases: list[Committed]) -> Iterator[str]:
         yield from _missing_tables(store, phase)
 
 
-def fingerprint(phases: Iterable[Committed]) -> str:
+def fingerprint(store: Store) -> str:
     """A SHA-256, in hex, of the names and sizes of everything that is committed."""
     digest = hashlib.sha256()
-    for phase in phases:
-        for item in sorted(phase.items(), key=lambda item: item.path):
+    committed = [phase.items() for phase in task_phases(store)]
+    for items in (*committed, CommittedRounds(store).others()):
+        for item in sorted(items, key=lambda item: item.path):
             digest.update(f"{item.path} {item.size}\n".encode())
     return digest.hexdigest()
 
@@ -164,14 +173,30 @@ def find_state_damage(store: Store) -> Iterator[str]:
         yield _message(store, JOB, "damaged", "Add --fresh to start over.")
     if isinstance(_decoded(store, SPLITS, SplitPlan), Exception):
         yield _message(store, SPLITS, "damaged", _CUT_ANEW)
-    for phase in PHASES:
-        yield from _damaged_tasks(store, phase)
+    for committed in task_phases(store):
+        yield from _damaged_tasks(store, committed)
+    yield from _damaged_results(store)
 
 
-def _damaged_tasks(store: Store, phase: str) -> Iterator[str]:
+def _damaged_results(store: Store) -> Iterator[str]:
+    """Yield an error message for every damaged result of a round, and every damaged or missing part
+    of its table."""
+    for path in CommittedRounds(store).results():
+        way_out = f"Remove {path} and run the job again, or add --fresh to start over."
+        result = _decoded(store, path, RoundResult)
+        if not isinstance(result, RoundResult):
+            yield _message(store, path, "damaged", way_out)
+            continue
+        for part in result.parts:
+            problem = _table_problem(store, part.path, RECORDS)
+            if problem or not exists(store, part.path):
+                yield _message(store, part.path, problem or "missing", way_out)
+
+
+def _damaged_tasks(store: Store, committed: Committed) -> Iterator[str]:
+    phase = committed.phase
     for name in sorted(_folders(store, f"{ROOT}/{phase}/")):
         yield _message(store, name, "a folder", f"Remove it. {_redo(phase, name)}")
-    committed = Committed(store, phase)
     yield from _missing_tables(store, committed)
     for kind, schema in _TASK_TABLES.items():
         for name in committed.tables(kind):
@@ -214,7 +239,13 @@ def _report(store: Store, path: str) -> TaskReport | None:
 
 def _redo(phase: str, path: str) -> str:
     """How to repeat the task that committed the file ``path``."""
-    what = "its images are mapped" if phase == "map" else "its groups are reduced"
+    what = "its groups are reduced"
+    if phase == "map":
+        what = "its images are mapped"
+    elif phase == "members":
+        what = "its images are edited"
+    elif phase != "reduce":
+        what = "it is done"
     report = report_path(phase, task_of(path))
     return (
         f"Remove {report} and run the job again, so that {what} again, or add --fresh to start "

@@ -10,6 +10,7 @@ files of the same names.
                                       quarantine
     _run/map/<split>.json             its TaskReport: the commit
     _run/reduce/<partition>...        the same for a partition: groups, outputs, quarantine
+    _run/rounds/, _run/program/       what the rounds of a program did: see ``rounds``
 """
 
 from __future__ import annotations
@@ -68,12 +69,17 @@ def commit_task(store: Store, report: TaskReport) -> None:
 
 
 class Committed:
-    """The committed tasks of one phase (``map`` or ``reduce``), listed once from the store."""
+    """The committed tasks of one phase, such as ``map`` or ``reduce``, listed once from the store.
 
-    def __init__(self, store: Store, phase: str) -> None:
+    ``items`` are the files of the phase if they have been listed already.
+    """
+
+    def __init__(self, store: Store, phase: str, items: Iterable[Item] | None = None) -> None:
         self.store = store
         self.phase = phase
-        self._items = list(list_files(store, f"{ROOT}/{phase}"))
+        if items is None:
+            items = list_files(store, f"{ROOT}/{phase}")
+        self._items = list(items)
         self._names = [item.path for item in self._items]
         self.tasks = {task_of(name) for name in self._names if name.endswith(".json")}
 
@@ -82,6 +88,10 @@ class Committed:
         names = (name for name in self._names if name.endswith(".parquet"))
         committed = (name for name in names if task_of(name) in self.tasks)
         return sorted(name for name in committed if _table_of(name) == table)
+
+    def all_items(self) -> list[Item]:
+        """Every file of the phase, committed or not."""
+        return list(self._items)
 
     def items(self) -> list[Item]:
         """Every file that the tasks committed: tables and reports."""
@@ -213,6 +223,12 @@ def _table_of(path: str) -> str:
     _, _, name = path.rpartition("/")
     table, _, _ = name.split(".")[1].partition("-")
     return table
+
+
+def read_column(store: Store, name: str, column: str) -> list[str]:
+    """Read one column of text of the small table ``name`` below OUT."""
+    table = pq.read_table(io.BytesIO(store.read(name)), columns=[column])
+    return [str(value) for value in table.column(column).to_pylist()]
 
 
 def merge_tables(store: Store, names: list[str], target: str, schema: pa.Schema) -> None:

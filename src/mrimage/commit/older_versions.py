@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from mrimage.commit.ledger import UNCLEAN, Committed
 from mrimage.commit.publish import PUBLISHED
+from mrimage.commit.rounds import PROGRAM, CommittedRounds
 from mrimage.job.job import Job
 from mrimage.storage import Store
 from mrimage.tables.schemas import RECORDS, catalogue_schema
@@ -31,6 +32,9 @@ def forget_older_versions(store: Store, job: Job) -> bool:
     # Outputs that are not made again have to be swept.
     store.write(UNCLEAN, b"")
     store.delete(PUBLISHED)
+    Committed(store, PROGRAM).forget(list(Committed(store, PROGRAM).tasks))
+    rounds = CommittedRounds(store)
+    rounds.forget(rounds.names)
     reduced.forget(list(reduced.tasks))
     mapped.forget(list(mapped.tasks))
     return True

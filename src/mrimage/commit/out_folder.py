@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
@@ -24,9 +25,11 @@ from mrimage.commit.ledger import (
 )
 from mrimage.commit.older_versions import forget_older_versions
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED
+from mrimage.commit.rounds import task_phases
 from mrimage.errors import NotFoundError, SinkError, SourceError, StoreError, UsageError
 from mrimage.job.description import (
     AFTER_MAP,
+    MEMBERS,
     Description,
     changed_fields,
     decode,
@@ -78,7 +81,7 @@ class OutStatus(Enum):
     SAME = auto()
     """OUT belongs to an earlier run of this job."""
     OTHER_REDUCE = auto()
-    """OUT belongs to a job with the same map, but other reducers."""
+    """OUT belongs to a job with the same map, but other reducers or another program."""
     FREE = auto()
     """OUT belongs to a job that can be cleared: because of --fresh, or because nothing of it is
     committed."""
@@ -107,8 +110,12 @@ def require_usable(store: Store, description: Description, fresh: bool) -> OutSt
         return OutStatus.FREE
     if not changed:
         return OutStatus.SAME
-    if description.reduces and set(changed) <= set(AFTER_MAP):
-        return OutStatus.OTHER_REDUCE
+    if description.uses_records and set(changed) <= set(AFTER_MAP):
+        comes_or_goes = any(
+            bool(earlier.facts.get(name)) != bool(description.facts.get(name)) for name in MEMBERS
+        )
+        if not comes_or_goes:
+            return OutStatus.OTHER_REDUCE
     raise SinkError(
         f"A run must have the job that {store.root} was made by, but this one has "
         f"{explain_fields(earlier, description, changed)}. Choose another OUT, or add --fresh to "
@@ -129,15 +136,23 @@ def _has_commits(store: Store) -> bool:
     return any(Committed(store, phase).tasks for phase in ("map", "reduce"))
 
 
-def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> str:
+@dataclass(frozen=True)
+class Change:
+    """What has changed in a job since its map was done: the names of its fields, and in words."""
+
+    fields: tuple[str, ...]
+    text: str
+
+
+def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> Change | None:
     """Claim OUT for the job. Raises SinkError like ``require_usable``.
 
     The results of an earlier run are removed if ``fresh`` is set, or if none of them was ever
     committed; nothing else is removed.
 
-    Returns a description of what has changed in the reducers, empty if nothing has. If they have
-    changed, OUT still belongs to the earlier job: the caller forgets what its reducers made, and
-    then calls ``write_job``.
+    Returns what has changed in the reducers and the program, None if nothing has. If they have
+    changed, OUT still belongs to the earlier job: the caller forgets what they made, and then calls
+    ``write_job``.
     """
     status = require_usable(store, description, fresh)
     if status is OutStatus.FREE:
@@ -148,17 +163,18 @@ def claim(store: Store, plan: Plan, description: Description, fresh: bool) -> st
         if not exists(store, PUBLISHED):
             # The run before did not finish, so there may be outputs without a lineage.
             store.write(UNCLEAN, b"")
-    for phase in ("map", "reduce"):
+    for committed in task_phases(store):
         # An attempt that was killed may have left a table that the next attempt does not write. Its
         # commit would claim that table.
-        delete_all(store, Committed(store, phase).leftovers())
+        delete_all(store, committed.leftovers())
     if status in (OutStatus.NEW, OutStatus.FREE):
         write_job(store, description)
     if status is not OutStatus.OTHER_REDUCE:
-        return ""
+        return None
     earlier = read_job(store)
     assert earlier
-    return explain_fields(earlier, description, changed_fields(earlier, description))
+    changed = changed_fields(earlier, description)
+    return Change(tuple(changed), explain_fields(earlier, description, changed))
 
 
 def write_job(store: Store, description: Description) -> None:

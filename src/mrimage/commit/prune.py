@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import DONE_GROUPS, OUTPUTS, WEIGHED
 from mrimage.types import OutputRow
 
-TABLES = ("catalogue", "records", "members", "outputs", "quarantine")
+TABLES = ("catalogue", "records", "members", "statistics", "outputs", "quarantine")
 """Kinds of tables of a split."""
 
 OUTDATED = "outdated"
@@ -47,38 +47,62 @@ def prune_split(
     The whole split is forgotten, and its other images are mapped again, if ``combined`` (a
     combiner has merged the values of several images), or if a shard is damaged or missing.
     """
-    lineage = _lineage(store, committed, task)
+    lineage = lineage_of(store, committed, task)
     leaving = set(uris)
     # A split that loses all its images must be forgotten. Otherwise, if the same images came back,
     # they would form a split with the same id, which would count as committed.
     keeps_images = _images_of(store, committed, task) > len(leaving)
     if combined or not keeps_images:
-        _forget_split(store, committed, task, lineage)
+        forget_task(store, committed, task, lineage)
         return
-    gone = [row for row in lineage if row.uri in leaving]
     try:
-        moved = repack(store, lineage, gone)
+        removal = remove_outputs(store, lineage, [row for row in lineage if row.uri in leaving])
     except (ImageError, NotFoundError):
-        _forget_split(store, committed, task, lineage)
+        forget_task(store, committed, task, lineage)
         return
+    for kind in reversed(TABLES):
+        for name in tables_of(committed, kind, task):
+            table = _without(read_table(store, name), "uri", uris)
+            if kind == "outputs":
+                table = removal.lineage(table)
+            store.write(name, encode_arrow(table), durable=True)
+    delete_outputs(store, sorted(removal.old_shards))
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Outputs that are removed from a task. The images that stay from ``old_shards`` are in new ones,
+    with the lineage ``moved``; the old ones are deleted once the lineage has switched."""
+
+    old_shards: frozenset[str]
+    moved: tuple[OutputRow, ...]
+
+    def lineage(self, kept: pa.Table) -> pa.Table:
+        """The task's new lineage; ``kept`` is the old one without the rows that are gone."""
+        if not self.old_shards:
+            return kept
+        rows = [row for row in kept.to_pylist() if _file_of(row["output"]) not in self.old_shards]
+        rows += [asdict(row) for row in self.moved]
+        return pa.Table.from_pylist(rows, OUTPUTS)
+
+
+def remove_outputs(store: Store, lineage: list[OutputRow], gone: list[OutputRow]) -> Removal:
+    """Delete the outputs ``gone`` of a task, and pack shards that lose some of theirs again.
+
+    Raises ImageError or NotFoundError if a shard is damaged or missing.
+    """
+    moved = repack(store, lineage, gone)
     names = [row.output for row in gone]
-    old_shards = {_file_of(name) for name in names if _is_in_shard(name)}
     note_removal(store, names)
     delete_outputs(store, [name for name in names if not _is_in_shard(name)])
-    for kind in reversed(TABLES):
-        for name in _tables_of(committed, kind, task):
-            table = _read(store, name)
-            table = _without(table, "uri", uris)
-            if kind == "outputs" and old_shards:
-                table = _switched(table, old_shards, moved)
-            store.write(name, encode_arrow(table), durable=True)
-    delete_outputs(store, sorted(old_shards))
+    shards = frozenset(_file_of(name) for name in names if _is_in_shard(name))
+    return Removal(shards, tuple(moved))
 
 
-def _forget_split(
+def forget_task(
     store: Store, committed: Committed, task: str, lineage: Iterable[OutputRow]
 ) -> None:
-    """Forget the split, and remove all of its outputs."""
+    """Forget the task, and remove all of its outputs."""
     names = [row.output for row in lineage]
     note_removal(store, names)
     delete_outputs(store, sorted({_file_of(name) for name in names}))
@@ -91,8 +115,8 @@ def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> N
     The next run removes them and maps them again, like images that have changed. A kill in
     between cannot lose the mark.
     """
-    for name in _tables_of(committed, "catalogue", task):
-        table = _read(store, name)
+    for name in tables_of(committed, "catalogue", task):
+        table = read_table(store, name)
         versions = pc.if_else(_is_among(table, "uri", uris), OUTDATED, table.column("version"))
         position = table.schema.get_field_index("version")
         marked = table.set_column(position, "version", versions)
@@ -101,22 +125,15 @@ def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> N
 
 def _images_of(store: Store, committed: Committed, task: str) -> int:
     """The number of images in the catalogue of the split."""
-    names = _tables_of(committed, "catalogue", task)
-    return sum(_read(store, name).num_rows for name in names)
+    names = tables_of(committed, "catalogue", task)
+    return sum(read_table(store, name).num_rows for name in names)
 
 
-def _lineage(store: Store, committed: Committed, task: str) -> list[OutputRow]:
+def lineage_of(store: Store, committed: Committed, task: str) -> list[OutputRow]:
     rows: list[OutputRow] = []
-    for name in _tables_of(committed, "outputs", task):
-        rows += [OutputRow(**row) for row in _read(store, name).to_pylist()]
+    for name in tables_of(committed, "outputs", task):
+        rows += [OutputRow(**row) for row in read_table(store, name).to_pylist()]
     return rows
-
-
-def _switched(lineage: pa.Table, old_shards: set[str], moved: list[OutputRow]) -> pa.Table:
-    """The lineage with the rows ``moved`` in place of all rows in ``old_shards``."""
-    rows = [row for row in lineage.to_pylist() if _file_of(row["output"]) not in old_shards]
-    rows += [asdict(row) for row in moved]
-    return pa.Table.from_pylist(rows, OUTPUTS)
 
 
 def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path) -> bool:
@@ -131,14 +148,14 @@ def prune_groups(store: Store, reduced: Committed, weighed: Path, scratch: Path)
     """
     pruned = False
     for name in reduced.tables("groups"):
-        stale = _stale_keys(store, name, weighed, scratch)
+        stale = stale_keys(store, name, weighed, scratch)
         if stale:
             pruned = True
             _prune_partition(store, reduced, name, stale)
     return pruned
 
 
-def _stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[str]:
+def stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[str]:
     """Keys in the groups table ``name`` that are gone, or whose records have changed."""
     done = read_parquet(localize(store, [name], scratch), DONE_GROUPS)
     current = read_parquet([str(weighed)], WEIGHED)
@@ -153,7 +170,7 @@ def _prune_partition(store: Store, reduced: Committed, name: str, stale: list[st
     forget_all = table_path("reduce", task, "quarantine") in reduced.tables("quarantine")
     outputs = table_path("reduce", task, "outputs")
     if outputs in reduced.tables("outputs"):
-        table = _read(store, outputs)
+        table = read_table(store, outputs)
         gone = pc.is_valid(table.column("key")) if forget_all else _is_among(table, "key", stale)
         names = _output_names(table.filter(gone))
         note_removal(store, names)
@@ -162,25 +179,30 @@ def _prune_partition(store: Store, reduced: Committed, name: str, stale: list[st
     if forget_all:
         reduced.forget([task])
         return
-    groups = _without(_read(store, name), "key", stale)
+    groups = _without(read_table(store, name), "key", stale)
     store.write(name, encode_arrow(groups), durable=True)
 
 
-def forget_reduced(store: Store) -> None:
-    """Revoke everything that was reduced, because the reducers have changed.
+def forget_outputs(store: Store, phase: str, tasks: Iterable[str] | None = None) -> bool:
+    """Revoke the commits of ``tasks``, or of all tasks of the phase, and remove their outputs.
 
     Outputs go first and the commits last, so that after a kill in between the commits that are
-    left make the next run do the same again.
+    left make the next run do the same again. Returns whether there were any commits.
     """
-    reduced = Committed(store, "reduce")
-    for name in reduced.tables("outputs"):
-        outputs = _output_names(_read(store, name))
-        note_removal(store, outputs)
-        delete_outputs(store, outputs)
-    reduced.forget(list(reduced.tasks))
+    committed = Committed(store, phase)
+    gone = committed.tasks if tasks is None else committed.tasks & set(tasks)
+    if not gone:
+        return False
+    for name in committed.tables("outputs"):
+        if task_of(name) in gone:
+            outputs = _output_names(read_table(store, name))
+            note_removal(store, outputs)
+            delete_outputs(store, sorted(set(map(_file_of, outputs))))
+    committed.forget(list(gone))
+    return True
 
 
-def _read(store: Store, name: str) -> pa.Table:
+def read_table(store: Store, name: str) -> pa.Table:
     return pq.read_table(io.BytesIO(store.read(name)))
 
 
@@ -198,8 +220,8 @@ def _without(table: pa.Table, column: str, values: list[str]) -> pa.Table:
     return table.filter(pc.invert(_is_among(table, column, values)))
 
 
-def _tables_of(committed: Committed, kind: str, task: str) -> list[str]:
-    """Paths below OUT of the tables of one kind that the split committed."""
+def tables_of(committed: Committed, kind: str, task: str) -> list[str]:
+    """Paths below OUT of the tables of one kind that the task committed."""
     return [name for name in committed.tables(kind) if task_of(name) == task]
 
 

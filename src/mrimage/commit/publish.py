@@ -29,6 +29,7 @@ from mrimage.commit.ledger import (
     localize,
     owned_files,
 )
+from mrimage.commit.rounds import task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.job.job import Job
@@ -68,7 +69,8 @@ CHUNKS_PER_FILE = 5
 """Row groups of a file of the catalogue."""
 
 _MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
-_REDUCE_TABLES = ("outputs", "quarantine")
+_LATER_TABLES = ("outputs", "quarantine")
+"""The tables of the phases after map: reduce, members, rounds and programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +126,16 @@ def is_complete(store: Store, published: Published) -> bool:
 
 
 class Publisher:
-    """Writes the published tables of one run."""
+    """Writes the published tables of one run, from what its phases have committed."""
 
     def __init__(
-        self, store: Store, scratch: Path, mapped: Committed, reduced: Committed, weighed: Path
+        self, store: Store, scratch: Path, phases: Sequence[Committed], weighed: Path
     ) -> None:
         self._store = store
         self._scratch = scratch
         self._weighed = weighed
         self._hashes: dict[str, str] = {}
-        self._map = _local_tables(mapped, _MAP_TABLES, scratch)
-        self._reduce = _local_tables(reduced, _REDUCE_TABLES, scratch)
+        self._map, self._later = _local_phases(phases, _MAP_TABLES, scratch)
 
     def publish(self, job: Job) -> None:
         """Write the catalogue, the groups, the outputs, the quarantine and the groups' members.
@@ -210,12 +211,12 @@ class Publisher:
     @property
     def _quarantine(self) -> str:
         return _quarantine_of(
-            self._map["catalogue"], self._map["quarantine"], self._reduce["quarantine"]
+            self._map["catalogue"], self._map["quarantine"], self._later["quarantine"]
         )
 
     @property
     def _outputs(self) -> str:
-        rows = read_parquet(self._map["outputs"] + self._reduce["outputs"], OUTPUTS)
+        rows = read_parquet(self._map["outputs"] + self._later["outputs"], OUTPUTS)
         return f"(SELECT {_names(OUTPUTS)} FROM {rows})"
 
     @property
@@ -279,11 +280,17 @@ class Publisher:
         deliver(self._store, path, name)
 
 
-def _local_tables(
-    committed: Committed, kinds: Iterable[str], scratch: Path
-) -> dict[str, list[str]]:
-    """Local paths of the committed tables, by kind."""
-    return {kind: localize(committed.store, committed.tables(kind), scratch) for kind in kinds}
+def _local_phases(
+    phases: Iterable[Committed], map_kinds: Iterable[str], scratch: Path
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Local paths of the committed tables, by kind: those of map, and those of all later phases."""
+    mapped: dict[str, list[str]] = {kind: [] for kind in map_kinds}
+    later: dict[str, list[str]] = {kind: [] for kind in _LATER_TABLES}
+    for phase in phases:
+        kinds = mapped if phase.phase == "map" else later
+        for kind, paths in kinds.items():
+            paths += localize(phase.store, phase.tables(kind), scratch)
+    return mapped, later
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -303,23 +310,23 @@ def _count_reasons(connection: duckdb.DuckDBPyConnection, quarantine: str) -> di
 
 def count_quarantined(store: Store, scratch: Path) -> int:
     """The number of images in quarantine by what is committed so far; each counts once."""
-    mapped = _local_tables(Committed(store, "map"), ("catalogue", "quarantine"), scratch)
-    reduced = _local_tables(Committed(store, "reduce"), ("quarantine",), scratch)
-    rows = _quarantine_of(mapped["catalogue"], mapped["quarantine"], reduced["quarantine"])
+    phases = task_phases(store)
+    mapped, later = _local_phases(phases, ("catalogue", "quarantine"), scratch)
+    rows = _quarantine_of(mapped["catalogue"], mapped["quarantine"], later["quarantine"])
     with connect(scratch) as connection:
         return _number(connection, f"SELECT count(*) FROM {rows}")
 
 
-def _quarantine_of(catalogue: list[str], mapped: list[str], reduced: list[str]) -> str:
-    """A table expression with one row per image in quarantine: map's if it failed in both phases.
+def _quarantine_of(catalogue: list[str], mapped: list[str], later: list[str]) -> str:
+    """A table expression with one row per image in quarantine: of the first phase in which it failed.
 
     Images from outside the source, which the job's own reducer may open, are left out.
     """
-    rows = read_parquet(mapped + reduced, QUARANTINE)
-    if reduced:
+    rows = read_parquet(mapped + later, QUARANTINE)
+    if later:
         known = read_parquet(catalogue, KNOWN)
         rows = f"(SELECT * FROM {rows} q SEMI JOIN {known} c USING (uri))"
-    # ORDER BY stage puts "map" before "reduce".
+    # ORDER BY stage puts "map" before "members", "reduce" and "round", in this order.
     return f"(SELECT DISTINCT ON (uri) * FROM {rows} ORDER BY uri, stage, reason, message)"
 
 

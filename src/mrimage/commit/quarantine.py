@@ -7,8 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mrimage.commit.ledger import Committed, localize, task_of
-from mrimage.commit.prune import outdate
+from mrimage.commit.members import MEMBERS, edit_again
+from mrimage.commit.prune import forget_outputs, outdate
 from mrimage.commit.publish import PUBLISHED
+from mrimage.commit.rounds import PROGRAM, is_of_round, result_of_phase, task_phases
 from mrimage.storage import Store
 from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import QUARANTINE
@@ -20,17 +22,28 @@ def try_again(store: Store, scratch: Path, reasons: Collection[str] | None) -> i
 
     These are the ones that failed for one of ``reasons``; all of them if there are none.
     """
-    mapped = Committed(store, "map")
-    reduced = Committed(store, "reduce")
-    from_map = _chosen(store, mapped, reasons, scratch)
-    from_reduce = _chosen(store, reduced, reasons, scratch)
-    if not from_map and not from_reduce:
-        return 0
-    for task, uris in from_map.items():
-        outdate(store, mapped, task, uris)
-    reduced.forget(from_reduce)
-    store.delete(PUBLISHED)
-    return _count(from_map) + _count(from_reduce)
+    count = 0
+    for phase in task_phases(store):
+        chosen = _chosen(store, phase, reasons, scratch)
+        if not chosen:
+            continue
+        count += sum(map(len, chosen.values()))
+        if phase.phase == "map":
+            for task, uris in chosen.items():
+                outdate(store, phase, task, uris)
+            continue
+        if phase.phase == MEMBERS:
+            for task, uris in chosen.items():
+                edit_again(store, phase, task, uris)
+            continue
+        if is_of_round(phase.phase):
+            # Without its result the round is not finished, and neither is the program.
+            store.delete(result_of_phase(phase.phase))
+            forget_outputs(store, PROGRAM)
+        phase.forget(chosen)
+    if count:
+        store.delete(PUBLISHED)
+    return count
 
 
 def _chosen(
@@ -49,18 +62,13 @@ def _chosen(
     return chosen
 
 
-def _count(chosen: dict[str, list[str]]) -> int:
-    return sum(len(uris) for uris in chosen.values())
-
-
 def quarantined_for(store: Store, scratch: Path, reason: str) -> list[Failure]:
     """The committed failures for ``reason``, one per image, sorted by uri.
 
-    A reducer may open images from outside the source, so some uris may not be in the source.
+    A reducer or a round may open images from outside the source, so some uris may not be in the source.
     """
-    mapped = Committed(store, "map").tables("quarantine")
-    reduced = Committed(store, "reduce").tables("quarantine")
-    rows = read_parquet(localize(store, mapped + reduced, scratch), QUARANTINE)
+    names = [name for phase in task_phases(store) for name in phase.tables("quarantine")]
+    rows = read_parquet(localize(store, names, scratch), QUARANTINE)
     query = f"""
         SELECT DISTINCT ON (uri) uri, stage, reason, message FROM {rows}
         WHERE reason = ? ORDER BY uri, stage

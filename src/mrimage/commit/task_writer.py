@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pyarrow as pa
 
 from mrimage.commit.ledger import UNCLEAN, commit_task, encode_arrow, table_path
+from mrimage.commit.rounds import is_of_round
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
 from mrimage.storage import Store
@@ -21,8 +22,21 @@ from mrimage.storage.parallel import BackgroundWriter
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
 from mrimage.types import Attempt, Entry, Failure, OutputRow, TaskReport
 
-if TYPE_CHECKING:
-    from mrimage.image import Encoded
+
+class Made(Protocol):
+    """A finished file; width and height are in pixels, None if it is not an image."""
+
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def width(self) -> int | None: ...
+
+    @property
+    def height(self) -> int | None: ...
+
+    @property
+    def extension(self) -> str: ...
 
 
 class TaskWriter:
@@ -46,8 +60,8 @@ class TaskWriter:
         self._failures: list[Failure] = []
         self._tables: list[str] = []
 
-    def image(self, entry: Entry, key: str, made: Encoded) -> None:
-        """Write the edited image of an entry under ``key``."""
+    def image(self, entry: Entry, key: str, made: Made) -> None:
+        """Write what was made of an entry under ``key``, named after the entry."""
         path = self._sink.name(key, entry.path, made.extension)
         self.output(entry.uri, key, path, made.data, made.width, made.height)
 
@@ -114,8 +128,9 @@ class TaskWriter:
             # If closing fails, no table of this attempt may arrive after those of the next one.
             writer.flush()
         report = self._report(images, size)
-        # The tasks that make thumbnails write no outputs, only tables.
-        if self.attempt.number > 1 and self.phase != "thumbnails":
+        # The tasks that make thumbnails, and those of rounds, write no outputs, only tables.
+        writes_outputs = self.phase != "thumbnails" and not is_of_round(self.phase)
+        if self.attempt.number > 1 and writes_outputs:
             self.store.write(UNCLEAN, b"")
         commit_task(self.store, report)
         return report

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,14 +48,19 @@ class Execution:
         """Run the phase ``name`` to its end. Raises BudgetError, JobError or InternalError if too
         many images fail."""
         with self.phase(name, images):
-            for report in reports:
-                self.tasks.append(report)
-                task_done(self.progress, report)
-                if name == "map":
-                    self._watch_job_code(report)
-                if name != "thumbnails":
-                    self.add_quarantined(report.quarantined)
-                    self._add_internal_failures(report.reasons.get("internal", 0))
+            self.watch(name, reports)
+
+    def watch(self, name: str, reports: Iterator[TaskReport]) -> None:
+        """Take the reports of tasks of the phase ``name``. Raises the errors of ``run_tasks``."""
+        for report in reports:
+            # The ledger has two phases for a round, which is one phase for people.
+            self.tasks.append(replace(report, phase=name))
+            task_done(self.progress, report)
+            if name in ("map", "members"):
+                self._watch_job_code(report)
+            if name != "thumbnails":
+                self.add_quarantined(report.quarantined)
+                self._add_internal_failures(report.reasons.get("internal", 0))
 
     @contextmanager
     def phase(self, name: str, images: int | None) -> Iterator[None]:

@@ -26,8 +26,9 @@ from mrimage.commit.ledger import (
     merge_tables,
     task_of,
 )
-from mrimage.commit.out_folder import write_job
-from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
+from mrimage.commit.members import MEMBERS
+from mrimage.commit.out_folder import Change, write_job
+from mrimage.commit.prune import forget_outputs, prune_groups, prune_split
 from mrimage.commit.publish import (
     PUBLISHED,
     Published,
@@ -37,6 +38,7 @@ from mrimage.commit.publish import (
 )
 from mrimage.commit.quarantine import try_again
 from mrimage.commit.removed import forget_removed, publish_removed
+from mrimage.commit.rounds import PROGRAM, task_phases
 from mrimage.commit.split_plan import (
     SplitPlan,
     forget_split_plan,
@@ -47,6 +49,8 @@ from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
+from mrimage.flow.members import MembersPass
+from mrimage.flow.programs import forget_unused, run_program
 from mrimage.flow.results import (
     FACTS,
     is_reported,
@@ -55,10 +59,13 @@ from mrimage.flow.results import (
     write_facts,
     write_report,
 )
+from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import Summary
-from mrimage.job.description import Description
+from mrimage.flow.tables import Tables
+from mrimage.job.description import REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
+from mrimage.rounds.round import Program
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import cut_splits, find_starts
@@ -89,18 +96,24 @@ class RunPhases:
     execution: Execution
     wait_for_bundle: Callable[[], None]
     started: float = field(default_factory=time.time)
+    program: Program | None = None
     counts: ListingCounts = field(default_factory=ListingCounts)
     repeated: int = 0
     bytes: int = 0
     removed: tuple[int, tuple[str, ...]] = (0, ())
 
-    def forget_reduced(self, changed: str) -> None:
-        """Take back what the earlier reducers made. From then on OUT belongs to this job."""
-        self.execution.progress.say(
-            f"The job has {changed}. What map has done is kept; all groups are reduced again."
-        )
+    def forget_changed(self, change: Change) -> None:
+        """Take back what the earlier reducers or the earlier program made. From then on OUT belongs
+        to this job."""
+        reduces_again = bool(set(change.fields) & set(REDUCERS))
+        self.execution.progress.say(f"The job has {change.text}. {_explain_again(change)}")
         self._outdate()
-        forget_reduced(self.store)
+        if reduces_again:
+            forget_outputs(self.store, "reduce")
+        if "each" in change.fields:
+            forget_outputs(self.store, MEMBERS)
+        if "program" in change.fields:
+            forget_outputs(self.store, PROGRAM)
         write_job(self.store, self.description)
 
     def retry_internal_failures(self) -> None:
@@ -240,6 +253,31 @@ class RunPhases:
         reports = self.engine.shuffle(function, exchange, self.scratch)
         self.execution.run_tasks("reduce", images, reports)
 
+    def members(self) -> None:
+        """Edit the images that depend on their groups, in a second pass."""
+        MembersPass(
+            self.plan,
+            self.store,
+            self.engine,
+            self.scratch / "members",
+            self.execution,
+            self._outdate,
+        ).run()
+
+    def rounds(self) -> None:
+        """Run the program. Its rounds are kept as long as it uses them."""
+        program = self.program
+        if program is None:
+            forget_unused(self.store, (), self._outdate)
+            return
+        scratch = self.scratch / "rounds"
+        scratch.mkdir(parents=True, exist_ok=True)
+        tables = Tables(self.store, scratch, self.plan.job)
+        runner = RoundRunner(
+            self.plan, self.store, self.engine, scratch, self.execution, tables, self._outdate
+        )
+        run_program(program, runner)
+
     def publish(self, weighed: Path) -> Published:
         """Make the tables that people read, unless nothing has changed since they were made."""
         listed = self.execution.listed
@@ -253,14 +291,13 @@ class RunPhases:
         return published
 
     def _publish_anew(self, weighed: Path) -> Published:
-        mapped = Committed(self.store, "map")
-        reduced = Committed(self.store, "reduce")
-        publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
+        phases = task_phases(self.store)
+        publisher = Publisher(self.store, self.scratch, phases, weighed)
         publisher.publish(self.plan.job)
         published = publisher.count(self.plan.job.rules)
-        delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
+        delete_all(self.store, [name for phase in phases for name in phase.leftovers()])
         published.account_for(self.execution.listed)
-        published = replace(published, state=fingerprint((mapped, reduced)))
+        published = replace(published, state=fingerprint(self.store))
         self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
         return published
 
@@ -338,3 +375,13 @@ class RunPhases:
     def _drop_copies(self) -> None:
         """Drop local copies of tables that have changed in OUT."""
         shutil.rmtree(self.scratch / "copies", ignore_errors=True)
+
+
+def _explain_again(change: Change) -> str:
+    """Say what is kept, and what is done again."""
+    reduces = bool(set(change.fields) & set(REDUCERS))
+    if "program" not in change.fields:
+        return "What map has done is kept; all groups are reduced again."
+    if reduces:
+        return "What map has done is kept; all groups are reduced, and the program runs, again."
+    return "What map and reduce have done is kept; the program runs again."

@@ -19,12 +19,13 @@ def prepare_job(job: Job) -> Job:
     by_keys(job.key, job.plain_edits)
     check_sink(job)
     _check_fits(job)
+    _check_members(job)
     if job.combine:
         _check_combine(job)
-    if job.needs and not job.reduce:
+    if job.needs and not (job.reduce or job.program):
         raise UsageError(
-            "needs sends columns to the job's own reduce, but there is none. "
-            "Add reduce, or use extract."
+            "needs sends columns to the job's own reduce or program, but there is none. "
+            "Add one, or use extract."
         )
     return with_needs(job)
 
@@ -60,10 +61,28 @@ def _require_no_fit(
         )
 
 
+def _check_members(job: Job) -> None:
+    """Raise UsageError for a statistic that nothing uses, and for two ways to edit an image."""
+    if job.statistic and not job.each:
+        raise UsageError(
+            "statistic is for the job's own each, but there is none. Add each, or leave out statistic."
+        )
+    if job.each and job.edits_images:
+        raise UsageError(
+            "each says what becomes of every image, but the job has edits or rules as well. Leave out "
+            "one of them; each may return mrimage.Edits(...)."
+        )
+
+
 def _check_combine(job: Job) -> None:
     if not job.reduce:
         raise UsageError(
             "combine needs a reduce for the values that it shrinks, but there is none. Add reduce."
+        )
+    if job.program:
+        raise UsageError(
+            "combine cannot be used with program: the program gets the records as map emits them. "
+            "Give the combine to its rounds instead."
         )
     if job.needs:
         raise UsageError(

@@ -1,4 +1,5 @@
-"""A whole run in one function: list, split, map, plan, shuffle, reduce, publish, report."""
+"""A whole run in one function: list, split, map, plan, shuffle, reduce, statistics, members, rounds,
+publish, report."""
 
 from __future__ import annotations
 
@@ -25,10 +26,15 @@ from mrimage.job.description import describe, identities, note_uses
 from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.pickling import dumps
+from mrimage.job.references import with_references
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
-TASKS = ("mrimage.tasks.map_split", "mrimage.tasks.reduce_partition")
+TASKS = (
+    "mrimage.tasks.map_split",
+    "mrimage.tasks.reduce_partition",
+    "mrimage.tasks.edit_members",
+)
 """Modules that workers import while the source is listed."""
 
 
@@ -43,10 +49,10 @@ def run(
 
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
     """
-    job = prepare_job(job)
+    job = with_references(prepare_job(job), options.stores)
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
-        dumps(job)
+        dumps(replace(job, program=None))
     check_apart(source, out)
     budget = Budget.parse(options.max_failures)
     plan = Plan(job, source, out, options.stores)
@@ -62,7 +68,7 @@ def run(
         stack.enter_context(explain_damage(store))
         stack.callback(note_uses, job, identities(job))
         description = describe(plan)
-        changed_reduce = claim(store, plan, description, options.fresh)
+        change = claim(store, plan, description, options.fresh)
         scratch = stack.enter_context(scratch_folder(store))
         # Workers write to scratch, so they have to end before it is deleted.
         stack.callback(engine.close)
@@ -72,16 +78,26 @@ def run(
             store, scratch, budget, choose_progress(options.quiet), options.command
         )
         phases = RunPhases(
-            plan, description, options, store, engine, scratch, execution, wait_for_bundle
+            plan.for_tasks(),
+            description,
+            options,
+            store,
+            engine,
+            scratch,
+            execution,
+            wait_for_bundle,
+            program=job.program,
         )
         phases.retry_internal_failures()
-        if changed_reduce:
-            phases.forget_reduced(changed_reduce)
+        if change:
+            phases.forget_changed(change)
         inventory = phases.list_source()
         phases.forget_gone(inventory)
         phases.map(inventory)
         exchange, weighed = phases.plan_shuffle()
         phases.reduce(exchange)
+        phases.members()
+        phases.rounds()
         published = phases.publish(weighed)
         phases.draw_thumbnails()
         summary = phases.report(published)

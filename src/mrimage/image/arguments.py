@@ -33,6 +33,20 @@ def check_edits(edits: object) -> None:
         )
 
 
+def check_alone(edits: Edits) -> None:
+    """Raise UsageError if ``edits`` need something that only a run knows."""
+    if edits.sees_group:
+        raise UsageError(
+            f"correct {edits.correct} needs the other images of the group, but got one image alone. "
+            "Put the edits into mrimage.Job(edits=...)."
+        )
+    if edits.reference is not None:
+        raise UsageError(
+            "reference is read when a run begins, so it works only in mrimage.Job(edits=...) and in "
+            "rules. Put the edits there."
+        )
+
+
 def check_box(what: str, edits: Edits) -> None:
     """Raise UsageError if the size or the fit of a resize is invalid. ``what`` names the size."""
     size = edits.resize

@@ -4,6 +4,7 @@ encode."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from mrimage.errors import ImageError
 from mrimage.image.color.canvas import eight_bits, flattened, padded
@@ -36,7 +37,10 @@ from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
 from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
-from mrimage.types import Edits, Limits
+from mrimage.types import GROUP_CORRECTIONS, Edits, Limits
+
+if TYPE_CHECKING:
+    from mrimage.image.group.picture import Change, Matching
 
 LINES = 64
 """Lines of a streamed picture that memory holds at once, or a few more. In a picture that is a
@@ -48,7 +52,7 @@ class Encoded:
     """A finished file: its bytes, size in pixels, and extension in lower case without a dot.
 
     ``gain_map_kept`` says whether the file has the HDR gain map of its source; None if the source
-    has no gain map.
+    has no gain map. ``change`` is what a group correction did; None without one.
     """
 
     data: bytes
@@ -56,6 +60,7 @@ class Encoded:
     height: int
     extension: str
     gain_map_kept: bool | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,13 @@ class Opened:
         return (height, width) if is_sideways else (width, height)
 
 
-def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
-    """Apply ``edits`` and encode the result. Raises ImageError."""
+def edited(
+    opened: Opened, edits: Edits, limits: Limits, matching: Matching | None = None
+) -> Encoded:
+    """Apply ``edits`` and encode the result. Raises ImageError.
+
+    ``matching`` says what a correction that sees the group is to match.
+    """
     format = encoder_for(edits.format, opened.header.format)
     geometry = geometry_of(*opened.displayed, edits)
     check_result(geometry.result, format)
@@ -96,16 +106,16 @@ def edited(opened: Opened, edits: Edits, limits: Limits) -> Encoded:
     def decoded() -> Picture:
         return decoded_for(opened, geometry, limits)
 
-    def prepared() -> tuple[Picture, bytes | None]:
-        return _prepared(opened, geometry, edits, format, limits)
+    def prepared() -> Prepared:
+        return _prepared(opened, geometry, edits, format, limits, matching)
 
-    with stages(opened.data, opened.header, decoded, lambda: prepared()[0]):
-        image, profile = prepared()
+    with stages(opened.data, opened.header, decoded, lambda: prepared().image):
+        image, profile, change = prepared()
         gain_map = _kept_gain_map(opened, geometry, edits, format, limits)
         companions = replace(_companions(opened, profile, edits), gain_map=gain_map)
         data = encode_picture(image, format, edits.quality, companions)
     kept = gain_map is not None if opened.header.gain_map else None
-    return Encoded(data, image.width, image.height, ENCODERS[format].extension, kept)
+    return Encoded(data, image.width, image.height, ENCODERS[format].extension, kept, change)
 
 
 def _kept_gain_map(
@@ -139,14 +149,32 @@ def _changes_colors(opened: Opened, edits: Edits) -> bool:
     return not is_srgb(source_profile(opened.header, opened.facts))
 
 
+class Prepared(NamedTuple):
+    """The finished picture that the encoder takes, the ICC profile of its values, and what a group
+    correction did."""
+
+    image: Picture
+    profile: bytes | None
+    change: Change | None
+
+
 def _prepared(
-    opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
-) -> tuple[Picture, bytes | None]:
-    """Return the finished picture that the encoder takes, and the ICC profile of its values."""
+    opened: Opened,
+    geometry: Geometry,
+    edits: Edits,
+    format: str,
+    limits: Limits,
+    matching: Matching | None,
+) -> Prepared:
     encoder = ENCODERS[format]
-    image = cut_out(resized(opened, geometry, limits), geometry)
-    image, profile = _colored(image, source_profile(opened.header, opened.facts), edits, format)
-    if edits.correct is not None:
+    image, profile = colored(opened, geometry, edits, format, limits)
+    change = None
+    if edits.correct in GROUP_CORRECTIONS:
+        from mrimage.image.group.picture import matched
+
+        assert matching
+        image, change = matched(image, edits, matching)
+    elif edits.correct is not None:
         image = _corrected(image, edits.correct)
     # Padding comes after the correction, whose statistics must not count it.
     if geometry.canvas is not None:
@@ -155,7 +183,16 @@ def _prepared(
         image = flattened(image, edits.background, profile)
     if not encoder.sixteen_bits:
         image = eight_bits(image)
-    return image, profile
+    return Prepared(image, profile, change)
+
+
+def colored(
+    opened: Opened, geometry: Geometry, edits: Edits, format: str, limits: Limits
+) -> tuple[Picture, bytes | None]:
+    """Return the picture with its geometry and its colors, before correction and padding, and the
+    ICC profile of its values."""
+    image = cut_out(resized(opened, geometry, limits), geometry)
+    return _colored(image, source_profile(opened.header, opened.facts), edits, format)
 
 
 def cut_out(image: Picture, geometry: Geometry) -> Picture:
@@ -265,6 +302,10 @@ def _colored(
     """Return the picture in the colors of the result, and their profile."""
     if edits.to is not None:
         return converted(image, profile, edits.to)
+    if edits.correct in GROUP_CORRECTIONS:
+        # All images of a group have to be in one space.
+        is_gray = colors_of(standard(image)) == 1
+        return converted(image, profile, "gray" if is_gray else "srgb")
     if format == "tiff" and edits.correct is None:
         return image, profile
     image = standard(image)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, MrimageError, internal, unknown
-from mrimage.image.arguments import check_box, check_edits
+from mrimage.image.arguments import check_alone, check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
 from mrimage.image.header.model import Header
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mrimage.image.edit import Encoded, Opened
+    from mrimage.image.group.methods import Statistic
+    from mrimage.image.group.picture import Matching
 
 
 class Image:
@@ -112,8 +114,10 @@ class Image:
             return measure(names, pixels, self.data)
 
     def edited(self, edits: Edits) -> Encoded:
-        """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits."""
+        """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits, and
+        for a correction that needs the other images of a group."""
         check_edits(edits)
+        check_alone(edits)
         with own_faults():
             from mrimage.image.edit import edited
 
@@ -134,6 +138,21 @@ class Image:
 
             opened = replace(self._opened(), decoded={})
             return [edited(opened, edits, self._limits) for edits in all_edits]
+
+    def matched(self, edits: Edits, matching: Matching) -> Encoded:
+        """Apply ``edits`` with a group correction, for a task that knows what the image is to match."""
+        with own_faults():
+            from mrimage.image.edit import edited
+
+            return edited(self._opened(), edits, self._limits, matching)
+
+    def group_statistic(self, edits: Edits) -> Statistic:
+        """Return what the image contributes to its group's statistic, for the group correction of
+        ``edits``: whole numbers, in lists."""
+        with own_faults():
+            from mrimage.image.group.statistic import statistic_of
+
+            return statistic_of(self._opened(), edits, self._limits)
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,21 @@ FUNCTIONS: Mapping[str, str] = {
     "combine": "combiner",
     "reduce": "reducer",
     "edits": "function of edits",
+    "program": "program",
+    "each": "edit of each image",
+    "statistic": "statistic",
+    "merge": "merge of the statistic",
 }
 """The fields of a Job that may hold the user's own code, and what messages call it."""
 
-AFTER_MAP = ("reduce", "group")
+REDUCERS = ("reduce", "group")
+"""Fields that affect only what reduce makes."""
+
+MEMBERS = ("each", "merge")
+"""Fields that affect only the second pass over the images. Map leaves it what it needs, so a job
+cannot get or lose them."""
+
+AFTER_MAP = (*REDUCERS, "program", *MEMBERS)
 """Fields that do not affect what map computes."""
 
 
@@ -44,9 +55,9 @@ class Description:
         return {name: fact for name, fact in self.facts.items() if name != "source"}
 
     @property
-    def reduces(self) -> bool:
-        """Whether the job has a reducer."""
-        return bool(self.facts.get("reduce") or self.facts.get("group"))
+    def uses_records(self) -> bool:
+        """Whether the job has a reducer or a program."""
+        return any(self.facts.get(name) for name in AFTER_MAP)
 
     def hash(self) -> str:
         """Return the hash of the job and its source, the same as ``Plan.hash``."""
@@ -81,18 +92,25 @@ def decode(data: bytes) -> Description:
 def identities(job: Job) -> dict[str, Identity]:
     """Return the identities of the job's own functions, by the fields that hold them."""
     found = {}
-    for name in FUNCTIONS:
-        function = getattr(job, name)
-        if callable(function):
-            found[name] = identify(function)
+    for name, function in functions_of(job).items():
+        found[name] = identify(function)
     return found
+
+
+def functions_of(job: Job) -> dict[str, Callable[..., object]]:
+    """Return the job's own functions, by their names in FUNCTIONS."""
+    found: dict[str, object] = {name: getattr(job, name, None) for name in FUNCTIONS}
+    if job.statistic:
+        found |= {"statistic": job.statistic.of, "merge": job.statistic.merge}
+    return {name: function for name, function in found.items() if callable(function)}
 
 
 def note_uses(job: Job, before: Mapping[str, Identity]) -> None:
     """Record that a run has used the job's functions, whose identities were ``before``. What the
     run changed in them does not make a different job."""
+    functions = functions_of(job)
     for name, identity in before.items():
-        note_use(getattr(job, name), identity)
+        note_use(functions[name], identity)
 
 
 def changed_fields(earlier: Description, now: Description) -> list[str]:

@@ -42,12 +42,18 @@ def bad_result_error(
 ) -> CodeError:
     """Return the error of an image for which ``function`` returned or yielded something that
     cannot be used. If ``result`` is a generator, the error names the line that yielded."""
-    line = _line_of_result(function, result)
+    line = line_of_result(function, result)
     message = f"Expected {expected}, but {received}"
     if line:
         message += f" ({line})"
     # The kind leaves out what was received, so that failures at one line count as the same.
     return CodeError(f"{message}.", kind=f"{expected} {line}")
+
+
+def describe_start(function: Callable[..., object]) -> str:
+    """Describe where the function begins, in parentheses after a space; empty if it is not known."""
+    line = line_of_result(function, None)
+    return f" ({line})" if line else ""
 
 
 def _line_of(error: BaseException) -> str:
@@ -71,7 +77,8 @@ def _traceback_places(traceback: TracebackType | None) -> Iterator[tuple[FrameTy
         traceback = traceback.tb_next
 
 
-def _line_of_result(function: Callable[..., object], result: Any) -> str:
+def line_of_result(function: Callable[..., object], result: Any) -> str:
+    """Describe the line at which the generator ``result`` is, or where ``function`` begins."""
     # A generator is still at the line that yielded.
     frame = getattr(result, "gi_frame", None)
     if frame is not None:

@@ -24,6 +24,7 @@ from mrimage.job.option_types import (
     SECONDS,
     SHARE,
     SIZES,
+    STATISTIC,
     TEXT,
     OptionType,
     edits_type,
@@ -110,9 +111,29 @@ JOB = Section(
         ),
         Field("reduce", FUNCTION, "the job's own reducer: (key, values) -> outputs", option=""),
         Field(
+            "statistic",
+            STATISTIC,
+            "what each image contributes to its group, and how contributions combine",
+            option="",
+            default="none",
+        ),
+        Field(
+            "each",
+            FUNCTION,
+            "the job's own edit of each image: (image, key, statistic) -> output",
+            option="",
+            default="none",
+        ),
+        Field(
+            "program",
+            FUNCTION,
+            "the job's own program: (table) -> yields rounds, returns outputs",
+            option="",
+        ),
+        Field(
             "needs",
             names("NAME[,NAME...]", tuple(EXTRACTORS)),
-            "extractors whose columns the job's own reducer gets with the values",
+            "extractors whose columns the job's own reducer and program get with the values",
             option="",
             default="none",
         ),
@@ -171,6 +192,14 @@ EDITS = Section(
         ),
         Field(
             "correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"
+        ),
+        Field(
+            "reference",
+            TEXT,
+            "image that --correct match-histogram matches, in place of the group",
+            "Edits",
+            metavar="FILE",
+            default="the group",
         ),
         Field("format", one_of(*ENCODER_NAMES, metavar="FORMAT"), "encode as", "Edits"),
         Field(

@@ -21,12 +21,14 @@ from mrimage.job.fields import (
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
 from mrimage.job.rules import Rule, rules_of
+from mrimage.job.statistic import Statistic
 from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
     from mrimage.image import Image, Metadata
+    from mrimage.rounds.round import Program
     from mrimage.sink.output import Output
 
 Value = Any
@@ -43,6 +45,10 @@ Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
 """A generator function that runs once per key: ``(key, values) -> outputs``. The values are a
 stream, sorted by image."""
 
+Each = Callable[["Image", str, Value], Any]
+"""``(image, key, statistic) -> result`` for each image of a group: ``Edits``, an ``Output``, pixels,
+or None for no output."""
+
 EditsFunction = Callable[[str, "Metadata"], Edits | None]
 """``(key, metadata) -> edits`` of an image under the key; None for no output."""
 
@@ -52,8 +58,9 @@ EditsFunction = Callable[[str, "Metadata"], Edits | None]
 class Job:
     """What to do with the images of a source.
 
-    ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image
-    becomes one record under the key that ``key`` names. ``extract`` names extractors, which
+    ``map``, ``combine``, ``reduce`` and ``program`` are the user's functions. Without ``map``, each
+    image becomes one record under the key that ``key`` names. ``program`` gets the table of all
+    records, and yields rounds (see ``Round``). ``extract`` names extractors, which
     compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
     names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
@@ -63,9 +70,15 @@ class Job:
     a mapping of patterns for keys to ``Edits`` or None, which becomes the job's rules, or a
     function ``(key, metadata) -> Edits``; None means no output.
 
-    ``needs`` names extractors whose columns ``reduce`` gets with the values, so that it does not
-    have to decode images again. Each value is then a dictionary with these columns by name.
-    Without ``map`` it also has ``uri`` and ``path``. With ``map`` it also has the items of the
+    ``each`` edits each image of each group, in a second pass over the images: it gets the image,
+    the key, and the group's ``statistic`` (see ``Statistic``; None if the job has none). It returns
+    ``Edits`` for the image, pixels as ``Output`` takes them, an ``Output`` whose extension says how
+    the result is written, or None for no output. The output is named after the image, like an
+    edited one.
+
+    ``needs`` names extractors whose columns ``reduce`` and ``program`` get with the values, so that
+    they do not have to decode images again. Each value is then a dictionary with these columns by
+    name. Without ``map`` it also has ``uri`` and ``path``. With ``map`` it also has the items of the
     mapper's own dictionary, which win over columns of the same name; a value that is not a
     dictionary is under ``value``.
 
@@ -92,9 +105,14 @@ class Job:
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
+    program: Program | None = None
+    statistic: Statistic | None = None
+    each: Each | None = None
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
+    references: tuple[tuple[str, tuple[int, ...]], ...] = field(default=(), repr=False)
+    """The statistic of each reference image that the edits name. A run sets this."""
 
     def __post_init__(self) -> None:
         values = check_fields(self, JOB_FIELDS.values(), "Job.")
@@ -128,6 +146,29 @@ class Job:
         return self.edits is not None or any(not rule.skip for rule in self.rules)
 
     @property
+    def makes_images(self) -> bool:
+        """Whether any image may get an output of its own, from edits or from ``each``."""
+        return self.edits_images or self.each is not None
+
+    @property
+    def known_edits(self) -> Iterator[Edits]:
+        """The edits that the job's options and rules make; none if a function decides."""
+        plain = self.plain_edits
+        if plain:
+            yield plain
+        for rule in self.rules:
+            edits = rule.applied_to(plain)
+            if isinstance(edits, Edits):
+                yield edits
+
+    @property
+    def has_members(self) -> bool:
+        """Whether images may be edited in a second pass, which knows their groups."""
+        if self.each is not None or self.edits_function is not None:
+            return True
+        return any(edits.sees_group for edits in self.known_edits)
+
+    @property
     def needs_bytes(self) -> bool:
         """Whether map may need whole images, not only their headers."""
         return self.decodes or self.map is not None
@@ -135,7 +176,7 @@ class Job:
     @property
     def decodes(self) -> bool:
         """Whether map needs whole images even if the user's mapper does not read them."""
-        if self.edits_images:
+        if self.edits_images or self.statistic is not None:
             return True
         return any(name != "header" for name in self.extract)
 
@@ -151,18 +192,28 @@ class Job:
         A function is described by its name and a digest of its code, so that an edited mapper
         makes a different job.
         """
-        left_out = ("map", "reduce", "combine", "edits", "rules", "record_extractors")
+        functions = ("map", "reduce", "combine", "program", "each")
+        left_out = (*functions, "edits", "rules", "record_extractors", "statistic", "references")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
-        for name in ("map", "reduce", "combine"):
+        for name in functions:
             facts[name] = describe_function(getattr(self, name))
         facts["edits"] = describe_function(self.edits_function)
         if self.plain_edits:
-            facts["edits"] = asdict(self.plain_edits)
+            edits = asdict(self.plain_edits)
+            if not edits["reference"]:
+                del edits["reference"]  # An older OUT has none either.
+            facts["edits"] = edits
         if self.rules:
             facts["rules"] = [RULE_OPTIONS.show(rule) for rule in self.rules]
-        if not self.needs:
-            # An OUT that was made before this field existed still belongs to this job.
-            del facts["needs"]
+        if self.statistic:
+            facts["statistic"] = describe_function(self.statistic.of)
+            facts["merge"] = describe_function(self.statistic.merge)
+        for name in ("needs", "program", "each"):
+            if not facts[name]:
+                # An OUT that was made before this field existed still belongs to this job.
+                del facts[name]
+        if self.references:
+            facts["references"] = {name: _digest(numbers) for name, numbers in self.references}
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -170,6 +221,10 @@ class Job:
         # Encoded and decoded, so that it equals the description that an earlier run has stored.
         described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(facts))
         return described
+
+
+def _digest(numbers: Iterable[int]) -> str:
+    return hashlib.blake2b(repr(tuple(numbers)).encode(), digest_size=8).hexdigest()
 
 
 def checked_edits(edits: Edits) -> Edits:
@@ -219,6 +274,12 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
         object.__setattr__(self, "out", absolute(self.out))
+
+    def for_tasks(self) -> Plan:
+        """Return the plan as tasks get it: without the program, which stays in the driver."""
+        if self.job.program is None:
+            return self
+        return replace(self, job=replace(self.job, program=None))
 
     def hash(self) -> str:
         """Return the hash of the job and its source: 16 hexadecimal digits."""

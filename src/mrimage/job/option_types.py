@@ -12,6 +12,7 @@ from typing import Any
 from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
 from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, show_size, sizes_of
 from mrimage.job.importing import load_object
+from mrimage.job.statistic import Statistic
 from mrimage.types import Crop, Edits, Size
 
 MOST = (1 << 62) - 1
@@ -319,6 +320,18 @@ def edits_type() -> OptionType:
     )
 
 
+def _parse_statistic(value: object) -> Statistic:
+    if ":" not in str(value):
+        raise ValueError
+    return _accept_statistic(load_object(str(value)))
+
+
+def _accept_statistic(value: object) -> Statistic:
+    if not isinstance(value, Statistic):
+        raise ValueError
+    return value
+
+
 def _matched(pattern: str, value: object) -> re.Match[str]:
     """Match all of ``value``, which must be text or a number. Raises ValueError."""
     # A bool is an int to isinstance, but never a number to a user.
@@ -390,3 +403,9 @@ TEXT = OptionType(_text, _text, "text", "text", "TEXT")
 _PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
 PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")
 FUNCTION = OptionType(_parse_function, _accept_function, "a function as module:name", "a function")
+STATISTIC = OptionType(
+    _parse_statistic,
+    _accept_statistic,
+    "a statistic as module:name",
+    "mrimage.Statistic(of, merge)",
+)

@@ -96,20 +96,28 @@ def reducers_of(job: Job) -> list[ReduceRecords]:
 
 def _of_values(job: Job, reduce: Reducer) -> ReduceRecords:
     """Turn the user's reducer into one of records; it receives the values that ``Job`` promises."""
-    columns = tuple(columns_of(job.needs))
-
-    from mrimage.shuffle.records import REFERENCE
 
     @wraps(reduce)
     def reducer(key: str, records: Iterable[Record]) -> Iterable[Output]:
-        mapped = (record for record in records if record.seq != REFERENCE)
-        if job.map is None:
-            return reduce(key, _descriptions(mapped, columns))
-        if columns:
-            return reduce(key, _with_columns(mapped, columns))
-        return reduce(key, (record.value for record in mapped))
+        return reduce(key, (value for _, value in values_of(job, records)))
 
     return reducer
+
+
+def values_of(job: Job, records: Iterable[Record]) -> Iterator[tuple[Record, Value]]:
+    """Yield the records that map has emitted, each with the value that ``Job`` promises.
+
+    They are sorted by key, image and number.
+    """
+    from mrimage.shuffle.records import REFERENCE
+
+    columns = tuple(columns_of(job.needs))
+    mapped = (record for record in records if record.seq != REFERENCE)
+    if job.map is None:
+        return _descriptions(mapped, columns)
+    if columns:
+        return _with_columns(mapped, columns)
+    return ((record, record.value) for record in mapped)
 
 
 def _of_references(reduce: ReduceRecords) -> ReduceRecords:
@@ -126,14 +134,18 @@ def _of_references(reduce: ReduceRecords) -> ReduceRecords:
     return reducer
 
 
-def _descriptions(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
+def _descriptions(
+    records: Iterable[Record], columns: Sequence[str]
+) -> Iterator[tuple[Record, Value]]:
     """Yield the values for a job without a mapper: each image's names and ``columns``."""
     for record in records:
         names = {"uri": record.entry.uri, "path": record.entry.path}
-        yield names | _chosen(record, columns)
+        yield record, names | _chosen(record, columns)
 
 
-def _with_columns(records: Iterable[Record], columns: Sequence[str]) -> Iterator[Value]:
+def _with_columns(
+    records: Iterable[Record], columns: Sequence[str]
+) -> Iterator[tuple[Record, Value]]:
     """Yield the values, each with the ``columns`` of its image."""
     chosen: dict[str, Value] = {}
     for record in records:
@@ -142,7 +154,7 @@ def _with_columns(records: Iterable[Record], columns: Sequence[str]) -> Iterator
         value = record.value
         if not isinstance(value, dict):
             value = {"value": value}
-        yield chosen | value
+        yield record, chosen | value
 
 
 def _chosen(record: Record, columns: Sequence[str]) -> dict[str, Value]:

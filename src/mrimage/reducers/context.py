@@ -27,7 +27,7 @@ from mrimage.source import read_ahead
 from mrimage.storage import open_uri
 from mrimage.storage.names import scheme
 from mrimage.storage.settings import DEFAULT, StoreSettings
-from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits
+from mrimage.types import Attempt, ByteSource, Entry, Failure, Fit, Limits, Stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +44,14 @@ class Context:
     ``failures`` holds the images that could not be read or decoded, by uri. ``failed_in_pass``
     holds those that the user's reducer met since ``begin_pass``. Their errors were raised to the
     reducer, but nothing depends on whether it catches them. ``guards_images`` is false in a map
-    task, which guards each of its images as a whole.
+    task, which guards each of its images as a whole. ``stage`` is what a failure is noted under.
     """
 
     limits: Limits = field(default_factory=Limits)
     attempt: Attempt = field(default_factory=Attempt)
     stores: StoreSettings = DEFAULT
     guards_images: bool = True
+    stage: Stage = "reduce"
     failures: dict[str, Failure] = field(default_factory=dict)
     failed_in_pass: dict[str, Failure] = field(default_factory=dict)
     _known: dict[str, Failure] = field(default_factory=dict)
@@ -169,7 +170,7 @@ class Context:
         An error that is not the image's fault is raised, now and again at the end of the pass.
         """
         try:
-            failure = failure_of(uri, "reduce", error)
+            failure = failure_of(uri, self.stage, error)
         except Exception as fatal:
             self._fatal = fatal
             raise

@@ -62,12 +62,12 @@ def perform_on(image: Image, call: ImageCall) -> Any:
             return attribute
         return attribute(*call.arguments, **(call.keywords or {}))
     except ImageError as error:
-        if was_refused(error, _pixels_of(image)):
+        if was_refused(error, pixels_of(image)):
             raise MemoryError from error
         raise
 
 
-def _pixels_of(image: Image) -> int:
+def pixels_of(image: Image) -> int:
     """The number of the image's pixels, or 0 if its header cannot be read."""
     try:
         return image.metadata.width * image.metadata.height

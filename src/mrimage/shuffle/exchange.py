@@ -32,8 +32,9 @@ from mrimage.types import Attempt, Partition, TaskReport
 GroupFunction = Callable[[Partition, Iterator[Record], Attempt], TaskReport]
 """``(partition, records, attempt) -> report``: what a reduce task does.
 
-The records are all of the partition's, sorted by key, image and number, as a stream. cloudpickle
-can pickle the function, and running it twice does no harm.
+The records are all of the partition's, sorted by key, image and number (and by value, if the
+exchange says so), as a stream. cloudpickle can pickle the function, and running it twice does no
+harm.
 """
 
 SMALL = 256 << 10
@@ -65,7 +66,8 @@ class SortedTable:
 class Exchange:
     """A planned shuffle: the tables of records below ``out``, and their partitions by key.
 
-    If some groups are already reduced, ``pending`` is the table of the keys that are not.
+    If some groups are already reduced, ``pending`` is the table of the keys that are not. With
+    ``by_value``, records of the same key, image and number are sorted by value.
     """
 
     out: str
@@ -73,6 +75,7 @@ class Exchange:
     partitions: tuple[Partition, ...] = ()
     pending: SortedTable | None = None
     stores: StoreSettings = field(default_factory=StoreSettings)
+    by_value: bool = False
 
     def tables_of(self, partition: Partition) -> list[SortedTable]:
         """The tables that may hold records of ``partition``."""
@@ -113,7 +116,8 @@ def reduce_share(
     it to ``function``.
     """
     with _share(exchange, partition, scratch) as (tables, pending):
-        records = sorted_records(tables, partition, pending, scratch)
+        by_value = exchange.by_value
+        records = sorted_records(tables, partition, pending, scratch, by_value=by_value)
         return function(partition, records, attempt)
 
 

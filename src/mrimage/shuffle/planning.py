@@ -30,6 +30,13 @@ IMAGE_WEIGHT = 10_000
 """How much heavier an image, which a reducer may decode, is than a record."""
 
 
+ORDER = "key, uri, seq"
+"""The order in which a reducer gets the records that map has emitted."""
+
+ORDER_BY_VALUE = f"{ORDER}, value"
+"""The order of a round's records: many of them may have the same key and image."""
+
+
 @dataclass(frozen=True, slots=True)
 class WeighedGroup:
     """What is known of a key before it is reduced: a row of WEIGHED."""
@@ -79,6 +86,11 @@ def plan_partitions(pending: Path, workers: int) -> tuple[Partition, ...]:
     return tuple(cut_ranges(_groups(pending), share))
 
 
+def plan_round(pending: Path, share: int) -> tuple[Partition, ...]:
+    """Cut the pending groups of a round into key ranges of at most ``share`` records."""
+    return tuple(cut_ranges(_groups(pending), share))
+
+
 def cut_ranges(groups: Iterable[WeighedGroup], share: int) -> Iterator[Partition]:
     """Cut groups, sorted by key, into partitions of a weight of at most ``share``.
 
@@ -98,21 +110,47 @@ def cut_ranges(groups: Iterable[WeighedGroup], share: int) -> Iterator[Partition
 
 
 def sorted_records(
-    parts: list[str], partition: Partition, pending: str | None, scratch: Path
+    parts: list[str],
+    partition: Partition,
+    pending: str | None,
+    scratch: Path,
+    *,
+    by_value: bool = False,
 ) -> Iterator[Record]:
     """Stream the partition's records out of the files ``parts``, sorted by key, image and number.
 
-    The sort is out of core. With ``pending``, only keys in that table count.
+    The sort is out of core. With ``pending``, only keys in that table count. With ``by_value``,
+    records that are equal in all three are sorted by the bytes of their values.
     """
+    order = ORDER_BY_VALUE if by_value else ORDER
     only_pending = ""
     if pending:
         only_pending = f"SEMI JOIN {read_parquet([pending], WEIGHED)} p USING (key)"
     query = f"""
         SELECT {", ".join(COLUMNS)} FROM {read_parquet(parts, RECORDS)} r {only_pending}
-        WHERE key >= ? AND key <= ? ORDER BY key, uri, seq"""
+        WHERE key >= ? AND key <= ? ORDER BY {order}"""
     with connect(scratch) as connection:
         for batch in batches(connection, query, (partition.first, partition.last)):
             yield from from_batch(batch)
+
+
+def sort_records(parts: list[str], target: Path, scratch: Path) -> None:
+    """Write all records of the files ``parts`` to ``target``, in ORDER_BY_VALUE, out of core."""
+    columns = ", ".join(f'"{name}"' for name in RECORDS.names)
+    query = f"SELECT {columns} FROM {read_parquet(parts, RECORDS)} ORDER BY {ORDER_BY_VALUE}"
+    _write(query, RECORDS, target, scratch)
+
+
+def sum_digests(parts: list[str], scratch: Path) -> dict[str, tuple[int, int]]:
+    """The number of records and the sum of their digests, by file.
+
+    A file without records is left out.
+    """
+    source = read_parquet(parts, RECORDS, filename=True)
+    query = f"SELECT filename, count(*), sum(digest)::VARCHAR FROM {source} GROUP BY filename"
+    with connect(scratch) as connection:
+        found = connection.execute(query).fetchall()
+    return {str(name): (int(records), int(digest)) for name, records, digest in found}
 
 
 def _partition(groups: list[WeighedGroup]) -> Partition:

@@ -157,7 +157,8 @@ class Spill:
 
     Each part is two tables: ``records-N``, and ``members-N`` with the images under each key, which
     a combiner does not change. With ``references``, each image under a key gets a record of its
-    own beside those that the combiner made, for the group reducers that look at images.
+    own beside those that the combiner made, for the group reducers that look at images. Without
+    ``members``, that table is left out: the records of a round have no images to count.
     """
 
     def __init__(
@@ -166,10 +167,12 @@ class Spill:
         write: Callable[[str, pa.Table], None],
         *,
         references: bool = False,
+        members: bool = True,
     ) -> None:
         self._combine = combine
         self._write = write
         self._references = references
+        self._members = members
         self._records: list[Record] = []
         self._bytes = 0
         self._parts = 0
@@ -194,14 +197,12 @@ class Spill:
         if not self._records:
             return {}
         self._records.sort(key=_order)
-        members = to_members(self._records)
         records = self._records
         if self._combine is not None:
             records = self._combined(self._combine)
-        tables = {
-            f"records-{self._parts:05}": to_table(records, RECORDS),
-            f"members-{self._parts:05}": members,
-        }
+        tables = {f"records-{self._parts:05}": to_table(records, RECORDS)}
+        if self._members:
+            tables[f"members-{self._parts:05}"] = to_members(self._records)
         self._records = []
         self._bytes = 0
         self._parts += 1
@@ -225,8 +226,9 @@ class Spill:
         return made
 
 
-def _order(record: Record) -> tuple[str, str, int]:
-    return record.key, record.entry.uri, record.seq
+def _order(record: Record) -> tuple[str, str, int, bytes]:
+    # Only records of a round can be equal but for their data.
+    return record.key, record.entry.uri, record.seq, record.data
 
 
 def reference_of(record: Record) -> Record:

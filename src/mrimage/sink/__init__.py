@@ -23,7 +23,7 @@ def check_sink(job: Job) -> None:
             f"--shard-size needs --output {' or '.join(SHARD_FORMATS)}, but got --output files. "
             "Choose one of them, or leave out --shard-size."
         )
-    if job.output != "files" and not job.edits_images:
+    if job.output != "files" and not job.makes_images:
         raise UsageError(
             f"--output {job.output} needs edits, because its shards hold edited images, but the "
             "job has no edits. Add one, for example --resize 512x512 or --format keep, or leave "
@@ -33,7 +33,7 @@ def check_sink(job: Job) -> None:
 
 def describe_sink(job: Job) -> str:
     """Where the edited images go, as a text for people."""
-    if not job.edits_images:
+    if not job.makes_images:
         return "no images"
     if job.output == "files":
         return "images/<key>/<name>, one file per image"

@@ -132,6 +132,66 @@ MAPPED_MEMBERS = _schema(key=pa.string(), uri=pa.string(), bytes=pa.int64(), pix
 RULE_KEYS = _schema(key=pa.string(), rule=pa.int32())
 """Each key, and the index of the job's rule that applies to it; -1 if none does."""
 
+STATISTICS = _schema(
+    key=pa.string(),
+    method=pa.string(),
+    uri=pa.string(),
+    # In time order, where that matters; else empty.
+    rank=pa.string(),
+    value=pa.binary(),
+    # These columns let the second pass read exactly the version of the image that was mapped.
+    path=pa.string(),
+    size=pa.int64(),
+    version=pa.string(),
+    place=PLACE,
+    digest=pa.string(),
+)
+"""What map learns for the second pass: one row per image and key under which it is to be edited
+there. ``value`` is what the image contributes to its group's statistic, and ``method`` the
+correction, or empty for the job's own ``each``."""
+
+GOALS = _schema(
+    key=pa.string(), method=pa.string(), uri=pa.string(), value=pa.binary(), digest=pa.string()
+)
+"""What the images of a group are to match: the group's statistic, or, with a ``uri``, a value for
+this image alone."""
+
+CURRENT_MEMBERS = _schema(
+    split=pa.string(),
+    key=pa.string(),
+    method=pa.string(),
+    uri=pa.string(),
+    fingerprint=pa.string(),
+)
+"""What the second pass has to edit. ``split`` is the split of map that has the image, and the
+fingerprint a hash of everything that the result depends on."""
+
+SPLIT_GOALS = pa.schema([pa.field("split", pa.string()), *GOALS])
+"""The GOALS that the images of each split need."""
+
+EDITED = _schema(
+    key=pa.string(),
+    method=pa.string(),
+    uri=pa.string(),
+    fingerprint=pa.string(),
+    failed=pa.bool_(),
+    # What a group correction did: mean L*, a*, b*, and the share of pixels that it clipped.
+    lightness_before=pa.float64(),
+    a_before=pa.float64(),
+    b_before=pa.float64(),
+    lightness_after=pa.float64(),
+    a_after=pa.float64(),
+    b_after=pa.float64(),
+    clipped=pa.float64(),
+)
+"""What the second pass has done: one row per image and key."""
+
+ROUND_PARTS = _schema(part=pa.string())
+"""The parts of tables that a map task of a round has mapped."""
+
+PROGRAM_ROUNDS = _schema(round=pa.string())
+"""The rounds that a finished program has used, by name."""
+
 DUPLICATES = _schema(
     cluster=pa.int32(),
     uri=pa.string(),

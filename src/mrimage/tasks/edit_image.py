@@ -3,38 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mrimage.image import Image
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job
+from mrimage.job.references import matching_of
 from mrimage.job.rules import NoEdit
 from mrimage.sink.naming import source_extension
+from mrimage.tasks.statistics import MemberStatistic, group_member, own_members
 from mrimage.types import Edits
 
 if TYPE_CHECKING:
     from mrimage.image import Encoded
 
 
-def edit_image(job: Job, image: Image, keys: Iterable[str]) -> dict[str, Encoded]:
-    """Return the output of ``image`` under each of ``keys``. A key without an output is left out.
+@dataclass
+class EditedImage:
+    """The outputs of an image by their keys, and what the second pass needs to edit it under other
+    keys, where the result depends on the group."""
+
+    outputs: dict[str, Encoded] = field(default_factory=dict)
+    members: list[MemberStatistic] = field(default_factory=list)
+
+
+def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
+    """Edit ``image`` under each of ``keys``. A key may have no output.
 
     Keys with the same edits share one result. Raises ImageError, or CodeError if the job's own
-    function of edits fails.
+    function of edits or its statistic fails.
     """
-    wanted = {key: edits_for(job, key, image.metadata) for key in keys}
-    distinct = list(dict.fromkeys(edits for edits in wanted.values() if isinstance(edits, Edits)))
-    made: dict[Edits | NoEdit | None, Encoded] = {}
-    if distinct:
-        made |= zip(distinct, image.edited_each(distinct), strict=True)
-    if NoEdit.COPY in wanted.values():
-        made[NoEdit.COPY] = _copied(image)
-    return {key: made[edits] for key, edits in wanted.items() if edits in made}
+    edited = EditedImage()
+    if job.each is not None:
+        edited.members = own_members(job, image, keys)
+        return edited
+    if not job.edits_images:
+        return edited
+    wanted: dict[str, Edits | NoEdit] = {}
+    for key in keys:
+        edits = edits_for(job, key, image.metadata)
+        if edits is None or edits is NoEdit.SKIP:
+            continue
+        if isinstance(edits, Edits) and edits.sees_group:
+            edited.members.append(group_member(image, key, edits))
+        else:
+            wanted[key] = edits
+    made = _made_each(job, image, list(dict.fromkeys(wanted.values())))
+    edited.outputs = {key: made[edits] for key, edits in wanted.items()}
+    return edited
 
 
-def gain_map_kept(outputs: Iterable[Encoded]) -> bool | None:
+def _made_each(
+    job: Job, image: Image, wanted: list[Edits | NoEdit]
+) -> dict[Edits | NoEdit, Encoded]:
+    """Return what each of ``wanted``, all different, makes of the image."""
+    made: dict[Edits | NoEdit, Encoded] = {}
+    plain: list[Edits] = []
+    for edits in wanted:
+        if not isinstance(edits, Edits):
+            made[edits] = _copied(image)
+        elif edits.reference is not None:
+            made[edits] = image.matched(edits, matching_of(job, edits.reference))
+        else:
+            plain.append(edits)
+    if plain:
+        made |= zip(plain, image.edited_each(plain), strict=True)
+    return made
+
+
+def gain_map_kept(image: Image, edited: EditedImage) -> bool | None:
     """Whether every output has the HDR gain map of its source; None if there is none to have."""
-    kept = {output.gain_map_kept for output in outputs} - {None}
+    kept = {output.gain_map_kept for output in edited.outputs.values()}
+    if any(member.method for member in edited.members) and image.metadata.gain_map:
+        # It does not go with other colors, so a group correction drops it.
+        kept.add(False)
+    kept -= {None}
     return False not in kept if kept else None
 
 

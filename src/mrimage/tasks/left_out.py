@@ -9,7 +9,7 @@ from typing import Any
 from mrimage.job.job import Value
 from mrimage.shuffle.records import Record, make_record
 
-_GONE = object()
+GONE = object()
 """Replaces a value of which nothing is left."""
 
 
@@ -28,8 +28,8 @@ def without_images(
         if record.entry.uri in uris and not combined:
             continue
         value = record.value
-        left = _without(value, uris)
-        if left is _GONE:
+        left = without(value, uris)
+        if left is GONE:
             continue
         yield record if left == value else _with_value(record, left)
 
@@ -48,38 +48,42 @@ def _with_value(record: Record, value: Value) -> Record:
     return replace(made, digest=record.digest)
 
 
-def _without(value: Any, uris: set[str]) -> Any:
-    """``value`` without what it says about ``uris``; _GONE if nothing else is left.
+def without(value: Any, uris: set[str]) -> Any:
+    """``value`` without what it says about ``uris``; GONE if nothing else is left.
 
     - A text is removed if it is one of the uris.
     - A dictionary that has one as a value is about that image, and is removed as a whole. If it has
       one as a key, only that item is removed.
     - A list of texts, or of lists and dictionaries, loses the items that are removed. Any other
-      list is a tuple about the image, such as (uri, score), and is removed as a whole.
+      list is a tuple about the image, such as (uri, score), and is removed as a whole. So is a
+      real tuple.
     """
     if isinstance(value, str):
-        return _GONE if value in uris else value
+        return GONE if value in uris else value
     if isinstance(value, list):
         return _list_without(value, uris)
+    if isinstance(value, tuple):
+        items = tuple(without(item, uris) for item in value)
+        return GONE if any(item is GONE for item in items) else items
     if isinstance(value, dict):
         return _dict_without(value, uris)
     return value
 
 
 def _list_without(items: list[Any], uris: set[str]) -> Any:
-    left = [_without(item, uris) for item in items]
-    kept = [item for item in left if item is not _GONE]
+    left = [without(item, uris) for item in items]
+    kept = [item for item in left if item is not GONE]
     if len(kept) == len(items):
         return left
     are_texts = all(isinstance(item, str) for item in items)
     are_containers = all(isinstance(item, list | dict) for item in items)
     is_list_of_images = are_texts or are_containers
-    return kept if kept and is_list_of_images else _GONE
+    return kept if kept and is_list_of_images else GONE
 
 
 def _dict_without(items: dict[Any, Any], uris: set[str]) -> Any:
-    left = {name: _without(item, uris) for name, item in items.items() if name not in uris}
-    if any(item is _GONE for item in left.values()):
-        return _GONE
+    left = {name: without(item, uris) for name, item in items.items() if name not in uris}
+    if any(item is GONE for item in left.values()):
+        return GONE
     # A dictionary that was empty before stays.
-    return left if left or not items else _GONE
+    return left if left or not items else GONE

@@ -20,6 +20,7 @@ from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.edit_image import edit_image, gain_map_kept
+from mrimage.tasks.statistics import MemberStatistic
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What map makes of one image: its catalogue row, its records, and its outputs by their keys.
+    """What map makes of one image: its catalogue row, its records, its outputs by their keys, and
+    what the second pass needs to edit it under other keys.
 
     With a ``failure``, the row's status is ``quarantined`` and there are no records. A row with the
     status ``ignored`` is of a file that is not an image of the source (see ``strays``).
@@ -38,6 +40,7 @@ class Mapped:
     row: dict[str, object]
     records: list[Record]
     outputs: dict[str, Encoded]
+    members: list[MemberStatistic]
     failure: Failure | None
 
 
@@ -60,19 +63,20 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), columns)
         # Each key once, in the mapper's order.
         keys = dict.fromkeys(record.key for record in records)
-        outputs = edit_image(job, image, keys) if job.edits_images else {}
-        row["gain_map_kept"] = gain_map_kept(outputs.values())
+        made = edit_image(job, image, keys)
+        row["gain_map_kept"] = gain_map_kept(image, made)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         if was_refused(error, _pixels_of(row)):
             error = MemoryError()
         return quarantined(entry, row, failure_of(entry.uri, "map", error))
-    return Mapped(entry, row | {"status": "processed", "reason": None}, records, outputs, None)
+    row |= {"status": "processed", "reason": None}
+    return Mapped(entry, row, records, made.outputs, made.members, None)
 
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """The result for an image that failed, with as much of its catalogue ``row`` as is known."""
     row = _row(entry) | row | {"status": "quarantined", "reason": failure.reason}
-    return Mapped(entry, row, [], {}, failure)
+    return Mapped(entry, row, [], {}, [], failure)
 
 
 def _facts_of(metadata: Metadata) -> dict[str, object]:

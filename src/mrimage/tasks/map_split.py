@@ -6,32 +6,30 @@ same result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pyarrow as pa
 
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.errors import CarelessError, ImageError
-from mrimage.guard.deadline import clock_stopped, deadline, without_clock
-from mrimage.guard.failure import CARELESS, failure_of
-from mrimage.guard.guard import Guard
-from mrimage.job.job import Plan
+from mrimage.job.job import Job, Plan
 from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
-from mrimage.source import open_entry, read_ahead
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.each_image import ImageWork, handle_images
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.statistics import StatisticsWriter
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
-from mrimage.types import Attempt, Entry, Split, TaskReport
+from mrimage.types import Attempt, ByteSource, Entry, Failure, Split, TaskReport
 
 
 def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> TaskReport:
-    """Map every image of ``split``; commit its catalogue rows, sorted records and edited images.
+    """Map every image of ``split``; commit its catalogue rows, sorted records, edited images, and
+    what each image contributes to the statistics of its groups.
 
     An image that fails becomes a quarantined row, and the rest of the split goes on. ``first`` is
     the id of the split that holds the job's first images. Raises StoreError if bytes cannot be read
@@ -41,13 +39,14 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
     store = open_out(plan)
     writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
+    statistics = StatisticsWriter(writer.table)
     rows: list[dict[str, object]] = []
     faults = Faults()
     trial = Trial(over=split.id != first)
     strays = Strays(plan)
     # The context is for a mapper that opens other images of the same stores.
     with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
-        for result in _map_images(plan, split, attempt):
+        for result in handle_images(plan, split.entries, attempt, _work(job)):
             mapped = strays.mark_ignored(result)
             if mapped.row["status"] != "ignored":
                 trial.see(mapped.failure)
@@ -56,49 +55,31 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             if mapped.failure:
                 writer.fail(mapped.failure)
                 faults.note(mapped.failure)
+            statistics.add(mapped.entry, mapped.members)
             for key, made in mapped.outputs.items():
                 writer.image(mapped.entry, key, made)
     tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
-    return writer.commit(len(rows), split.size, tables | spill.rest())
+    return writer.commit(len(rows), split.size, tables | spill.rest() | statistics.rest())
 
 
-def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
-    """Map the split's images in order: in this process, or carefully in a child that may die."""
-    job = plan.job
-    if attempt.careful:
-        yield from _map_guarded(plan, split)
-        return
-    mapper = mapper_of(job)
-    clock = deadline(job.limits.deadline, attempt.expendable)
-    for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
-        if (
-            job.map or job.edits_function
-        ):  # the user's code may have replaced the timer's signal handler
-            clock = deadline(job.limits.deadline, attempt.expendable)
-        with clock:
-            mapped = map_image(job, mapper, entry, without_clock(source))
-        if mapped.failure and mapped.failure.reason == "out-of-memory":
-            # Other images of the task may have taken the memory that this one was refused.
-            raise CarelessError(CARELESS)
-        yield mapped
+def _work(job: Job) -> ImageWork[Entry, Mapped]:
+    return ImageWork(
+        stage="map",
+        entry_of=_itself,
+        begin=_mapping,
+        failed=_failed,
+        whole=job.decodes,
+        has_own_code=bool(job.map or job.edits_function or job.statistic),
+    )
 
 
-def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
-    guard = Guard(partial(map_entry, plan), plan.job.limits)
-    try:
-        for entry in split.entries:
-            try:
-                yield guard(entry)
-            except ImageError as error:
-                yield quarantined(entry, {}, failure_of(entry.uri, "map", error))
-    finally:
-        guard.close()
+def _itself(entry: Entry) -> Entry:
+    return entry
 
 
-def map_entry(plan: Plan, entry: Entry) -> Mapped:
-    """Map one image alone, in a guarded child."""
-    job = plan.job
-    with running(Context(job.limits, stores=plan.stores, guards_images=False)):
-        with clock_stopped():
-            source = open_entry(entry, plan.stores)
-        return map_image(job, mapper_of(job), entry, without_clock(source))
+def _mapping(job: Job) -> Callable[[Entry, ByteSource], Mapped]:
+    return partial(map_image, job, mapper_of(job))
+
+
+def _failed(entry: Entry, failure: Failure) -> Mapped:
+    return quarantined(entry, {}, failure)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import pickle
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mrimage.errors import CarelessError, ImageError, JobError, StoreError, brief
+from mrimage.errors import CarelessError, JobError, StoreError, brief
 from mrimage.job.faults import describe_with_line
 from mrimage.job.functions import name_function
 from mrimage.job.job import Plan
 from mrimage.reducers import ReduceRecords
 from mrimage.reducers.context import Context
 from mrimage.shuffle.records import Record
-from mrimage.shuffle.replay import IN_MEMORY, Replay
+from mrimage.shuffle.replay import Replay
 from mrimage.sink.naming import group_path
 from mrimage.sink.output import Output
-from mrimage.storage.local import system_errors
 from mrimage.tasks.left_out import without_images
-from mrimage.types import Failure
+from mrimage.tasks.passes import run_passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,50 +45,13 @@ def reduce_group(
     tasks. Raises JobError if the reducer fails.
     """
     combined = plan.job.combine is not None
-    failed: dict[str, Failure] = {}
-    while True:
-        context.begin_pass(failed)
-        with closing(_PendingOutputs()) as pending:
-            records = without_images(group.read(), set(failed), combined=combined)
-            error: JobError | None = None
-            try:
-                for output in _run_reducer(reducer, key, records):
-                    pending.add(output)
-            except JobError as raised:
-                error = raised
-            context.end_pass()
-            # No other image has failed, so another pass would give the same.
-            if set(context.failed_in_pass) <= set(failed):
-                if error is None:
-                    yield from pending.read()
-                else:
-                    _give_up(context, plan.source, key, error)
-                return
-        failed |= context.failed_in_pass
+    lacks = f"A reducer needs this image, so the group {brief(key)} lacks its outputs."
 
+    def make(failed: set[str]) -> Iterator[GroupOutput]:
+        records = without_images(group.read(), failed, combined=combined)
+        return _run_reducer(reducer, key, records)
 
-class _PendingOutputs:
-    """Outputs of a pass that may still be dropped; large ones wait on disk."""
-
-    def __init__(self) -> None:
-        # ``close`` closes it.
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
-
-    def add(self, output: GroupOutput) -> None:
-        with system_errors(tempfile.gettempdir()):
-            pickle.dump(output, self._file, pickle.HIGHEST_PROTOCOL)
-
-    def read(self) -> Iterator[GroupOutput]:
-        self._file.seek(0)
-        while True:
-            try:
-                output: GroupOutput = pickle.load(self._file)  # written by this very process
-            except EOFError:
-                return
-            yield output
-
-    def close(self) -> None:
-        self._file.close()
+    return run_passes(context, plan.source, lacks, make)
 
 
 def _run_reducer(
@@ -126,27 +85,3 @@ def _run_reducer(
         raise JobError(
             f"The reducer {name_function(reducer)} failed on key {brief(key)}. {reason}"
         ) from error
-
-
-def _give_up(context: Context, source: str, key: str, error: JobError) -> None:
-    """Leave the group without this reducer's outputs, if an image is to blame for ``error``.
-
-    This is so if the reducer opens a failed image again, although no value names it, and does not
-    catch the image's error. An image must not end a run, so its quarantine row says what happened.
-
-    Raises ``error`` if it is the reducer's own. Raises JobError if the image is not in the source,
-    because then it has no quarantine row.
-    """
-    if not isinstance(error.__cause__, ImageError) or not context.failed_in_pass:
-        raise error
-    failure = next(reversed(context.failed_in_pass.values()))
-    if not failure.uri.startswith(source):
-        raise JobError(
-            f"{error} The image {failure.uri} is outside the source and cannot be read "
-            f"({failure.reason}): repair it, or catch mrimage.ImageError in the reducer."
-        ) from error
-    message = (
-        f"{failure.message} A reducer needs this image, "
-        f"so the group {brief(key)} lacks its outputs."
-    )
-    context.failures[failure.uri] = replace(failure, message=message)

@@ -128,7 +128,8 @@ class SparkEngine:
         firsts = tuple(partition.first for partition in partitions)
         lasts = tuple(partition.last for partition in partitions)
         ranges = Ranges(firsts, lasts)
-        read = partial(read_records, exchange.out, exchange.stores, pending, ranges)
+        by_value = exchange.by_value
+        read = partial(read_records, exchange.out, exchange.stores, pending, by_value, ranges)
         names = self._context.parallelize(tables, slices)
         rows: RDD[tuple[SortKey, Any]] = names.mapPartitions(read)
         sorted_rows = rows.repartitionAndSortWithinPartitions(len(partitions), ranges)

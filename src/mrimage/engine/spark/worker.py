@@ -36,8 +36,8 @@ from mrimage.storage import StoreSettings, open_store
 from mrimage.storage.names import path_if_local
 from mrimage.types import Attempt, Partition, TaskReport
 
-SortKey = tuple[str, str, int]
-"""(key, uri, number). Python orders text by code points, which is the order of its UTF-8 bytes."""
+SortKey = tuple[str, str, int, bytes]
+"""(key, uri, number, value); the value is empty if it does not count. Python orders text by code points, which is the order of its UTF-8 bytes."""
 
 Row = tuple[bytes, str, int, str, dict[str, Any] | None, int, int, int]
 """The rest of a record: value, path, size, version, place, images, pixels, digest."""
@@ -73,7 +73,7 @@ class Ranges:
 
     def holds(self, key: str) -> bool:
         """Whether any partition holds ``key``."""
-        number = self((key, "", 0))
+        number = self((key, "", 0, b""))
         return self.firsts[number] <= key <= self.lasts[number]
 
 
@@ -110,11 +110,17 @@ def reduce_sorted(
 
 
 def read_records(
-    out: str, stores: StoreSettings, pending: str | None, ranges: Ranges, names: Iterable[str]
+    out: str,
+    stores: StoreSettings,
+    pending: str | None,
+    by_value: bool,
+    ranges: Ranges,
+    names: Iterable[str],
 ) -> Iterator[tuple[SortKey, Row]]:
     """Yield the records of the tables ``names`` below OUT whose key is in ``ranges``, by sort key.
 
-    With ``pending``, only records whose key is in that table.
+    With ``pending``, only records whose key is in that table. With ``by_value``, the value is part
+    of the sort key.
     """
     store = open_store(out, stores)
     keys = _pending_keys(out, stores, pending) if pending else None
@@ -126,7 +132,8 @@ def read_records(
             columns = [batch[column].to_pylist() for column in COLUMNS]
             for key, uri, seq, *rest in zip(*columns, strict=True):
                 if ranges.holds(key):
-                    yield (key, uri, seq), tuple(rest)
+                    value = rest[0] if by_value else b""
+                    yield (key, uri, seq, value), tuple(rest)
 
 
 def _plans(function: Callable[..., Any]) -> list[Plan]:
@@ -209,7 +216,7 @@ def _all_records(partition: Partition, rows: Iterator[tuple[SortKey, Row]]) -> I
     A stream that breaks off looks like one that ends, and must not be committed.
     """
     received = 0
-    for (key, uri, seq), rest in rows:
+    for (key, uri, seq, _), rest in rows:
         received += 1
         yield to_record(key, uri, seq, rest)
     if received != partition.records:
