@@ -33,7 +33,7 @@ from mrimage.job.job import Plan
 from mrimage.shuffle.records import Spill, make_records
 from mrimage.sink.files import FileSink
 from mrimage.storage import open_store
-from mrimage.types import Attempt, Entry, TaskReport
+from mrimage.types import Attempt, Entry
 
 PER_SPLIT = 2_000
 """Records of a split of map, as in a run that reads headers only."""
@@ -115,9 +115,7 @@ def measure(folder: Path, program: Any, workers: int, records: int) -> None:
     tables = Tables(store, scratch / f"{program.__name__}-{workers}", plan.job)
     tables.scratch.mkdir()
     engine = open_engine("local", EngineOptions(workers=workers))
-    runner = RoundRunner(
-        plan, store, engine, tables.scratch, execution, tables, lambda: None
-    )
+    runner = RoundRunner(plan, store, engine, tables.scratch, execution, tables, lambda: None)
     begun = time.process_time()
     try:
         drive(program, tables.mapped(), runner)

@@ -93,7 +93,7 @@ def tasks_of(summary: Summary) -> Counter[str]:
 
 
 def test_a_bad_image_is_left_out_retried_and_taken_back_and_a_grown_source_gives_what_a_fresh_run_gives(
-    tmp_path: Path, rows: Any, unreported: None
+    tmp_path: Path, rows: Any, unreported: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = tmp_path / "photos"
     for number in range(8):
@@ -105,7 +105,9 @@ def test_a_bad_image_is_left_out_retried_and_taken_back_and_a_grown_source_gives
     assert [(row["uri"], row["stage"]) for row in rows(out, "quarantine")] == [
         (str(photos / "5.png"), "round")
     ]
-    names = [pair[1][0] for pair in msgspec.json.decode((out / "groups/shades/shades.json").read_bytes())]
+    names = [
+        pair[1][0] for pair in msgspec.json.decode((out / "groups/shades/shades.json").read_bytes())
+    ]
     assert sorted(names) == [f"{number}.png" for number in range(8) if number != 5]
 
     made = published(out)
@@ -124,7 +126,14 @@ def test_a_bad_image_is_left_out_retried_and_taken_back_and_a_grown_source_gives
     assert (grown.processed, grown.quarantined) == (8, 0)
     assert published(out) == published(tmp_path / "fresh")
     assert grown.failures == fresh.failures == {}
-    assert main(["verify", str(out)]) in (0, 1)  # there is no page to verify here
+    capsys.readouterr()
+    assert main(["verify", str(out)]) == 1
+    problems = capsys.readouterr().out.splitlines()
+    # The page is missing because this test makes none.
+    assert {line.partition(";")[0] for line in problems if "missing" in line} == {
+        "missing: report.html",
+        "missing: summary.json",
+    }
 
 
 def test_a_changed_program_keeps_what_map_and_reduce_have_done(

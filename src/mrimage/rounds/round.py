@@ -114,9 +114,9 @@ class Step:
     combine: Combiner | None
     side: Value
 
-    def named(self, role: str, function: Callable[..., object]) -> str:
-        """Name a function of the round for messages: ``the mapper jobs:nearest of round 3``."""
-        return f"the {role} {name_function(function)} of round {self.number}"
+    def failed_on(self, role: str, function: Callable[..., object], about: str) -> str:
+        """Begin a message: ``The mapper jobs:nearest of round 3 failed on key 'a'``."""
+        return f"The {role} {name_function(function)} of round {self.number} failed on {about}"
 
 
 def step_of(round_: Round, number: int) -> Step:
