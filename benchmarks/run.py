@@ -13,6 +13,7 @@ BENCHMARKS = (
     "benchmarks.faults",
     "benchmarks.remote",
     "benchmarks.spark",
+    "benchmarks.rounds",
 )
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ def plan_round(pending: Path, share: int) -> tuple[Partition, ...]:
     held = _Range()
     columns = ["key", "records", "fingerprint"]
     for batch in pq.ParquetFile(pending).iter_batches(50_000, columns=columns):
-        keys = batch["key"].to_pylist()
-        fingerprints = batch["fingerprint"].to_pylist()
+        keys = list(map(str, batch["key"].to_pylist()))
+        fingerprints = list(map(str, batch["fingerprint"].to_pylist()))
         sums = np.cumsum(batch["records"].to_numpy())
         start = 0
         before = 0
