@@ -14,6 +14,7 @@ BENCHMARKS = (
     "benchmarks.faults",
     "benchmarks.remote",
     "benchmarks.spark",
+    "benchmarks.rounds",
 )
 
 if __name__ == "__main__":

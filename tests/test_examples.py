@@ -105,6 +105,41 @@ def test_hues_are_counted_decade_by_decade(photos: Path, tmp_path: Path) -> None
     )  # the rocket, from afar and from near, against the evening sky
 
 
+def test_images_are_clustered_by_color(photos: Path, tmp_path: Path) -> None:
+    run(EXAMPLES / "kmeans_colors.py", photos, tmp_path / "out")
+    folder = tmp_path / "out/groups/kmeans"
+    centers = np.array(msgspec.json.decode((folder / "centers.json").read_bytes()))
+    assert centers.shape == (5, 3)
+    lines = (folder / "clusters.csv").read_text().splitlines()[1:]
+    clusters = Counter(line.rpartition(",")[2].strip('"') for line in lines)
+    assert len(lines) == sum(groups(tmp_path / "out").values())
+    assert clusters.keys() == set("01234")
+    # No center is another one's, and they are in the order of the first, which were sorted by red.
+    assert len({tuple(center) for center in centers.tolist()}) == 5
+
+
+def test_photographs_of_one_minute_are_joined(tmp_path: Path) -> None:
+    pair = tmp_path / "pair"
+    pair.mkdir()
+    shots = [("a.jpg", "A", "12:30:20"), ("b.jpg", "B", "12:30:55"), ("c.jpg", "A", "12:31:00")]
+    for name, model, clock in shots:
+        exif = Image.Exif()
+        exif[0x0110] = model
+        exif.get_ifd(0x8769)[0x9003] = f"2024:06:01 {clock}"
+        Image.new("RGB", (16, 12)).save(pair / name, exif=exif)
+    run(EXAMPLES / "same_minute.py", pair, tmp_path / "out")
+    found = msgspec.json.decode((tmp_path / "out/groups/same_minute/pairs.json").read_bytes())
+    assert found == [
+        {
+            "minute": "2024-06-01 12:30",
+            "camera": "A",
+            "uri": str(pair / "a.jpg"),
+            "other_camera": "B",
+            "other": str(pair / "b.jpg"),
+        }
+    ]
+
+
 def test_every_color_space_becomes_srgb(photos: Path, tmp_path: Path) -> None:
     run_job("color_space_convert.toml", photos, tmp_path / "out")
     images = tmp_path / "out" / "images"

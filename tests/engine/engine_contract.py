@@ -23,6 +23,7 @@ from mrimage.engine import Engine
 from mrimage.errors import EngineError, JobError, StoreError
 from mrimage.flow import phases, splitting
 from mrimage.flow.run import RunOptions, run
+from mrimage.rounds import planning
 from mrimage.shuffle.exchange import Exchange, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.shuffle.records import Record, make_records, to_table
@@ -267,6 +268,7 @@ class EngineContract:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(splitting, "PIXEL_SPLIT", (300, 300))
+        monkeypatch.setattr(planning, "FEWEST", 3)
         source = photos(tmp_path_factory)
         job = job_with(deadly="4.png" if self.has_processes else "none")
         how = RunOptions(engine=self.name, workers=engine.workers, thumbnails=False)
@@ -275,6 +277,7 @@ class EngineContract:
         )
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
+        assert len(made["groups/rounds/records.json"]) > 1000
         assert made == EXPECTED.setdefault(self.has_processes, made)
 
     def test_errors_of_the_user_s_code_name_its_line_and_stop_a_job_that_always_fails(
@@ -345,17 +348,41 @@ def job_with(deadly: str) -> mr.Job:
             "width.json", {"key": key, "width": sum(value["width"] for value in values)}
         )
 
+    def rounds(table: mr.Table) -> Iterator[mr.Round]:
+        """Two iterations and a join, with records that differ in nothing but their values."""
+        for step in range(2):
+            table = yield mr.Round(table, spread, gather, combine=None, side=step)
+        counted = yield mr.Round(table, one_each, add, combine=shrink)
+        joined = yield mr.Round([table, counted], [pass_on, pass_on], gather)
+        return [mr.Output("records.json", [list(table), list(joined)])]
+
+    def spread(key: str, value: object, side: int) -> Iterator[tuple[str, object]]:
+        for number in range(3):
+            yield f"{key[-1]}{number % 2}", [number, side, str(value)[:60]]
+
+    def pass_on(key: str, value: object, side: object) -> Iterator[tuple[str, object]]:
+        yield key, value
+
+    def gather(key: str, values: Iterator[object], side: object) -> Iterator[tuple[str, object]]:
+        for number, value in enumerate(values):
+            yield key, [number, value]
+
+    def one_each(key: str, value: object, side: object) -> Iterator[tuple[str, int]]:
+        yield key[:1], 1
+
+    def shrink(key: str, values: Iterator[int]) -> Iterator[int]:
+        yield sum(values)
+
+    def add(key: str, values: Iterator[int], side: object) -> Iterator[tuple[str, int]]:
+        yield f"{key}0", sum(values)
+
+    edits = mr.Edits(resize=(16, 16), format="png")
+    groups = ("contact-sheet", "mean")
     rules = [
         mr.Rule("of 1", copy=True),
         mr.Rule("of 2", resize=((16, 12), (12, 16)), fit="cover", format="jpeg"),
     ]
-    return mr.Job(
-        map=mapper,
-        reduce=total,
-        edits=mr.Edits(resize=(16, 16), format="png"),
-        rules=rules,
-        group=("contact-sheet", "mean"),
-    )
+    return mr.Job(map=mapper, reduce=total, edits=edits, rules=rules, group=groups, program=rounds)
 
 
 def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str, int, object]]]:

@@ -263,9 +263,7 @@ def test_one_image_is_told_in_words_and_not_drawn(tmp_path: Path, open_page: Ope
     assert this.problems == []
 
 
-def test_a_large_pile_makes_a_small_page_that_opens_whole(
-    tmp_path: Path, open_page: Open
-) -> None:
+def test_a_large_pile_makes_a_small_page_that_opens_whole(tmp_path: Path, open_page: Open) -> None:
     folder = tmp_path / "large"
     fabricate(folder, 150_000, groups=5000, edits=False, pictures=False)
     made = report.build(folder)

@@ -12,12 +12,12 @@ A round is named by its code and its side data (``Round.name``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
-from mrimage.commit.ledger import ROOT, Committed, delete_all, list_files
+from mrimage.commit.ledger import ROOT, Committed, delete_all, delete_outputs, list_files
 from mrimage.errors import NotFoundError
 from mrimage.rounds.table import Part
 from mrimage.storage import Item, Store
@@ -68,16 +68,8 @@ def read_result(store: Store, name: str) -> RoundResult | None:
 
 
 def write_result(store: Store, name: str, result: RoundResult) -> None:
-    """Record that a round is finished. Its old tables are deleted afterwards."""
+    """Record that a round is finished."""
     store.write(result_path(name), msgspec.json.encode(result), durable=True)
-    used = {part.path for part in result.parts}
-    stale = []
-    for item in list_files(store, f"{ROOT}/{FOLDER}/{name}"):
-        file = item.path.removeprefix(f"{ROOT}/{FOLDER}/{name}/")
-        is_table = "/" not in file and file.endswith(".parquet")
-        if is_table and item.path not in used:
-            stale.append(item.path)
-    delete_all(store, stale)
 
 
 class CommittedRounds:
@@ -119,6 +111,12 @@ class CommittedRounds:
         tasks = {item.path for phase in self.phases() for item in phase.all_items()}
         return [item for item in everything if item.path not in tasks]
 
+    def clean(self, used: Collection[str]) -> None:
+        """Delete the compacted tables that are not among the paths ``used``: those of an earlier
+        run, whose records have changed since."""
+        tables = [item.path for item in self.others() if item.path.endswith(".parquet")]
+        delete_all(self.store, [path for path in tables if path not in used])
+
     def forget(self, names: Iterable[str]) -> None:
         """Delete everything of the rounds ``names``: first the results, then the commits, so that
         after a kill in between nothing counts as done that is not there."""
@@ -128,7 +126,8 @@ class CommittedRounds:
         commits = [path for path in items if path.endswith(".json") and path not in set(results)]
         delete_all(self.store, results)
         delete_all(self.store, commits)
-        delete_all(self.store, [path for path in items if not path.endswith(".json")])
+        # This one removes empty folders, too.
+        delete_outputs(self.store, [path for path in items if not path.endswith(".json")])
 
 
 def task_phases(store: Store) -> list[Committed]:

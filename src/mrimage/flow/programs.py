@@ -45,7 +45,7 @@ def run_program(program: Program, runner: RoundRunner) -> None:
         runner.outdate()
         forget_outputs(store, PROGRAM, finished - {task})
     if task not in finished:
-        found = _drive(program, first, runner)
+        found = drive(program, first, runner)
         report = _write(program, task, found, runner)
         with runner.execution.phase(PROGRAM, 0):
             runner.execution.watch(PROGRAM, iter([report]))
@@ -68,7 +68,7 @@ def _task_of(program: Program, first: Table) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _drive(program: Program, first: Table, runner: RoundRunner) -> Any:
+def drive(program: Program, first: Table, runner: RoundRunner) -> Any:
     """Send the program the table of each round that it yields, and return what it returns."""
     name = name_function(program)
     generator = _call(name, runner, partial(program, first))
@@ -120,6 +120,7 @@ def _write(program: Program, task: str, found: object, runner: RoundRunner) -> T
                 f"both have made {path!r}. Rename the program or the output."
             )
         writer.output(output.uri, key, path, data, width, height)
+    CommittedRounds(store).clean(runner.paths)
     used = list(dict.fromkeys(runner.used))
     rounds = pa.table({"round": used}, PROGRAM_ROUNDS)
     return writer.commit(0, 0, {"rounds": rounds})

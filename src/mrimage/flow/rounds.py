@@ -51,7 +51,8 @@ from mrimage.tasks.reduce_table import reduce_table
 
 @dataclass
 class RoundRunner:
-    """Runs the rounds of one program, and remembers their names in ``used``.
+    """Runs the rounds of one program, and remembers their names in ``used`` and the files of their
+    tables in ``paths``.
 
     ``outdate`` is called before anything that is committed changes.
     """
@@ -64,6 +65,7 @@ class RoundRunner:
     tables: Tables
     outdate: Callable[[], None]
     used: list[str] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
 
     def run(self, round_: Round) -> Table:
         """Run the round, and return its table.
@@ -84,6 +86,7 @@ class RoundRunner:
                 self._reduce(step)
                 result = RoundResult(inputs, self._finish(step))
                 write_result(self.store, step.name, result)
+        self.paths.update(part.path for part in result.parts)
         return self.tables.table(step.name, result.parts)
 
     def _count_quarantined(self, step: Step) -> None:

@@ -73,16 +73,16 @@ class Round:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables that the round reads."""
-        if isinstance(self.over, Table):
-            return (self.over,)
-        return tuple(self.over)
+        if isinstance(self.over, list | tuple):
+            return tuple(self.over)
+        return (self.over,)  # type: ignore[return-value]  # __post_init__ checks it
 
     @property
     def mappers(self) -> tuple[RecordMapper, ...]:
         """The mapper of each table."""
-        if callable(self.map):
-            return (self.map,) * len(self.tables)
-        return tuple(self.map)
+        if isinstance(self.map, list | tuple):
+            return tuple(self.map)
+        return (self.map,) * len(self.tables)  # type: ignore[return-value]  # __post_init__ checks it
 
     def name(self) -> str:
         """A hash of the round's code, its side data, and where its tables come from.
@@ -114,9 +114,9 @@ class Step:
     combine: Combiner | None
     side: Value
 
-    def named(self, role: str, function: Callable[..., object]) -> str:
-        """Name a function of the round for messages: ``the mapper jobs:nearest of round 3``."""
-        return f"the {role} {name_function(function)} of round {self.number}"
+    def failed_on(self, role: str, function: Callable[..., object], about: str) -> str:
+        """Begin a message: ``The mapper jobs:nearest of round 3 failed on key 'a'``."""
+        return f"The {role} {name_function(function)} of round {self.number} failed on {about}"
 
 
 def step_of(round_: Round, number: int) -> Step:

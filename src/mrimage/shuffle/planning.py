@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -87,8 +88,59 @@ def plan_partitions(pending: Path, workers: int) -> tuple[Partition, ...]:
 
 
 def plan_round(pending: Path, share: int) -> tuple[Partition, ...]:
-    """Cut the pending groups of a round into key ranges of at most ``share`` records."""
-    return tuple(cut_ranges(_groups(pending), share))
+    """Cut the pending groups of a round into key ranges of at most ``share`` records.
+
+    A group that is larger is a partition of its own. A round may have a group for each image, so
+    groups are handled in bulk.
+    """
+    found: list[Partition] = []
+    held = _Range()
+    columns = ["key", "records", "fingerprint"]
+    for batch in pq.ParquetFile(pending).iter_batches(50_000, columns=columns):
+        keys = list(map(str, batch["key"].to_pylist()))
+        fingerprints = list(map(str, batch["fingerprint"].to_pylist()))
+        sums = np.cumsum(batch["records"].to_numpy())
+        start = 0
+        before = 0
+        while start < len(keys):
+            end = int(np.searchsorted(sums, before + share - held.records, side="right"))
+            if end == start and held.keys:
+                found.append(held.partition())
+                held = _Range()
+                continue
+            end = max(end, start + 1)
+            held.add(keys[start:end], fingerprints[start:end], int(sums[end - 1]) - before)
+            start = end
+            before = int(sums[end - 1])
+    if held.keys:
+        found.append(held.partition())
+    return tuple(found)
+
+
+class _Range:
+    """Successive keys that will be a partition."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.records = 0
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def add(self, keys: list[str], fingerprints: list[str], records: int) -> None:
+        self.keys += keys
+        self.records += records
+        content = "\0".join([*keys, *fingerprints])
+        self._digest.update(f"{len(keys)} {content}".encode())
+
+    def partition(self) -> Partition:
+        return Partition(
+            id=self._digest.hexdigest(),
+            first=self.keys[0],
+            last=self.keys[-1],
+            groups=len(self.keys),
+            records=self.records,
+            images=0,
+            bytes=0,
+        )
 
 
 def cut_ranges(groups: Iterable[WeighedGroup], share: int) -> Iterator[Partition]:

@@ -55,20 +55,26 @@ def _map_record(
 ) -> list[Record]:
     """Map one record; without the images in it that fail when the mapper opens them."""
     mapper = step.mappers[part.table]
-    who = step.named("mapper", mapper)
-    about = f"key {brief(record.key)}"
-    lacks = f"Round {step.number} needs this image, so the record of {about} is left out of it."
     entry = record.entry
-    if entry.uri:
-        about += f" of image {entry.uri}"
     # A combiner merges the values of several images.
     made_for = NO_IMAGE if step.combine else entry
 
+    # Messages are made only if there is something to say: there may be millions of records.
+    def about() -> str:
+        of_image = f" of image {entry.uri}" if entry.uri else ""
+        return f"key {brief(record.key)}{of_image}"
+
+    def failed_on() -> str:
+        return step.failed_on("mapper", mapper, about())
+
+    def lacks() -> str:
+        return f"Round {step.number} needs this image, so it leaves out the record of {about()}."
+
     def make(failed: set[str]) -> Iterable[Record]:
-        left = without(value, failed)
+        left = without(value, failed) if failed else value
         if left is GONE or entry.uri in failed:
             return ()
         arguments = (record.key, left, step.side)
-        return run_function(who, about, mapper, *arguments, entry=made_for)
+        return run_function(failed_on, mapper, *arguments, entry=made_for)
 
     return list(run_passes(context, plan.source, lacks, make))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import IO, Generic, Protocol, TypeVar
 
 from mrimage.errors import ImageError, JobError
@@ -30,7 +29,10 @@ T = TypeVar("T", bound=HasData)
 
 
 def run_passes(
-    context: Context, source: str, lacks: str, make: Callable[[set[str]], Iterable[T]]
+    context: Context,
+    source: str,
+    lacks: Callable[[], str],
+    make: Callable[[set[str]], Iterable[T]],
 ) -> Iterator[T]:
     """Yield what ``make(failed)`` makes without the images ``failed``, which are none at first.
 
@@ -44,8 +46,9 @@ def run_passes(
     failed: dict[str, Failure] = {}
     while True:
         context.begin_pass(failed)
-        with closing(_Pending[T]()) as pending:
-            error: JobError | None = None
+        pending: _Pending[T] = _Pending()
+        error: JobError | None = None
+        try:
             try:
                 for item in make(set(failed)):
                     pending.add(item)
@@ -53,22 +56,26 @@ def run_passes(
                 error = raised
             context.end_pass()
             # No other image has failed, so another pass would give the same.
-            if set(context.failed_in_pass) <= set(failed):
+            if context.failed_in_pass.keys() <= failed.keys():
                 if error is None:
                     yield from pending.read()
                 else:
-                    _give_up(context, source, lacks, error)
+                    _give_up(context, source, lacks(), error)
                 return
+        finally:
+            pending.close()
         failed |= context.failed_in_pass
 
 
-@dataclass
 class _Pending(Generic[T]):
     """What a pass has made, which may still be dropped; if it is large, it waits on disk."""
 
-    _held: list[T] = field(default_factory=list)
-    _bytes: int = 0
-    _file: IO[bytes] | None = None
+    __slots__ = ("_bytes", "_file", "_held")
+
+    def __init__(self) -> None:
+        self._held: list[T] = []
+        self._bytes = 0
+        self._file: IO[bytes] | None = None
 
     def add(self, item: T) -> None:
         self._held.append(item)

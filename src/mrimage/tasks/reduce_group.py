@@ -45,7 +45,9 @@ def reduce_group(
     tasks. Raises JobError if the reducer fails.
     """
     combined = plan.job.combine is not None
-    lacks = f"A reducer needs this image, so the group {brief(key)} lacks its outputs."
+
+    def lacks() -> str:
+        return f"A reducer needs this image, so the group {brief(key)} lacks its outputs."
 
     def make(failed: set[str]) -> Iterator[GroupOutput]:
         records = without_images(group.read(), failed, combined=combined)

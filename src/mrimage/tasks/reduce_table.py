@@ -42,7 +42,8 @@ def reduce_table(
     phase = phase_of(step.name, "reduce")
     writer = TaskWriter(store, FileSink(store), phase, partition.id, attempt)
     spill = Spill(None, writer.table, members=False)
-    done: list[dict[str, object]] = []
+    keys: list[str] = []
+    fingerprints: list[str] = []
     with running(Context(plan.job.limits, attempt, plan.stores, stage="round")) as context:
         for key, members in groupby(records, attrgetter("key")):
             fingerprint = Fingerprint()
@@ -50,12 +51,13 @@ def reduce_table(
                 for record in _reduce_key(context, plan, step, key, group):
                     spill.add([record])
                 group.finish()
-            done.append({"key": key, "fingerprint": fingerprint.text()})
+            keys.append(key)
+            fingerprints.append(fingerprint.text())
         faults = Faults()
         for failure in context.failures.values():
             writer.fail(failure)
             faults.note(failure)
-    groups = pa.Table.from_pylist(done, DONE_GROUPS)
+    groups = pa.table({"key": keys, "fingerprint": fingerprints}, DONE_GROUPS)
     return writer.commit(0, 0, {"groups": groups, **spill.rest()})
 
 
@@ -63,15 +65,18 @@ def _reduce_key(
     context: Context, plan: Plan, step: Step, key: str, group: Replay
 ) -> Iterator[Record]:
     """Yield what the reducer makes of a key; without the images that fail when it opens them."""
-    who = step.named("reducer", step.reduce)
-    about = f"key {brief(key)}"
     combined = step.combine is not None
 
-    lacks = f"Round {step.number} needs this image, so {about} lacks its records."
+    # Messages are made only if there is something to say: there may be millions of keys.
+    def failed_on() -> str:
+        return step.failed_on("reducer", step.reduce, f"key {brief(key)}")
+
+    def lacks() -> str:
+        return f"Round {step.number} needs this image, so key {brief(key)} lacks its records."
 
     def make(failed: set[str]) -> Iterator[Record]:
         members = without_images(group.read(), failed, combined=combined)
         values = (record.value for record in members)
-        return run_function(who, about, step.reduce, key, values, step.side)
+        return run_function(failed_on, step.reduce, key, values, step.side)
 
     return run_passes(context, plan.source, lacks, make)

@@ -46,12 +46,15 @@ def with_values(
 
 
 def run_function(
-    who: str, about: str, function: Callable[..., Pairs], *arguments: Any, entry: Entry = NO_IMAGE
+    failed_on: Callable[[], str],
+    function: Callable[..., Pairs],
+    *arguments: Any,
+    entry: Entry = NO_IMAGE,
 ) -> Iterator[Record]:
     """Yield the pairs that ``function(*arguments)`` yields, as records of ``entry``.
 
-    ``who`` names the function, and ``about`` what it was called with. Raises JobError if it fails
-    or yields anything else, StoreError if a store fails.
+    Raises JobError if the function fails or yields anything else, StoreError if a store fails. The
+    message begins with ``failed_on()``: which function failed on what.
     """
     try:
         pairs = function(*arguments)
@@ -64,7 +67,7 @@ def run_function(
     # Not only Exception: a function that calls sys.exit must not end the worker.
     except BaseException as error:
         reason = str(error) if isinstance(error, JobError) else describe_with_line(error)
-        raise JobError(f"{who[0].upper()}{who[1:]} failed on {about}. {reason}") from error
+        raise JobError(f"{failed_on()}. {reason}") from error
 
 
 def _to_record(pair: object, entry: Entry) -> Record:

@@ -54,6 +54,9 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
         results.append(f"what {reducer} makes")
     if results:
         yield f"Reduced each group to: {_in_a_row(results)}"
+    program = _function(job.get("program"))
+    if program:
+        yield f"Ran the rounds of {program} over all keys and values"
 
 
 def _reading(job: Mapping[str, object], *, decodes: bool) -> str:
