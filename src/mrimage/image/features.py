@@ -1,4 +1,4 @@
-"""Features of the pixels: the columns of the extractors ``content`` and ``hash``.
+"""Features of the pixels: the extractors and their columns, and those of ``content`` and ``hash``.
 
 One small decode serves all of them. It is upright, composited on white, in sRGB, and at the lowest
 scale at which the longer side still has 128 pixels. Sharpness and the perceptual hash depend on
@@ -28,10 +28,23 @@ row and column counts."""
 
 
 @dataclass(frozen=True, slots=True)
+class Vector:
+    """The type of a column of vectors.
+
+    Each is a list of ``length`` numbers of numpy's type ``dtype``. The column is a fixed-size list
+    in Parquet.
+    """
+
+    length: int
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extractor:
     """A named set of columns.
 
-    ``columns`` maps each column to its Python type. ``pixels`` and ``bytes`` say what it reads.
+    ``columns`` maps each column to its Python type, or to a Vector. ``pixels`` and ``bytes`` say
+    what it reads.
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +67,7 @@ EXTRACTORS: Mapping[str, Extractor] = {
         pixels=True,
     ),
     "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
+    "descriptor": Extractor({"descriptor": Vector(236, "float16")}, pixels=True),
 }
 """The extractors by their names in ``--extract``. ``header`` adds no column to those that every
 catalog has."""
@@ -68,13 +82,18 @@ def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, objec
 
     columns: dict[str, object] = {}
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
-    luma = luma_of(planes)
-    small = _at_analysis_size(luma)
-    if "content" in names:
-        columns |= content(planes, luma, small)
-    if "hash" in names:
-        columns["phash"] = perceptual_hash(small)
-        columns["sha256"] = hashlib.sha256(data).hexdigest()
+    if "content" in names or "hash" in names:
+        luma = luma_of(planes)
+        small = _at_analysis_size(luma)
+        if "content" in names:
+            columns |= content(planes, luma, small)
+        if "hash" in names:
+            columns["phash"] = perceptual_hash(small)
+            columns["sha256"] = hashlib.sha256(data).hexdigest()
+    if "descriptor" in names:
+        from mrimage.image.descriptor import describe
+
+        columns["descriptor"] = describe(planes).tolist()
     return columns
 
 

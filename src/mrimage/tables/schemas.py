@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 
-from mrimage.image import EXTRACTORS, Metadata
+from mrimage.image import EXTRACTORS, Metadata, Vector
 
 ARROW_TYPES: Mapping[Any, pa.DataType] = {
     str: pa.string(),
@@ -21,6 +21,9 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
     list[str]: pa.list_(pa.string()),
 }
 """Arrow types of the values of Metadata and of the extractors."""
+
+_VECTOR_TYPES: Mapping[str, pa.DataType] = {"float16": pa.float16(), "float32": pa.float32()}
+"""Arrow types of the numbers of a Vector."""
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:
@@ -173,6 +176,8 @@ def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
+    if isinstance(hint, Vector):
+        return pa.list_(_VECTOR_TYPES[hint.dtype], hint.length)
     if hint in ARROW_TYPES:
         return ARROW_TYPES[hint]
     # Any other hint is an optional one, such as ``int | None``: every column can hold nulls.
