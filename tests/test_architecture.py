@@ -42,6 +42,8 @@ HEAVY = CODECS | {
     "ray",
     "obstore",
     "hdfs_native",
+    "onnxruntime",
+    "onnx",
 }
 
 

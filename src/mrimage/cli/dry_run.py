@@ -50,7 +50,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
-        ("columns", ", ".join(catalogue_schema(job.extract).names)),
+        ("columns", ", ".join(catalogue_schema(job.extract, job.embedding_length).names)),
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample, options.stores)),
         ("reducers", _describe_reducers(job)),

@@ -38,6 +38,8 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         allow_truncated=msgspec.convert(facts.pop("allow_truncated"), bool),
     )
     edits = msgspec.convert(facts.pop("edits"), Edits | None)
+    # The run reads the model again.
+    facts.pop("network", None)
     # JSON has no tuples.
     rest = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()

@@ -26,6 +26,7 @@ from mrimage.commit.ledger import (
     merge_tables,
     task_of,
 )
+from mrimage.commit.model_copy import write_model_copy
 from mrimage.commit.out_folder import write_job
 from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
 from mrimage.commit.publish import (
@@ -143,6 +144,7 @@ class RunPhases:
             execution.run_tasks("map", 0, iter(()))
             return
         self._outdate()
+        write_model_copy(self.store, self.plan.job)
         limits = split_limits(self.plan.job, images, size, self.engine.workers)
         splits = cut_splits(inventory.to_map(), *limits)
         first = next(splits)

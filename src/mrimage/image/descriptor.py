@@ -166,7 +166,8 @@ def _cell_weights() -> Array:
     centers = twice_side * np.arange(EDGE_CELLS) + twice_side // 2
     rows = np.clip(rows, centers[0], centers[-1])
     distances = np.abs(rows - centers[:, None])
-    return np.maximum(0, twice_side - distances).astype(np.float64)
+    weights: Array = np.maximum(0, twice_side - distances).astype(np.float64)
+    return weights
 
 
 def _averaged(planes: Array, side: int) -> Array:

@@ -32,7 +32,7 @@ class Vector:
     """The type of a column of vectors.
 
     Each is a list of ``length`` numbers of numpy's type ``dtype``. The column is a fixed-size list
-    in Parquet.
+    in Parquet. A ``length`` of 0 means that it depends on the job's model.
     """
 
     length: int
@@ -44,12 +44,13 @@ class Extractor:
     """A named set of columns.
 
     ``columns`` maps each column to its Python type, or to a Vector. ``pixels`` and ``bytes`` say
-    what it reads.
+    what it reads. ``model`` says that a run's model computes it, not ``measure``.
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     pixels: bool = False
     bytes: bool = False
+    model: bool = False
 
 
 EXTRACTORS: Mapping[str, Extractor] = {
@@ -68,6 +69,12 @@ EXTRACTORS: Mapping[str, Extractor] = {
     ),
     "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
     "descriptor": Extractor({"descriptor": Vector(236, "float16")}, pixels=True),
+    "embedding": Extractor({"embedding": Vector(0, "float16")}, pixels=True, model=True),
+    "labels": Extractor(
+        {"label": str, "confidence": float, "labels": list[str], "confidences": list[float]},
+        pixels=True,
+        model=True,
+    ),
 }
 """The extractors by their names in ``--extract``. ``header`` adds no column to those that every
 catalog has."""

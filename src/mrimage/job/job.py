@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mrimage.errors import UsageError
-from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
+from mrimage.image.network import Network
+from mrimage.job.fields import JOB_FIELDS, MODEL, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
 from mrimage.storage.names import local_uri, path_if_local, scheme
@@ -37,6 +38,10 @@ Reducer = Callable[[str, Iterator[Value]], Iterable["Output"]]
 stream, sorted by image."""
 
 
+MODEL_FIELDS = tuple(known.name for known in MODEL.fields)
+"""The fields of a Job that say something about its model."""
+
+
 @checks_constructor
 @dataclass(frozen=True)
 class Job:
@@ -58,6 +63,12 @@ class Job:
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
     shards of about ``shard_size`` bytes at most.
 
+    ``model`` is a file with the neural network for the extractors ``embedding`` and ``labels``, by
+    default EfficientNet-Lite0. The other fields that begin with ``model_`` describe its input (see
+    ``image.network.ModelOptions``), as far as the file does not. ``labels`` is a file with the
+    names of its classes. ``top`` labels of each image are kept, and an image whose confidence is
+    below ``unsure`` has the label ``unsure``.
+
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
     """
@@ -76,6 +87,17 @@ class Job:
     shard_size: int | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
+    model: str | None = None
+    model_size: tuple[int, int] | None = None
+    model_layout: str | None = None
+    model_channels: str | None = None
+    model_mean: tuple[float, float, float] | None = None
+    model_deviation: tuple[float, float, float] | None = None
+    labels: str | None = None
+    top: int = 5
+    unsure: float = 0.5
+    network: Network | None = field(default=None, repr=False)
+    """The model, as a run has read it. A run sets this if an extractor needs it."""
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -95,6 +117,10 @@ class Job:
             require_instance("Job.edits", self.edits, Edits)
             edits = check_fields(self.edits, JOB_FIELDS.values(), "Edits.")
             values["edits"] = replace(self.edits, **edits)
+        for name in ("model", "labels"):
+            if values[name] is not None:
+                # The same file from any working directory, and for every worker.
+                values[name] = os.path.abspath(values[name])  # noqa: PTH100
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -111,6 +137,11 @@ class Job:
         return any(name != "header" for name in self.extract)
 
     @property
+    def embedding_length(self) -> int:
+        """How many numbers an embedding has; 0 if the job has none."""
+        return self.network.length if self.network else 0
+
+    @property
     def reduces(self) -> bool:
         """Whether the job has a reducer, so that records are shuffled."""
         return self.reduce is not None or bool(self.group)
@@ -122,7 +153,7 @@ class Job:
         A function is described by its name and a digest of its code, so that an edited mapper
         makes a different job.
         """
-        left_out = ("map", "reduce", "combine", "record_extractors")
+        left_out = ("map", "reduce", "combine", "record_extractors", "network")
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in ("map", "reduce", "combine"):
             facts[name] = describe_function(getattr(self, name))
@@ -130,6 +161,11 @@ class Job:
         if not self.needs:
             # An OUT that was made before this field existed still belongs to this job.
             del facts["needs"]
+        for name in MODEL_FIELDS:
+            if facts[name] == _DEFAULTS[name]:
+                del facts[name]
+        if self.network:
+            facts["network"] = self.network.describe()
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -137,6 +173,9 @@ class Job:
         # Encoded and decoded, so that it equals the description that an earlier run has stored.
         described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(facts))
         return described
+
+
+_DEFAULTS: Mapping[str, object] = {known.name: known.default for known in fields(Job)}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ MOST = (1 << 62) - 1
 
 COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
 
+_DECIMAL = r"-?[0-9]{1,9}(\.[0-9]{1,18})?"
+
 BYTE_UNITS = ("", "k", "M", "G", "T")
 """Each unit is 1000 times the one before it."""
 
@@ -245,6 +247,47 @@ def _show_seconds(seconds: float) -> str:
     return f"{seconds:g}"
 
 
+def _parse_channels(value: object) -> tuple[float, float, float]:
+    parts = str(value).split(",") if isinstance(value, str) else value
+    if isinstance(parts, list):
+        parts = [float(_matched(_DECIMAL, part)[0]) for part in parts]
+    return _accept_channels(parts)
+
+
+def _accept_channels(value: object) -> tuple[float, float, float]:
+    """Return three numbers; one number counts for all channels."""
+    parts = value if isinstance(value, tuple | list) else (value,)
+    if len(parts) == 1:
+        parts = (*parts, *parts, *parts)
+    if len(parts) != 3:
+        raise ValueError
+    red, green, blue = (_accept_number(part) for part in parts)
+    return red, green, blue
+
+
+def _accept_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _parse_probability(value: object) -> float:
+    return _accept_probability(float(_matched(_DECIMAL, value)[0]))
+
+
+def _accept_probability(value: object) -> float:
+    number = _accept_number(value)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
+def _show_number(number: float) -> str:
+    return f"{number:g}"
+
+
 def _accept_share(value: object) -> str:
     """Return a number of images or a percentage as text: ``10`` or ``2.5%``."""
     if isinstance(value, float):  # 0.5 could mean a share or half an image
@@ -336,6 +379,22 @@ SECONDS = OptionType(
     "a number of seconds above 0",
     "SECONDS",
     show=_show_seconds,
+)
+_CHANNELS_WANTED = "three numbers such as 0.485,0.456,0.406, or one for all channels"
+CHANNELS = OptionType(
+    _parse_channels,
+    _accept_channels,
+    _CHANNELS_WANTED,
+    "three numbers such as (0.485, 0.456, 0.406), or one for all channels",
+    "R,G,B",
+)
+PROBABILITY = OptionType(
+    _parse_probability,
+    _accept_probability,
+    "a number from 0 to 1",
+    "a number from 0 to 1",
+    "P",
+    show=_show_number,
 )
 _SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
 SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")

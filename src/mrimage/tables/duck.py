@@ -91,6 +91,7 @@ _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.timestamp("ms"): "TIMESTAMP_MS",
     pa.list_(pa.string()): "VARCHAR[]",
+    pa.list_(pa.float64()): "DOUBLE[]",
 }
 
 

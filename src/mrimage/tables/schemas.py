@@ -19,6 +19,7 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
     bool: pa.bool_(),
     datetime: pa.timestamp("ms"),
     list[str]: pa.list_(pa.string()),
+    list[float]: pa.list_(pa.float64()),
 }
 """Arrow types of the values of Metadata and of the extractors."""
 
@@ -151,17 +152,18 @@ THUMBNAILS = _schema(
 the whole image in that format."""
 
 
-def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
+def catalogue_schema(extract: Sequence[str], embedding_length: int = 0) -> pa.Schema:
     """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, and those of
     the extractors in the given order.
 
-    ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits.
+    ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits. The job's
+    model gives embeddings of ``embedding_length`` numbers.
     """
-    return _catalogue_schema(tuple(extract))
+    return _catalogue_schema(tuple(extract), embedding_length)
 
 
 @lru_cache(maxsize=8)
-def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
+def _catalogue_schema(extract: tuple[str, ...], embedding_length: int) -> pa.Schema:
     columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
     columns["status"] = pa.string()
     columns["reason"] = pa.string()
@@ -171,6 +173,8 @@ def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     columns["gain_map_kept"] = pa.bool_()
     for name in extract:
         for column, hint in EXTRACTORS[name].columns.items():
+            if isinstance(hint, Vector) and not hint.length:
+                hint = Vector(embedding_length, hint.dtype)
             columns[column] = _arrow_type(hint)
     return _schema(**columns)
 

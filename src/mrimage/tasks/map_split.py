@@ -12,11 +12,14 @@ from functools import partial
 import pyarrow as pa
 
 from mrimage.commit.lease import open_out
+from mrimage.commit.model_copy import read_model_copy
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import CarelessError, ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, without_clock
 from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
+from mrimage.image.network import Network
+from mrimage.image.network.session import model_of_process
 from mrimage.job.job import Plan
 from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
@@ -24,10 +27,18 @@ from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.faults import Faults
-from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.map_image import (
+    Begun,
+    Mapped,
+    begin_image,
+    finish_image,
+    map_image,
+    mapper_of,
+    quarantined,
+)
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
-from mrimage.types import Attempt, Entry, Split, TaskReport
+from mrimage.types import Attempt, Entry, Failure, Split, TaskReport
 
 
 def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> TaskReport:
@@ -59,7 +70,9 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             if mapped.edited:
                 for key in mapped.keys:
                     writer.image(mapped.entry, key, mapped.edited)
-    tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
+    tables = {
+        "catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract, job.embedding_length))
+    }
     return writer.commit(len(rows), split.size, tables | spill.rest())
 
 
@@ -69,6 +82,9 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
     if attempt.careful:
         yield from _map_guarded(plan, split)
         return
+    if job.network:
+        yield from _map_in_batches(plan, split, attempt, job.network)
+        return
     mapper = mapper_of(job)
     clock = deadline(job.limits.deadline, attempt.expendable)
     for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
@@ -76,10 +92,52 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             mapped = map_image(job, mapper, entry, without_clock(source))
-        if mapped.failure and mapped.failure.reason == "out-of-memory":
-            # Other images of the task may have taken the memory that this one was refused.
-            raise CarelessError(CARELESS)
+        _require_memory(mapped.failure)
         yield mapped
+
+
+def _require_memory(failure: Failure | None) -> None:
+    """Raise CarelessError if the image was refused memory: others of the task may have taken it."""
+    if failure and failure.reason == "out-of-memory":
+        raise CarelessError(CARELESS)
+
+
+def _map_in_batches(
+    plan: Plan, split: Split, attempt: Attempt, network: Network
+) -> Iterator[Mapped]:
+    """Map the split's images in order, and run the model on a batch of them at a time.
+
+    Every image is begun and finished on its own, so that one that fails costs only itself. At most
+    a batch of images is held.
+    """
+    job = plan.job
+    mapper = mapper_of(job)
+    model = model_of_process(network, partial(read_model_copy, open_out(plan), network))
+    batch: list[Begun] = []
+
+    def clock() -> deadline:
+        # Made anew: the user's code may have replaced the timer's signal handler.
+        return deadline(job.limits.deadline, attempt.expendable)
+
+    def finished() -> Iterator[Mapped]:
+        inputs = [begun.model_input for begun in batch if begun.model_input is not None]
+        outputs = iter(model.run(inputs) if inputs else ())
+        for begun in batch:
+            found = next(outputs) if begun.model_input is not None else {}
+            with clock():
+                mapped = finish_image(job, mapper, begun, found)
+            _require_memory(mapped.failure)
+            yield mapped
+        batch.clear()
+
+    for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
+        with clock():
+            begun = begin_image(job, entry, without_clock(source))
+        _require_memory(begun.failure)
+        batch.append(begun)
+        if len(batch) == model.batch:
+            yield from finished()
+    yield from finished()
 
 
 def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
@@ -97,7 +155,11 @@ def _map_guarded(plan: Plan, split: Split) -> Iterator[Mapped]:
 def map_entry(plan: Plan, entry: Entry) -> Mapped:
     """Map one image alone, in a guarded child."""
     job = plan.job
+    model = None
     with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
             source = open_entry(entry, plan.stores)
-        return map_image(job, mapper_of(job), entry, without_clock(source))
+            if job.network:
+                read = partial(read_model_copy, open_out(plan), job.network)
+                model = model_of_process(job.network, read)
+        return map_image(job, mapper_of(job), entry, without_clock(source), model)

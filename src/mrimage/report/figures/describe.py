@@ -61,7 +61,7 @@ SIZE_NAMES = {
 
 # Columns that no chart counts, and that would make the table ``grouped`` large.
 _HEAVY_COLUMNS = frozenset(
-    {"version", "reason", "phash", "sha256", "dominant_colors", "descriptor"}
+    {"version", "reason", "phash", "sha256", "dominant_colors", "descriptor", "embedding"}
 )
 
 # Cells of the heat map: four for each doubling of the width and of the height.
