@@ -40,6 +40,7 @@ from mrimage.storage.layout import JOB
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
     DONE_GROUPS,
+    FINDINGS,
     GROUPS,
     KNOWN,
     MEMBERS,
@@ -62,6 +63,7 @@ _PUBLISHED_TABLES = {
     f"{ROOT}/removed.parquet": REMOVED,
     f"{ROOT}/thumbnails.parquet": THUMBNAILS,
     f"{ROOT}/pending.parquet": WEIGHED,
+    "findings.parquet": FINDINGS,
     "groups.parquet": GROUPS,
     "outputs.parquet": OUTPUTS,
     "quarantine.parquet": QUARANTINE,

@@ -53,6 +53,24 @@ class Extractor:
     model: bool = False
 
 
+MEASURED = (
+    "blurred",
+    "dark",
+    "bright",
+    "low_contrast",
+    "low_information",
+    "color_cast",
+    "compressed",
+    "upscaled",
+    "screenshot",
+    "page",
+    "border",
+)
+"""The columns of ``findings`` that one image alone shows."""
+
+OF_PILE = ("odd_size", "odd_shape")
+"""Those that need all images of the source; a run computes them when it publishes."""
+
 EXTRACTORS: Mapping[str, Extractor] = {
     "header": Extractor(),
     "content": Extractor(
@@ -69,6 +87,7 @@ EXTRACTORS: Mapping[str, Extractor] = {
     ),
     "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
     "descriptor": Extractor({"descriptor": Vector(236, "float16")}, pixels=True),
+    "findings": Extractor(dict.fromkeys((*MEASURED, *OF_PILE), float), pixels=True),
     "embedding": Extractor({"embedding": Vector(0, "float16")}, pixels=True, model=True),
     "labels": Extractor(
         {"label": str, "confidence": float, "labels": list[str], "confidences": list[float]},
@@ -80,18 +99,36 @@ EXTRACTORS: Mapping[str, Extractor] = {
 catalog has."""
 
 
-def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a file says about its picture.
+
+    ``quality`` is that of a JPEG, 1 to 100, else None. ``whole`` says whether the small picture has
+    every pixel of the image. ``camera`` says whether a camera is named.
+    """
+
+    quality: float | None = None
+    whole: bool = False
+    camera: bool = False
+
+
+def measure(
+    names: Sequence[str], pixels: Array, data: bytes, facts: FileFacts | None = None
+) -> dict[str, object]:
     """Return the columns of the extractors ``names``.
 
-    ``pixels`` is uint8 H x W x 3, and ``data`` is the whole file.
+    ``pixels`` is uint8 H x W x 3, or x 4 with alpha for ``findings``, ``data`` is the whole file,
+    and ``facts`` are for ``findings``.
     """
     import numpy as np
 
     columns: dict[str, object] = {}
+    alpha = pixels[:, :, 3] if pixels.shape[2] == 4 else None
+    pixels = pixels[:, :, :3]
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
     if "content" in names or "hash" in names:
         luma = luma_of(planes)
-        small = _at_analysis_size(luma)
+        small = at_analysis_size(luma)
         if "content" in names:
             columns |= content(planes, luma, small)
         if "hash" in names:
@@ -101,6 +138,10 @@ def measure(names: Sequence[str], pixels: Array, data: bytes) -> dict[str, objec
         from mrimage.image.descriptor import describe
 
         columns["descriptor"] = describe(planes).tolist()
+    if "findings" in names:
+        from mrimage.image.findings import find
+
+        columns |= find(pixels, alpha, facts or FileFacts())
     return columns
 
 
@@ -161,7 +202,7 @@ def _luma_statistics(luma: Array) -> tuple[float, float, float]:
     return mean, math.sqrt(variance), entropy
 
 
-def _at_analysis_size(luma: Array) -> Array:
+def at_analysis_size(luma: Array) -> Array:
     """Luma as float32, averaged so that its longer side has at most ANALYSIS_SIDE pixels."""
     height, width = luma.shape
     longer = max(height, width)

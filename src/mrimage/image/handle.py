@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mrimage.errors import ImageError, MrimageError, UsageError, internal, unknown
 from mrimage.image.arguments import check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
-from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
+from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, FileFacts, measure
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_after_pixels
 from mrimage.image.metadata import Metadata, describe, read_facts, read_header
@@ -112,8 +112,23 @@ class Image:
         with own_faults():
             from mrimage.image.thumbnail import analysis_picture
 
-            pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
-            return measure(names, pixels, self.data) | columns
+            wants_findings = "findings" in names
+            pixels = analysis_picture(
+                self._opened(), ANALYSIS_SIDE, self._limits, keep_alpha=wants_findings
+            )
+            facts = self._file_facts(pixels.shape) if wants_findings else None
+            return measure(names, pixels, self.data, facts) | columns
+
+    def _file_facts(self, shape: tuple[int, ...]) -> FileFacts:
+        """What the file says for findings. ``shape`` is that of the small picture."""
+        from mrimage.image.findings import jpeg_quality
+
+        metadata = self.metadata
+        return FileFacts(
+            quality=jpeg_quality(self.data) if self._header.format == "jpeg" else None,
+            whole=shape[:2] == (metadata.height, metadata.width),
+            camera=metadata.camera is not None,
+        )
 
     def _columns_by_model(self, names: Sequence[str]) -> dict[str, object]:
         columns: dict[str, object] = {}

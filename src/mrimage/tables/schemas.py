@@ -145,6 +145,15 @@ DUPLICATES = _schema(
 """One row per image that has a duplicate in its group. ``reducers.duplicates`` describes the
 columns."""
 
+FINDINGS = _schema(
+    uri=pa.string(),
+    kind=pa.string(),
+    score=pa.float64(),
+    threshold=pa.float64(),
+    evidence=pa.string(),
+)
+"""What is wrong with images: one row per finding. ``tables.findings`` describes the kinds."""
+
 THUMBNAILS = _schema(
     uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64()
 )
