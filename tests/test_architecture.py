@@ -43,6 +43,8 @@ HEAVY = CODECS | {
     "ray",
     "obstore",
     "hdfs_native",
+    "onnxruntime",
+    "onnx",
 }
 
 

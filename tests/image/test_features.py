@@ -93,6 +93,10 @@ def test_the_byte_hash_is_the_files() -> None:
 
 def test_an_extractor_gives_its_columns_and_no_others() -> None:
     for name, extractor in EXTRACTORS.items():
+        if extractor.model:
+            with pytest.raises(UsageError, match="model of a job"):
+                opened(sample("rgb.png")).features([name])
+            continue
         assert set(opened(sample("rgb.png")).features([name])) == set(extractor.columns)
     with pytest.raises(UsageError, match="content"):
         opened(sample("rgb.png")).features(["contents"])

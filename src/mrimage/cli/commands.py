@@ -166,6 +166,7 @@ OPTIONAL_PARTS = {
     "engine local": None,
     "engine spark": ("pyspark", "spark"),
     "engine ray": ("ray", "ray"),
+    "extract embedding": ("onnxruntime", "embed"),
     "store file": None,
     "store s3, gs, az": ("obstore", "objects"),
     "store hdfs": ("hdfs_native", "hdfs"),

@@ -58,7 +58,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         *_describe_rules(job, sample, images, options.stores),
-        ("columns", ", ".join(catalogue_schema(job.extract).names)),
+        ("columns", ", ".join(catalogue_schema(job.extract, job.embedding_length).names)),
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample[:SAMPLE], options.stores)),
         ("reducers", _describe_reducers(job)),

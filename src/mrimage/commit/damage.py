@@ -44,6 +44,7 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
     DONE_GROUPS,
     EDITED,
+    FINDINGS,
     GROUPS,
     KNOWN,
     MEMBERS,
@@ -67,6 +68,7 @@ _PUBLISHED_TABLES = {
     f"{ROOT}/removed.parquet": REMOVED,
     f"{ROOT}/thumbnails.parquet": THUMBNAILS,
     f"{ROOT}/pending.parquet": WEIGHED,
+    "findings.parquet": FINDINGS,
     "groups.parquet": GROUPS,
     "outputs.parquet": OUTPUTS,
     "quarantine.parquet": QUARANTINE,

@@ -26,7 +26,8 @@ def forget_older_versions(store: Store, job: Job) -> bool:
     reduced = Committed(store, "reduce")
     catalogue = mapped.tables("catalogue")[:1]
     records = mapped.tables("records")[:1]
-    lacks_columns = _lacks_columns(store, catalogue, catalogue_schema(job.extract))
+    schema = catalogue_schema(job.extract, job.embedding_length)
+    lacks_columns = _lacks_columns(store, catalogue, schema)
     if not lacks_columns and not _lacks_columns(store, records, RECORDS):
         return False
     # Outputs that are not made again have to be swept.

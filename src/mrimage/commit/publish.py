@@ -32,6 +32,7 @@ from mrimage.commit.ledger import (
 from mrimage.commit.rounds import task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
+from mrimage.image.features import OF_PILE
 from mrimage.job.job import Job
 from mrimage.job.rules import Rule
 from mrimage.shuffle.records import LARGEST_INT64
@@ -40,8 +41,10 @@ from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.findings import findings_of, odd_columns
 from mrimage.tables.schemas import (
     COUNTED,
+    FINDINGS,
     GAIN_MAPS,
     GROUPS,
     KNOWN,
@@ -143,9 +146,13 @@ class Publisher:
         Also deletes outputs that are not in the lineage, if there may be any.
         """
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
-        self._write_catalogue(catalogue_schema(job.extract))
+        self._write_catalogue(catalogue_schema(job.extract, job.embedding_length))
         self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
+        if "findings" in job.extract:
+            schema = catalogue_schema(job.extract, job.embedding_length)
+            found = findings_of(self._catalogue(schema))
+            self._write("findings.parquet", found, FINDINGS, "uri, kind")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
@@ -240,16 +247,26 @@ class Publisher:
             FROM {self._members} m LEFT JOIN {weighed} w USING (key)
             GROUP BY key)"""
 
-    def _write_catalogue(self, schema: pa.Schema) -> None:
-        """Write map's rows in files of bounded size, with images that failed in reduce marked."""
+    def _catalogue(self, schema: pa.Schema) -> str:
+        """A table expression of map's rows, with images that failed in reduce marked, and with the
+        columns that need all images."""
         rows = read_parquet(self._map["catalogue"], schema)
         failed = "c.status = 'processed' AND q.uri IS NOT NULL"
         columns = {name: f"c.{name}" for name in schema.names}
         columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
-        table = f"""(
+        pile = ""
+        if set(OF_PILE) <= set(schema.names):
+            one_row, odd = odd_columns(rows)
+            pile = f"CROSS JOIN {one_row}"
+            columns |= {name: f"{score} AS {name}" for name, score in odd.items()}
+        return f"""(
             SELECT {", ".join(columns.values())}
-            FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri)"""
+            FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri {pile})"""
+
+    def _write_catalogue(self, schema: pa.Schema) -> None:
+        """Write the catalogue in files of bounded size."""
+        table = self._catalogue(schema)
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
         files = owned_files(self._store, "catalogue")
         old = {name for name in files if CATALOGUE_PART.fullmatch(name)}

@@ -27,6 +27,7 @@ from mrimage.commit.ledger import (
     task_of,
 )
 from mrimage.commit.members import MEMBERS
+from mrimage.commit.model_copy import write_model_copy
 from mrimage.commit.out_folder import Change, write_job
 from mrimage.commit.prune import forget_outputs, prune_groups, prune_split
 from mrimage.commit.publish import (
@@ -163,6 +164,7 @@ class RunPhases:
             forget_split_plan(self.store)
             return
         self._outdate()
+        write_model_copy(self.store, self.plan.job)
         plan = self._plan_splits(inventory, images, size)
         splits = cut_splits(inventory.to_map(), plan.max_bytes, plan.max_count, plan.starts)
         first = next(splits)

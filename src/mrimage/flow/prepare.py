@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mrimage.errors import UsageError
-from mrimage.job.job import Job
-from mrimage.mappers.keys import by_keys
+from mrimage.image import EXTRACTORS
+from mrimage.image.network import ModelOptions
+from mrimage.job.fields import JOB_FIELDS
+from mrimage.job.job import MODEL_FIELDS, Job
+from mrimage.mappers.keys import EXTRACTORS_OF_KEYS, by_keys
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
 from mrimage.types import Edits
@@ -27,7 +32,44 @@ def prepare_job(job: Job) -> Job:
             "needs sends columns to the job's own reduce or program, but there is none. "
             "Add one, or use extract."
         )
-    return with_needs(job)
+    return _with_network(with_needs(_with_extractors_of_keys(job)))
+
+
+def _with_extractors_of_keys(job: Job) -> Job:
+    """Return the job with the extractors that its keys need."""
+    needed = [EXTRACTORS_OF_KEYS[name] for name in job.key if name in EXTRACTORS_OF_KEYS]
+    return replace(job, extract=(*job.extract, *needed))
+
+
+def _with_network(job: Job) -> Job:
+    """Return the job with its model, which is read here once. Raises UsageError."""
+    wanted = [name for name in job.extract if EXTRACTORS[name].model]
+    if not wanted:
+        _check_unused_model(job)
+        return job
+    options = ModelOptions(
+        size=job.model_size,
+        layout=job.model_layout,
+        channels=job.model_channels,
+        mean=job.model_mean,
+        deviation=job.model_deviation,
+    )
+    # Imported late: it needs numpy, and most jobs have no model.
+    from mrimage.image.network.reading import read_network
+
+    return replace(job, network=read_network(job.model, options, wanted, job.labels))
+
+
+def _check_unused_model(job: Job) -> None:
+    """Raise UsageError for an option about a model that the job does not use."""
+    defaults = Job()
+    for name in MODEL_FIELDS:
+        if getattr(job, name) != getattr(defaults, name):
+            flag = JOB_FIELDS[name].flag
+            raise UsageError(
+                f"{flag} needs --extract embedding or labels, but there is neither. "
+                f"Add one, or leave out {flag}."
+            )
 
 
 def _check_fits(job: Job) -> None:

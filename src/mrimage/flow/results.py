@@ -20,6 +20,7 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.types import RunFacts
 
 TABLES = (
+    "findings.parquet",
     "groups.parquet",
     "outputs.parquet",
     "quarantine.parquet",

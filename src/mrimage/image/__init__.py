@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mrimage.image.blocks import Buffer
-from mrimage.image.features import EXTRACTORS, Extractor
+from mrimage.image.features import EXTRACTORS, Extractor, Vector
 from mrimage.image.format_table import EXTENSIONS, FormatRow, formats
 from mrimage.image.handle import Image
 from mrimage.image.metadata import Metadata
@@ -66,6 +66,7 @@ __all__ = [
     "FormatRow",
     "Image",
     "Metadata",
+    "Vector",
     "caption",
     "encode",
     "formats",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mrimage.errors import ImageError, MrimageError, internal, unknown
+from mrimage.errors import ImageError, MrimageError, UsageError, internal, unknown
 from mrimage.image.arguments import check_alone, check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
-from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, measure
+from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, FileFacts, measure
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_after_pixels
 from mrimage.image.metadata import Metadata, describe, read_facts, read_header
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mrimage.image.edit import Encoded, Opened
     from mrimage.image.group.methods import Statistic
     from mrimage.image.group.picture import Matching
+    from mrimage.image.network import Network
 
 
 class Image:
@@ -52,6 +53,7 @@ class Image:
         self._source = source
         self._limits = limits
         self._whole = whole or isinstance(source, Buffer)
+        self._model_columns: dict[str, object] = {}
 
     @property
     def uri(self) -> str:
@@ -100,18 +102,62 @@ class Image:
     def features(self, names: Sequence[str]) -> dict[str, object]:
         """Return the columns of the extractors ``names``, by name, from one small decode.
 
-        Raises UsageError for an unknown extractor.
+        Raises UsageError for an unknown extractor, and for one that needs a model, unless the image
+        is that of a mapper whose job extracts it.
         """
         for name in names:
             if name not in EXTRACTORS:
                 raise unknown("--extract", name, EXTRACTORS)
-        if not any(EXTRACTORS[name].pixels for name in names):
-            return {}
+        by_model = [name for name in names if EXTRACTORS[name].model]
+        columns = self._columns_by_model(by_model)
+        if not any(EXTRACTORS[name].pixels for name in names if name not in by_model):
+            return columns
         with own_faults():
             from mrimage.image.thumbnail import analysis_picture
 
-            pixels = analysis_picture(self._opened(), ANALYSIS_SIDE, self._limits)
-            return measure(names, pixels, self.data)
+            wants_findings = "findings" in names
+            pixels = analysis_picture(
+                self._opened(), ANALYSIS_SIDE, self._limits, keep_alpha=wants_findings
+            )
+            facts = self._file_facts(pixels.shape) if wants_findings else None
+            return measure(names, pixels, self.data, facts) | columns
+
+    def _file_facts(self, shape: tuple[int, ...]) -> FileFacts:
+        """What the file says for findings. ``shape`` is that of the small picture."""
+        from mrimage.image.findings import jpeg_quality
+
+        metadata = self.metadata
+        return FileFacts(
+            quality=jpeg_quality(self.data) if self._header.format == "jpeg" else None,
+            whole=shape[:2] == (metadata.height, metadata.width),
+            camera=metadata.camera is not None,
+        )
+
+    def _columns_by_model(self, names: Sequence[str]) -> dict[str, object]:
+        columns: dict[str, object] = {}
+        for name in names:
+            for column in EXTRACTORS[name].columns:
+                if column not in self._model_columns:
+                    raise UsageError(
+                        f'The features "{name}" need the model of a job, but this image has none. '
+                        f"Add {name} to the job's extract, and use them in its mapper."
+                    )
+                value = self._model_columns[column]
+                # The catalogue has the same list.
+                columns[column] = list(value) if isinstance(value, list) else value
+        return columns
+
+    def keep_model_columns(self, columns: Mapping[str, object]) -> None:
+        """Keep what a model made of the image, for ``features``."""
+        self._model_columns.update(columns)
+
+    def model_input(self, network: Network) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return the picture as the model ``network`` expects it: one image without the dimension
+        of the batch."""
+        with own_faults():
+            from mrimage.image.network.picture import model_input
+
+            return model_input(self._opened(), network, self._limits)
 
     def edited(self, edits: Edits) -> Encoded:
         """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits, and

@@ -21,8 +21,12 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 WHITE = (255, 255, 255)
 
 
-def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
-    """Return the image as uint8 H x W x 3 after the resizing of ``edits``. Raises ImageError."""
+def thumbnail(opened: Opened, edits: Edits, limits: Limits, *, keep_alpha: bool = False) -> Pixels:
+    """Return the image as uint8 H x W x 3 after the resizing of ``edits``.
+
+    With ``keep_alpha``, an image with alpha gives H x W x 4: the same colors, and the alpha. Raises
+    ImageError.
+    """
     geometry = geometry_of(*opened.displayed, edits)
 
     def decoded() -> Picture:
@@ -30,25 +34,27 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
 
     def prepared() -> Picture:
         image = cut_out(resized(opened, geometry, limits), geometry)
-        return _in_srgb(image, opened)
+        return _in_srgb(image, opened, keep_alpha=keep_alpha)
 
     with stages(opened.data, opened.header, decoded, prepared):
         pixels: Pixels = to_array(prepared())
     return pixels
 
 
-def analysis_picture(opened: Opened, side: int, limits: Limits) -> Pixels:
+def analysis_picture(
+    opened: Opened, side: int, limits: Limits, *, keep_alpha: bool = False
+) -> Pixels:
     """Return the image as uint8 H x W x 3 at a low resolution that is cheap to decode.
 
     The longer side has at least ``side`` pixels, unless the image is smaller, and seldom more than
     twice that: a JPEG keeps the size of its scaled decode, and any other image is scaled to twice
-    ``side``. Raises ImageError.
+    ``side``. ``keep_alpha`` is that of ``thumbnail``. Raises ImageError.
     """
     header = opened.header
     shrink = _analysis_shrink(header, side)
     if not _can_scale_decode(header, shrink, limits):
         edits = Edits(resize=(2 * side, 2 * side), enlarge=False)
-        return thumbnail(opened, edits, limits)
+        return thumbnail(opened, edits, limits, keep_alpha=keep_alpha)
     width = _scaled_length(header.width, shrink)
     height = _scaled_length(header.height, shrink)
     stored = Geometry(Box(0, 0, header.width, header.height), width, height)
@@ -91,9 +97,13 @@ def _scaled_length(length: int, shrink: int) -> int:
     return -(-length // shrink)
 
 
-def _in_srgb(image: Picture, opened: Opened) -> Picture:
-    """Convert to 8-bit sRGB, with alpha composited on white."""
+def _in_srgb(image: Picture, opened: Opened, *, keep_alpha: bool = False) -> Picture:
+    """Convert to 8-bit sRGB, with alpha composited on white, and kept if ``keep_alpha``."""
     image, _ = converted(image, source_profile(opened.header, opened.facts), "srgb")
-    if image.hasalpha():
-        image = flattened(image, WHITE, None)
-    return eight_bits(image)
+    if not image.hasalpha():
+        return eight_bits(image)
+    colors = eight_bits(flattened(image, WHITE, None))
+    if not keep_alpha:
+        return colors
+    with_alpha = eight_bits(image)
+    return colors.bandjoin(with_alpha.extract_band(with_alpha.bands - 1))

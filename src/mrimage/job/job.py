@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from mrimage.errors import UsageError, brief
+from mrimage.image.network import Network
 from mrimage.job.fields import (
     JOB_FIELDS,
+    MODEL,
     RULE_OPTIONS,
     RUN_FIELDS,
     check_fields,
@@ -53,6 +55,10 @@ EditsFunction = Callable[[str, "Metadata"], Edits | None]
 """``(key, metadata) -> edits`` of an image under the key; None for no output."""
 
 
+MODEL_FIELDS = tuple(known.name for known in MODEL.fields)
+"""The fields of a Job that say something about its model."""
+
+
 @checks_constructor
 @dataclass(frozen=True)
 class Job:
@@ -86,6 +92,12 @@ class Job:
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
     shards of about ``shard_size`` bytes at most.
 
+    ``model`` is a file with the neural network for the extractors ``embedding`` and ``labels``, by
+    default EfficientNet-Lite0. The other fields that begin with ``model_`` describe its input (see
+    ``image.network.ModelOptions``), as far as the file does not. ``labels`` is a file with the
+    names of its classes. ``top`` labels of each image are kept, and an image whose confidence is
+    below ``unsure`` has the label ``unsure``.
+
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
     """
@@ -108,6 +120,17 @@ class Job:
     program: Program | None = None
     statistic: Statistic | None = None
     each: Each | None = None
+    model: str | None = None
+    model_size: tuple[int, int] | None = None
+    model_layout: str | None = None
+    model_channels: str | None = None
+    model_mean: tuple[float, float, float] | None = None
+    model_deviation: tuple[float, float, float] | None = None
+    labels: str | None = None
+    top: int = 5
+    unsure: float = 0.5
+    network: Network | None = field(default=None, repr=False)
+    """The model, as a run has read it. A run sets this if an extractor needs it."""
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -126,6 +149,10 @@ class Job:
         limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
         values["limits"] = replace(self.limits, **limits)
         values |= _checked_edits_and_rules(values["edits"], values["rules"])
+        for name in ("model", "labels"):
+            if values[name] is not None:
+                # The same file from any working directory, and for every worker.
+                values[name] = os.path.abspath(values[name])  # noqa: PTH100
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -181,6 +208,11 @@ class Job:
         return any(name != "header" for name in self.extract)
 
     @property
+    def embedding_length(self) -> int:
+        """How many numbers an embedding has; 0 if the job has none."""
+        return self.network.length if self.network else 0
+
+    @property
     def reduces(self) -> bool:
         """Whether the job has a reducer, so that records are shuffled."""
         return self.reduce is not None or bool(self.group)
@@ -193,7 +225,10 @@ class Job:
         makes a different job.
         """
         functions = ("map", "reduce", "combine", "program", "each")
-        left_out = (*functions, "edits", "rules", "record_extractors", "statistic", "references")
+        left_out = (
+            *(*functions, "edits", "rules"),
+            *("record_extractors", "statistic", "references", "network"),
+        )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
             facts[name] = describe_function(getattr(self, name))
@@ -214,6 +249,11 @@ class Job:
                 del facts[name]
         if self.references:
             facts["references"] = {name: _digest(numbers) for name, numbers in self.references}
+        for name in MODEL_FIELDS:
+            if facts[name] == _DEFAULTS[name]:
+                del facts[name]
+        if self.network:
+            facts["network"] = self.network.describe()
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -254,6 +294,9 @@ def _checked_edits_and_rules(edits: Any, rules: tuple[Rule, ...]) -> dict[str, A
         by_key[key] = checked_edits(value) if value else None
     made = JOB_FIELDS["rules"].type.from_python("Job.edits", tuple(rules_of(by_key)))
     return {"edits": None, "rules": made}
+
+
+_DEFAULTS: Mapping[str, object] = {known.name: known.default for known in fields(Job)}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ MOST = (1 << 62) - 1
 
 COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
 
+_DECIMAL = r"-?[0-9]{1,9}(\.[0-9]{1,18})?"
+
 BYTE_UNITS = ("", "k", "M", "G", "T")
 """Each unit is 1000 times the one before it."""
 
@@ -161,14 +163,27 @@ def _parse_size(item: str) -> Size | str:
     """Return one size, or the text itself if it may be the name of a set."""
     if re.fullmatch("[a-z][a-z0-9-]*", item):
         return item
-    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", item)
-    return int(match[1]), int(match[2])
+    return _parse_one_size(item)
 
 
 def _accept_sizes(value: Any) -> Size | tuple[Size, ...]:
     """Return one size as it is, and several as a tuple of sizes."""
     sizes = sizes_of(value)
     return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _parse_one_size(value: object) -> Size:
+    if not isinstance(value, str):
+        raise ValueError
+    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", value)
+    return _accept_one_size((int(match[1]), int(match[2])))
+
+
+def _accept_one_size(value: Any) -> Size:
+    if isinstance(value, str):
+        raise ValueError
+    [size] = sizes_of(value)
+    return size
 
 
 def _show_sizes(value: Size | tuple[Size, ...]) -> str:
@@ -271,6 +286,47 @@ def _show_seconds(seconds: float) -> str:
     return f"{seconds:g}"
 
 
+def _parse_channels(value: object) -> tuple[float, float, float]:
+    parts = str(value).split(",") if isinstance(value, str) else value
+    if isinstance(parts, list):
+        parts = [float(_matched(_DECIMAL, part)[0]) for part in parts]
+    return _accept_channels(parts)
+
+
+def _accept_channels(value: object) -> tuple[float, float, float]:
+    """Return three numbers; one number counts for all channels."""
+    parts = value if isinstance(value, tuple | list) else (value,)
+    if len(parts) == 1:
+        parts = (*parts, *parts, *parts)
+    if len(parts) != 3:
+        raise ValueError
+    red, green, blue = (_accept_number(part) for part in parts)
+    return red, green, blue
+
+
+def _accept_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    if not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _parse_probability(value: object) -> float:
+    return _accept_probability(float(_matched(_DECIMAL, value)[0]))
+
+
+def _accept_probability(value: object) -> float:
+    number = _accept_number(value)
+    if not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
+def _show_number(number: float) -> str:
+    return f"{number:g}"
+
+
 def _accept_share(value: object) -> str:
     """Return a number of images or a percentage as text: ``10`` or ``2.5%``."""
     if isinstance(value, float):  # 0.5 could mean a share or half an image
@@ -353,6 +409,14 @@ def _as_written(value: object) -> str:
     return quoted(value) if isinstance(value, str) else brief(value)
 
 
+SIZE = OptionType(
+    _parse_one_size,
+    _accept_one_size,
+    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}",
+    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}",
+    "WxH",
+    show=show_size,
+)
 _SET_NAMES = ", ".join(SIZE_SETS)
 SIZES = OptionType(
     _parse_sizes,
@@ -395,6 +459,22 @@ SECONDS = OptionType(
     "a number of seconds above 0",
     "SECONDS",
     show=_show_seconds,
+)
+_CHANNELS_WANTED = "three numbers such as 0.485,0.456,0.406, or one for all channels"
+CHANNELS = OptionType(
+    _parse_channels,
+    _accept_channels,
+    _CHANNELS_WANTED,
+    "three numbers such as (0.485, 0.456, 0.406), or one for all channels",
+    "R,G,B",
+)
+PROBABILITY = OptionType(
+    _parse_probability,
+    _accept_probability,
+    "a number from 0 to 1",
+    "a number from 0 to 1",
+    "P",
+    show=_show_number,
 )
 _SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
 SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")

@@ -1,8 +1,8 @@
 """The keys that ``--key`` can group by. To add one, write a function and register it here.
 
-A key function reads the image's header only and returns a short text. If the header does not have
-the fact, the text is ``unknown``, never empty. One that also looks at the job's edits is in
-KEYS_OF_EDITS.
+A key function reads the image's header, or the columns of an extractor that EXTRACTORS_OF_KEYS
+names, and returns a short text. If the image does not have the fact, the text is ``unknown``, never
+empty. One that also looks at the job's edits is in KEYS_OF_EDITS.
 """
 
 from __future__ import annotations
@@ -95,6 +95,11 @@ def month(image: Image) -> str:
     return f"{taken_at:%Y-%m}" if taken_at else UNKNOWN
 
 
+def label(image: Image) -> str:
+    """The most probable label of the job's model, or ``unsure``."""
+    return str(image.features(["labels"])["label"])
+
+
 def _column(name: str) -> Callable[[Image], str]:
     def key(image: Image) -> str:
         value = getattr(image.metadata, name)
@@ -126,6 +131,7 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
         "format": _column("format"),
         "icc_profile": _column("icc_profile"),
         "iso": _column("iso"),
+        "label": label,
         "lens": _column("lens"),
         "megapixels": megapixels,
         "month": month,
@@ -134,6 +140,10 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
         "year": year,
     }
 )
+
+
+EXTRACTORS_OF_KEYS: Mapping[str, str] = MappingProxyType({"label": "labels"})
+"""The extractor that a key needs, for keys that do not come from the header."""
 
 
 def size_class(image: Image, edits: Edits) -> str:

@@ -86,13 +86,18 @@ _SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.uint64(): "UBIGINT",
+    pa.float16(): "FLOAT",
+    pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",
     pa.timestamp("ms"): "TIMESTAMP_MS",
     pa.list_(pa.string()): "VARCHAR[]",
+    pa.list_(pa.float64()): "DOUBLE[]",
 }
 
 
 def _sql_type(arrow_type: pa.DataType) -> str:
+    if pa.types.is_fixed_size_list(arrow_type):
+        return f"{_sql_type(arrow_type.value_type)}[]"
     if not pa.types.is_struct(arrow_type):
         return _SQL_TYPES[arrow_type]
     fields = ", ".join(f'"{field.name}" {_sql_type(field.type)}' for field in arrow_type)

@@ -64,4 +64,9 @@ def _quick_check(arrow_type: pa.DataType) -> Check:
         return lambda value: type(value) is float
     if pa.types.is_boolean(arrow_type):
         return lambda value: type(value) is bool
+    if pa.types.is_fixed_size_list(arrow_type):
+        length = arrow_type.list_size
+        return lambda value: (
+            type(value) is list and len(value) == length and type(value[0]) is float
+        )
     return lambda value: False

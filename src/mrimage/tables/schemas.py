@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 import pyarrow as pa
 
-from mrimage.image import EXTRACTORS, Metadata
+from mrimage.image import EXTRACTORS, Metadata, Vector
 
 ARROW_TYPES: Mapping[Any, pa.DataType] = {
     str: pa.string(),
@@ -19,8 +19,12 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
     bool: pa.bool_(),
     datetime: pa.timestamp("ms"),
     list[str]: pa.list_(pa.string()),
+    list[float]: pa.list_(pa.float64()),
 }
 """Arrow types of the values of Metadata and of the extractors."""
+
+_VECTOR_TYPES: Mapping[str, pa.DataType] = {"float16": pa.float16(), "float32": pa.float32()}
+"""Arrow types of the numbers of a Vector."""
 
 
 def _schema(**columns: pa.DataType) -> pa.Schema:
@@ -204,6 +208,15 @@ DUPLICATES = _schema(
 """One row per image that has a duplicate in its group. ``reducers.duplicates`` describes the
 columns."""
 
+FINDINGS = _schema(
+    uri=pa.string(),
+    kind=pa.string(),
+    score=pa.float64(),
+    threshold=pa.float64(),
+    evidence=pa.string(),
+)
+"""What is wrong with images: one row per finding. ``tables.findings`` describes the kinds."""
+
 THUMBNAILS = _schema(
     uri=pa.string(), width=pa.int32(), height=pa.int32(), jpeg=pa.binary(), webp=pa.int64()
 )
@@ -211,17 +224,18 @@ THUMBNAILS = _schema(
 the whole image in that format."""
 
 
-def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
+def catalogue_schema(extract: Sequence[str], embedding_length: int = 0) -> pa.Schema:
     """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, and those of
     the extractors in the given order.
 
-    ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits.
+    ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits. The job's
+    model gives embeddings of ``embedding_length`` numbers.
     """
-    return _catalogue_schema(tuple(extract))
+    return _catalogue_schema(tuple(extract), embedding_length)
 
 
 @lru_cache(maxsize=8)
-def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
+def _catalogue_schema(extract: tuple[str, ...], embedding_length: int) -> pa.Schema:
     columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
     columns["status"] = pa.string()
     columns["reason"] = pa.string()
@@ -231,11 +245,15 @@ def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     columns["gain_map_kept"] = pa.bool_()
     for name in extract:
         for column, hint in EXTRACTORS[name].columns.items():
+            if isinstance(hint, Vector) and not hint.length:
+                hint = Vector(embedding_length, hint.dtype)
             columns[column] = _arrow_type(hint)
     return _schema(**columns)
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
+    if isinstance(hint, Vector):
+        return pa.list_(_VECTOR_TYPES[hint.dtype], hint.length)
     if hint in ARROW_TYPES:
         return ARROW_TYPES[hint]
     # Any other hint is an optional one, such as ``int | None``: every column can hold nulls.

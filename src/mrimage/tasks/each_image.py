@@ -11,7 +11,7 @@ from mrimage.errors import CarelessError, ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, without_clock
 from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
-from mrimage.job.job import Job, Plan
+from mrimage.job.job import Plan
 from mrimage.reducers.context import Context, running
 from mrimage.source import open_entry, read_ahead
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Stage
@@ -32,14 +32,14 @@ Result = TypeVar("Result", bound=HasFailure)
 class ImageWork(Generic[Item, Result]):
     """What a task does with each of its images.
 
-    ``entry_of`` returns the image that an item is about. ``begin(job)`` returns the function that handles one, and that a guarded child can make again.
-    ``failed`` makes the result for an image that killed its guarded child. ``whole`` says that all
+    ``entry_of`` returns the image that an item is about. ``begin(plan)`` returns the function that
+    handles one, and that a guarded child can make again. ``failed`` makes the result for an image that killed its guarded child. ``whole`` says that all
     bytes of each image will be read, and ``has_own_code`` that code of the job's own runs.
     """
 
     stage: Stage
     entry_of: Callable[[Item], Entry]
-    begin: Callable[[Job], Callable[[Item, ByteSource], Result]]
+    begin: Callable[[Plan], Callable[[Item, ByteSource], Result]]
     failed: Callable[[Item, Failure], Result]
     whole: bool
     has_own_code: bool
@@ -56,7 +56,7 @@ def handle_images(
         yield from _handle_guarded(plan, items, work)
         return
     job = plan.job
-    handle = work.begin(job)
+    handle = work.begin(plan)
     clock = deadline(job.limits.deadline, attempt.expendable)
     sources = read_ahead(map(work.entry_of, items), work.whole, plan.stores)
     for item, (_, source) in zip(items, sources, strict=True):
@@ -64,9 +64,14 @@ def handle_images(
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             result = handle(item, without_clock(source))
-        if result.failure and result.failure.reason == "out-of-memory":
-            raise CarelessError(CARELESS)
+        require_memory(result.failure)
         yield result
+
+
+def require_memory(failure: Failure | None) -> None:
+    """Raise CarelessError if the image was refused memory: others of the task may have taken it."""
+    if failure and failure.reason == "out-of-memory":
+        raise CarelessError(CARELESS)
 
 
 def _handle_guarded(
@@ -89,4 +94,5 @@ def _handle_alone(plan: Plan, work: ImageWork[Item, Result], item: Item) -> Resu
     with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
             source = open_entry(work.entry_of(item), plan.stores)
-        return work.begin(job)(item, without_clock(source))
+            handle = work.begin(plan)
+        return handle(item, without_clock(source))

@@ -103,8 +103,8 @@ def _entry_of(image: ImageMembers) -> Entry:
     return image.entry
 
 
-def _editing(job: Job) -> Callable[[ImageMembers, ByteSource], EditedImage]:
-    return partial(edit_member_image, job)
+def _editing(plan: Plan) -> Callable[[ImageMembers, ByteSource], EditedImage]:
+    return partial(edit_member_image, plan.job)
 
 
 def _row(edited: EditedMember, *, failed: bool) -> dict[str, object]:

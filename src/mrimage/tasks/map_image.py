@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, StoreError, brief
 from mrimage.guard.failure import failure_of
@@ -24,7 +24,10 @@ from mrimage.tasks.statistics import MemberStatistic
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mrimage.image import Encoded, Metadata
+    from mrimage.image.network.session import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,71 @@ class Mapped:
     failure: Failure | None
 
 
-def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Mapped:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An image whose features are known, except those of the job's model.
+
+    ``model_input`` is what the model gets; None if the job has no model, or with a ``failure``.
+    """
+
+    entry: Entry
+    row: dict[str, object]
+    image: Image
+    model_input: NDArray[Any] | None = None
+    failure: Failure | None = None
+
+
+def map_image(
+    job: Job, mapper: Mapper, entry: Entry, source: ByteSource, model: Model | None = None
+) -> Mapped:
     """Map one image; an image that fails gives a result too.
 
-    Raises StoreError if its bytes cannot be read now but perhaps later.
+    ``model`` is that of a job which has a network. Raises StoreError if the bytes of the image
+    cannot be read now but perhaps later.
+    """
+    begun = begin_image(job, entry, source)
+    outputs: Mapping[str, NDArray[Any]] = {}
+    if model and begun.model_input is not None:
+        [outputs] = model.run([begun.model_input])
+    return finish_image(job, mapper, begun, outputs)
+
+
+def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
+    """Read one image, and compute what needs no model.
+
+    Raises StoreError like ``map_image``.
     """
     row = _row(entry)
     image = Image(source, job.limits, entry.path, whole=job.decodes)
     try:
+        row |= _facts_of(image.metadata)
+        row |= image.features([name for name in job.extract if not EXTRACTORS[name].model])
+        model_input = image.model_input(job.network) if job.network else None
+    except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
+        return Begun(entry, row, image, failure=_failure(entry, row, error))
+    return Begun(entry, row, image, model_input)
+
+
+def finish_image(
+    job: Job, mapper: Mapper, begun: Begun, outputs: Mapping[str, NDArray[Any]]
+) -> Mapped:
+    """Map the image that was begun. ``outputs`` are what the job's model made of it, if it has one.
+
+    Raises StoreError like ``map_image``.
+    """
+    entry = begun.entry
+    row = begun.row
+    image = begun.image
+    if begun.failure:
+        return quarantined(entry, row, begun.failure)
+    try:
+        if job.network:
+            from mrimage.image.network.columns import network_columns
+
+            found = network_columns(job.network, job.extract, outputs, job.top, job.unsure)
+            image.keep_model_columns(found)
+            row |= found
         metadata = image.metadata
-        row |= _facts_of(metadata)
-        row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
         _require_fit(row, job)
         columns = {column: row[column] for column in columns_of(job.record_extractors)}
         if columns:
@@ -66,11 +123,16 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
         made = edit_image(job, image, keys)
         row["gain_map_kept"] = gain_map_kept(image, made)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
-        if was_refused(error, _pixels_of(row)):
-            error = MemoryError()
-        return quarantined(entry, row, failure_of(entry.uri, "map", error))
+        return quarantined(entry, row, _failure(entry, row, error))
     row |= {"status": "processed", "reason": None}
     return Mapped(entry, row, records, made.outputs, made.members, None)
+
+
+def _failure(entry: Entry, row: dict[str, object], error: Exception) -> Failure:
+    """Why the image failed. Raises an error that is not the image's fault."""
+    if was_refused(error, _pixels_of(row)):
+        error = MemoryError()
+    return failure_of(entry.uri, "map", error)
 
 
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
@@ -95,7 +157,7 @@ def _pixels_of(row: dict[str, object]) -> int:
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
     """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
-    reasons = misfits(row, catalogue_schema(job.extract))
+    reasons = misfits(row, catalogue_schema(job.extract, job.embedding_length))
     if not reasons:
         return
     row |= dict.fromkeys(reasons)

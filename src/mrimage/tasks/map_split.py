@@ -6,7 +6,7 @@ same result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.each_image import ImageWork, handle_images
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.model_batches import map_in_batches, model_of
 from mrimage.tasks.statistics import StatisticsWriter
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
@@ -46,7 +47,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
     strays = Strays(plan)
     # The context is for a mapper that opens other images of the same stores.
     with running(Context(job.limits, attempt, plan.stores, guards_images=False)):
-        for result in handle_images(plan, split.entries, attempt, _work(job)):
+        for result in _map_images(plan, split, attempt):
             mapped = strays.mark_ignored(result)
             if mapped.row["status"] != "ignored":
                 trial.see(mapped.failure)
@@ -58,8 +59,16 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             statistics.add(mapped.entry, mapped.members)
             for key, made in mapped.outputs.items():
                 writer.image(mapped.entry, key, made)
-    tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
+    schema = catalogue_schema(job.extract, job.embedding_length)
+    tables = {"catalogue": pa.Table.from_pylist(rows, schema)}
     return writer.commit(len(rows), split.size, tables | spill.rest() | statistics.rest())
+
+
+def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
+    """Map the images of the split in order."""
+    if plan.job.network and not attempt.careful:
+        return map_in_batches(plan, split, attempt)
+    return handle_images(plan, split.entries, attempt, _work(plan.job))
 
 
 def _work(job: Job) -> ImageWork[Entry, Mapped]:
@@ -77,8 +86,9 @@ def _itself(entry: Entry) -> Entry:
     return entry
 
 
-def _mapping(job: Job) -> Callable[[Entry, ByteSource], Mapped]:
-    return partial(map_image, job, mapper_of(job))
+def _mapping(plan: Plan) -> Callable[[Entry, ByteSource], Mapped]:
+    job = plan.job
+    return partial(map_image, job, mapper_of(job), model=model_of(plan))
 
 
 def _failed(entry: Entry, failure: Failure) -> Mapped:

@@ -60,7 +60,9 @@ SIZE_NAMES = {
 """The usual names of sizes in pixels, the longer side first."""
 
 # Columns that no chart counts, and that would make the table ``grouped`` large.
-_HEAVY_COLUMNS = frozenset({"version", "reason", "phash", "sha256", "dominant_colors"})
+_HEAVY_COLUMNS = frozenset(
+    {"version", "reason", "phash", "sha256", "dominant_colors", "descriptor", "embedding"}
+)
 
 # Cells of the heat map: four for each doubling of the width and of the height.
 _COLUMN = "floor(log2(width) * 4)::INTEGER"

@@ -23,6 +23,7 @@ _COLUMNS = {
     "bytes BIGINT, sha256 VARCHAR",
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
+    "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
     "removed": "output VARCHAR",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
@@ -55,8 +56,8 @@ ResultRows = list[tuple[Any, ...]]
 class Tables:
     """A DuckDB connection with a view for each table in the folder ``results``.
 
-    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``removed``
-    and ``thumbnails``. A table that the run did not write is an empty view. A ``prefix`` before the
+    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``findings``,
+    ``removed`` and ``thumbnails``. A table that the run did not write is an empty view. A ``prefix`` before the
     names lets the views of two runs share a connection.
     """
 

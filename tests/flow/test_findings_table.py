@@ -1,0 +1,89 @@
+"""findings.parquet: rows with evidence, the findings that need the whole pile, growth, and verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image as Pillow
+
+import mrimage as mr
+from mrimage.cli.main import main
+from mrimage.image import EXTRACTORS
+from mrimage.tables.findings import KINDS
+
+JOB = mr.Job(key=("all",), extract=("findings",))
+
+
+def noise(folder: Path, name: str, width: int, height: int, most: int = 256) -> None:
+    pixels = np.random.default_rng(5).integers(0, most, (height, width, 3), dtype=np.uint8)
+    Pillow.fromarray(pixels).save(folder / f"{name}.png")
+
+
+@pytest.fixture
+def pile(tmp_path: Path) -> Path:
+    """Nine pictures of one size, a dark one, and one that cannot be read."""
+    folder = tmp_path / "pile"
+    folder.mkdir()
+    for number in range(9):
+        noise(folder, f"usual{number}", 60, 40)
+    noise(folder, "night", 60, 40, most=50)
+    (folder / "bad.png").write_bytes(b"no image")
+    return folder
+
+
+def findings(out: Path) -> dict[tuple[str, str], dict[str, object]]:
+    rows = pq.read_table(out / "findings.parquet").to_pylist()
+    return {(Path(row["uri"]).stem, row["kind"]): row for row in rows}
+
+
+def test_every_column_has_a_kind_with_a_threshold_and_a_source() -> None:
+    assert {kind.name for kind in KINDS} == set(EXTRACTORS["findings"].columns)
+    assert all(0 < kind.threshold < 1 and len(kind.source) > 20 for kind in KINDS)
+
+
+def test_findings_are_rows_and_their_scores_are_columns(pile: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    mr.run(JOB, pile, out, workers=1, thumbnails=False)
+    found = findings(out)
+    assert list(found) == [("night", "dark")]
+    row = found["night", "dark"]
+    assert (row["threshold"], row["evidence"]) == (0.68, "99 % of the pixels are at most at 17 % of white")  # fmt: skip
+    table = pq.read_table(out / "catalogue").to_pylist()
+    columns = {Path(row["uri"]).stem: row for row in table}
+    assert columns["night"]["dark"] == row["score"]
+    assert columns["bad"]["dark"] is None
+    assert columns["usual1"]["odd_size"] == 0
+    assert main(["query", str(out), "SELECT kind FROM findings", "--format", "csv"]) == 0
+    assert "dark" in capsys.readouterr().out
+
+    # Odd ones are odd because of the others: none is far from the median of few.
+    noise(pile, "long", 120, 20)
+    noise(pile, "huge", 240, 160)
+    mr.run(JOB, pile, out, workers=1, thumbnails=False)
+    grown = findings(out)
+    assert set(grown) - set(found) == {("long", "odd_shape"), ("huge", "odd_size")}
+    assert grown["huge", "odd_size"]["evidence"] == "240 x 160 pixels"
+    mr.run(JOB, pile, tmp_path / "at once", workers=2, thumbnails=False)
+    for name in ("findings.parquet", "catalogue/part-00000.parquet"):
+        assert (out / name).read_bytes() == (tmp_path / "at once" / name).read_bytes()
+
+    capsys.readouterr()
+    assert main(["verify", str(out)]) == 0
+    (out / "findings.parquet").write_bytes(b"altered")
+    assert main(["verify", str(out)]) == 1
+    assert "altered: findings.parquet" in capsys.readouterr().out
+    mr.run(mr.Job(key=("all",)), pile, out, workers=1, thumbnails=False, fresh=True)
+    assert not (out / "findings.parquet").exists()
+
+
+def test_few_images_are_no_pile(tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    noise(folder, "small", 10, 10)
+    noise(folder, "large", 300, 20)
+    mr.run(JOB, folder, tmp_path / "out", workers=1, thumbnails=False)
+    rows = pq.read_table(tmp_path / "out/catalogue").to_pylist()
+    assert [row["odd_size"] for row in rows] == [None, None]

@@ -1,0 +1,165 @@
+"""Embeddings and labels in a run: batches, quarantine, keys, resuming, and another model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image as Pillow
+from tests.image.networks import CLASSES, NORMALIZED, tiny, written
+
+import mrimage as mr
+from mrimage.cli.main import main
+
+LABELLED = NORMALIZED | {"mrimage.labels": "\n".join(CLASSES)}
+
+COLORS = {
+    "red": (250, 10, 10),
+    "green": (10, 250, 10),
+    "blue": (10, 10, 250),
+    "gray": (90, 90, 90),
+    "olive": (200, 190, 0),
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A flat picture of each color, one of them cut off, and one that is no image at all."""
+    folder = tmp_path / "colors"
+    folder.mkdir()
+    for name, color in COLORS.items():
+        Pillow.new("RGB", (40, 30), color).save(folder / f"{name}.png")
+    (folder / "cut.png").write_bytes((folder / "red.png").read_bytes()[:60])
+    (folder / "text.jpg").write_text("no image")
+    return folder
+
+
+def job(folder: Path, content: bytes, **fields: object) -> mr.Job:
+    fields = {"extract": ("embedding", "labels"), "key": ("label",)} | fields
+    return mr.Job(model=written(folder, content), **fields)
+
+
+def catalogue(out: Path) -> list[dict[str, object]]:
+    return pq.read_table(out / "catalogue").to_pylist()
+
+
+def test_a_batch_is_mapped_one_image_at_a_time(source: Path, tmp_path: Path) -> None:
+    """A model that takes four at once: the last batch is short, and two images fail in the middle."""
+    out = tmp_path / "out"
+    done = mr.run(
+        job(tmp_path, tiny(batch=4, metadata=LABELLED)), source, out, workers=1, thumbnails=False
+    )
+    assert done.facts.processed == 5
+    assert done.facts.reasons == {"not-an-image": 1, "truncated": 1}
+    labels = {Path(str(row["uri"])).stem: row["label"] for row in catalogue(out)}
+    assert labels == {
+        "red": "reddish",
+        "green": "greenish",
+        "blue": "bluish",
+        "gray": "unsure",
+        "olive": "reddish",
+        "cut": None,
+        "text": None,
+    }
+    assert pq.read_schema(out / "catalogue/part-00000.parquet").field("embedding").type == pa.list_(
+        pa.float16(), 3
+    )
+    groups = pq.read_table(out / "groups.parquet").to_pylist()
+    assert {row["key"]: row["images"] for row in groups} == {
+        "bluish": 1,
+        "greenish": 1,
+        "reddish": 2,
+        "unsure": 1,
+    }
+    assert main(["verify", str(out)]) == 0
+
+
+def test_batches_and_workers_change_no_byte(source: Path, tmp_path: Path) -> None:
+    tables = []
+    for name, content, workers in (
+        ("single", tiny(metadata=LABELLED), 1),
+        ("batches", tiny(batch=3, metadata=LABELLED), 2),
+    ):
+        mr.run(job(tmp_path, content), source, tmp_path / name, workers=workers, thumbnails=False)
+        tables.append((tmp_path / name / "catalogue/part-00000.parquet").read_bytes())
+    assert len(set(tables)) == 1
+
+
+def test_a_mapper_sees_the_labels_and_a_reducer_gets_them(source: Path, tmp_path: Path) -> None:
+    def by_confidence(image):
+        found = image.features(["labels", "content"])
+        yield ("sure" if found["confidence"] > 0.9 else "rest"), {"color": found["mean_color"]}
+
+    def collect(key, values):
+        yield mr.Output("seen.json", sorted((value["label"], value["color"]) for value in values))
+
+    wanted = mr.Job(
+        map=by_confidence,
+        reduce=collect,
+        needs=("labels",),
+        model=written(tmp_path, tiny(metadata=LABELLED)),
+    )
+    mr.run(wanted, source, tmp_path / "out", workers=1, thumbnails=False)
+    seen = json.loads((tmp_path / "out/groups/sure/seen.json").read_text())
+    assert [label for label, _ in seen] == ["bluish", "greenish", "reddish"]
+
+
+def test_the_same_model_resumes_and_another_one_is_another_job(
+    source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = job(tmp_path, tiny(metadata=LABELLED), top=2)
+    mr.run(first, source, out, workers=1, thumbnails=False)
+    Pillow.new("RGB", (20, 20), (0, 0, 200)).save(source / "navy.png")
+    # A copy that is not the job's model is never run, but replaced.
+    (out / "_run/model.onnx").write_bytes(b"something else")
+    grown = mr.run(first, source, out, workers=1, thumbnails=False)
+    assert (grown.facts.processed, grown.facts.reused) == (6, 7)
+    assert (out / "_run/model.onnx").read_bytes() == tiny(metadata=LABELLED)
+    for content, fields in (
+        (tiny(metadata=LABELLED | {"other": "bytes"}), {"top": 2}),
+        (tiny(metadata=LABELLED), {"top": 1}),
+        (tiny(metadata=LABELLED), {"top": 2, "model_channels": "bgr"}),
+    ):
+        with pytest.raises(mr.SinkError, match=r"(model|top|channels) .* instead of"):
+            mr.run(job(tmp_path, content, **fields), source, out, workers=1, thumbnails=False)
+
+
+def test_retry_reads_the_model_again(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    mr.run(job(tmp_path, tiny(metadata=LABELLED)), source, out, workers=1, thumbnails=False)
+    shutil.copy(source / "red.png", source / "cut.png")
+    assert main(["retry", str(out), "--quiet", "--no-thumbnails", "--workers", "1"]) == 0
+    labels = {Path(str(row["uri"])).stem: row["label"] for row in catalogue(out)}
+    assert (labels["cut"], labels["text"]) == ("reddish", None)
+
+
+def test_options_of_the_command_line(source: Path, tmp_path: Path, capsys) -> None:
+    """A model that says nothing: everything comes from options."""
+    (tmp_path / "names.txt").write_text("b\ng\nr\n")
+    command = [
+        *(
+            "run",
+            str(source),
+            str(tmp_path / "out"),
+            "--quiet",
+            "--no-thumbnails",
+            "--workers",
+            "1",
+        ),
+        *("--extract", "labels", "--model", written(tmp_path, tiny(side="s", metadata={}))),
+        *("--model-size", "6x6", "--model-layout", "nchw", "--model-channels", "bgr"),
+        *("--model-mean", "0.5", "--model-deviation", "0.5,0.5,0.5"),
+        *("--labels", str(tmp_path / "names.txt"), "--top", "1", "--unsure", "0.99"),
+    ]
+    assert main(command) == 0
+    rows = {Path(str(row["uri"])).stem: row for row in catalogue(tmp_path / "out")}
+    assert (rows["red"]["label"], rows["red"]["labels"]) == ("r", ["r"])
+    assert rows["olive"]["label"] == "unsure"
+    assert "embedding" not in rows["red"]
+    assert main(["run", str(source), str(tmp_path / "none"), "--top", "2"]) == 2
+    assert "--top needs --extract embedding or labels" in capsys.readouterr().err
