@@ -34,7 +34,12 @@ class Disturber:
         boot.mkdir()
         (boot / "sitecustomize.py").write_text(BOOT)
         path = [str(boot), str(ROOT), str(ROOT / "src")]
-        self.environment = {"PYTHONPATH": os.pathsep.join(path), "SPARK_LOCAL_IP": "127.0.0.1"}
+        self.environment = {
+            "PYTHONPATH": os.pathsep.join(path),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            # A cluster of its own, whatever else runs on this machine.
+            "RAY_ADDRESS": "local",
+        }
         self._expected: dict[str, dict[str, bytes]] = {}
         self._seaweed: Seaweed | None = None
 

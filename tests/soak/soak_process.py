@@ -16,7 +16,7 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds after which a run hangs."""
 
 PAUSE = 0.3

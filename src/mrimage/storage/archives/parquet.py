@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too_large
-from mrimage.storage.archives.parquet_pages import Page, PageError, read_pages
+from mrimage.storage.archives.parquet_pages import Chunk, Page, PageError, read_chunks, read_pages
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
@@ -43,6 +43,9 @@ _KEPT = 128 << 20
 
 _BLOCK = 64 << 10
 
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What PyArrow raises for a damaged file, the last one for a name that is no UTF-8."""
+
 
 class ParquetArchive:
     """The images of a Parquet file. A member's ``offset`` is its row in ``column``.
@@ -56,18 +59,19 @@ class ParquetArchive:
         self._source = source
         self._lock = threading.Lock()
         self._group: _RowGroup | None = None
+        self._chunks: list[list[Chunk]] | None = None
 
     def members(self) -> Iterator[Member]:
         table = self._open()
         columns = image_columns(table.file.schema_arrow)
         if not columns:
             return
-        self._require_plausible(_uncompressed_size(table.file, columns))
+        self._require_plausible(table.uncompressed_size(columns))
         try:
             for column in columns:
                 prefix = f"{printable(column)}/" if len(columns) > 1 else ""
                 yield from self._members_of_column(table, column, prefix)
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             raise self._damaged(error) from error
 
     def _members_of_column(self, table: _Table, column: str, prefix: str) -> Iterator[Member]:
@@ -114,7 +118,7 @@ class ParquetArchive:
             except BaseException as error:
                 # A decoder that was interrupted cannot continue.
                 self._group = None
-                if isinstance(error, (pa.ArrowException, OSError)):
+                if isinstance(error, _DAMAGE):
                     raise self._damaged(error) from error
                 raise
 
@@ -159,8 +163,10 @@ class ParquetArchive:
             # Arrow needs nothing but a readable, seekable file.
             reader = BlockReader(self._source, _BLOCK)
             file = pq.ParquetFile(pa.PythonFile(cast("io.IOBase", reader), mode="r"))
-            return _Table(file, reader)
-        except (pa.ArrowException, OSError) as error:
+            if self._chunks is None:
+                self._chunks = _chunks_of(reader)
+            return _Table(file, reader, self._chunks)
+        except _DAMAGE as error:
             # PAR1 begins and ends the file: if only the beginning is there, the end is missing.
             reason = "truncated" if self._source.read(0, 4) == b"PAR1" else "corrupt"
             raise ImageError(
@@ -172,53 +178,75 @@ class ParquetArchive:
 
 
 class _Table:
-    """An open Parquet file, and the reader through which Arrow reads it."""
+    """An open Parquet file, and the reader through which Arrow reads it.
 
-    def __init__(self, file: pq.ParquetFile, reader: BlockReader) -> None:
+    ``chunks`` are the columns of each row group. Raises ArrowInvalid for a damaged footer.
+    """
+
+    def __init__(
+        self, file: pq.ParquetFile, reader: BlockReader, chunks: list[list[Chunk]]
+    ) -> None:
         self.file = file
         self._reader = reader
+        self._groups = chunks
+        if len(chunks) != file.num_row_groups:
+            raise pa.ArrowInvalid("its footer is damaged: a row group is not one")
+
+    def uncompressed_size(self, columns: list[str]) -> int:
+        """Bytes of the columns' uncompressed pages, according to the footer.
+
+        Dictionaries count once.
+        """
+        chunks = [chunk for group in self._groups for chunk in group]
+        ours = [chunk for chunk in chunks if chunk.path.partition(".")[0] in columns]
+        return sum(chunk.uncompressed for chunk in ours)
 
     def pages(self, group: int, leaves: list[str]) -> Iterator[Page]:
         """Yield the pages of columns of a row group, from their headers.
 
         Raises ArrowInvalid for damage.
         """
-        metadata = self.file.metadata.row_group(group)
-        columns = [metadata.column(index) for index in range(metadata.num_columns)]
-        chunks = [column for column in columns if column.path_in_schema in leaves]
+        chunks = [chunk for chunk in self._groups[group] if chunk.path in leaves]
         try:
             for chunk, data in zip(chunks, self._read(chunks), strict=True):
-                yield from read_pages(data, chunk.num_values)
+                yield from read_pages(data, chunk.values)
         except PageError as error:
             raise pa.ArrowInvalid(str(error)) from error
 
-    def _read(self, chunks: list[pq.ColumnChunkMetaData]) -> list[memoryview]:
+    def _read(self, chunks: list[Chunk]) -> list[memoryview]:
         """The bytes of column chunks, read at once if they lie together.
 
         Arrow asks for the same bytes next, and gets them from the reader's memory.
         """
-        places = [(_start_of(chunk), chunk.total_compressed_size) for chunk in chunks]
+        if not chunks:
+            raise PageError("a column is missing from a row group")
         end_of_file = self._reader.seek(0, 2)
-        for start, length in places:
-            if start < 0 or length < 0 or start + length > end_of_file:
-                raise PageError("a column lies outside the file")
-        first = min((start for start, _ in places), default=0)
-        end = max((start + length for start, length in places), default=0)
-        if end - first > sum(length for _, length in places) + _LONGEST_HOLE:
-            return [memoryview(self._read_at(start, length)) for start, length in places]
-        data = memoryview(self._read_at(first, end - first))
-        return [data[start - first : start - first + length] for start, length in places]
-
-    def _read_at(self, start: int, length: int) -> bytes:
-        self._reader.seek(start)
-        return self._reader.read(length)
+        if any(chunk.start + chunk.compressed > end_of_file for chunk in chunks):
+            raise PageError("a column lies outside the file")
+        first = min(chunk.start for chunk in chunks)
+        end = max(chunk.start + chunk.compressed for chunk in chunks)
+        if end - first > sum(chunk.compressed for chunk in chunks) + _LONGEST_HOLE:
+            parts = [_read_at(self._reader, chunk.start, chunk.compressed) for chunk in chunks]
+            return [memoryview(part) for part in parts]
+        data = memoryview(_read_at(self._reader, first, end - first))
+        places = [(chunk.start - first, chunk.compressed) for chunk in chunks]
+        return [data[start : start + length] for start, length in places]
 
 
-def _start_of(chunk: pq.ColumnChunkMetaData) -> int:
-    """Where a column chunk begins in the file, as Arrow determines it."""
-    start = chunk.data_page_offset
-    dictionary = chunk.dictionary_page_offset
-    return dictionary if dictionary and dictionary < start else start
+def _chunks_of(reader: BlockReader) -> list[list[Chunk]]:
+    """The columns of each row group, from the footer. Raises ArrowInvalid for damage."""
+    # Behind the footer come its length and a magic number, 4 bytes each.
+    end = reader.seek(0, 2) - 8
+    length = int.from_bytes(_read_at(reader, end, 4), "little")
+    try:
+        return read_chunks(_read_at(reader, end - length, length))
+    except PageError as error:
+        raise pa.ArrowInvalid(f"its footer is damaged: {error}") from error
+
+
+def _read_at(reader: BlockReader, start: int, length: int) -> bytes:
+    reader.seek(start)
+    return reader.read(length)
 
 
 class _RowGroup:
@@ -275,22 +303,6 @@ class _RowSource:
         if self.size > MAX_MEMBER:
             raise too_large(self.uri)
         return self._archive.value(self._column, self._row)[start:][:length]
-
-
-def _uncompressed_size(file: pq.ParquetFile, columns: list[str]) -> int:
-    """Bytes of the columns' uncompressed pages, according to the file's metadata.
-
-    Dictionaries count once.
-    """
-    total = 0
-    for number in range(file.num_row_groups):
-        group = file.metadata.row_group(number)
-        for index in range(group.num_columns):
-            chunk = group.column(index)
-            column = chunk.path_in_schema.partition(".")[0]
-            if column in columns:
-                total += chunk.total_uncompressed_size
-    return total
 
 
 def image_columns(schema: pa.Schema) -> list[str]:

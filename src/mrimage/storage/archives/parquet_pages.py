@@ -1,8 +1,10 @@
-"""The pages of a Parquet column, read from their headers alone.
+"""The columns and pages of a Parquet file, read from its footer and the headers of its pages.
 
 Arrow allocates what a page's header claims, up to 2 GiB, whatever the footer of the file says. So the
-headers have to be read before Arrow decodes the pages. They are structs in Thrift's compact protocol
-(https://parquet.apache.org/docs/file-format/data-pages/,
+headers have to be read before Arrow decodes the pages. The footer says where they are. It is read
+here too, because PyArrow 26 ends the process where the footer's facts of a column are damaged. Both are
+structs in Thrift's compact protocol
+(https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift,
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
 """
 
@@ -22,19 +24,34 @@ _INTEGERS = (4, 5, 6)
 _DOUBLE = 7
 _BINARY = 8
 _LISTS = (9, 10)
-_MAP = 11
 _STRUCT = 12
 """Types of a field."""
 
-_DEEPEST = 10
-"""Structs inside each other; those of a page header are four deep."""
+_DEEPEST = 20
+"""Structs and lists inside each other; those of a footer are ten deep."""
 
-Struct = dict[int, "int | Struct"]
-"""The integers and structs in a struct, by the number of the field."""
+Value = int | bytes | list["Value"] | dict[int, "Value"]
+Struct = dict[int, Value]
+"""A struct by the numbers of its fields, without those that are true, false or of floating point."""
 
 
 class PageError(Exception):
-    """The bytes are not the pages of a column."""
+    """The bytes are not a footer, or not the pages of a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What the footer says of one column in one row group.
+
+    ``path`` is its name in the schema, with dots. It has ``values`` values. ``start`` and
+    ``compressed`` are the place of its pages in the file, in bytes.
+    """
+
+    path: str
+    values: int
+    start: int
+    compressed: int
+    uncompressed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,41 @@ class Page:
     header: int
     compressed: int
     uncompressed: int
+
+
+def read_chunks(footer: bytes) -> list[list[Chunk]]:
+    """Return the columns of each row group, from a footer without its length and magic number.
+
+    Raises PageError for damage.
+    """
+    groups = _structs(_CompactReader(memoryview(footer), 0).struct(), 4)
+    return [[_chunk(column) for column in _structs(group, 1)] for group in groups]
+
+
+def _structs(fields: Struct, number: int) -> list[Struct]:
+    found = fields.get(number, [])
+    if not isinstance(found, list):
+        raise PageError("the footer lacks a list")
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _chunk(column: Struct) -> Chunk:
+    facts = column.get(3)
+    names = facts.get(3) if isinstance(facts, dict) else None
+    if not isinstance(facts, dict) or not isinstance(names, list):
+        raise PageError("the footer lacks a column")
+    start = _size(facts.get(9))
+    dictionary = facts.get(11)
+    # As Arrow has it: the dictionary comes before the other pages, or does not exist.
+    if isinstance(dictionary, int) and 0 < dictionary < start:
+        start = dictionary
+    return Chunk(
+        path=".".join(name.decode("utf-8", "replace") for name in names if isinstance(name, bytes)),
+        values=_size(facts.get(5)),
+        start=start,
+        compressed=_size(facts.get(7)),
+        uncompressed=_size(facts.get(6)),
+    )
 
 
 def read_pages(chunk: memoryview, values: int) -> Iterator[Page]:
@@ -84,9 +136,9 @@ def _read_page(chunk: memoryview, start: int) -> Page:
     return page
 
 
-def _size(value: int | Struct | None) -> int:
+def _size(value: Value | None) -> int:
     if not isinstance(value, int) or value < 0:
-        raise PageError("the header of a page lacks a size")
+        raise PageError("a size is missing or negative")
     return value
 
 
@@ -98,9 +150,8 @@ class _CompactReader:
         self.position = position
 
     def struct(self, depth: int = 0) -> Struct:
-        """The integers and structs of a struct; everything else is skipped."""
         if depth > _DEEPEST:
-            raise PageError("the header of a page is nested too deep")
+            raise PageError("a struct is nested too deep")
         fields: Struct = {}
         number = 0
         while True:
@@ -114,35 +165,33 @@ class _CompactReader:
             if value is not None:
                 fields[number] = value
 
-    def _value(self, kind: int, depth: int) -> int | Struct | None:
-        """Read a value; None if it is not an integer or a struct."""
+    def _value(self, kind: int, depth: int) -> Value | None:
+        """Read a value; None if it is true, false or of floating point."""
         if kind in _INTEGERS:
             return self._integer()
         if kind == _STRUCT:
             return self.struct(depth + 1)
         if kind == _BINARY:
-            self._skip(self._varint())
-        elif kind == _DOUBLE:
-            self._skip(8)
-        elif kind == _BYTE:
-            self._skip(1)
-        elif kind in _LISTS:
-            self._skip_list(depth)
-        elif kind == _MAP:
-            raise PageError("the header of a page holds a map")
+            return self._take(self._varint())
+        if kind in _LISTS:
+            return self._list(depth + 1)
+        if kind in (_BYTE, _DOUBLE):
+            self._take(1 if kind == _BYTE else 8)
         elif kind not in (_TRUE, _FALSE):
-            raise PageError("the header of a page is not one")
+            raise PageError("a field has an unknown type")
         return None
 
-    def _skip_list(self, depth: int) -> None:
+    def _list(self, depth: int) -> list[Value]:
         head = self._byte()
+        kind = head & 15
         count = head >> 4
         if count == 15:
             count = self._varint()
-        for _ in range(count):
-            kind = head & 15
-            # In a list, unlike in a struct, true and false take a byte.
-            self._value(_BYTE if kind in (_TRUE, _FALSE) else kind, depth + 1)
+        # In a list, unlike in a struct, true and false take a byte.
+        if kind in (_TRUE, _FALSE):
+            kind = _BYTE
+        values = (self._value(kind, depth) for _ in range(count))
+        return [value for value in values if value is not None]
 
     def _integer(self) -> int:
         """A signed integer in zigzag code: 0, -1, 1, -2, ..."""
@@ -157,16 +206,18 @@ class _CompactReader:
             value |= (byte & 127) << shift
             if byte < 128:
                 return value
-        raise PageError("the header of a page has a number that is too long")
+        raise PageError("a number is too long")
 
     def _byte(self) -> int:
         if self.position >= len(self._data):
-            raise PageError("a column ends within the header of a page")
+            raise PageError("the data end within a field")
         byte = self._data[self.position]
         self.position += 1
         return byte
 
-    def _skip(self, count: int) -> None:
+    def _take(self, count: int) -> bytes:
+        start = self.position
         self.position += count
         if self.position > len(self._data):
-            raise PageError("a column ends within the header of a page")
+            raise PageError("the data end within a field")
+        return bytes(self._data[start : self.position])
