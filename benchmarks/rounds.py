@@ -30,6 +30,7 @@ from mrimage.flow.progress import Silent
 from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.tables import Tables
 from mrimage.job.job import Plan
+from mrimage.rounds.programs import programs_of
 from mrimage.shuffle.records import Spill, make_records
 from mrimage.sink.files import FileSink
 from mrimage.storage import open_store
@@ -112,13 +113,13 @@ def measure(folder: Path, program: Any, workers: int, records: int) -> None:
     scratch.mkdir(exist_ok=True)
     plan = Plan(mr.Job(map=map_nothing), "/photos", str(out))
     execution = Execution(store, scratch, Budget(), Silent(), "")
-    tables = Tables(store, scratch / f"{program.__name__}-{workers}", plan.job)
-    tables.scratch.mkdir()
+    tables = Tables(store, scratch, plan.job)
     engine = open_engine("local", EngineOptions(workers=workers))
-    runner = RoundRunner(plan, store, engine, tables.scratch, execution, tables, lambda: None)
+    runner = RoundRunner(plan, store, engine, scratch, execution, tables, lambda: None)
     begun = time.process_time()
     try:
-        drive(program, tables.mapped(), runner)
+        (named,) = programs_of(mr.Job(program=program))
+        drive(named, tables.mapped(), runner)
     finally:
         engine.close()
     driver = time.process_time() - begun
