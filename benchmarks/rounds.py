@@ -4,10 +4,8 @@
 
 Two programs run over the same records, on one worker and on two. ``kmeans`` combines the records of
 its mapper, so that few of them are shuffled; ``labels`` shuffles all of them and leaves a table as
-large as its input. A round's own cost is its time less that of its tasks, which read, map, sort and
-write records. On two workers, tasks overlap: the own cost is the time less that of the longest
-worker. Times are processor times of the driver where it says so, because a shared machine disturbs
-the others.
+large as its input. A round's own cost is the processor time of the driver without the tasks, which
+read, map, sort and write records. The first round includes the imports.
 """
 
 from __future__ import annotations
@@ -15,14 +13,14 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mrimage as mr
 from mrimage.commit.task_writer import TaskWriter
-from mrimage.engine import EngineOptions, open_engine
+from mrimage.engine import EngineOptions, Task, TaskFunction, open_engine
+from mrimage.engine.local import Inline
 from mrimage.flow.budget import Budget
 from mrimage.flow.execution import Execution
 from mrimage.flow.programs import drive
@@ -30,10 +28,11 @@ from mrimage.flow.progress import Silent
 from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.tables import Tables
 from mrimage.job.job import Plan
+from mrimage.rounds.programs import programs_of
 from mrimage.shuffle.records import Spill, make_records
 from mrimage.sink.files import FileSink
 from mrimage.storage import open_store
-from mrimage.types import Attempt, Entry
+from mrimage.types import Attempt, Entry, TaskReport
 
 PER_SPLIT = 2_000
 """Records of a split of map, as in a run that reads headers only."""
@@ -103,6 +102,40 @@ def map_nothing(image: mr.Image) -> Pairs:
     yield "", None
 
 
+class Timed(Inline):
+    """The engine of one process, which knows the processor time of its tasks."""
+
+    in_tasks = 0.0
+
+    def _run_task(self, function: TaskFunction, task: Task) -> TaskReport:
+        begun = time.process_time()
+        try:
+            return super()._run_task(function, task)
+        finally:
+            self.in_tasks += time.process_time() - begun
+
+
+class TimedRunner(RoundRunner):
+    """Prints what each round costs: processor seconds of this process, and wall seconds."""
+
+    def run(self, round_: mr.Round) -> mr.Table:
+        begun = time.monotonic()
+        begun_processor = time.process_time() - self._in_tasks
+        table = super().run(round_)
+        own = time.process_time() - self._in_tasks - begun_processor
+        seconds = time.monotonic() - begun
+        print(
+            f"{round_.reduce.__name__:6} {self.engine.workers} workers: own cost {own:.2f} s of "
+            f"the processor; {seconds:.2f} s with its tasks; {len(table)} records",
+            flush=True,
+        )
+        return table
+
+    @property
+    def _in_tasks(self) -> float:
+        return getattr(self.engine, "in_tasks", 0.0)
+
+
 def measure(folder: Path, program: Any, workers: int, records: int) -> None:
     """Print the cost of each round of the program."""
     out = folder / f"{program.__name__}-{workers}"
@@ -112,29 +145,15 @@ def measure(folder: Path, program: Any, workers: int, records: int) -> None:
     scratch.mkdir(exist_ok=True)
     plan = Plan(mr.Job(map=map_nothing), "/photos", str(out))
     execution = Execution(store, scratch, Budget(), Silent(), "")
-    tables = Tables(store, scratch / f"{program.__name__}-{workers}", plan.job)
-    tables.scratch.mkdir()
-    engine = open_engine("local", EngineOptions(workers=workers))
-    runner = RoundRunner(plan, store, engine, tables.scratch, execution, tables, lambda: None)
-    begun = time.process_time()
+    tables = Tables(store, scratch, plan.job)
+    options = EngineOptions(workers=workers)
+    engine = Timed(options) if workers == 1 else open_engine("local", options)
+    runner = TimedRunner(plan, store, engine, scratch, execution, tables, lambda: None)
+    (named,) = programs_of(mr.Job(program=program))
     try:
-        drive(program, tables.mapped(), runner)
+        drive(named, tables.mapped(), runner)
     finally:
         engine.close()
-    driver = time.process_time() - begun
-    in_tasks: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for task in execution.tasks:
-        in_tasks[task.phase][task.worker] += task.seconds
-    for phase in execution.phases:
-        tasks = max(in_tasks[phase.name].values())
-        print(
-            f"{program.__name__:8} {workers} workers, {phase.name}: {phase.seconds:.2f} s, "
-            f"{phase.tasks} tasks, own cost {phase.seconds - tasks:.2f} s"
-        )
-    everything = sum(task.seconds for task in execution.tasks) if workers == 1 else 0.0
-    print(f"{program.__name__:8} {workers} workers: {driver:.2f} s of the driver's processor")
-    if everything:
-        print(f"{program.__name__:8} {workers} workers: {everything:.2f} s in tasks")
 
 
 def main(records: int) -> None:

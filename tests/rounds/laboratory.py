@@ -13,11 +13,12 @@ from mrimage.engine import Engine, EngineOptions, Task, TaskFunction
 from mrimage.engine.local import Inline
 from mrimage.flow.budget import Budget
 from mrimage.flow.execution import Execution
-from mrimage.flow.programs import drive, run_program
+from mrimage.flow.programs import drive, run_programs
 from mrimage.flow.progress import Silent
 from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.tables import Tables
 from mrimage.job.job import Plan
+from mrimage.rounds.programs import programs_of
 from mrimage.shuffle.exchange import Exchange, GroupFunction, reduce_share
 from mrimage.shuffle.records import Spill, make_records
 from mrimage.sink.files import FileSink
@@ -95,13 +96,20 @@ class Laboratory:
     def found(self, program: Any, engine: Engine | None = None) -> Any:
         """What the program returns."""
         runner = self.runner(engine)
-        return drive(program, runner.tables.mapped(), runner)
+        (named,) = programs_of(mr.Job(program=program))
+        return drive(named, runner.tables.mapped(), runner)
 
     def finish(self, program: Any, engine: Engine | None = None) -> RoundRunner:
         """Run the program to its end, its outputs included."""
-        runner = self.runner(engine)
-        run_program(program, runner)
-        return runner
+        engine = engine or Dying()
+        runners: list[RoundRunner] = []
+
+        def new_runner() -> RoundRunner:
+            runners.append(self.runner(engine))
+            return runners[-1]
+
+        run_programs(programs_of(mr.Job(program=program)), new_runner)
+        return runners[-1]
 
     def _outdate(self) -> None:
         self.outdated += 1

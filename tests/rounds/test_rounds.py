@@ -82,6 +82,12 @@ def test_a_round_counts_words(laboratory: Laboratory) -> None:
     assert laboratory.found(pages) == expected
 
 
+def test_an_empty_table_makes_outputs_too(laboratory: Laboratory) -> None:
+    laboratory.commit("one", [("x.jpg", [])])
+    laboratory.finish(pages_and_outputs)
+    assert (laboratory.out / "groups/pages_and_outputs/counts.json").read_text() == "{}\n"
+
+
 def test_a_table_is_sorted_and_knows_its_length(laboratory: Laboratory) -> None:
     laboratory.commit("one", LETTERS)
 

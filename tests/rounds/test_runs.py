@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -22,6 +23,7 @@ from mrimage.flow import phases, progress
 from mrimage.flow.run import RunOptions, run
 from mrimage.flow.summary import Summary
 from mrimage.rounds import planning
+from mrimage.rounds.programs import FoundTable
 from mrimage.storage import open_store
 
 HERE = RunOptions(workers=1, thumbnails=False)
@@ -181,12 +183,20 @@ def test_rounds_have_rows_in_the_report_and_a_run_with_them_is_verified(
     page = (out / "report.html").read_text()
     assert "round 1" in page
     assert "test_runs:names" in page
+    found = pq.read_table(out / "clusters.parquet").to_pylist()
+    assert found == [{"cluster": number} for number in range(3)]
     table = pq.read_table(out / "groups/names/table.parquet").to_pylist()
     assert [row["path"] for row in table] == ["0.png", "1.png", "2.png"]
     assert all(len(row["phash"]) == 16 for row in table)
     assert main(["verify", str(out)]) == 0
     again = run(job, str(photos), str(out), HERE)
     assert [phase.name for phase in again.facts.phases] == ["list", "map", "plan", "publish"]
+    (out / "clusters.parquet").write_bytes(b"")
+    assert main(["verify", str(out)]) == 1
+    assert "altered: clusters.parquet" in capsys.readouterr().out
+    (out / "clusters.parquet").unlink()
+    run(job, str(photos), str(out), HERE)
+    assert main(["verify", str(out)]) == 0
     damaged = next(out.glob("_run/rounds/*/reduce/*.records-00000.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-9])
     capsys.readouterr()
@@ -198,7 +208,11 @@ def test_rounds_have_rows_in_the_report_and_a_run_with_them_is_verified(
 
 def names(table: mr.Table) -> Rounds:
     """What a job without a mapper gives its program: names, and the columns that it needs."""
-    return (yield mr.Round(table, by_path, first_of))
+    found = yield mr.Round(table, by_path, first_of)
+    # What only programs by name return.
+    clusters = FoundTable("clusters", pa.table({"cluster": range(len(found))}))
+    rows = [{"key": key, **value} for key, value in found]
+    return [clusters, mr.Output("table.parquet", rows)]
 
 
 def by_path(key: str, value: dict[str, Any], side: object) -> Pairs:

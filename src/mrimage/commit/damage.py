@@ -28,7 +28,7 @@ from mrimage.commit.ledger import (
     task_of,
 )
 from mrimage.commit.publish import PUBLISHED, Published
-from mrimage.commit.rounds import CommittedRounds, RoundResult, task_phases
+from mrimage.commit.rounds import FOUND_TABLE, CommittedRounds, RoundResult, task_phases
 from mrimage.commit.split_plan import SPLITS, SplitPlan
 from mrimage.errors import (
     AccountingError,
@@ -86,6 +86,7 @@ _TASK_TABLES = {
     "edited": EDITED,
     "parts": ROUND_PARTS,
     "rounds": PROGRAM_ROUNDS,
+    FOUND_TABLE: pa.schema([]),
 }
 """Schemas of the tables that tasks commit, by kind."""
 

@@ -218,6 +218,13 @@ def task_of(path: str) -> str:
     return task
 
 
+def table_name(path: str) -> str:
+    """What follows the kind in a table's name: ``clusters`` for ``<task>.found-clusters.parquet``."""
+    _, _, name = path.rpartition("/")
+    _, _, rest = name.split(".")[1].partition("-")
+    return rest
+
+
 def _table_of(path: str) -> str:
     """The kind of table: ``records`` for ``_run/map/<split>.records-00000.parquet``."""
     _, _, name = path.rpartition("/")

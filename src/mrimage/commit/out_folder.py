@@ -43,8 +43,8 @@ from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
 from mrimage.storage.layout import FILES as FILES
 from mrimage.storage.layout import FOLDERS as FOLDERS
+from mrimage.storage.layout import FOUND
 from mrimage.storage.layout import JOB as JOB
-from mrimage.storage.layout import OPTIONAL_FILES as OPTIONAL_FILES
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import path_if_local, printable
 from mrimage.storage.overlap import contains
@@ -216,7 +216,7 @@ def clear(store: Store) -> None:
     """
     names = {name for folder in FOLDERS for name in owned_files(store, folder) if _is_ours(name)}
     commits = {name for name in names if name.startswith(f"{ROOT}/") and name.endswith(".json")}
-    delete_outputs(store, [*sorted(commits), *sorted(names - commits), *FILES, *OPTIONAL_FILES])
+    delete_outputs(store, [*sorted(commits), *sorted(names - commits), *FILES, *FOUND])
     if store.local:
         # An interrupted run may have left folders without files.
         for folder in FOLDERS:

@@ -28,8 +28,9 @@ from mrimage.commit.ledger import (
     exists,
     localize,
     owned_files,
+    table_name,
 )
-from mrimage.commit.rounds import task_phases
+from mrimage.commit.rounds import FOUND_TABLE, task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.image.features import OF_PILE
@@ -39,6 +40,7 @@ from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
+from mrimage.storage.layout import FOUND
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
@@ -139,6 +141,7 @@ class Publisher:
         self._weighed = weighed
         self._hashes: dict[str, str] = {}
         self._map, self._later = _local_phases(phases, _MAP_TABLES, scratch)
+        self._found = [name for phase in phases for name in phase.tables(FOUND_TABLE)]
 
     def publish(self, job: Job) -> None:
         """Write the catalogue, the groups, the outputs, the quarantine and the groups' members.
@@ -154,10 +157,20 @@ class Publisher:
             found = findings_of(self._catalogue(schema))
             self._write("findings.parquet", found, FINDINGS, "uri, kind")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
+        self._publish_found()
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
             self._sweep(everything=unclean)
             self._store.delete(UNCLEAN)
+
+    def _publish_found(self) -> None:
+        """Copy the tables that programs have made, and delete those that this job does not make."""
+        made = {f"{table_name(path)}.parquet": path for path in self._found}
+        for name, path in made.items():
+            data = self._store.read(path)
+            self._hashes[name] = hashlib.sha256(data).hexdigest()
+            self._store.write(name, data)
+        delete_all(self._store, [name for name in FOUND if name not in self._hashes])
 
     def count(self, rules: Sequence[Rule] = ()) -> Published:
         """Count what was published, from the committed tables."""

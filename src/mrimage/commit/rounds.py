@@ -4,7 +4,7 @@
     _run/rounds/<round>/reduce/...           its reduce tasks: groups, records, quarantine
     _run/rounds/<round>/table-<hash>...      its table, if it was compacted
     _run/rounds/<round>/table.json           its RoundResult: the round is finished
-    _run/program/<id>...                     a finished program: outputs, rounds
+    _run/program/<id>...                     a finished program: outputs, rounds, found tables
 
 A round is named by its code and its side data (``Round.name``).
 """
@@ -25,6 +25,9 @@ from mrimage.storage import Item, Store
 FOLDER = "rounds"
 PROGRAM = "program"
 """The phase of finished programs."""
+
+FOUND_TABLE = "found"
+"""The kind of the tables of a program that are published at the top of OUT."""
 
 RESULT = "table.json"
 

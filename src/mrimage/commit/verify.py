@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 
 from mrimage.commit.damage import find_state_damage
 from mrimage.commit.ledger import exists
-from mrimage.commit.out_folder import FILES, FOLDERS, OPTIONAL_FILES
+from mrimage.commit.out_folder import FILES, FOLDERS
 from mrimage.commit.publish import CATALOGUE_PART, PUBLISHED, read_published
 from mrimage.errors import ImageError, NotFoundError, StoreError
 from mrimage.sink.sample import facts_of
 from mrimage.sink.shards import read_shard, split_output
 from mrimage.storage import Store
+from mrimage.storage.layout import FOUND
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import KNOWN, OUTPUTS
 from mrimage.types import OutputRow, RunFacts
@@ -67,7 +68,7 @@ def _check_names(store: Store, known: set[str] | None) -> Iterator[str]:
 
 def _is_run_file(path: str, top: str) -> bool:
     """Whether a run writes a file of this name; ``top`` is its first folder."""
-    if path in FILES or path in OPTIONAL_FILES:
+    if path in FILES or path in FOUND:
         return True
     if top == "catalogue":
         return bool(CATALOGUE_PART.fullmatch(path))

@@ -8,12 +8,13 @@ once, with the traceback of the user's code.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -112,7 +113,7 @@ def _is_below(module: ModuleType, folders: set[Path]) -> bool:
     """Whether ``module`` is the user's own and lies in one of ``folders``, however deep."""
     if not folders or not _is_own(module) or not module.__file__:
         return False
-    return bool(folders & set(Path(module.__file__).parents))
+    return bool(folders & _folders_above(os.path.dirname(module.__file__)))  # noqa: PTH120
 
 
 def _is_own(module: ModuleType) -> bool:
@@ -124,5 +125,17 @@ def _is_own(module: ModuleType) -> bool:
     package = module.__name__.partition(".")[0]
     if package in ("__main__", "mrimage"):
         return False
-    installed = {Path(sysconfig.get_path(name)) for name in _INSTALLED}
-    return not installed & set(Path(path).parents)
+    return not _installed_folders() & _folders_above(os.path.dirname(path))  # noqa: PTH120
+
+
+# A program ships its functions twice a round, and Ray alone loads thousands of modules.
+@lru_cache(maxsize=10_000)
+def _folders_above(folder: str) -> frozenset[Path]:
+    """``folder`` and all folders that it is in."""
+    path = Path(folder)
+    return frozenset((path, *path.parents))
+
+
+@lru_cache(maxsize=1)
+def _installed_folders() -> frozenset[Path]:
+    return frozenset(Path(sysconfig.get_path(name)) for name in _INSTALLED)

@@ -71,10 +71,8 @@ class Execution:
         if images != 0:
             self.progress.start(name, images)
         try:
-            yield
-        except KeyboardInterrupt:
-            message = describe_interruption(self.tasks, self.reused, self.listed, self.command)
-            raise KeyboardInterrupt(message) from None
+            with self.interruptible():
+                yield
         finally:
             if images != 0:
                 self.progress.finish()
@@ -88,6 +86,17 @@ class Execution:
                     bytes=sum(report.bytes for report in done),
                 )
             )
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """If the block is interrupted, say what the run has done and how to continue it."""
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            if str(interrupt):
+                raise
+            message = describe_interruption(self.tasks, self.reused, self.listed, self.command)
+            raise KeyboardInterrupt(message) from None
 
     def counted(self, items: Iterable[Item]) -> Iterator[Item]:
         """The same ``items``, counted by the progress bar."""

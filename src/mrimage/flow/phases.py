@@ -51,7 +51,7 @@ from mrimage.errors import DeniedError, JobError
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
 from mrimage.flow.members import MembersPass
-from mrimage.flow.programs import forget_unused, run_program
+from mrimage.flow.programs import run_programs
 from mrimage.flow.results import (
     FACTS,
     is_reported,
@@ -66,7 +66,7 @@ from mrimage.flow.summary import Summary
 from mrimage.flow.tables import Tables
 from mrimage.job.description import REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
-from mrimage.rounds.round import Program
+from mrimage.rounds.programs import NamedProgram
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
 from mrimage.source import cut_splits, find_starts
@@ -97,7 +97,7 @@ class RunPhases:
     execution: Execution
     wait_for_bundle: Callable[[], None]
     started: float = field(default_factory=time.time)
-    program: Program | None = None
+    programs: tuple[NamedProgram, ...] = ()
     counts: ListingCounts = field(default_factory=ListingCounts)
     repeated: int = 0
     bytes: int = 0
@@ -267,18 +267,20 @@ class RunPhases:
         ).run()
 
     def rounds(self) -> None:
-        """Run the program. Its rounds are kept as long as it uses them."""
-        program = self.program
-        if program is None:
-            forget_unused(self.store, (), self._outdate)
-            return
-        scratch = self.scratch / "rounds"
-        scratch.mkdir(parents=True, exist_ok=True)
-        tables = Tables(self.store, scratch, self.plan.job)
-        runner = RoundRunner(
-            self.plan, self.store, self.engine, scratch, self.execution, tables, self._outdate
+        """Run the programs. Their rounds are kept as long as they use them."""
+        with self.execution.interruptible():
+            run_programs(self.programs, self._round_runner)
+
+    def _round_runner(self) -> RoundRunner:
+        return RoundRunner(
+            self.plan,
+            self.store,
+            self.engine,
+            self.scratch,
+            self.execution,
+            Tables(self.store, self.scratch, self.plan.job),
+            self._outdate,
         )
-        run_program(program, runner)
 
     def publish(self, weighed: Path) -> Published:
         """Make the tables that people read, unless nothing has changed since they were made."""

@@ -1,9 +1,9 @@
-"""Runs the job's program: yields its rounds, and writes what it has found."""
+"""Runs programs: does the rounds that they yield, and writes what they have found."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, TypeVar
@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from mrimage.commit.ledger import Committed, read_column, table_path
 from mrimage.commit.prune import forget_outputs
-from mrimage.commit.rounds import PROGRAM, CommittedRounds
+from mrimage.commit.rounds import FOUND_TABLE, PROGRAM, CommittedRounds
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.errors import JobError, StoreError, brief
 from mrimage.flow.rounds import RoundRunner
 from mrimage.job.faults import describe_with_line, line_of_result
-from mrimage.job.functions import describe_function, innermost, name_function
-from mrimage.rounds.round import Program, Round
+from mrimage.rounds.programs import FoundTable, NamedProgram
+from mrimage.rounds.round import Round
 from mrimage.rounds.table import Table
 from mrimage.sink.files import FileSink
 from mrimage.sink.naming import group_path
@@ -31,26 +31,36 @@ from mrimage.types import Attempt, TaskReport
 T = TypeVar("T")
 
 
-def run_program(program: Program, runner: RoundRunner) -> None:
-    """Run the program over the records that map has emitted, unless it has finished with the very
-    same ones; forget the rounds that it has not used.
+def run_programs(programs: Sequence[NamedProgram], new_runner: Callable[[], RoundRunner]) -> None:
+    """Run the programs over the records that map has emitted, unless they have finished with the
+    very same ones; then forget the rounds that none of them has used.
 
-    Raises JobError if the program fails, or yields or returns anything else than it should.
+    ``new_runner`` makes the runner of one program. Raises JobError if a program fails, or yields or
+    returns anything else than it should.
     """
+    runner = new_runner()
     store = runner.store
-    first = runner.tables.mapped()
-    task = _task_of(program, first)
+    tasks: dict[str, NamedProgram] = {}
+    if programs:
+        first = runner.tables.mapped()
+        tasks = {_task_of(program, first): program for program in programs}
     finished = Committed(store, PROGRAM).tasks
-    if finished != {task}:
+    if finished != tasks.keys():
         runner.outdate()
-        forget_outputs(store, PROGRAM, finished - {task})
-    if task not in finished:
-        found = drive(program, first, runner)
-        report = _write(program, task, found, runner)
-        with runner.execution.phase(PROGRAM, 0):
-            runner.execution.watch(PROGRAM, iter([report]))
-    used = read_column(store, table_path(PROGRAM, task, "rounds"), "round")
+        forget_outputs(store, PROGRAM, finished - tasks.keys())
+    used: set[str] = set()
+    for task, program in tasks.items():
+        if task not in finished:
+            _run_program(program, task, first, new_runner())
+        used.update(read_column(store, table_path(PROGRAM, task, "rounds"), "round"))
     forget_unused(store, used, runner.outdate)
+
+
+def _run_program(program: NamedProgram, task: str, first: Table, runner: RoundRunner) -> None:
+    found = drive(program, first, runner)
+    report = _write(program, task, found, runner)
+    with runner.execution.phase(PROGRAM, 0):
+        runner.execution.watch(PROGRAM, iter([report]))
 
 
 def forget_unused(store: Store, used: Iterable[str], outdate: Callable[[], None]) -> None:
@@ -62,16 +72,16 @@ def forget_unused(store: Store, used: Iterable[str], outdate: Callable[[], None]
         rounds.forget(unused)
 
 
-def _task_of(program: Program, first: Table) -> str:
+def _task_of(program: NamedProgram, first: Table) -> str:
     """The id of a program's task: it names the code and the records."""
-    data = msgspec.json.encode([describe_function(program), first.id])
+    data = msgspec.json.encode([program.describe(), first.id])
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def drive(program: Program, first: Table, runner: RoundRunner) -> Any:
+def drive(program: NamedProgram, first: Table, runner: RoundRunner) -> Any:
     """Send the program the table of each round that it yields, and return what it returns."""
-    name = name_function(program)
-    generator = _call(name, runner, partial(program, first))
+    name = program.function
+    generator = _call(name, runner, partial(program.program, first))
     if not isinstance(generator, Generator):
         return generator
     with closing(generator):
@@ -82,7 +92,7 @@ def drive(program: Program, first: Table, runner: RoundRunner) -> Any:
             except StopIteration as end:
                 return end.value
             if not isinstance(round_, Round):
-                line = line_of_result(program, generator)
+                line = line_of_result(program.program, generator)
                 raise JobError(
                     f"The program {name} needs to yield mrimage.Round, but it yielded "
                     f"{brief(round_)} ({line})."
@@ -104,34 +114,28 @@ def _call(name: str, runner: RoundRunner, call: Callable[[], T]) -> T:
         raise JobError(f"The program {name} failed{after}. {describe_with_line(error)}") from error
 
 
-def _write(program: Program, task: str, found: object, runner: RoundRunner) -> TaskReport:
+def _write(program: NamedProgram, task: str, found: object, runner: RoundRunner) -> TaskReport:
     """Write what the program has found below ``groups/<name of the program>``, and commit it."""
     store = runner.store
-    name = name_function(program)
-    key = _folder_of(program)
+    name = program.function
     writer = TaskWriter(store, FileSink(store), PROGRAM, task, Attempt())
     taken = _reduced_outputs(store)
     for output in _outputs(name, found, runner):
+        if isinstance(output, FoundTable):
+            writer.table(f"{FOUND_TABLE}-{output.name}", output.rows)
+            continue
         data, width, height = _call(name, runner, output.encoded)
-        path = group_path(key, output.name)
+        path = group_path(program.name, output.name)
         if path in taken:
             raise JobError(
                 f"The program {name} and the reducer need different names for their outputs, but "
                 f"both have made {path!r}. Rename the program or the output."
             )
-        writer.output(output.uri, key, path, data, width, height)
+        writer.output(output.uri, program.name, path, data, width, height)
     CommittedRounds(store).clean(runner.paths)
     used = list(dict.fromkeys(runner.used))
     rounds = pa.table({"round": used}, PROGRAM_ROUNDS)
     return writer.commit(0, 0, {"rounds": rounds})
-
-
-def _folder_of(program: Program) -> str:
-    """The name of the program's folder below ``groups``: that of its function or class."""
-    named = innermost(program)
-    if not hasattr(named, "__name__"):
-        named = type(named)
-    return str(named.__name__)
 
 
 def _reduced_outputs(store: Store) -> set[str]:
@@ -140,14 +144,14 @@ def _reduced_outputs(store: Store) -> set[str]:
     return {output for name in names for output in read_column(store, name, "output")}
 
 
-def _outputs(name: str, found: object, runner: RoundRunner) -> Iterator[Output]:
+def _outputs(name: str, found: object, runner: RoundRunner) -> Iterator[Output | FoundTable]:
     """Yield the outputs that a program has returned; a table becomes one of them."""
     if found is None:
         return
     if isinstance(found, Table):
         yield Output("table.parquet", _call(name, runner, partial(_rows, found)))
         return
-    if isinstance(found, Output):
+    if isinstance(found, Output | FoundTable):
         found = [found]
     if isinstance(found, str | bytes | dict) or not isinstance(found, Iterable):
         raise JobError(
@@ -161,7 +165,7 @@ def _outputs(name: str, found: object, runner: RoundRunner) -> Iterator[Output]:
             output = _call(name, runner, partial(next, outputs))
         except StopIteration:
             return
-        if not isinstance(output, Output):
+        if not isinstance(output, Output | FoundTable):
             raise JobError(
                 f"The program {name} needs to return mrimage.Output, but among what it returned is "
                 f"{brief(output)}."

@@ -16,6 +16,7 @@ from mrimage.commit.damage import FACTS as FACTS
 from mrimage.commit.ledger import ROOT, exists, list_names, localize
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.storage import Store
+from mrimage.storage.layout import FOUND
 from mrimage.storage.parallel import in_parallel
 from mrimage.types import RunFacts
 
@@ -27,6 +28,7 @@ TABLES = (
     f"{ROOT}/members.parquet",
     f"{ROOT}/removed.parquet",
     f"{ROOT}/thumbnails.parquet",
+    *FOUND,
 )
 """The published tables besides the catalogue, which is a folder of files."""
 

@@ -27,6 +27,7 @@ from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.pickling import dumps
 from mrimage.job.references import with_references
+from mrimage.rounds.programs import programs_of
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
@@ -86,7 +87,7 @@ def run(
             scratch,
             execution,
             wait_for_bundle,
-            program=job.program,
+            programs=programs_of(job),
         )
         phases.retry_internal_failures()
         if change:

@@ -70,6 +70,7 @@ class Tables:
         """A local file with the records of the table, sorted."""
         path = self.scratch / "tables" / f"{table.origin}-{table.id}.parquet"
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             names = [part.path for part in table.parts]
             unfinished = path.with_suffix(".part")
             sort_records(localize(self.store, names, self.scratch), unfinished, self.scratch)

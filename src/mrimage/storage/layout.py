@@ -9,7 +9,7 @@ JOB = f"{ROOT}/job.json"
 """The description of the job. A folder with this file is the OUT of a run."""
 
 FOLDERS = ("images", "groups", "catalogue", ROOT)
-OPTIONAL_FILES = ("findings.parquet",)
-"""Tables that only some jobs publish."""
+FOUND = ("duplicates.parquet", "clusters.parquet", "findings.parquet")
+"""Tables of what programs have found, if the job asks for them."""
 
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")
