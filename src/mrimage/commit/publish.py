@@ -30,7 +30,7 @@ from mrimage.commit.ledger import (
     owned_files,
 )
 from mrimage.errors import AccountingError, NotFoundError
-from mrimage.image.features import OF_PILE
+from mrimage.image.finding_names import OF_PILE
 from mrimage.job.job import Job
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
