@@ -14,6 +14,10 @@ from tests.image.networks import CLASSES, NORMALIZED, tiny, written
 
 import mrimage as mr
 from mrimage.cli.main import main
+from mrimage.flow.prepare import prepare_job
+from mrimage.job.job import Plan
+from mrimage.tasks.map_split import map_entry
+from mrimage.types import Entry
 
 LABELLED = NORMALIZED | {"mrimage.labels": "\n".join(CLASSES)}
 
@@ -127,6 +131,24 @@ def test_the_same_model_resumes_and_another_one_is_another_job(
     ):
         with pytest.raises(mr.SinkError, match=r"(model|top|channels) .* instead of"):
             mr.run(job(tmp_path, content, **fields), source, out, workers=1, thumbnails=False)
+
+
+def test_a_careful_attempt_runs_the_model_in_its_guarded_child(
+    source: Path, tmp_path: Path
+) -> None:
+    """After a crash, a task maps each image alone; the columns are the same."""
+    out = tmp_path / "out"
+    mr.run(job(tmp_path, tiny(metadata=LABELLED)), source, out, workers=1, thumbnails=False)
+    prepared = prepare_job(job(tmp_path, tiny(metadata=LABELLED)))
+    plan = Plan(prepared, str(source), str(out))
+    entries = []
+    for path in sorted(source.iterdir()):
+        facts = path.stat()
+        entries.append(Entry(str(path), path.name, facts.st_size, ""))
+    careful = [map_entry(plan, entry).row for entry in entries]
+    expected = {row["uri"]: (row["label"], row["embedding"]) for row in catalogue(out)}
+    found = {row["uri"]: (row.get("label"), row.get("embedding")) for row in careful}
+    assert found == expected
 
 
 def test_retry_reads_the_model_again(source: Path, tmp_path: Path) -> None:
