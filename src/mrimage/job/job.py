@@ -213,7 +213,7 @@ class Job:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
         if self.references:
-            facts["references"] = {name: _digest(numbers) for name, numbers in self.references}
+            facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
