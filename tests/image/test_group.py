@@ -60,7 +60,9 @@ def matched(series: Sequence[Array], name: str) -> list[Array]:
     method = METHODS[name]
     own = [method.of(Frame(frame, "srgb", frame.shape[0] * frame.shape[1])) for frame in series]
     group = reduce(method.merge, own)
-    return [method.apply(frame, "srgb", mine, group) for frame, mine in zip(series, own, strict=True)]
+    return [
+        method.apply(frame, "srgb", mine, group) for frame, mine in zip(series, own, strict=True)
+    ]
 
 
 def means(series: Sequence[Array]) -> Array:
