@@ -585,7 +585,7 @@ def test_options_that_contradict_each_other_are_refused(
 
 
 def test_a_statistic_needs_functions() -> None:
-    with pytest.raises(UsageError, match="Statistic.merge needs a function, but got 7"):
+    with pytest.raises(UsageError, match=r"Statistic\.merge needs a function, but got 7"):
         mr.Statistic(brightness, 7)  # type: ignore[arg-type]
 
 

@@ -41,7 +41,9 @@ from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import (
+    CORRECTED,
     COUNTED,
+    EDITED,
     GAIN_MAPS,
     GROUPS,
     KNOWN,
@@ -57,6 +59,9 @@ from mrimage.types import RuleCount
 PUBLISHED = f"{ROOT}/published.json"
 """Written after everything else, and deleted before any of it changes."""
 
+CORRECTED_TABLE = f"{ROOT}/corrected.parquet"
+"""What group corrections did to each image."""
+
 PRESENT = pa.schema([("name", pa.string())])
 """The files that exist in the folders of outputs."""
 
@@ -69,7 +74,7 @@ CHUNKS_PER_FILE = 5
 """Row groups of a file of the catalogue."""
 
 _MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
-_LATER_TABLES = ("outputs", "quarantine")
+_LATER_TABLES = ("outputs", "quarantine", "edited")
 """The tables of the phases after map: reduce, members, rounds and programs."""
 
 
@@ -147,6 +152,7 @@ class Publisher:
         self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
+        self._write_corrected()
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
             self._sweep(everything=unclean)
@@ -239,6 +245,17 @@ class Publisher:
                    coalesce(any_value(w.records), 0) AS records
             FROM {self._members} m LEFT JOIN {weighed} w USING (key)
             GROUP BY key)"""
+
+    def _write_corrected(self) -> None:
+        """Write what group corrections did, if there are any."""
+        rows = read_parquet(self._later["edited"], EDITED)
+        corrected = f"(FROM {rows} WHERE method <> '' AND NOT failed)"
+        with connect(self._scratch) as connection:
+            count = _number(connection, f"SELECT count(*) FROM {corrected}")
+        if count:
+            self._write(CORRECTED_TABLE, corrected, CORRECTED, "key, method, uri")
+        else:
+            self._store.delete(CORRECTED_TABLE)
 
     def _write_catalogue(self, schema: pa.Schema) -> None:
         """Write map's rows in files of bounded size, with images that failed in reduce marked."""
