@@ -136,3 +136,16 @@ def test_a_training_set_has_one_size_and_one_folder_a_class(photos: Path, tmp_pa
     assert all(row["phash"] is not None and row["sharpness"] is not None for row in processed)
     classes = {f"trips/{trip.folder}" for trip in TRIPS} | {"color", "originals"}
     assert set(groups(tmp_path / "out")) == classes
+
+
+def test_an_even_series_has_one_mean_in_each_folder(photos: Path, tmp_path: Path) -> None:
+    run(EXAMPLES / "even_series.py", photos / "trips", tmp_path / "out")
+    folders = [folder for folder in (tmp_path / "out/images").iterdir() if folder.is_dir()]
+    assert len(folders) == len(TRIPS)
+    for folder in folders:
+        means = []
+        for path in folder.rglob("*.jpg"):
+            with Image.open(path) as image:
+                means.append(float(np.asarray(image).mean()))
+        # Highlights that are cut off lower the mean of some.
+        assert np.std(means) < 8

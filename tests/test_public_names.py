@@ -33,7 +33,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "SinkError",
         "SourceError",
         "Statistic",
-    "StoreError",
+        "StoreError",
         "Summary",
         "Table",
         "UsageError",
