@@ -9,7 +9,7 @@ from mrimage.image import EXTRACTORS
 from mrimage.image.network import ModelOptions
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
-from mrimage.mappers.keys import EXTRACTORS_OF_KEYS, by_keys
+from mrimage.mappers.keys import EXTRACTOR_OF_KEY, by_keys
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
 from mrimage.types import Edits
@@ -37,7 +37,7 @@ def prepare_job(job: Job) -> Job:
 
 def _with_extractors_of_keys(job: Job) -> Job:
     """Return the job with the extractors that its keys need."""
-    needed = [EXTRACTORS_OF_KEYS[name] for name in job.key if name in EXTRACTORS_OF_KEYS]
+    needed = [EXTRACTOR_OF_KEY[name] for name in job.key if name in EXTRACTOR_OF_KEY]
     return replace(job, extract=(*job.extract, *needed))
 
 

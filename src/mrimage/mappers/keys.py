@@ -1,6 +1,6 @@
 """The keys that ``--key`` can group by. To add one, write a function and register it here.
 
-A key function reads the image's header, or the columns of an extractor that EXTRACTORS_OF_KEYS
+A key function reads the image's header, or the columns of an extractor that EXTRACTOR_OF_KEY
 names, and returns a short text. If the image does not have the fact, the text is ``unknown``, never
 empty. One that also looks at the job's edits is in KEYS_OF_EDITS.
 """
@@ -142,7 +142,7 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
 )
 
 
-EXTRACTORS_OF_KEYS: Mapping[str, str] = MappingProxyType({"label": "labels"})
+EXTRACTOR_OF_KEY: Mapping[str, str] = MappingProxyType({"label": "labels"})
 """The extractor that a key needs, for keys that do not come from the header."""
 
 
