@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
@@ -12,6 +13,30 @@ fit inside it and fill the rest with the background, or stretch to it."""
 
 Stage = Literal["list", "map", "reduce"]
 """The phase in which an image was quarantined."""
+
+ASPECTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "1x1": (1, 1),
+        "5x4": (5, 4),
+        "4x3": (4, 3),
+        "7x5": (7, 5),
+        "3x2": (3, 2),
+        "16x10": (8, 5),
+        "5x3": (5, 3),
+        "16x9": (16, 9),
+        "2x1": (2, 1),
+        # Sold as 21:9: 2560 x 1080 pixels.
+        "21x9": (64, 27),
+    }
+)
+"""Common ratios of the longer to the shorter side, by name. The key ``aspect`` and the report's
+chart of aspect ratios both read this table, so that they count the same images."""
+
+ASPECT_TOLERANCE = 15
+"""How far an image may be from a common ratio, in thousandths of that ratio."""
+
+LONG_ASPECT = (5, 2)
+"""An image with a larger ratio of its sides than this is long."""
 
 
 class ByteSource(Protocol):
@@ -234,6 +259,7 @@ class RunFacts:
     ``reused`` counts the images that an earlier run had done. ``removed`` counts the outputs that
     were removed because their images are gone, and ``removed_outputs`` names the first of them.
     ``gain_maps_dropped`` counts the edited images that lost the HDR gain map of their source.
+    ``title`` and ``owner`` are those of the report, if they were given.
     """
 
     source: str
@@ -263,6 +289,8 @@ class RunFacts:
     repeated: int = 0
     unlisted: tuple[str, ...] = ()
     earlier: Mapping[str, int] = field(default_factory=dict)
+    title: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

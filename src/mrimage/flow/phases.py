@@ -269,7 +269,7 @@ class RunPhases:
             with self.execution.phase("report", None):
                 self.wait_for_bundle()
                 self.removed = publish_removed(self.store, self.scratch)
-                write_report(self.store, self._facts(published), self.scratch)
+                write_report(self.store, self._facts(published), self.scratch, is_new=True)
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
@@ -306,6 +306,8 @@ class RunPhases:
             removed_outputs=self.removed[1],
             reasons=published.reasons,
             gain_maps_dropped=published.gain_maps_dropped,
+            title=self.options.title,
+            owner=self.options.owner,
             phases=tuple(execution.phases),
             tasks=tuple(execution.tasks),
         )

@@ -87,7 +87,7 @@ class PageCharts:
 
 def make_charts(figures: Figures) -> PageCharts:
     """Return the charts of the page."""
-    groups = groups_chart(figures.groups)
+    groups = groups_chart(figures.groups, figures.data.filters)
     sides = figures.comparison.distributions if figures.comparison else ()
     return PageCharts(
         data=tuple(_subsections(figures.data)),
@@ -120,7 +120,7 @@ def _drawn(data: Data) -> dict[str, Chart]:
     if data.dimensions and data.dimensions.distinct > 1:
         charts["dimensions"] = dimensions_chart(data.dimensions)
     if data.places:
-        charts["places"] = places_chart(data.places)
+        charts["places"] = places_chart(data.places, data.places_by_group)
     return charts
 
 

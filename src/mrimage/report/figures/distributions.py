@@ -19,6 +19,9 @@ from mrimage.report.tables.views import Tables
 CATEGORY_LIMIT = 9
 """The most bars of a distribution of names. One more bar has all other values."""
 
+EXAMPLES = 6
+"""The most images that a bar opens to."""
+
 OTHER = "other values"
 """The label of that bar."""
 
@@ -79,12 +82,14 @@ def _histogram(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dist
     value, edge = _binning(tables, measure)
     bins = _count_bins(tables, value)
     numbers = _without_gaps(list(bins.counted))
+    examples = _examples(tables, value)
     bars = []
     for number in numbers:
         images, size = bins.counted.get(number, (0, 0))
         low = edge(number)
         high = edge(number + 1)
-        bars.append(Bar(_range(low, high, measure.unit), images, size, low, high))
+        label = _range(low, high, measure.unit)
+        bars.append(Bar(label, images, size, low, high, examples.get(number, ())))
     places = {number: place for place, number in enumerate(numbers)}
     return Distribution(
         name=measure.name,
@@ -120,12 +125,14 @@ def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distr
     value = f"date_trunc('{period}', {measure.expression})::TIMESTAMP"
     bins = _count_bins(tables, value)
     starts = sorted(bins.counted)[-PERIODS_LIMIT:]
+    examples = _examples(tables, value)
     bars = []
     for start in starts:
         images, size = bins.counted[start]
         label = start.strftime(_DATE_FORMATS[period])
         low = _epoch(start)
-        bars.append(Bar(label, images, size, low, low + _SECONDS[period]))
+        high = low + _SECONDS[period]
+        bars.append(Bar(label, images, size, low, high, examples[start]))
     places = {start: place for place, start in enumerate(starts)}
     return Distribution(
         name=measure.name,
@@ -183,7 +190,11 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
         f"ORDER BY images DESC, label LIMIT {CATEGORY_LIMIT}"
     )
     labels = text.unique(text.cut(row[0], 60) for row in found)
-    bars = [Bar(label, row[1], int(row[2] or 0)) for label, row in zip(labels, found, strict=True)]
+    examples = _examples(tables, measure.expression)
+    bars = [
+        Bar(label, row[1], int(row[2] or 0), examples=examples[row[0]])
+        for label, row in zip(labels, found, strict=True)
+    ]
     counted = 0
     folded = 0
     rest = None
@@ -207,6 +218,22 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
         folded=folded,
         groups=_by_group(tables, measure.expression, places, len(bars), rest, filters),
     )
+
+
+def _examples(tables: Tables, value: str) -> dict[Any, tuple[str, ...]]:
+    """Return the uris of some images for each result of the SQL expression ``value``.
+
+    Those with a thumbnail come first. The hash of the uri is the chance.
+    """
+    chance = "(hash(uri) >> 2)::BIGINT"
+    pictured = "SELECT uri FROM thumbnails WHERE width IS NOT NULL"
+    rank = f"{chance} + if(uri IN ({pictured}), 0, {1 << 62})"
+    found = tables.rows(
+        f"SELECT bin, min_by(uri, rank, {EXAMPLES}) FROM "
+        f"(SELECT {value} AS bin, uri, {rank} AS rank FROM image) "
+        "WHERE bin IS NOT NULL GROUP BY bin"
+    )
+    return {number: tuple(uris) for number, uris in found}
 
 
 def _rest(bars: Sequence[Bar], images: int, size: int) -> Bar:
