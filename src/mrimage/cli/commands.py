@@ -74,10 +74,11 @@ def make_report(options: argparse.Namespace) -> int:
             read_facts(other_store)
             other = stack.enter_context(results_folder(other_store, copies))
         facts = read_facts(store)
-        given = _given(options, ("title", "owner"))
-        if given:
+        if options.title is not None or options.owner is not None:
             # Kept, so that the next report of this run has them too.
-            facts = dataclasses.replace(facts, **given)
+            title = facts.title if options.title is None else options.title
+            owner = facts.owner if options.owner is None else options.owner
+            facts = dataclasses.replace(facts, title=title, owner=owner)
             write_facts(store, facts)
         made = write_report(
             store,

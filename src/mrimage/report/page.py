@@ -24,7 +24,9 @@ from mrimage.report.figures.figures import Change, Figures, RunRecord, ShownImag
 from mrimage.report.figures.health import STRAGGLER_FACTOR
 from mrimage.report.thumbnails import PageThumbnail
 
-_OPTION = re.compile(r"(?<![\w-])(--(?:to|fit|correct|format|metadata) [a-z-]+|--[a-z][a-z-]+)")
+_OPTION = re.compile(
+    r"(?<![\w-])(--(?:to|fit|correct|format|group|metadata) [a-z-]+|--[a-z][a-z-]+)"
+)
 """A command-line option in a sentence, with its value if the option takes one word."""
 
 FIRST_GROUPS = 25
@@ -142,6 +144,7 @@ def _chart_data(chart: Chart, places: Mapping[str, int]) -> dict[str, object]:
     return {
         "name": chart.name,
         "title": chart.title,
+        "wide": chart.wide,
         "spec": chart.spec,
         "rows": chart.rows,
         "groups": dict(chart.groups),

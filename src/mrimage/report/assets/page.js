@@ -134,6 +134,16 @@
   for (const plot of plots) observer.observe(plot);
   later(drawNext);
 
+  // On paper every card has one of two widths. The charts are drawn anew for it, so that their words
+  // have the size of all others; a browser prints after the promises of this event.
+  const PAPER = { narrow: 310, wide: 640 }; // pixels, inside of the cards of print.css
+  addEventListener("beforeprint", () => {
+    for (const [name, view] of views) {
+      view.width(charts.get(name).wide ? PAPER.wide : PAPER.narrow).runAsync();
+    }
+  });
+  addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
+
   // The filter updates every chart that was counted by group. Whatever else is in the section is
   // marked as of all groups.
   const filteredBy = new Map();

@@ -17,7 +17,7 @@ _NUMBER_LABEL = "format(datum.value / {factor:g}, datum.value / {factor:g} >= 1e
 
 _UNITS: Mapping[str, Sequence[tuple[float, str]]] = {
     "size": ((1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1, "bytes")),
-    "megapixels": ((1, "megapixels"), (1e-6, "pixels")),
+    "megapixels": ((1, "megapixels"),),
     "focal_length": ((1, "mm"),),
     "durations": ((3600, "hours"), (60, "minutes"), (1, "seconds"), (1e-3, "milliseconds")),
 }

@@ -308,7 +308,14 @@ def _timeline(distribution: Distribution, noun: str, is_divided: bool) -> Spec:
     view: Spec = {
         "params": [zoom("x")],
         "transform": [start, end],
-        "mark": {"type": "bar", "minBandSize": 1, "clip": True, "cursor": "pointer"},
+        "mark": {
+            "type": "bar",
+            # With two ends along the axis of time, Vega-Lite would stack sideways.
+            "orient": "vertical",
+            "minBandSize": 1,
+            "clip": True,
+            "cursor": "pointer",
+        },
         "encoding": {
             "x": x,
             "x2": {"field": "end"},

@@ -27,6 +27,8 @@ PLACES_IN_TABLE = 20
 
 _COLOR: Spec = {"field": "color", "type": "nominal", "scale": None, "legend": None}
 
+_COLORED_BY = " Each cell has the color of the group with the most images in it."
+
 _COUNT_TOOLTIP = {"field": "images", "title": "Images", "format": ","}
 
 
@@ -42,7 +44,7 @@ def dimensions_chart(dimensions: Dimensions) -> Chart:
     return Chart(
         name="dimensions",
         title="Dimensions",
-        about="Width by height as displayed.",
+        about="Width by height as displayed." + (_COLORED_BY if dimensions.groups else ""),
         omissions=f"{exact.capitalize()}; rings mark those that many share, and the table has the "
         f"{len(dimensions.common)} most frequent.",
         hint=ZOOM_HINT,
@@ -71,12 +73,18 @@ def _cell_row(cell: Cell) -> ChartRow:
 def _colored(rows: Iterable[ChartRow], groups: Mapping[str, Sequence[int]]) -> Iterator[ChartRow]:
     """Yield the rows in the color of the group that has the most images of each cell."""
     colors = key_colors(groups)
+    largest = [
+        max(zip(cell, groups, strict=True), key=_most)
+        for cell in zip(*groups.values(), strict=True)
+    ]
     for place, row in enumerate(rows):
-        color = CHART
-        if groups:
-            key = max(groups, key=lambda name, cell=place: groups[name][cell])
-            color = colors.get(key, REST_COLOR)
+        color = colors.get(largest[place][1], REST_COLOR) if largest else CHART
         yield {"bar": place, "color": color, **row}
+
+
+def _most(counted: tuple[int, str]) -> int:
+    images, _ = counted
+    return images
 
 
 def _label(size: NamedSize) -> ChartRow:
@@ -126,7 +134,7 @@ def places_chart(places: Sequence[Cell], groups: Mapping[str, tuple[int, ...]]) 
         name="places",
         title="Places",
         about="GPS positions in cells of one degree, about 100 km: coarse on purpose."
-        + (" Each has the color of the group with the most images in it." if groups else ""),
+        + (_COLORED_BY if groups else ""),
         hint=ZOOM_HINT,
         alt=f"Map of {cells} of one degree that hold images.",
         spec=base(view, PLACES_HEIGHT),
@@ -165,7 +173,7 @@ def _opacity(counts: Sequence[int]) -> Spec:
         "tickCount": 3,
         "format": "~s",
         "symbolType": "square",
-        "symbolFillColor": CHART,
+        "symbolFillColor": "var(--muted)",
         "symbolStrokeWidth": 0,
         "symbolSize": 140,
     }

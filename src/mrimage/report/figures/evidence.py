@@ -16,7 +16,7 @@ from mrimage.report.tables.views import Tables
 PICTURES = 8
 """The most pictures under a finding."""
 
-CANDIDATES = 64
+CANDIDATES = 200
 """Images of a finding's list to choose its pictures from, so that a burst is shown once."""
 
 INLINE_ROWS = 400
@@ -35,6 +35,16 @@ _WITHOUT_LIST = frozenset({"complete", "smaller", "dominant_group"})
 """Findings on nearly all images: the catalogue is their list."""
 
 
+_ON_COPIES = frozenset({"copies", "lookalikes"})
+"""Findings whose images look like others, which is the point of them."""
+
+_OF = {"copy_of": "copy of", "looks_like": "looks like"}
+"""What a caption says before the name of another image, by the column that has the name."""
+
+# The frame of an image without a picture has the reason. Positions are nobody's business here.
+_UNSAID = frozenset({"latitude", "longitude", "has_alpha", "reason", "message"})
+
+
 def illustrate(tables: Tables, insights: Iterable[Insight]) -> tuple[Insight, ...]:
     """Return the findings with the first pictures of their lists, and leave out look-alikes."""
     return tuple(replace(one, pictures=_pictures(tables, one)) for one in insights)
@@ -47,15 +57,19 @@ def _pictures(tables: Tables, insight: Insight) -> tuple[Picture, ...]:
     if columns[0] != "uri":
         return ()
     looks = look_up(tables, [row[0] for row in rows])
-    # Copies look alike, which is the point.
-    is_on_copies = insight.name in ("copies", "lookalikes")
-    chosen = list(rows) if is_on_copies else _apart(rows, looks)
+    chosen = _of_each(rows) if insight.name in _ON_COPIES else _apart(rows, looks)
     pictures = []
     for row in chosen[:PICTURES]:
         look = looks.get(row[0])
         unseen = look.unseen if look else _reason_unseen(columns, row)
         pictures.append(named(row[0], _note(columns, row), unseen))
     return tuple(pictures)
+
+
+def _of_each(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return a row for each original, the second column, and then all others."""
+    first = {row[1]: row for row in reversed(rows)}
+    return sorted(rows, key=lambda row: first[row[1]] != row)
 
 
 def _rows(tables: Tables, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -92,11 +106,11 @@ def _note(columns: Sequence[str], row: Sequence[Any]) -> str:
     if values.get("width") and values.get("height"):
         return f"{values['width']} × {values['height']}"
     for name, value in list(values.items())[1:]:
-        if name in ("copy_of", "looks_like"):
-            return f"like {text.cut(str(value).rpartition('/')[2], 40)}"
+        if name in _OF:
+            return f"{_OF[name]} {text.cut(str(value).rpartition('/')[2], 40)}"
         if name == "size":
             return text.size(value)
-        if name in ("latitude", "has_alpha", "message") or value is None:
+        if name in _UNSAID or value is None:
             continue
         words = f"{value:.2g}" if isinstance(value, float) else text.cut(value, 40)
         return f"{name.replace('_', ' ')} {words}"

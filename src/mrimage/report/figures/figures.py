@@ -144,15 +144,16 @@ class Duplicates:
     """What the reducer ``duplicates`` found in the groups.
 
     ``clusters`` are those of ``total`` that free the most bytes. ``extra`` images are not the ones
-    to keep; without them, ``saved`` bytes are free. A second name of one file is neither. Only
-    ``read`` of the ``files`` of the reducer were read: those of the largest groups.
+    to keep; without them, ``saved`` bytes are free. A second name of one file is neither. ``read``
+    has the key and the path below OUT of each file that was read, those of the largest groups;
+    there are ``files``.
     """
 
     clusters: tuple[Cluster, ...]
     total: int
     extra: int
     saved: int
-    read: int
+    read: tuple[tuple[str, str], ...]
     files: int
 
 

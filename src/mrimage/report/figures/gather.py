@@ -78,7 +78,7 @@ def gather(
         quarantine=list_quarantine(tables, facts),
         health=health,
         duplicates=duplicates,
-        made=show_tables(tables),
+        made=show_tables(tables, duplicates),
         images=describe_images(tables, shown, groups, data),
     )
     figures = replace(figures, history=history.shown(records, figures))

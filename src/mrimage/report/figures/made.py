@@ -6,7 +6,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,7 +35,7 @@ ROWS = 6
 COLUMNS = 8
 """The most columns of such a table."""
 
-CLUSTERS = 12
+CLUSTERS = 8
 """The most clusters of duplicates that the page shows: those that free the most bytes."""
 
 IMAGES = 6
@@ -45,7 +46,7 @@ LONGEST_TEXT = 200_000
 
 _READABLE = "regexp_matches(lower(output), '\\.(parquet|json|jsonl|csv|tsv|txt|md)$')"
 
-_KINDS = {None: "keep", "exact": "same bytes", "near": "looks alike", "same-file": "same file"}
+_KINDS = {None: "the best", "exact": "same bytes", "near": "alike", "same-file": "same file"}
 """Kinds of duplicates in words."""
 
 
@@ -72,14 +73,23 @@ def _is_below_groups(output: str) -> bool:
     return parts[:1] == ("groups",) and ".." not in parts and is_nameable(output)
 
 
-def _local_files(tables: Tables) -> Iterator[tuple[Path, str, str]]:
-    """Yield the path, the name below OUT and the key of each wanted file that is there."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file of a reducer: where it is, its path below OUT, and the key of its group."""
+
+    path: Path
+    output: str
+    key: str
+
+
+def _local_files(tables: Tables) -> Iterator[_File]:
+    """Yield each wanted file that is there."""
     root = tables.results.resolve()
     for output, key in wanted_files(tables):
         path = root / output
         # A link could lead to a file of the reader's own.
         if path.is_file() and path.resolve() == path:
-            yield path, output, key
+            yield _File(path, output, key)
 
 
 def find_duplicates(tables: Tables) -> Duplicates | None:
@@ -88,19 +98,18 @@ def find_duplicates(tables: Tables) -> Duplicates | None:
     files = tables.row(
         f"SELECT count(*) FROM outputs WHERE uri IS NULL AND ends_with(output, '/{name}')"
     )[0]
-    paths = {
-        str(path): key for path, output, key in _local_files(tables) if output.endswith(f"/{name}")
-    }
-    if not paths:
+    found = [file for file in _local_files(tables) if file.output.endswith(f"/{name}")]
+    if not found:
         return None
     try:
-        return _read_duplicates(tables, paths, files)
+        return _read_duplicates(tables, found, files)
     except duckdb.Error:
         # A reducer of the user's own may call its file so.
         return None
 
 
-def _read_duplicates(tables: Tables, paths: Mapping[str, str], files: int) -> Duplicates:
+def _read_duplicates(tables: Tables, found: Sequence[_File], files: int) -> Duplicates:
+    paths = {str(file.path): file.key for file in found}
     source = parquet_files(list(paths), filename=True)
     sums = f"""SELECT filename, cluster, count(*) AS images,
         count(*) FILTER (NOT keep AND kind <> 'same-file') AS extra,
@@ -123,7 +132,8 @@ def _read_duplicates(tables: Tables, paths: Mapping[str, str], files: int) -> Du
         )
         shown = _images(tables, members)
         clusters.append(Cluster(text.cut(paths[path], 80), shown, images, freed))
-    return Duplicates(tuple(clusters), total, extra, saved, len(paths), files)
+    read = tuple((text.cut(file.key, 80), file.output) for file in found)
+    return Duplicates(tuple(clusters), total, extra, saved, read, files)
 
 
 def _images(tables: Tables, members: Sequence[tuple[Any, ...]]) -> tuple[DuplicateImage, ...]:
@@ -132,22 +142,25 @@ def _images(tables: Tables, members: Sequence[tuple[Any, ...]]) -> tuple[Duplica
     for uri, keep, kind, distance, pixels, size in members:
         words = _KINDS.get(kind, text.cut(kind, 20))
         if kind == "near":
-            words += f", {text.plural(distance, 'bit')} apart"
-        note = f"{text.short(pixels)}\u00a0pixels · {text.size(size)}"
+            words += f" ({text.plural(distance, 'bit')})"
+        note = f"{text.short(pixels)}\u00a0px · {text.size(size)}"
         unseen = looks[uri].unseen if uri in looks else "no picture"
         images.append(DuplicateImage(named(uri, note, unseen), bool(keep), words, size))
     return tuple(images)
 
 
-def show_tables(tables: Tables) -> tuple[MadeTable, ...]:
+def show_tables(tables: Tables, duplicates: Duplicates | None) -> tuple[MadeTable, ...]:
     """Return the beginnings of the files that group reducers made, those of the largest groups
-    first."""
-    shown = []
-    for path, output, key in _local_files(tables):
+    first, without the files that are shown as ``duplicates``."""
+    shown: list[MadeTable] = []
+    others = {output for _, output in duplicates.read} if duplicates else set()
+    for file in _local_files(tables):
         if len(shown) == TABLES:
             break
+        if file.output in others:
+            continue
         try:
-            columns, rows, total, note = _read(tables, path)
+            columns, rows, total, note = _read(tables, file.path)
         except (duckdb.Error, OSError, ValueError, csv.Error, RecursionError):
             # The file is not what its name says. verify says whether it has changed.
             columns, rows, total, note = (), [], None, "It could not be read."
@@ -155,7 +168,7 @@ def show_tables(tables: Tables) -> tuple[MadeTable, ...]:
         names = tuple(text.cut(name, 40) for name in columns[:COLUMNS])
         if len(columns) > COLUMNS:
             note = f"{note} {COLUMNS} of its {len(columns)} columns.".strip()
-        shown.append(MadeTable(output, text.cut(key, 80), names, cells, total, note))
+        shown.append(MadeTable(file.output, text.cut(file.key, 80), names, cells, total, note))
     return tuple(shown)
 
 
@@ -201,6 +214,8 @@ def _json_table(value: object) -> _Read:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | dict):

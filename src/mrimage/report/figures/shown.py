@@ -100,7 +100,7 @@ def _words(row: dict[str, Any]) -> Iterator[str]:
         yield f"taken {row['taken_at']:%Y-%m-%d %H:%M}"
     for name in ("brightness", "sharpness"):
         if row.get(name) is not None:
-            yield f"{name} {row[name]:.2g}"
+            yield f"{name} {text.short(round(row[name], 2))}"
 
 
 def _keys(tables: Tables, uris: list[str]) -> dict[str, tuple[str, ...]]:
