@@ -17,6 +17,8 @@ def test_the_page_needs_nothing_but_itself_and_draws_every_chart(
     made: report.Report, open_page: Open
 ) -> None:
     this = open_page(made.html)
+    this.page.click("#engine > summary")
+    this.page.wait_for_selector("#tasks [data-state=drawn]")
     drawn = this.page.evaluate(DRAWN)
     assert this.problems == []
     assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]

@@ -69,21 +69,23 @@ def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumb
 
 
 def _wanted(tables: Tables) -> Iterator[tuple[str, PictureKind]]:
-    """Yield the uri or output path of every picture of the page, the most useful first."""
+    """Yield the uri or output path of every picture of the page, the most useful first.
+
+    A picture may come more than once.
+    """
     found, examples = galleries.select(tables)
-    for picture in found.typical:
-        yield picture.uri, "typical"
+    yield from galleries.most_useful(found, examples)
     for insight in evidence.illustrate(tables, findings_on_images(tables, {})):
         for picture in insight.pictures:
             if not picture.unseen:
                 yield picture.uri, "finding"
     duplicates = find_duplicates(tables)
-    if duplicates:
-        for cluster in duplicates.clusters:
-            for image in cluster.images:
-                if not image.picture.unseen:
-                    yield image.picture.uri, "copy"
-    yield from galleries.by_usefulness(found, examples)
+    clusters = duplicates.clusters if duplicates else ()
+    for cluster in clusters:
+        for image in cluster.images:
+            if not image.picture.unseen:
+                yield image.picture.uri, "copy"
+    yield from galleries.less_useful(found, examples)
 
 
 def read_thumbnails(tables: Tables) -> dict[str, PageThumbnail]:

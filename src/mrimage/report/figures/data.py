@@ -124,8 +124,8 @@ class Data:
     """All figures about the images.
 
     ``filters`` are the keys that charts can be filtered to. ``places`` is None unless the report was
-    made with places, and ``located`` is the number of images with a GPS position. ``taken`` are the
-    first and the last date (``2024-06-01``) at which images were taken. ``places_by_group`` maps the
+    made with places, and ``located`` is the number of images with a GPS position. ``taken_from``
+    and ``taken_to`` are the first and the last date (``2024-06-01``) at which images were taken, or "". ``places_by_group`` maps the
     key of each of the largest groups to its counts, one for each cell of ``places``.
     """
 
@@ -136,5 +136,6 @@ class Data:
     filters: tuple[str, ...]
     places: tuple[Cell, ...] | None
     located: int
-    taken: tuple[str, str] | None = None
+    taken_from: str = ""
+    taken_to: str = ""
     places_by_group: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

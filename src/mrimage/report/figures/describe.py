@@ -81,6 +81,7 @@ def describe(tables: Tables, *, places: bool) -> Data:
     if tables.has("latitude", "longitude"):
         located = tables.row("SELECT count(latitude) FROM image")[0]
     cells = _places(tables) if places and located else None
+    taken_from, taken_to = _taken(tables)
     return Data(
         distributions=count_all(tables, filters),
         dimensions=_dimensions(tables, filters),
@@ -90,16 +91,17 @@ def describe(tables: Tables, *, places: bool) -> Data:
         places=cells,
         places_by_group=_places_by_group(tables, cells, filters) if cells else {},
         located=located,
-        taken=_taken(tables),
+        taken_from=taken_from,
+        taken_to=taken_to,
     )
 
 
-def _taken(tables: Tables) -> tuple[str, str] | None:
-    """Return the first and the last date taken, without those that cannot be right."""
+def _taken(tables: Tables) -> tuple[str, str]:
+    """Return the first and the last date taken, without those that cannot be right, or ""."""
     if not tables.has("taken_at"):
-        return None
+        return "", ""
     first, last = tables.row(f"SELECT min(taken_at), max(taken_at) FROM image WHERE NOT {MISDATED}")
-    return (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}") if first else None
+    return (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}") if first else ("", "")
 
 
 def _make_grouped(tables: Tables) -> list[str]:

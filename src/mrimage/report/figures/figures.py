@@ -140,20 +140,27 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicatesFile:
+    """A file of the reducer ``duplicates``: its path below OUT, and the key of its group."""
+
+    output: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Duplicates:
     """What the reducer ``duplicates`` found in the groups.
 
     ``clusters`` are those of ``total`` that free the most bytes. ``extra`` images are not the ones
     to keep; without them, ``saved`` bytes are free. A second name of one file is neither. ``read``
-    has the key and the path below OUT of each file that was read, those of the largest groups;
-    there are ``files``.
+    are the files that were counted, those of the largest groups, and ``files`` is the number of all.
     """
 
     clusters: tuple[Cluster, ...]
     total: int
     extra: int
     saved: int
-    read: tuple[tuple[str, str], ...]
+    read: tuple[DuplicatesFile, ...]
     files: int
 
 

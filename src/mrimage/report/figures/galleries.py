@@ -174,13 +174,12 @@ def select(tables: Tables) -> tuple[Galleries, dict[str, tuple[str, ...]]]:
     return Galleries(_extremes(tables), pairs, sheets, groups, _typical(tables)), examples
 
 
-def by_usefulness(
+def most_useful(
     galleries: Galleries, examples: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, PictureKind]]:
-    """Yield the uri or output path of every other picture and its kind, the most useful first.
-
-    A picture may come more than once.
-    """
+    """Yield the uri or output path of each picture that a page should not lack, and its kind."""
+    for picture in galleries.typical:
+        yield picture.uri, "typical"
     for pair in galleries.pairs:
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
@@ -188,6 +187,12 @@ def by_usefulness(
         yield picture.uri, "sheet"
     for uris in examples.values():
         yield uris[0], "group"
+
+
+def less_useful(
+    galleries: Galleries, examples: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, PictureKind]]:
+    """Yield the same of the extremes and of the other pictures of groups, the most useful first."""
     for gallery in galleries.extremes:
         for picture in gallery.pictures:
             if not picture.unseen:

@@ -36,7 +36,7 @@ def record_of(figures: Figures) -> RunRecord:
         findings={
             insight.name: insight.count
             for insight in figures.insights
-            if insight.about == "images" and insight.level in ("warning", "notice")
+            if insight.level in ("warning", "notice") and insight.name != "quarantined"
         },
     )
 

@@ -15,7 +15,13 @@ from typing import Any
 import duckdb
 
 from mrimage.report import text
-from mrimage.report.figures.figures import Cluster, DuplicateImage, Duplicates, MadeTable
+from mrimage.report.figures.figures import (
+    Cluster,
+    DuplicateImage,
+    Duplicates,
+    DuplicatesFile,
+    MadeTable,
+)
 from mrimage.report.figures.galleries import look_up, named
 from mrimage.report.tables.files import is_nameable, parquet_files
 from mrimage.report.tables.views import Tables
@@ -132,7 +138,7 @@ def _read_duplicates(tables: Tables, found: Sequence[_File], files: int) -> Dupl
         )
         shown = _images(tables, members)
         clusters.append(Cluster(text.cut(paths[path], 80), shown, images, freed))
-    read = tuple((text.cut(file.key, 80), file.output) for file in found)
+    read = tuple(DuplicatesFile(file.output, text.cut(file.key, 80)) for file in found)
     return Duplicates(tuple(clusters), total, extra, saved, read, files)
 
 
@@ -153,7 +159,7 @@ def show_tables(tables: Tables, duplicates: Duplicates | None) -> tuple[MadeTabl
     """Return the beginnings of the files that group reducers made, those of the largest groups
     first, without the files that are shown as ``duplicates``."""
     shown: list[MadeTable] = []
-    others = {output for _, output in duplicates.read} if duplicates else set()
+    others = {file.output for file in duplicates.read} if duplicates else set()
     for file in _local_files(tables):
         if len(shown) == TABLES:
             break
