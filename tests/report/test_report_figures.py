@@ -25,8 +25,9 @@ from mrimage.report.charts.sections import SUBSECTIONS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Figures
-from mrimage.report.figures.galleries import MAX_COST, PictureKind, select
+from mrimage.report.figures.galleries import PictureKind, select
 from mrimage.report.figures.measures import MEASURES
+from mrimage.report.figures.prices import MAX_COST
 from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
 from mrimage.report.tables.views import open_tables

@@ -21,8 +21,9 @@ from mrimage import report
 from mrimage.report.figures import evidence
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Insight, RunRecord
-from mrimage.report.figures.galleries import TOO_LARGE, select
+from mrimage.report.figures.galleries import select
 from mrimage.report.figures.history import read_history, write_history
+from mrimage.report.figures.prices import TOO_LARGE
 from mrimage.report.tables.views import open_tables
 from mrimage.tables.schemas import DUPLICATES
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrimage.report.figures import evidence, galleries
+from mrimage.report.figures import evidence, galleries, prices
 from mrimage.report.figures.galleries import PictureKind
 from mrimage.report.figures.insights import findings_on_images
 from mrimage.report.figures.made import find_duplicates
@@ -58,8 +58,8 @@ def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumb
             chosen.setdefault(uri, ThumbnailChoice(uri, kind))
             if len(chosen) == limit:
                 break
-        costs = galleries.costs(tables, list(chosen))
-    left = galleries.TOTAL_COST
+        costs = prices.costs(tables, list(chosen))
+    left = prices.TOTAL_COST
     affordable = []
     for uri, choice in chosen.items():
         left -= costs.get(uri, 0.0)

@@ -88,12 +88,14 @@ class PageCharts:
 def make_charts(figures: Figures) -> PageCharts:
     """Return the charts of the page."""
     groups = groups_chart(figures.groups, figures.data.filters)
-    sides = figures.comparison.distributions if figures.comparison else ()
+    compared = figures.comparison
+    sides = compared.distributions if compared else ()
+    unrelated = compared is not None and compared.unrelated
     return PageCharts(
         data=tuple(_subsections(figures.data)),
         groups=(groups,) if groups else (),
         health=health_charts(figures.health),
-        comparison=tuple(side_by_side_chart(both) for both in sides),
+        comparison=tuple(side_by_side_chart(both, unrelated=unrelated) for both in sides),
     )
 
 

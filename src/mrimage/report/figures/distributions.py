@@ -300,6 +300,8 @@ def _amount(value: float, unit: str) -> str:
 def _range(low: float, high: float, unit: str) -> str:
     if unit == "bytes":
         return f"{text.size(low)} to {text.size(high)}"
+    if unit == "MP" and high < 0.01:
+        return f"{text.short(low * 1e6)} to {text.short(high * 1e6)}\u00a0pixels"
     return f"{text.short(low)} to {_amount(high, unit)}"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from mrimage.report import text
 from mrimage.report.figures.figures import Insight, Listing, Picture
-from mrimage.report.figures.galleries import ALIKE_BITS, Look, look_up, named
+from mrimage.report.figures.galleries import ALIKE_BITS, named
+from mrimage.report.figures.prices import Look, look_up
 from mrimage.report.tables.cells import write_csv
 from mrimage.report.tables.views import Tables
 
@@ -112,7 +113,7 @@ def _note(columns: Sequence[str], row: Sequence[Any]) -> str:
             return text.size(value)
         if name in _UNSAID or value is None:
             continue
-        words = f"{value:.2g}" if isinstance(value, float) else text.cut(value, 40)
+        words = text.short(value) if isinstance(value, float) else text.cut(value, 40)
         return f"{name.replace('_', ' ')} {words}"
     return ""
 

@@ -22,7 +22,8 @@ from mrimage.report.figures.figures import (
     DuplicatesFile,
     MadeTable,
 )
-from mrimage.report.figures.galleries import look_up, named
+from mrimage.report.figures.galleries import named
+from mrimage.report.figures.prices import look_up
 from mrimage.report.tables.files import is_nameable, parquet_files
 from mrimage.report.tables.views import Tables
 
