@@ -102,7 +102,7 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     wanted = report.choose_thumbnails(hostile, 30)
     assert len(wanted) == 30
     assert len({wish.uri for wish in wanted}) == 30
-    assert {wish.kind for wish in wanted} == {"typical", "before", "after", "sheet"}
+    assert {wish.kind for wish in wanted} >= {"typical", "before", "after", "sheet"}
     wanted = report.choose_thumbnails(hostile)
     assert len(wanted) <= THUMBNAIL_LIMIT
     assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy"}

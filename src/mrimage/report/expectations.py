@@ -126,8 +126,8 @@ class _Numbers:
         self._processed = totals.processed
         self._found: dict[str, int | float] = {name: getattr(totals, name) for name in _TOTALS}
         self._found |= {reason: facts.reasons.get(reason, 0) for reason in REASONS}
-        self._found |= {name: images for name, (images, _) in count_rules(tables).items()}
-        self._found |= count_copies(tables)
+        counted = count_rules(tables) | count_copies(tables)
+        self._found |= {name: images for name, (images, _) in counted.items()}
 
     def find(self, name: str) -> tuple[Decimal, int]:
         """Return a number, and the number of images that a share of it is of."""

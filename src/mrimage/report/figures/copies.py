@@ -22,29 +22,36 @@ _LOOKALIKES = """SELECT uri, first_value(uri) OVER alike AS looks_like, phash FR
 def find_copies(tables: Tables) -> Iterator[Insight]:
     """Yield how many images are copies of another one, and how many more look the same."""
     counted = count_copies(tables)
-    if counted.get("copies"):
-        files = _files(tables)
-        wasted = tables.row(f"SELECT sum((n - 1) * size)::BIGINT FROM {_by_digest(files)}")[0]
-        yield _copies(counted["copies"], wasted, _COPIES.format(files=files))
-    if counted.get("lookalikes"):
-        yield _lookalikes(counted["lookalikes"])
+    if "copies" in counted:
+        copies, wasted = counted["copies"]
+        if copies:
+            yield _copies(copies, wasted, _COPIES.format(files=_files(tables)))
+    if "lookalikes" in counted:
+        alike, _ = counted["lookalikes"]
+        if alike:
+            yield _lookalikes(alike)
 
 
-def count_copies(tables: Tables) -> dict[str, int]:
-    """Return the ``copies`` and the ``lookalikes``, as far as the catalogue has their columns."""
-    counted: dict[str, int] = {}
+def count_copies(tables: Tables) -> dict[str, tuple[int, int]]:
+    """Return the number of ``copies`` and their bytes, and the same of the ``lookalikes`` (without
+    bytes), as far as the catalogue has the columns."""
+    counted: dict[str, tuple[int, int]] = {}
     if not tables.has("sha256"):
         return counted
     # Sums per digest count what the query lists, without a window function over every image.
-    counted["copies"] = tables.row(
-        f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM {_by_digest(_files(tables))}"
-    )[0]
+    copies, wasted = tables.row(
+        "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
+        f"(SELECT count(*) AS n, min(size) AS size FROM {_files(tables)} GROUP BY sha256) "
+        "WHERE n > 1"
+    )
+    counted["copies"] = copies, wasted
     if tables.has("phash"):
-        counted["lookalikes"] = tables.row(
+        alike = tables.row(
             "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM "
             "(SELECT count(DISTINCT sha256) AS n FROM image "
             "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
         )[0]
+        counted["lookalikes"] = alike, 0
     return counted
 
 
@@ -53,11 +60,6 @@ def _files(tables: Tables) -> str:
         return _FILES
     # An OUT of an earlier version, which did not record which names are of one file.
     return _FILES.replace("coalesce(file, uri)", "uri")
-
-
-def _by_digest(files: str) -> str:
-    """Return SQL for the digests that several files have."""
-    return f"(SELECT count(*) AS n, min(size) AS size FROM {files} GROUP BY sha256 HAVING count(*) > 1)"
 
 
 def _copies(copies: int, wasted: int, sql: str) -> Insight:

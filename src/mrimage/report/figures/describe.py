@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mrimage.report import text
 from mrimage.report.figures.data import Cell, Data, Dimensions, NamedSize, Spread, Spreads, Swatch
-from mrimage.report.figures.distributions import count_all
+from mrimage.report.figures.distributions import HEAVY_COLUMNS, count_all
 from mrimage.report.figures.rules import MISDATED
 from mrimage.report.tables.views import Tables
 
@@ -66,9 +66,6 @@ SIZE_NAMES = {
 }
 """The usual names of sizes in pixels, the longer side first."""
 
-# Columns that no chart counts, and that would make the table ``grouped`` large.
-_HEAVY_COLUMNS = frozenset({"version", "reason", "phash", "sha256", "dominant_colors"})
-
 # Cells of the heat map: four for each doubling of the width and of the height.
 _COLUMN = "floor(log2(width) * 4)::INTEGER"
 _ROW = "floor(log2(height) * 4)::INTEGER"
@@ -120,7 +117,7 @@ def _make_grouped(tables: Tables) -> list[str]:
     if len(found) < 2 or not has_members:
         return []
     keys = [row[0] for row in found]
-    excluded = ", ".join(["uri", *sorted(tables.columns & _HEAVY_COLUMNS)])
+    excluded = ", ".join(["uri", *sorted(tables.columns & HEAVY_COLUMNS)])
     tables.connection.execute(
         f"""CREATE TEMP TABLE grouped AS
         SELECT member.g, image.* EXCLUDE ({excluded}) FROM image JOIN (

@@ -22,6 +22,12 @@ CATEGORY_LIMIT = 9
 EXAMPLES = 6
 """The most images that a bar opens to."""
 
+EXAMPLE_POOL = 100_000
+"""About how many images these are chosen from, if there are more."""
+
+HEAVY_COLUMNS = frozenset({"version", "reason", "phash", "sha256", "dominant_colors"})
+"""Columns that no chart counts, and that would make copies of the catalogue large."""
+
 OTHER = "other values"
 """The label of that bar."""
 
@@ -59,6 +65,7 @@ def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...
 
     ``filters`` are the keys of the table ``grouped``, in the order of its column ``g``.
     """
+    _make_pool(tables)
     distributions = []
     for measure in MEASURES:
         if not tables.has(*measure.needs):
@@ -132,7 +139,7 @@ def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distr
         label = start.strftime(_DATE_FORMATS[period])
         low = _epoch(start)
         high = low + _SECONDS[period]
-        bars.append(Bar(label, images, size, low, high, examples[start]))
+        bars.append(Bar(label, images, size, low, high, examples.get(start, ())))
     places = {start: place for place, start in enumerate(starts)}
     return Distribution(
         name=measure.name,
@@ -192,7 +199,7 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
     labels = text.unique(text.cut(row[0], 60) for row in found)
     examples = _examples(tables, measure.expression)
     bars = [
-        Bar(label, row[1], int(row[2] or 0), examples=examples[row[0]])
+        Bar(label, row[1], int(row[2] or 0), examples=examples.get(row[0], ()))
         for label, row in zip(labels, found, strict=True)
     ]
     counted = 0
@@ -220,18 +227,27 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
     )
 
 
-def _examples(tables: Tables, value: str) -> dict[Any, tuple[str, ...]]:
-    """Return the uris of some images for each result of the SQL expression ``value``.
+def _make_pool(tables: Tables) -> None:
+    """Make the table ``pool``: the images that bars open to, with their ``rank``.
 
-    Those with a thumbnail come first. The hash of the uri is the chance.
+    Those with a thumbnail come first. The hash of the uri is the chance: with many images, the pool
+    is a sample of about EXAMPLE_POOL of them, so that it costs the same for any source.
     """
-    chance = "(hash(uri) >> 2)::BIGINT"
-    pictured = "SELECT uri FROM thumbnails WHERE width IS NOT NULL"
-    rank = f"{chance} + if(uri IN ({pictured}), 0, {1 << 62})"
+    pictured = "uri IN (SELECT uri FROM thumbnails WHERE width IS NOT NULL)"
+    step = -(-tables.row("SELECT count(*) FROM image")[0] // EXAMPLE_POOL)
+    excluded = ", ".join(sorted(tables.columns & HEAVY_COLUMNS))
+    tables.connection.execute(
+        f"""CREATE TEMP TABLE IF NOT EXISTS pool AS SELECT * EXCLUDE ({excluded}),
+            (hash(uri) >> 2)::BIGINT + if({pictured}, 0, {1 << 62}) AS rank
+        FROM image WHERE hash(uri) % {max(1, step)} = 0 OR {pictured}"""
+    )
+
+
+def _examples(tables: Tables, value: str) -> dict[Any, tuple[str, ...]]:
+    """Return the uris of some images for each result of the SQL expression ``value``."""
     found = tables.rows(
         f"SELECT bin, min_by(uri, rank, {EXAMPLES}) FROM "
-        f"(SELECT {value} AS bin, uri, {rank} AS rank FROM image) "
-        "WHERE bin IS NOT NULL GROUP BY bin"
+        f"(SELECT {value} AS bin, uri, rank FROM pool) WHERE bin IS NOT NULL GROUP BY bin"
     )
     return {number: tuple(uris) for number, uris in found}
 
