@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import msgspec
@@ -24,11 +25,13 @@ from mrimage.report.charts.sections import SUBSECTIONS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Figures
-from mrimage.report.figures.galleries import MAX_COST, select
+from mrimage.report.figures.galleries import PictureKind, select
 from mrimage.report.figures.measures import MEASURES
+from mrimage.report.figures.prices import MAX_COST
 from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
 from mrimage.report.tables.views import open_tables
+from mrimage.report.thumbnails import THUMBNAIL_LIMIT
 
 
 def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:
@@ -99,7 +102,10 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     wanted = report.choose_thumbnails(hostile, 30)
     assert len(wanted) == 30
     assert len({wish.uri for wish in wanted}) == 30
-    assert {wish.kind for wish in wanted} >= {"before", "after", "sheet", "group"}
+    assert {wish.kind for wish in wanted} >= {"typical", "before", "after", "sheet"}
+    wanted = report.choose_thumbnails(hostile)
+    assert len(wanted) <= THUMBNAIL_LIMIT
+    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy"}
     assert all(wish.uri.startswith(("images/", "groups/")) == wish.is_output for wish in wanted)
     assert report.choose_thumbnails(hostile, 0) == []
     with open_tables(hostile) as tables:

@@ -329,7 +329,7 @@ class RunPhases:
             with self.execution.phase("report", None):
                 self.wait_for_bundle()
                 self.removed = publish_removed(self.store, self.scratch)
-                write_report(self.store, self._facts(published), self.scratch)
+                write_report(self.store, self._facts(published), self.scratch, is_new=True)
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
@@ -367,6 +367,8 @@ class RunPhases:
             reasons=published.reasons,
             gain_maps_dropped=published.gain_maps_dropped,
             rules=published.rules,
+            title=self.options.title,
+            owner=self.options.owner,
             phases=tuple(execution.phases),
             tasks=tuple(execution.tasks),
         )

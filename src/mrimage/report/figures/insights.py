@@ -13,7 +13,39 @@ from mrimage.report.figures.savings import find_savings
 from mrimage.report.tables.views import Tables
 from mrimage.types import RunFacts
 
-_ORDER = ("warning", "notice", "info", "good")
+_LEVELS = ("warning", "notice", "info", "good")
+
+_URGENCY = (
+    "quarantined",
+    "located",
+    "flat",
+    "copies",
+    "blurred",
+    "lookalikes",
+    "cmyk",
+    "dark",
+    "bright",
+    "misnamed",
+    "savings",
+    "tiny",
+    "misdated",
+    "elongated",
+    "enlarged",
+    "wide_gamut",
+    "turned",
+    "animated",
+    "smaller",
+    "large",
+    "heaviest",
+    "transparent",
+    "deep",
+    "cameras",
+    "dominant_group",
+    "single_groups",
+    "complete",
+    "stragglers",
+)
+"""All findings, in the order in which the owner of the images would act on them."""
 
 CAMERA_SHARE = 0.9
 """The finding on cameras names the fewest that took this share (0..1) of the images."""
@@ -29,6 +61,10 @@ HEAVIEST_SHARE = 0.1
 
 DOMINANT_SHARE = 0.5
 """The smallest share (0..1) of the images in the largest group that is worth a finding."""
+
+TIMES_EVEN = 3
+"""A group is worth a finding only if it has this many times its even share: half of the images are
+no surprise in one group of three."""
 
 SINGLE_SHARE = 0.2
 """The smallest share (0..1) of groups with one image that is worth a finding."""
@@ -47,36 +83,64 @@ def find_insights(
     """Return what a person would want to know, the most pressing first."""
     found = [
         *_from_job(facts, health),
-        *_from_rules(tables, facts.job),
+        *findings_on_images(tables, facts.job),
+        *_from_groups(tables, groups),
+    ]
+    return tuple(sorted(found, key=_urgency))
+
+
+def findings_on_images(tables: Tables, job: Mapping[str, object]) -> list[Insight]:
+    """Return the findings that come from the tables alone, the most pressing first."""
+    found = [
+        *_from_rules(tables, job),
         *find_copies(tables),
         *_heaviest(tables),
         *_cameras(tables),
         *find_savings(tables),
         *_outputs(tables),
-        *_from_groups(tables, groups),
     ]
-    return tuple(sorted(found, key=lambda insight: _ORDER.index(insight.level)))
+    return sorted(found, key=_urgency)
+
+
+def _urgency(insight: Insight) -> tuple[int, int]:
+    # There is a finding on savings for each format.
+    name = "savings" if insight.name.startswith("savings_") else insight.name
+    return _LEVELS.index(insight.level), _URGENCY.index(name)
+
+
+def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
+    """Return the images and bytes that meet each rule whose columns the catalogue has, by name.
+
+    One pass over the catalogue counts them all.
+    """
+    rules = [rule for rule in RULES if tables.has(*rule.needs)]
+    counts = ["count(*)"]
+    for rule in rules:
+        condition = rule.where(tables)
+        counts.append(f"count(*) FILTER ({condition})")
+        counts.append(f"coalesce(sum(size) FILTER ({condition}), 0)::BIGINT")
+    _, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
+    pairs = zip(counted[::2], counted[1::2], strict=True)
+    return {rule.name: pair for rule, pair in zip(rules, pairs, strict=True)}
 
 
 def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
-    """Yield the findings of RULES. One pass over the catalogue counts them all."""
-    rules = [rule for rule in RULES if tables.has(*rule.needs)]
-    counts = ["count(*)", "coalesce(sum(size), 0)::BIGINT"]
-    for rule in rules:
-        counts.append(f"count(*) FILTER ({rule.condition})")
-        counts.append(f"coalesce(sum(size) FILTER ({rule.condition}), 0)::BIGINT")
-    total, total_bytes, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
+    """Yield the findings of RULES."""
+    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
+    counted = count_rules(tables)
     # Rules by key may leave some of the images as they are.
     edits = None if job.get("rules") else job.get("edits")
-    for rule, images, size in zip(rules, counted[::2], counted[1::2], strict=True):
+    for rule in RULES:
+        images, size = counted.get(rule.name, (0, 0))
         if images and images >= rule.share * total:
             is_settled = rule.is_settled(edits if isinstance(edits, Mapping) else None)
             bytes_share = size / total_bytes if total_bytes else 0.0
-            yield _insight(rule, is_settled, images, images / total, bytes_share)
+            condition = rule.where(tables)
+            yield _insight(rule, condition, is_settled, images, images / total, bytes_share)
 
 
 def _insight(
-    rule: Rule, is_settled: bool, images: int, share: float, bytes_share: float
+    rule: Rule, condition: str, is_settled: bool, images: int, share: float, bytes_share: float
 ) -> Insight:
     words = {
         "images": text.plural(images, "image"),
@@ -92,8 +156,8 @@ def _insight(
         level="info" if is_settled else rule.level,
         text=rule.text.format(**words),
         next=advice.format(**words),
-        rule=rule.rule,
-        sql=f"SELECT {columns} FROM image WHERE {rule.condition} ORDER BY {order}",
+        rule=rule.explained,
+        sql=f"SELECT {columns} FROM image WHERE {condition} ORDER BY {order}",
         count=images,
         counts="images",
     )
@@ -125,7 +189,7 @@ def _stragglers(health: Health) -> Insight:
     seconds = text.duration(slowest.seconds)
     return Insight(
         name="stragglers",
-        level="notice",
+        level="info",
         text=f"{tasks} took at least twice as long as the median of {their} phase; the slowest ran "
         f"{seconds}, {slowest.times_median:.1f} times the median.",
         next="See what they had to do and what happened to them:",
@@ -133,6 +197,7 @@ def _stragglers(health: Health) -> Insight:
         sql="",
         count=health.straggling,
         counts="tasks",
+        about="run",
     )
 
 
@@ -147,7 +212,7 @@ def _quarantined(facts: RunFacts) -> Insight:
         text=f"{images} ({text.percent(share)}) could not be handled{reason}.",
         next=f"See what to do about each reason, and how to try {them} again:",
         rule="The images in quarantine.",
-        sql="SELECT reason, uri, message FROM quarantine ORDER BY reason, uri",
+        sql="SELECT uri, reason, message FROM quarantine ORDER BY reason, uri",
         count=facts.quarantined,
         counts="images",
     )
@@ -274,7 +339,7 @@ def _enlarged(tables: Tables) -> Iterator[Insight]:
 
 def _from_groups(tables: Tables, groups: Groups) -> Iterator[Insight]:
     """Yield whether one group has most images, and whether many groups have a single one."""
-    if groups.total > 1 and groups.largest >= DOMINANT_SHARE:
+    if groups.total > 1 and groups.largest >= max(DOMINANT_SHARE, TIMES_EVEN / groups.total):
         yield _dominant_group(tables, groups)
     if groups.total < SINGLE_GROUPS:
         return
@@ -301,7 +366,7 @@ def _dominant_group(tables: Tables, groups: Groups) -> Insight:
         level="info",
         text=f'One group, "{name}", holds {text.percent(groups.largest)} of all images.',
         next="",
-        rule="A group with at least half of the images.",
+        rule="A group with at least half of the images, and three times its even share.",
         sql=f"""SELECT DISTINCT uri FROM {tables.membership} WHERE uri IS NOT NULL
             AND key = (SELECT key FROM groups ORDER BY images DESC, key LIMIT 1) ORDER BY uri""",
         count=group.images,

@@ -50,7 +50,7 @@ def stream(
     write files, use the network, and load extensions. Raises UsageError when DuckDB cannot run it.
     """
     if not unsafe:
-        _refuse_copy(sql)
+        refuse_copy(sql)
     with open_tables(results) as tables:
         if not unsafe:
             tables.confine()
@@ -95,7 +95,7 @@ def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[ResultRow]]:
         yield chunk
 
 
-def _refuse_copy(sql: str) -> None:
+def refuse_copy(sql: str) -> None:
     """Raise UsageError if the keyword COPY is anywhere in ``sql``.
 
     ``Tables.confine`` closes every other way to write, but COPY could still overwrite the files of
