@@ -45,7 +45,9 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
 from mrimage.tables.schemas import (
+    CORRECTED,
     COUNTED,
+    EDITED,
     FINDINGS,
     GAIN_MAPS,
     GROUPS,
@@ -62,6 +64,9 @@ from mrimage.types import RuleCount
 PUBLISHED = f"{ROOT}/published.json"
 """Written after everything else, and deleted before any of it changes."""
 
+CORRECTED_TABLE = f"{ROOT}/corrected.parquet"
+"""What group corrections did to each image."""
+
 PRESENT = pa.schema([("name", pa.string())])
 """The files that exist in the folders of outputs."""
 
@@ -74,7 +79,7 @@ CHUNKS_PER_FILE = 5
 """Row groups of a file of the catalogue."""
 
 _MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
-_LATER_TABLES = ("outputs", "quarantine")
+_LATER_TABLES = ("outputs", "quarantine", "edited")
 """The tables of the phases after map: reduce, members, rounds and programs."""
 
 
@@ -157,6 +162,7 @@ class Publisher:
             found = findings_of(self._catalogue(schema))
             self._write("findings.parquet", found, FINDINGS, "uri, kind")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
+        self._write_corrected()
         self._publish_found()
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
@@ -259,6 +265,17 @@ class Publisher:
                    coalesce(any_value(w.records), 0) AS records
             FROM {self._members} m LEFT JOIN {weighed} w USING (key)
             GROUP BY key)"""
+
+    def _write_corrected(self) -> None:
+        """Write what group corrections did, if there are any."""
+        rows = read_parquet(self._later["edited"], EDITED)
+        corrected = f"(FROM {rows} WHERE method <> '' AND NOT failed)"
+        with connect(self._scratch) as connection:
+            count = _number(connection, f"SELECT count(*) FROM {corrected}")
+        if count:
+            self._write(CORRECTED_TABLE, corrected, CORRECTED, "key, method, uri")
+        else:
+            self._store.delete(CORRECTED_TABLE)
 
     def _catalogue(self, schema: pa.Schema) -> str:
         """A table expression of map's rows, with images that failed in reduce marked, and with the

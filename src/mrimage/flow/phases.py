@@ -261,7 +261,7 @@ class RunPhases:
             self.plan,
             self.store,
             self.engine,
-            self.scratch / "members",
+            self.scratch,
             self.execution,
             self._outdate,
         ).run()

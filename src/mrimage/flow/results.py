@@ -25,6 +25,7 @@ TABLES = (
     "outputs.parquet",
     "quarantine.parquet",
     f"{ROOT}/members.parquet",
+    f"{ROOT}/corrected.parquet",
     f"{ROOT}/removed.parquet",
     f"{ROOT}/thumbnails.parquet",
     *FOUND,

@@ -222,6 +222,22 @@ class RuleFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectionFigures:
+    """A group that ``method`` corrected.
+
+    ``before`` and ``after`` are the deviation of its images' mean colors, a distance in Lab.
+    ``clipped`` is the largest share of an image's pixels that became black or white.
+    """
+
+    key: str
+    method: str
+    images: int
+    before: float
+    after: float
+    clipped: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A source image, the output made from it, and what changed, in words."""
 
@@ -241,13 +257,18 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Galleries:
-    """All pictures of the page but those of the findings. ``typical`` is the strip at its top."""
+    """All pictures of the page but those of the findings.
+
+    ``typical`` is the strip at its top, and ``corrected`` are the images that a group correction
+    changed most.
+    """
 
     extremes: tuple[Gallery, ...]
     pairs: tuple[Pair, ...]
     sheets: tuple[Picture, ...]
     groups: tuple[Gallery, ...]
     typical: tuple[Picture, ...] = ()
+    corrected: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,6 +397,7 @@ class Figures:
     health: Health
     comparison: Comparison | None = None
     rules: tuple[RuleFigures, ...] = ()
+    corrections: tuple[CorrectionFigures, ...] = ()
     duplicates: Duplicates | None = None
     made: tuple[MadeTable, ...] = ()
     images: tuple[ShownImage, ...] = ()

@@ -142,7 +142,10 @@ def select(tables: Tables) -> tuple[Galleries, dict[str, tuple[str, ...]]]:
         return replace(EMPTY, sheets=sheets), {}
     examples, groups = _groups(tables)
     pairs = _pairs(tables, list(examples))
-    return Galleries(_extremes(tables), pairs, sheets, groups, _typical(tables)), examples
+    found = Galleries(
+        _extremes(tables), pairs, sheets, groups, _typical(tables), _corrected(tables)
+    )
+    return found, examples
 
 
 def most_useful(
@@ -151,7 +154,7 @@ def most_useful(
     """Yield the uri or output path of each picture that a page should not lack, and its kind."""
     for picture in galleries.typical:
         yield picture.uri, "typical"
-    for pair in galleries.pairs:
+    for pair in (*galleries.corrected, *galleries.pairs):
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
     for picture in galleries.sheets:
@@ -175,17 +178,20 @@ def less_useful(
 
 def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries:
     """Return the galleries without the pictures whose uri is not in ``available``."""
-    pairs = [
-        pair
-        for pair in galleries.pairs
-        if pair.before.uri in available and pair.after.uri in available
-    ]
     return Galleries(
         extremes=_not_empty(galleries.extremes, available),
-        pairs=tuple(pairs),
+        pairs=_whole_pairs(galleries.pairs, available),
         sheets=_only(galleries.sheets, available),
         groups=_not_empty(galleries.groups, available),
         typical=_only(galleries.typical, available),
+        corrected=_whole_pairs(galleries.corrected, available),
+    )
+
+
+def _whole_pairs(pairs: Sequence[Pair], available: frozenset[str]) -> tuple[Pair, ...]:
+    """Return the pairs of which both pictures are available."""
+    return tuple(
+        pair for pair in pairs if pair.before.uri in available and pair.after.uri in available
     )
 
 
@@ -346,6 +352,29 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
         after = f"{suffix} · {new_width} × {new_height} · {text.size(new_size)}"
         pair = Pair(named(uri, before), named(output, after), _change(size, new_size))
         pairs.append(pair)
+    return tuple(pairs)
+
+
+def _corrected(tables: Tables) -> tuple[Pair, ...]:
+    """Return the images that group corrections changed most, of different groups first."""
+    found = tables.rows(
+        f"""WITH moved AS (
+            SELECT c.*, o.output, sqrt(pow(lightness_after - lightness_before, 2)
+                + pow(a_after - a_before, 2) + pow(b_after - b_before, 2)) AS distance,
+            FROM corrected c JOIN outputs o USING (key, uri) JOIN affordable USING (uri)
+            WHERE {_PICTURE_FILES}
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY key ORDER BY distance DESC, uri) AS turn
+            FROM moved
+        )
+        SELECT uri, output, key, lightness_before, lightness_after, distance FROM ranked
+        ORDER BY turn, distance DESC, uri LIMIT {PAIRS}"""
+    )
+    pairs = []
+    for uri, output, key, before, after, distance in found:
+        change = f"{text.cut(key, 80)}: mean color changed by {distance:.1f} in Lab"
+        was = named(uri, f"mean L* {before:.1f}")
+        pairs.append(Pair(was, named(output, f"mean L* {after:.1f}"), change))
     return tuple(pairs)
 
 

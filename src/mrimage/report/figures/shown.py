@@ -51,7 +51,7 @@ def pictures_of(
             yield from (image.picture for image in cluster.images)
     for gallery in (*galleries.extremes, *galleries.groups):
         yield from gallery.pictures
-    yield from (pair.before for pair in galleries.pairs)
+    yield from (pair.before for pair in (*galleries.corrected, *galleries.pairs))
 
 
 def describe_images(
