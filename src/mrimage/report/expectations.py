@@ -22,6 +22,7 @@ from mrimage.report.figures.copies import count_copies
 from mrimage.report.figures.gather import count_totals
 from mrimage.report.figures.insights import count_rules
 from mrimage.report.figures.rules import RULES
+from mrimage.report.figures.scores import SCORES, count_scores
 from mrimage.report.tables.sql import refuse_copy
 from mrimage.report.tables.views import Tables, open_tables
 from mrimage.types import RunFacts
@@ -59,6 +60,13 @@ _TOTALS = (
 """Fields of Totals that an expectation can name."""
 
 _COPIES = ("copies", "lookalikes")
+
+_EXTRACTORS = {
+    **dict.fromkeys((score.name for score in SCORES), "findings"),
+    **dict.fromkeys((rule.name for rule in RULES), "content,hash"),
+    **dict.fromkeys(_COPIES, "content,hash"),
+}
+"""The extractors to run the job with for a finding, by its name."""
 
 _OF_LISTED = frozenset({"listed", "processed", "quarantined", *REASONS})
 """Numbers whose share is of the listed images. That of all others is of the processed ones."""
@@ -126,7 +134,8 @@ class _Numbers:
         self._processed = totals.processed
         self._found: dict[str, int | float] = {name: getattr(totals, name) for name in _TOTALS}
         self._found |= {reason: facts.reasons.get(reason, 0) for reason in REASONS}
-        counted = count_rules(tables) | count_copies(tables)
+        # A kind of --extract findings has the place of the rule with its name, as on the page.
+        counted = count_rules(tables) | count_copies(tables) | count_scores(tables)
         self._found |= {name: images for name, (images, _) in counted.items()}
 
     def find(self, name: str) -> tuple[Decimal, int]:
@@ -134,16 +143,15 @@ class _Numbers:
         if name in self._found:
             whole = self._listed if name in _OF_LISTED else self._processed
             return Decimal(str(self._found[name])), whole
-        needs = {rule.name: rule.needs for rule in RULES}
-        if name in needs or name in _COPIES:
+        if name in _EXTRACTORS:
             raise UsageError(
                 f'The expectation on "{name}" needs columns that the catalogue does not have. '
-                "Run the job with --extract content,hash."
+                f"Run the job with --extract {_EXTRACTORS[name]}."
             )
         if name.isidentifier():
             raise UsageError(
                 f'An expectation needs a number that the run has, but got "{text.cut(name)}". '
-                f"There are {', '.join(sorted({*self._found, *needs, *_COPIES}))}, and SQL such as "
+                f"There are {', '.join(sorted({*self._found, *_EXTRACTORS}))}, and SQL such as "
                 "min(width)."
             )
         return self._compute(name), self._processed

@@ -111,6 +111,8 @@ def _note(columns: Sequence[str], row: Sequence[Any]) -> str:
             return f"{_OF[name]} {text.cut(str(value).rpartition('/')[2], 40)}"
         if name == "size":
             return text.size(value)
+        if name == "evidence":
+            return text.cut(value, 80)
         if name in _UNSAID or value is None:
             continue
         words = text.short(value) if isinstance(value, float) else text.cut(value, 40)

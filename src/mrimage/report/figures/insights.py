@@ -10,6 +10,7 @@ from mrimage.report.figures.figures import Groups, Insight
 from mrimage.report.figures.job import Health
 from mrimage.report.figures.rules import RULES, Rule
 from mrimage.report.figures.savings import find_savings
+from mrimage.report.figures.scores import SCORES, count_scores
 from mrimage.report.tables.views import Tables
 from mrimage.types import RunFacts
 
@@ -25,6 +26,11 @@ _URGENCY = (
     "cmyk",
     "dark",
     "bright",
+    "low_contrast",
+    "color_cast",
+    "compressed",
+    "upscaled",
+    "border",
     "misnamed",
     "savings",
     "tiny",
@@ -39,6 +45,11 @@ _URGENCY = (
     "heaviest",
     "transparent",
     "deep",
+    "odd_size",
+    "odd_shape",
+    "screenshot",
+    "page",
+    "low_information",
     "cameras",
     "dominant_group",
     "single_groups",
@@ -93,6 +104,7 @@ def findings_on_images(tables: Tables, job: Mapping[str, object]) -> list[Insigh
     """Return the findings that come from the tables alone, the most pressing first."""
     found = [
         *_from_rules(tables, job),
+        *_from_scores(tables),
         *find_copies(tables),
         *_heaviest(tables),
         *_cameras(tables),
@@ -125,12 +137,15 @@ def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
 
 
 def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
-    """Yield the findings of RULES."""
+    """Yield the findings of RULES, without those that the run has scores for."""
     total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
     counted = count_rules(tables)
+    scored = count_scores(tables)
     # Rules by key may leave some of the images as they are.
     edits = None if job.get("rules") else job.get("edits")
     for rule in RULES:
+        if rule.name in scored:
+            continue
         images, size = counted.get(rule.name, (0, 0))
         if images and images >= rule.share * total:
             is_settled = rule.is_settled(edits if isinstance(edits, Mapping) else None)
@@ -142,12 +157,7 @@ def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
 def _insight(
     rule: Rule, condition: str, is_settled: bool, images: int, share: float, bytes_share: float
 ) -> Insight:
-    words = {
-        "images": text.plural(images, "image"),
-        "share": text.percent(share),
-        "bytes": text.percent(bytes_share),
-        **(_SINGULAR if images == 1 else _PLURAL),
-    }
+    words = _words(images, share, bytes_share)
     columns = ", ".join(dict.fromkeys(("uri", *rule.needs)))
     order = f"{rule.order}, uri" if rule.order else "uri"
     advice = rule.settled if is_settled else rule.next
@@ -161,6 +171,39 @@ def _insight(
         count=images,
         counts="images",
     )
+
+
+def _from_scores(tables: Tables) -> Iterator[Insight]:
+    """Yield the kinds of findings.parquet, if the run looked for them."""
+    counted = count_scores(tables)
+    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
+    for score in SCORES:
+        images, size = counted.get(score.name, (0, 0))
+        if not images:
+            continue
+        words = _words(images, images / total, size / total_bytes if total_bytes else 0.0)
+        kind = f"FROM findings WHERE kind = '{score.name}'"
+        threshold = tables.row(f"SELECT min(threshold) {kind}")[0]
+        yield Insight(
+            name=score.name,
+            level=score.level,
+            text=score.text.format(**words),
+            next=score.next.format(**words),
+            rule=f"{score.rule} The score is at least {threshold:g}, of 1 at most.",
+            sql=f"SELECT uri, evidence, score {kind} ORDER BY score DESC, uri",
+            count=images,
+            counts="images",
+        )
+
+
+def _words(images: int, share: float, bytes_share: float) -> dict[str, str]:
+    """Return what the texts of a Rule or a Score may use."""
+    return {
+        "images": text.plural(images, "image"),
+        "share": text.percent(share),
+        "bytes": text.percent(bytes_share),
+        **(_SINGULAR if images == 1 else _PLURAL),
+    }
 
 
 def _from_job(facts: RunFacts, health: Health) -> Iterator[Insight]:
