@@ -54,7 +54,8 @@ def run(
     - ``quiet``: print no progress.
     - ``thumbnails``: make thumbnails for the report.
     - ``strict``: stop if a folder of ``source`` cannot be listed.
-    - ``title``, ``owner``: what the report is called, and whose it is.
+    - ``title``: the title of the report.
+    - ``owner``: whose report it is, such as a name or a team.
     - ``endpoint``: url of an S3 server, by default AWS_ENDPOINT_URL or Amazon's.
     - ``addressing``: how S3 buckets are addressed, ``path`` (the default) or ``virtual``.
     - ``replication``: number of copies of each file written to HDFS, from 1 to 512.
