@@ -291,13 +291,15 @@ class RuleCount:
     and their ``outputs``.
 
     ``key`` is the rule's pattern, and ``rule`` the whole rule as text. Both are empty in the count
-    of the images under keys that no rule matches.
+    of the images under keys that no rule matches. ``edits`` are the described edits of these images,
+    None if they are copied, left out or not edited.
     """
 
     key: str
     rule: str
     images: int
     outputs: int
+    edits: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

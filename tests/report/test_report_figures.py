@@ -32,6 +32,7 @@ from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
 from mrimage.report.tables.views import open_tables
 from mrimage.report.thumbnails import THUMBNAIL_LIMIT
+from mrimage.types import RuleCount
 
 
 def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:
@@ -217,6 +218,19 @@ def test_a_finding_that_the_edits_settled_is_told_as_such(tmp_path: Path) -> Non
         == "Their GPS position is removed from outputs unless you pass --metadata keep."
     )
     assert told(metadata="keep")["located"] == bare["located"]
+
+    # With rules by key, each that applies to an image has to settle it.
+    srgb, kept = {"to": "srgb"}, {"to": "srgb", "metadata": "keep"}
+
+    def under(*rules: tuple[int, dict[str, str] | None]) -> dict[str, str]:
+        counts = tuple(RuleCount("k", "k", images, images, edits) for images, edits in rules)
+        figures = report.build(tmp_path / "out", replace(facts, rules=counts)).figures
+        return {insight.name: insight.level for insight in figures.insights}
+
+    one_keeps = under((3, srgb), (4, kept))
+    assert (one_keeps["cmyk"], one_keeps["located"]) == ("info", "warning")
+    assert under((3, srgb), (0, kept))["located"] == "info"
+    assert under((3, srgb), (4, None))["cmyk"] == "warning"
     assert all(advice for level, advice in bare.values() if level in ("warning", "notice"))
 
 

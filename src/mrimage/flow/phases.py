@@ -298,7 +298,7 @@ class RunPhases:
         phases = task_phases(self.store)
         publisher = Publisher(self.store, self.scratch, phases, weighed)
         publisher.publish(self.plan.job)
-        published = publisher.count(self.plan.job.rules)
+        published = publisher.count(self.plan.job)
         delete_all(self.store, [name for phase in phases for name in phase.leftovers()])
         published.account_for(self.execution.listed)
         published = replace(published, state=fingerprint(self.store))

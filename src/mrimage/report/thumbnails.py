@@ -75,7 +75,7 @@ def _wanted(tables: Tables) -> Iterator[tuple[str, PictureKind]]:
     """
     found, examples = galleries.select(tables)
     yield from galleries.most_useful(found, examples)
-    for insight in evidence.illustrate(tables, findings_on_images(tables, {})):
+    for insight in evidence.illustrate(tables, findings_on_images(tables)):
         for picture in insight.pictures:
             if not picture.unseen:
                 yield picture.uri, "finding"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mrimage.report import text
 from mrimage.report.figures.copies import find_copies
@@ -94,16 +94,21 @@ def find_insights(
     """Return what a person would want to know, the most pressing first."""
     found = [
         *_from_job(facts, health),
-        *findings_on_images(tables, facts.job),
+        *findings_on_images(tables, _edits_of(facts)),
         *_from_groups(tables, groups),
     ]
     return tuple(sorted(found, key=_urgency))
 
 
-def findings_on_images(tables: Tables, job: Mapping[str, object]) -> list[Insight]:
-    """Return the findings that come from the tables alone, the most pressing first."""
+def findings_on_images(
+    tables: Tables, edits: Sequence[Mapping[str, object] | None] = (None,)
+) -> list[Insight]:
+    """Return the findings that come from the tables alone, the most pressing first.
+
+    A finding is settled if each of the described ``edits`` settles it; None edits nothing.
+    """
     found = [
-        *_from_rules(tables, job),
+        *_from_rules(tables, edits),
         *_from_scores(tables),
         *find_copies(tables),
         *_heaviest(tables),
@@ -136,19 +141,25 @@ def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
     return {rule.name: pair for rule, pair in zip(rules, pairs, strict=True)}
 
 
-def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
+def _edits_of(facts: RunFacts) -> list[Mapping[str, object] | None]:
+    """Return the edits of the job, or those of each rule by key that applies to an image."""
+    if facts.rules:
+        return [count.edits for count in facts.rules if count.images]
+    edits = facts.job.get("edits")
+    return [edits if isinstance(edits, Mapping) else None]
+
+
+def _from_rules(tables: Tables, edits: Sequence[Mapping[str, object] | None]) -> Iterator[Insight]:
     """Yield the findings of RULES, without those that the run has scores for."""
     total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
     counted = count_rules(tables)
     scored = count_scores(tables)
-    # Rules by key may leave some of the images as they are.
-    edits = None if job.get("rules") else job.get("edits")
     for rule in RULES:
         if rule.name in scored:
             continue
         images, size = counted.get(rule.name, (0, 0))
         if images and images >= rule.share * total:
-            is_settled = rule.is_settled(edits if isinstance(edits, Mapping) else None)
+            is_settled = all(map(rule.is_settled, edits))
             bytes_share = size / total_bytes if total_bytes else 0.0
             condition = rule.where(tables)
             yield _insight(rule, condition, is_settled, images, images / total, bytes_share)

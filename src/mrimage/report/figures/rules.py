@@ -111,8 +111,7 @@ RULES: tuple[Rule, ...] = (
         condition="latitude IS NOT NULL",
         text="{images} {have} a GPS position.",
         rule="EXIF has a GPS latitude.",
-        next="The outputs have it too, because of --metadata keep. Remove it before you publish "
-        "{them}.",
+        next="Remove it before you publish {them}: every edit does, unless you pass --metadata keep.",
         settled_by="metadata",
         settled="{Their} GPS position is removed from outputs unless you pass --metadata keep.",
     ),
