@@ -46,6 +46,30 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """The reasons why something is not an entry, each in words for one and for several."""
 
+ASPECTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        "1x1": (1, 1),
+        "5x4": (5, 4),
+        "4x3": (4, 3),
+        "7x5": (7, 5),
+        "3x2": (3, 2),
+        "16x10": (8, 5),
+        "5x3": (5, 3),
+        "16x9": (16, 9),
+        "2x1": (2, 1),
+        # Sold as 21:9: 2560 x 1080 pixels.
+        "21x9": (64, 27),
+    }
+)
+"""Common ratios of the longer to the shorter side, by name. The key ``aspect`` and the report's
+chart of aspect ratios both read this table, so that they count the same images."""
+
+ASPECT_TOLERANCE = 15
+"""How far an image may be from a common ratio, in thousandths of that ratio."""
+
+LONG_ASPECT = (5, 2)
+"""An image with a larger ratio of its sides than this is long."""
+
 
 class ByteSource(Protocol):
     """Bytes somewhere: a file, an object, an archive member.
@@ -267,13 +291,15 @@ class RuleCount:
     and their ``outputs``.
 
     ``key`` is the rule's pattern, and ``rule`` the whole rule as text. Both are empty in the count
-    of the images under keys that no rule matches.
+    of the images under keys that no rule matches. ``edits`` are the described edits of these images,
+    None if they are copied, left out or not edited.
     """
 
     key: str
     rule: str
     images: int
     outputs: int
+    edits: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +320,7 @@ class RunFacts:
     were removed because their images are gone, and ``removed_outputs`` names the first of them.
     ``gain_maps_dropped`` counts the edited images that lost the HDR gain map of their source.
     ``rules`` counts the images of each rule of the job, and last those that no rule applied to.
+    ``title`` and ``owner`` are those of the report, if they were given.
     """
 
     source: str
@@ -324,6 +351,8 @@ class RunFacts:
     unlisted: tuple[str, ...] = ()
     earlier: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[RuleCount, ...] = ()
+    title: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ from PIL import Image as Pillow
 import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.image import EXTRACTORS
+from mrimage.report.figures.scores import SCORES
 from mrimage.tables.findings import KINDS
 
 JOB = mr.Job(key=("all",), extract=("findings",))
@@ -32,6 +35,10 @@ def pile(tmp_path: Path) -> Path:
     noise(folder, "night", 60, 40, most=50)
     (folder / "bad.png").write_bytes(b"no image")
     return folder
+
+
+def figures(out: Path) -> dict[str, list[dict[str, Any]]]:
+    return json.loads((out / "summary.json").read_text())
 
 
 def findings(out: Path) -> dict[tuple[str, str], dict[str, object]]:
@@ -79,3 +86,39 @@ def test_findings_are_rows_and_their_scores_are_columns(pile: Path, tmp_path: Pa
     assert "altered: findings.parquet" in capsys.readouterr().out
     mr.run(mr.Job(key=("all",)), pile, out, workers=1, thumbnails=False, fresh=True)
     assert not (out / "findings.parquet").exists()
+
+
+def test_the_report_and_expectations_count_the_rows(pile: Path, tmp_path: Path, capsys) -> None:
+    assert {score.name for score in SCORES} == {kind.name for kind in KINDS}
+    # Dark by the mean of luma, but not by its 99th percentile.
+    stars = np.random.default_rng(5).integers(0, 20, (40, 60, 3), dtype=np.uint8)
+    stars[::5, ::5] = 255
+    Pillow.fromarray(stars).save(pile / "stars.png")
+    for extract, count in (("content", 2), ("content,findings", 1)):
+        out = tmp_path / extract
+        job = mr.Job(key=("all",), extract=tuple(extract.split(",")))
+        mr.run(job, pile, out, workers=1, thumbnails=False)
+        told = {finding["name"]: finding for finding in figures(out)["insights"]}
+        assert told["dark"]["count"] == count
+        assert main(["check", str(out), "--expect", f"dark = {count}"]) == 0
+    assert main(["check", str(out), "--expect", "compressed <= 0%"]) == 0
+    assert main(["check", str(tmp_path / "content"), "--expect", "compressed = 0"]) == 2
+    assert "Run the job with --extract findings." in capsys.readouterr().err
+    # The list is that of the rows, with their evidence.
+    assert main(["query", str(out), told["dark"]["sql"], "--format", "csv"]) == 0
+    assert (
+        "night.png,99 % of the pixels are at most at 17 % of white,0.8" in capsys.readouterr().out
+    )
+    # What a run did not look for is not known, even if the scores are there.
+    (out / "findings.parquet").unlink()
+    assert main(["check", str(out), "--expect", "compressed = 0"]) == 2
+
+
+def test_few_images_are_no_pile(tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    noise(folder, "small", 10, 10)
+    noise(folder, "large", 300, 20)
+    mr.run(JOB, folder, tmp_path / "out", workers=1, thumbnails=False)
+    rows = pq.read_table(tmp_path / "out/catalogue").to_pylist()
+    assert [row["odd_size"] for row in rows] == [None, None]

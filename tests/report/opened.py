@@ -20,7 +20,8 @@ class Opened:
 Open = Callable[..., Opened]
 
 
-DRAWN = """() => [...document.querySelectorAll('.plot[data-chart]')].map(place => [
+DRAWN = """() => [...document.querySelectorAll('.plot[data-chart]')].filter(
+        place => !place.closest('details:not([open])')).map(place => [
     place.dataset.chart, place.dataset.state,
     [...place.querySelectorAll('.role-mark path')].filter(path => {
         const box = path.getBBox(); return box.width > 0 && box.height > 0; }).length])"""

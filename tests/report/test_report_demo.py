@@ -40,6 +40,8 @@ def test_the_page_of_a_real_run_is_whole(ended: Ended, open_page: Open) -> None:
     this = open_page((Path(ended.facts.out) / "report.html").read_bytes())
     assert this.problems == []
     assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
+    this.page.click("#engine > summary")
+    this.page.wait_for_selector("#tasks [data-state=drawn]")
     drawn = this.page.evaluate(DRAWN)
     assert {"format", "color_space", "dimensions", "orientation", "brightness", "tasks"} <= {
         row[0] for row in drawn
@@ -120,4 +122,5 @@ def test_a_task_that_was_tried_again_is_told_with_what_happened(
     assert task.attempts == 2
     assert task.errors
     this = open_page((tmp_path / "out" / "report.html").read_bytes())
+    this.page.click("#engine > summary")
     assert task.errors[0][:20] in this.page.locator("#job").inner_text()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import msgspec
@@ -24,11 +25,14 @@ from mrimage.report.charts.sections import SUBSECTIONS
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.facts import read_facts
 from mrimage.report.figures.figures import Figures
-from mrimage.report.figures.galleries import MAX_COST, select
+from mrimage.report.figures.galleries import PictureKind, select
 from mrimage.report.figures.measures import MEASURES
+from mrimage.report.figures.prices import MAX_COST
 from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
 from mrimage.report.tables.views import open_tables
+from mrimage.report.thumbnails import THUMBNAIL_LIMIT
+from mrimage.types import RuleCount
 
 
 def test_every_distribution_accounts_for_every_processed_image(made: report.Report) -> None:
@@ -99,7 +103,10 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     wanted = report.choose_thumbnails(hostile, 30)
     assert len(wanted) == 30
     assert len({wish.uri for wish in wanted}) == 30
-    assert {wish.kind for wish in wanted} >= {"before", "after", "sheet", "group"}
+    assert {wish.kind for wish in wanted} >= {"typical", "before", "after", "sheet"}
+    wanted = report.choose_thumbnails(hostile)
+    assert len(wanted) <= THUMBNAIL_LIMIT
+    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy"}
     assert all(wish.uri.startswith(("images/", "groups/")) == wish.is_output for wish in wanted)
     assert report.choose_thumbnails(hostile, 0) == []
     with open_tables(hostile) as tables:
@@ -211,6 +218,19 @@ def test_a_finding_that_the_edits_settled_is_told_as_such(tmp_path: Path) -> Non
         == "Their GPS position is removed from outputs unless you pass --metadata keep."
     )
     assert told(metadata="keep")["located"] == bare["located"]
+
+    # With rules by key, each that applies to an image has to settle it.
+    srgb, kept = {"to": "srgb"}, {"to": "srgb", "metadata": "keep"}
+
+    def under(*rules: tuple[int, dict[str, str] | None]) -> dict[str, str]:
+        counts = tuple(RuleCount("k", "k", images, images, edits) for images, edits in rules)
+        figures = report.build(tmp_path / "out", replace(facts, rules=counts)).figures
+        return {insight.name: insight.level for insight in figures.insights}
+
+    one_keeps = under((3, srgb), (4, kept))
+    assert (one_keeps["cmyk"], one_keeps["located"]) == ("info", "warning")
+    assert under((3, srgb), (0, kept))["located"] == "info"
+    assert under((3, srgb), (4, None))["cmyk"] == "warning"
     assert all(advice for level, advice in bare.values() if level in ("warning", "notice"))
 
 

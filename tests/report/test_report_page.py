@@ -18,6 +18,8 @@ def test_the_page_needs_nothing_but_itself_and_draws_every_chart(
     made: report.Report, open_page: Open
 ) -> None:
     this = open_page(made.html)
+    this.page.click("#engine > summary")
+    this.page.wait_for_selector("#tasks [data-state=drawn]")
     drawn = this.page.evaluate(DRAWN)
     assert this.problems == []
     assert [url for url in this.requests if not url.startswith("data:")] == [this.page.url]
@@ -91,7 +93,7 @@ def test_narrowing_to_a_group_changes_the_charts(plain: Path, open_page: Open) -
     )
     assert page.evaluate(texts) == list(made.figures.data.distributions[0].groups[key])
     assert max(page.evaluate(widths)) > 0
-    assert "alone" in page.locator("#filtered").inner_text()
+    assert "of this group" in page.locator("#filtered").inner_text()
     page.click("#format summary")
     rows = page.locator("#format tbody tr").all_inner_texts()
     counts = made.figures.data.distributions[0].groups[key]
@@ -164,7 +166,7 @@ def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(
         "theme",
     ]
     assert all(shown for _, shown in stops)
-    page.locator("#filter").focus()
+    page.locator("[data-key]").last.focus()
     page.keyboard.press("Tab")
     assert page.evaluate("() => document.activeElement.textContent").startswith(
         "Table and query of Formats"
@@ -176,6 +178,10 @@ def test_the_keyboard_goes_through_the_page_and_shows_where_it_is(
         page.evaluate("() => document.activeElement.getAttribute('aria-label')")
         == "Table of Formats"
     )
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.locator("#viewer-title").inner_text().startswith("Formats: ")
+    page.keyboard.press("Escape")
     page.locator("#group-table th[data-column='0'] button").focus()
     page.keyboard.press("Enter")
     assert (

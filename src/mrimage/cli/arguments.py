@@ -164,13 +164,29 @@ def _add_commands_on_results(commands: Commands) -> None:
     report.add_argument(
         "--against", metavar="OTHER", help="also show what changed since the run in OTHER"
     )
+    _add_fields(report, (RUN_FIELDS[name] for name in ("title", "owner")))
     report.add_argument("--places", action="store_true", help="add a coarse map of GPS positions")
     report.add_argument(
         "--pdf",
         metavar="FILE",
-        help="also write the report as a PDF for printing (needs the extra pdf)",
+        help="also write the report as a PDF, laid out by WeasyPrint: like the printed page, but it "
+        "breaks pages elsewhere (needs the extra pdf)",
     )
     report.add_argument("--png", metavar="DIR", help="also write every chart as an image into DIR")
+
+    check = _command(commands, "check", "test what a pipeline expects of OUT", "check_expectations")
+    check.add_argument("out", metavar="OUT")
+    check.add_argument(
+        "--expect",
+        action="append",
+        metavar="EXPECTATION",
+        help="what must be true, such as 'quarantined = 0', 'blurred <= 1%%' or "
+        "'min(width) >= 640'; repeatable",
+    )
+    check.add_argument(
+        "--file", metavar="FILE.toml", help="a file with expect = ['quarantined = 0', ...]"
+    )
+    _add_store_options(check)
 
     query = _command(
         commands,

@@ -18,7 +18,7 @@ from mrimage.commit.damage import explain_damage
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import stdout_to_stderr
-from mrimage.flow.results import read_facts, results_folder, write_report
+from mrimage.flow.results import read_facts, results_folder, write_facts, write_report
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
@@ -73,9 +73,16 @@ def make_report(options: argparse.Namespace) -> int:
             # Raises an error if there is no finished run in it.
             read_facts(other_store)
             other = stack.enter_context(results_folder(other_store, copies))
+        facts = read_facts(store)
+        if options.title is not None or options.owner is not None:
+            # Kept, so that the next report of this run has them too.
+            title = facts.title if options.title is None else options.title
+            owner = facts.owner if options.owner is None else options.owner
+            facts = dataclasses.replace(facts, title=title, owner=owner)
+            write_facts(store, facts)
         made = write_report(
             store,
-            read_facts(store),
+            facts,
             scratch,
             places=options.places,
             against=other,
@@ -90,6 +97,46 @@ def make_report(options: argparse.Namespace) -> int:
             Path(options.pdf).write_bytes(pdf)
     print(f"{options.out.rstrip('/')}/report.html")
     return 0
+
+
+def check_expectations(options: argparse.Namespace) -> int:
+    """``mrimage check``: print a line for each expectation. The status is 1 if one is not met."""
+    from mrimage import report
+    from mrimage.report import text
+
+    wanted = [*(options.expect or ()), *_expectations_in(options.file)]
+    if not wanted:
+        raise UsageError(
+            "mrimage check needs --expect such as 'quarantined = 0', or --file, but got neither."
+        )
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
+        outcomes = report.check(results, read_facts(store), wanted)
+    for outcome in outcomes:
+        print(text.visible(outcome.line))
+    return 0 if all(outcome.met for outcome in outcomes) else 1
+
+
+def _expectations_in(file: str | None) -> list[str]:
+    """Return the expectations in a TOML file. Raises UsageError for any other content."""
+    if file is None:
+        return []
+    path = Path(file)
+    with system_errors(file):
+        content = path.read_bytes()
+    try:
+        found = msgspec.toml.decode(content, type=dict[str, list[str]])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--file needs TOML such as expect = ['quarantined = 0'], but {file} has other content "
+            f"({error})."
+        ) from error
+    others = sorted(found.keys() - {"expect"})
+    if others:
+        raise UsageError(f'--file needs only "expect", but {file} also has "{others[0]}".')
+    return found.get("expect", [])
 
 
 def run_query(options: argparse.Namespace) -> int:

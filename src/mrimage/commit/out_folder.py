@@ -43,7 +43,7 @@ from mrimage.storage import Store
 from mrimage.storage.disk import remove_empty_folders
 from mrimage.storage.layout import FILES as FILES
 from mrimage.storage.layout import FOLDERS as FOLDERS
-from mrimage.storage.layout import FOUND
+from mrimage.storage.layout import FOUND, HISTORY
 from mrimage.storage.layout import JOB as JOB
 from mrimage.storage.local import STAGING, store_error
 from mrimage.storage.names import path_if_local, printable
@@ -228,9 +228,10 @@ def clear(store: Store) -> None:
 def _is_ours(name: str) -> bool:
     """Whether ``clear`` deletes a file of this name, among the other results of runs.
 
-    It deletes the job's description last, and never the lock of the run that calls it.
+    It deletes the job's description last, and never the lock of the run that calls it, nor the
+    history: each of its lines says of which source and job it is, so it stays true.
     """
-    if name in (JOB, f"{ROOT}/lock"):
+    if name in (JOB, HISTORY, f"{ROOT}/lock"):
         return False
     return not name.startswith("catalogue/") or bool(CATALOGUE_PART.fullmatch(name))
 

@@ -35,7 +35,6 @@ from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.image.finding_names import OF_PILE
 from mrimage.job.job import Job
-from mrimage.job.rules import Rule
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
@@ -178,7 +177,7 @@ class Publisher:
             self._store.write(name, data)
         delete_all(self._store, [name for name in FOUND if name not in self._hashes])
 
-    def count(self, rules: Sequence[Rule] = ()) -> Published:
+    def count(self, job: Job) -> Published:
         """Count what was published, from the committed tables."""
         counted = read_parquet(self._map["catalogue"], COUNTED)
         gain_maps = read_parquet(self._map["catalogue"], GAIN_MAPS)
@@ -204,7 +203,9 @@ class Publisher:
                     f"SELECT count(*) FROM {gain_maps} WHERE NOT gain_map_kept"
                 ),
                 tables=self._hashes,
-                rules=count_rules(rules, self._members, self._outputs, self._scratch),
+                rules=count_rules(
+                    job.rules, job.plain_edits, self._members, self._outputs, self._scratch
+                ),
             )
 
     def _sweep(self, *, everything: bool) -> None:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.job.fields import RULE_OPTIONS
-from mrimage.job.rules import Rule, first_match
+from mrimage.job.rules import NoEdit, Rule, first_match
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.schemas import RULE_KEYS
-from mrimage.types import RuleCount
+from mrimage.types import Edits, RuleCount
 
 
 def count_rules(
-    rules: Sequence[Rule], members: str, outputs: str, scratch: Path
+    rules: Sequence[Rule], edits: Edits | None, members: str, outputs: str, scratch: Path
 ) -> tuple[RuleCount, ...]:
     """Count the images and the outputs of each rule, and last those under keys that no rule
     matches. The tuple is empty if there are no rules.
 
-    ``members`` and ``outputs`` are table expressions with the columns of MEMBERS and OUTPUTS. An
+    ``edits`` are the job's own. ``members`` and ``outputs`` are table expressions with the columns of MEMBERS and OUTPUTS. An
     image counts once for each rule that applies to one of its keys.
     """
     if not rules:
@@ -42,11 +44,22 @@ def count_rules(
             "WHERE uri IS NOT NULL AND starts_with(output, 'images/') GROUP BY rule",
         )
     path.unlink()
-    named = [(index, rule.key, RULE_OPTIONS.show(rule)) for index, rule in enumerate(rules)]
-    return tuple(
-        RuleCount(key, text, images.get(index, 0), made.get(index, 0))
-        for index, key, text in [*named, (-1, "", "")]
-    )
+    counts = []
+    for index, rule in enumerate(rules):
+        shown = RULE_OPTIONS.show(rule)
+        applied = _described(rule.applied_to(edits))
+        counts.append(RuleCount(rule.key, shown, images.get(index, 0), made.get(index, 0), applied))
+    counts.append(RuleCount("", "", images.get(-1, 0), made.get(-1, 0), _described(edits)))
+    return tuple(counts)
+
+
+def _described(edits: Edits | NoEdit | None) -> dict[str, object] | None:
+    """Return edits as plain data, None if images are not edited."""
+    if not isinstance(edits, Edits):
+        return None
+    # Encoded and decoded, so that it equals the facts that an earlier run has stored.
+    described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(asdict(edits)))
+    return described
 
 
 def _write_matches(rules: Sequence[Rule], members: str, path: Path, scratch: Path) -> None:

@@ -30,6 +30,8 @@ def run(
     quiet: bool = True,
     thumbnails: bool = True,
     strict: bool = False,
+    title: str = "",
+    owner: str = "",
     endpoint: str | None = None,
     addressing: str | None = None,
     replication: int | None = None,
@@ -52,6 +54,8 @@ def run(
     - ``quiet``: print no progress.
     - ``thumbnails``: make thumbnails for the report.
     - ``strict``: stop if a folder of ``source`` cannot be listed.
+    - ``title``: the title of the report.
+    - ``owner``: whose report it is, such as a name or a team.
     - ``endpoint``: url of an S3 server, by default AWS_ENDPOINT_URL or Amazon's.
     - ``addressing``: how S3 buckets are addressed, ``path`` (the default) or ``virtual``.
     - ``replication``: number of copies of each file written to HDFS, from 1 to 512.
@@ -78,6 +82,8 @@ def run(
         quiet=quiet,
         thumbnails=thumbnails,
         strict=strict,
+        title=title,
+        owner=owner,
         stores=StoreSettings(**stores),
     )
     source = _path_or_url("source", source)

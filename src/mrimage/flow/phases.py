@@ -298,7 +298,7 @@ class RunPhases:
         phases = task_phases(self.store)
         publisher = Publisher(self.store, self.scratch, phases, weighed)
         publisher.publish(self.plan.job)
-        published = publisher.count(self.plan.job.rules)
+        published = publisher.count(self.plan.job)
         delete_all(self.store, [name for phase in phases for name in phase.leftovers()])
         published.account_for(self.execution.listed)
         published = replace(published, state=fingerprint(self.store))
@@ -329,7 +329,7 @@ class RunPhases:
             with self.execution.phase("report", None):
                 self.wait_for_bundle()
                 self.removed = publish_removed(self.store, self.scratch)
-                write_report(self.store, self._facts(published), self.scratch)
+                write_report(self.store, self._facts(published), self.scratch, is_new=True)
             facts = self._facts(published)
             write_facts(self.store, facts)
         forget_removed(self.store)
@@ -367,6 +367,8 @@ class RunPhases:
             reasons=published.reasons,
             gain_maps_dropped=published.gain_maps_dropped,
             rules=published.rules,
+            title=self.options.title,
+            owner=self.options.owner,
             phases=tuple(execution.phases),
             tasks=tuple(execution.tasks),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import version
@@ -13,16 +13,15 @@ import msgspec
 
 from mrimage import report
 from mrimage.commit.damage import FACTS as FACTS
-from mrimage.commit.ledger import ROOT, exists, list_names, localize
+from mrimage.commit.ledger import ROOT, delete_all, exists, list_names, localize, owned_files
 from mrimage.errors import NotFoundError, SinkError
 from mrimage.image.network.session import onnxruntime_version
 from mrimage.storage import Store
-from mrimage.storage.layout import FOUND
+from mrimage.storage.layout import FOUND, HISTORY, LISTS
 from mrimage.storage.parallel import in_parallel
 from mrimage.types import RunFacts
 
 TABLES = (
-    "findings.parquet",
     "groups.parquet",
     "outputs.parquet",
     "quarantine.parquet",
@@ -51,6 +50,8 @@ _OUTCOME = (
     "outputs",
     "rules",
     "reasons",
+    "title",
+    "owner",
 )
 """The facts of a run that do not depend on when and how it ran."""
 
@@ -61,11 +62,17 @@ def results_folder(store: Store, scratch: Path) -> Iterator[Path]:
     if store.local:
         yield store.local
         return
-    names = (*TABLES, FACTS)
+    localize(store, [*list_names(store, "catalogue"), *_present(store, (*TABLES, FACTS))], scratch)
+    copies = scratch / "copies"
+    if (copies / "outputs.parquet").exists():
+        localize(store, _present(store, report.wanted_files(copies)), scratch)
+    yield copies
+
+
+def _present(store: Store, names: Sequence[str]) -> list[str]:
+    """Return those of ``names`` that exist."""
     found = in_parallel(store, partial(exists, store), names)
-    present = [name for name, is_there in zip(names, found, strict=True) if is_there]
-    localize(store, [*list_names(store, "catalogue"), *present], scratch)
-    yield scratch / "copies"
+    return [name for name, is_there in zip(names, found, strict=True) if is_there]
 
 
 def read_facts(store: Store) -> RunFacts:
@@ -123,16 +130,48 @@ def write_report(
     places: bool = False,
     against: Path | None = None,
     against_name: str = "",
+    is_new: bool = False,
 ) -> report.Report:
-    """Write ``report.html`` and ``summary.json``, made from the published tables.
+    """Write ``report.html``, its long lists and ``summary.json``, made from the published tables.
 
     ``against`` is the folder of another run to compare with, or a local copy of it. The report
-    calls it ``against_name``.
+    calls it ``against_name``. A run that ``is_new`` is added to the history.
     """
+    history = read_if_there(store, HISTORY)
     with results_folder(store, scratch) as results:
         built = report.build(
-            results, facts, places=places, against=against, against_name=against_name
+            results,
+            facts,
+            places=places,
+            against=against,
+            against_name=against_name,
+            history=history,
         )
+        _write_lists(store, results, built, scratch)
     store.write("report.html", built.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(built.summary)))
+    if is_new:
+        store.write(HISTORY, report.next_history(history, built.figures))
     return built
+
+
+def _write_lists(store: Store, results: Path, built: report.Report, scratch: Path) -> None:
+    """Write the lists that are too long for the page, and remove those of an earlier report."""
+    if store.local and (store.local / LISTS).is_symlink():
+        raise SinkError(
+            f"{store.local / LISTS} must be a folder, but it is a symbolic link. Remove the link."
+        )
+    folder = scratch / LISTS
+    folder.mkdir(parents=True, exist_ok=True)
+    lists = report.write_lists(results, built.figures, folder)
+    for name, path in lists.items():
+        store.write(name, path.read_bytes())
+    delete_all(store, [name for name in owned_files(store, LISTS) if name not in lists])
+
+
+def read_if_there(store: Store, name: str) -> bytes:
+    """Return the content of a file below OUT, which is empty if there is no such file."""
+    try:
+        return store.read(name)
+    except NotFoundError:
+        return b""

@@ -362,6 +362,14 @@ RUN = Section(
             "thumbnails", FLAG, "decode no images for the report", "RunOptions", "--no-thumbnails"
         ),
         Field("strict", FLAG, "stop if a folder of SOURCE cannot be listed", "RunOptions"),
+        Field("title", TEXT, "the title of the report", "RunOptions", default="none"),
+        Field(
+            "owner",
+            TEXT,
+            "whose report it is, such as a name or a team",
+            "RunOptions",
+            default="none",
+        ),
     ),
 )
 

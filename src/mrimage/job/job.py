@@ -349,6 +349,8 @@ class RunOptions:
     quiet: bool = True
     thumbnails: bool = True
     strict: bool = False
+    title: str = ""
+    owner: str = ""
     command: str = ""
     stores: StoreSettings = field(default_factory=StoreSettings)
 

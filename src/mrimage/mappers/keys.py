@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from mrimage.image.geometry import chosen_size
 from mrimage.image.sizes import show_size
 from mrimage.job.job import Mapper, Value
 from mrimage.job.option_types import require_known
-from mrimage.types import Edits
+from mrimage.types import ASPECT_TOLERANCE, ASPECTS, LONG_ASPECT, Edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
     from mrimage.image import Image
 
 UNKNOWN = "unknown"
-
-COMMON_ASPECTS = ("1:1", "5:4", "4:3", "3:2", "16:10", "16:9", "2:1", "21:9")
-"""Common aspect ratios, long side first."""
-
-TOLERANCE = Fraction(1, 100)
-"""How far an image may be from a common aspect ratio, as a share of it."""
 
 
 def everything(image: Image) -> str:
@@ -53,23 +46,18 @@ def orientation(image: Image) -> str:
 
 
 def aspect(image: Image) -> str:
-    """The nearest common aspect ratio within one percent (``16:9``, upright ``9:16``), or else the
-    exact ratio in lowest terms (``683:384``)."""
+    """A common aspect ratio within 1.5 percent, ``16x9`` or upright ``9x16``; for any other ratio
+    ``long-landscape``, ``long-portrait`` (over 5 to 2), ``other-landscape`` or ``other-portrait``."""
     width, height = image.metadata.width, image.metadata.height
-    if width >= height:
-        long, short = _nearest_ratio(width, height)
-        return f"{long}:{short}"
-    long, short = _nearest_ratio(height, width)
-    return f"{short}:{long}"
-
-
-def _nearest_ratio(long_side: int, short_side: int) -> tuple[int, int]:
-    ratio = Fraction(long_side, short_side)
-    for name in COMMON_ASPECTS:
-        long, short = (int(part) for part in name.split(":"))
-        if abs(ratio / Fraction(long, short) - 1) <= TOLERANCE:
-            return long, short
-    return ratio.numerator, ratio.denominator
+    longer = max(width, height)
+    shorter = min(width, height)
+    for name, (long, short) in ASPECTS.items():
+        expected = shorter * long
+        if abs(longer * short - expected) * 1000 <= ASPECT_TOLERANCE * expected:
+            return name if width >= height else "x".join(reversed(name.split("x")))
+    long, short = LONG_ASPECT
+    kind = "long" if longer * short > shorter * long else "other"
+    return f"{kind}-{orientation(image)}"
 
 
 def folder(image: Image) -> str:

@@ -6,7 +6,7 @@ this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from mrimage.report.files import SUMMARY
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
+    from mrimage.report.expectations import Outcome
     from mrimage.report.figures.figures import Comparison, Figures
     from mrimage.report.thumbnails import PageThumbnail, ThumbnailChoice
 
@@ -23,16 +24,20 @@ __all__ = [
     "SUMMARY",
     "Report",
     "build",
+    "check",
     "choose_conversion_samples",
     "choose_thumbnails",
     "compare",
     "decode",
     "for_terminal",
     "load",
+    "next_history",
     "notebook_html",
     "query",
     "stream",
+    "wanted_files",
     "warm",
+    "write_lists",
 ]
 
 
@@ -41,13 +46,15 @@ class Report:
     """A finished report.
 
     ``html`` is report.html in UTF-8. ``figures`` are all its numbers and texts, and ``summary`` is
-    the same as plain data, which becomes summary.json. ``thumbnails`` are its pictures by uri.
+    the same as plain data, which becomes summary.json. ``thumbnails`` are its pictures by uri, and
+    ``lists`` the CSV of the lists in it by name.
     """
 
     html: bytes
     summary: dict[str, object]
     figures: Figures
     thumbnails: Mapping[str, PageThumbnail]
+    lists: Mapping[str, str]
 
     def write_pngs(self, folder: Path) -> list[Path]:
         """Write each chart as a PNG into ``folder``, and return the paths."""
@@ -59,7 +66,7 @@ class Report:
         """Return the report as a PDF. Raises UsageError if WeasyPrint (extra ``pdf``) is missing."""
         from mrimage.report import export
 
-        return export.to_pdf(self.figures, self.thumbnails)
+        return export.to_pdf(self.figures, self.thumbnails, self.lists)
 
     def _repr_html_(self) -> str:
         return notebook_html(self.figures)
@@ -72,12 +79,14 @@ def build(
     places: bool = False,
     against: Path | None = None,
     against_name: str = "",
+    history: bytes = b"",
 ) -> Report:
     """Make the report of the run whose tables are in the folder ``results``.
 
     Without ``facts``, they are read from ``_run/facts.json``. ``places`` adds a coarse map of GPS
     positions. ``against`` is the folder of another run to compare with; ``against_name`` is what
-    the page calls it, if the folder is only a temporary copy. No image is decoded: the pictures
+    the page calls it, if the folder is only a temporary copy. ``history`` is the content of
+    ``_run/history.jsonl``. No image is decoded: the pictures
     come from ``_run/thumbnails.parquet``, if the run made it. Raises SinkError if a run has no facts.
     """
     import msgspec
@@ -85,18 +94,48 @@ def build(
     from mrimage.report.figures.comparison import compare_tables
     from mrimage.report.figures.facts import read_facts
     from mrimage.report.figures.gather import gather
+    from mrimage.report.figures.history import read_history
     from mrimage.report.page import render
     from mrimage.report.tables.views import open_tables
 
     comparison = None
+    records = read_history(history)
     with open_tables(results) as tables:
-        gathered = gather(tables, facts or read_facts(results), places=places)
+        gathered = gather(tables, facts or read_facts(results), places=places, records=records)
         if against:
             comparison = compare_tables(tables, against, against_name)
     figures = replace(gathered.figures, comparison=comparison)
-    html = render(figures, gathered.thumbnails)
+    html = render(figures, gathered.thumbnails, gathered.lists)
     summary: dict[str, object] = msgspec.to_builtins(figures)
-    return Report(html, summary, figures, gathered.thumbnails)
+    return Report(html, summary, figures, gathered.thumbnails, gathered.lists)
+
+
+def wanted_files(results: Path) -> list[str]:
+    """Return the paths below OUT of the files of group reducers that the report reads."""
+    from mrimage.report.figures import made
+    from mrimage.report.tables.views import open_tables
+
+    with open_tables(results) as tables:
+        return [output for output, _ in made.wanted_files(tables)]
+
+
+def write_lists(results: Path, figures: Figures, folder: Path) -> dict[str, Path]:
+    """Write the lists that are too long for the page into ``folder``, as CSV.
+
+    Return the local path of each by its path below OUT.
+    """
+    from mrimage.report.figures import evidence
+    from mrimage.report.tables.views import open_tables
+
+    with open_tables(results) as tables:
+        return evidence.write_lists(tables, figures.insights, folder)
+
+
+def next_history(history: bytes, figures: Figures) -> bytes:
+    """Return ``_run/history.jsonl`` with this run added to the bytes ``history`` of the file."""
+    from mrimage.report.figures import history as runs
+
+    return runs.write_history(runs.read_history(history), runs.record_of(figures))
 
 
 def load(results: Path) -> Figures:
@@ -126,7 +165,7 @@ def notebook_html(figures: Figures) -> str:
     return notebook.to_html(figures)
 
 
-def choose_thumbnails(results: Path, limit: int = 80) -> list[ThumbnailChoice]:
+def choose_thumbnails(results: Path, limit: int = 300) -> list[ThumbnailChoice]:
     """Return at most ``limit`` pictures that the report of ``results`` would show, best first.
 
     All are cheap to decode. Those with ``is_output`` are paths below OUT, and all others are uris
@@ -152,6 +191,13 @@ def warm() -> AbstractContextManager[Callable[[], None]]:
     from mrimage.report.charts import bundle
 
     return bundle.warm()
+
+
+def check(results: Path, facts: RunFacts, expectations: Sequence[str]) -> list[Outcome]:
+    """Return whether the run in the folder ``results`` meets each expectation; see ``expectations``."""
+    from mrimage.report import expectations as expected
+
+    return expected.check(results, facts, expectations)
 
 
 def query(

@@ -22,6 +22,14 @@ PRINT_COLORS = {
     "var(--chart-2)": "#d08a2e",
     "var(--chart-3)": "#7c6bb0",
     "var(--chart-4)": "#8a9299",
+    "var(--k0)": "#8a9299",
+    "var(--k1)": "#0f7a80",
+    "var(--k2)": "#d08a2e",
+    "var(--k3)": "#7c6bb0",
+    "var(--k4)": "#c2554d",
+    "var(--k5)": "#4f8a3c",
+    "var(--k6)": "#3b73b9",
+    "var(--k7)": "#a8558f",
     "var(--ink)": "#14181b",
     "var(--muted)": "#4b545c",
     "var(--line)": "#cfcdc7",
@@ -65,7 +73,9 @@ def write_pngs(figures: Figures, folder: Path) -> list[Path]:
     return written
 
 
-def to_pdf(figures: Figures, thumbnails: Mapping[str, PageThumbnail]) -> bytes:
+def to_pdf(
+    figures: Figures, thumbnails: Mapping[str, PageThumbnail], lists: Mapping[str, str]
+) -> bytes:
     """Return the report as a PDF: the page laid out by WeasyPrint, with its charts as vectors.
 
     Raises UsageError if WeasyPrint cannot be loaded.
@@ -77,10 +87,10 @@ def to_pdf(figures: Figures, thumbnails: Mapping[str, PageThumbnail]) -> bytes:
         # OSError: Pango or another C library is missing. AttributeError: a version before URLFetcher.
         raise UsageError(
             f"--pdf needs WeasyPrint, but it cannot be loaded ({error}). Do: pip install "
-            '"mrimage[pdf]"; or print report.html from a browser, which gives a similar result.'
+            '"mrimage[pdf]"; or print report.html from a browser, which breaks its pages at other places.'
         ) from error
     drawn = {chart.name: svg_uri(chart) for chart in make_charts(figures).all}
-    page = render_static(figures, thumbnails, drawn)
+    page = render_static(figures, thumbnails, lists, drawn)
     document: bytes = weasyprint.HTML(string=page, url_fetcher=fetcher).write_pdf()
     return document
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mrimage.report.figures import galleries
+from mrimage.report.figures import evidence, galleries, prices
 from mrimage.report.figures.galleries import PictureKind
+from mrimage.report.figures.insights import findings_on_images
+from mrimage.report.figures.made import find_duplicates
 from mrimage.report.tables.views import Tables, open_tables
 
-THUMBNAIL_LIMIT = 80
+THUMBNAIL_LIMIT = 300
 """The most thumbnails that a run makes, so that the report costs the same for any source."""
 
-BYTES_LIMIT = 8_000_000
-"""The most bytes of thumbnails that one page holds."""
+BYTES_LIMIT = 6_000_000
+"""The most bytes of thumbnails that one page holds: 8 MB of the page, because of base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,38 @@ def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumb
         return []
     chosen: dict[str, ThumbnailChoice] = {}
     with open_tables(results) as tables:
-        found, samples = galleries.select(tables)
-        for uri, kind in galleries.by_usefulness(found, samples):
+        for uri, kind in _wanted(tables):
             chosen.setdefault(uri, ThumbnailChoice(uri, kind))
             if len(chosen) == limit:
                 break
-    return list(chosen.values())
+        costs = prices.costs(tables, list(chosen))
+    left = prices.TOTAL_COST
+    affordable = []
+    for uri, choice in chosen.items():
+        left -= costs.get(uri, 0.0)
+        if left >= 0:
+            affordable.append(choice)
+    return affordable
+
+
+def _wanted(tables: Tables) -> Iterator[tuple[str, PictureKind]]:
+    """Yield the uri or output path of every picture of the page, the most useful first.
+
+    A picture may come more than once.
+    """
+    found, examples = galleries.select(tables)
+    yield from galleries.most_useful(found, examples)
+    for insight in evidence.illustrate(tables, findings_on_images(tables)):
+        for picture in insight.pictures:
+            if not picture.unseen:
+                yield picture.uri, "finding"
+    duplicates = find_duplicates(tables)
+    clusters = duplicates.clusters if duplicates else ()
+    for cluster in clusters:
+        for image in cluster.images:
+            if not image.picture.unseen:
+                yield image.picture.uri, "copy"
+    yield from galleries.less_useful(found, examples)
 
 
 def read_thumbnails(tables: Tables) -> dict[str, PageThumbnail]:

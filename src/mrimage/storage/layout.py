@@ -8,8 +8,14 @@ ROOT = "_run"
 JOB = f"{ROOT}/job.json"
 """The description of the job. A folder with this file is the OUT of a run."""
 
-FOLDERS = ("images", "groups", "catalogue", ROOT)
-FOUND = ("duplicates.parquet", "clusters.parquet", "findings.parquet")
-"""Tables of what programs have found, if the job asks for them."""
+HISTORY = f"{ROOT}/history.jsonl"
+"""A line for each finished run. It stays when the results of a run are removed."""
 
+LISTS = "lists"
+"""The lists of the report that are too long for its page."""
+
+FOUND = ("duplicates.parquet", "clusters.parquet", "findings.parquet")
+"""Tables that only some jobs publish."""
+
+FOLDERS = ("images", "groups", "catalogue", LISTS, ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")

@@ -4,7 +4,7 @@
   const read = (id) => JSON.parse(byId(`${id}-data`).textContent);
 
   // These need scripts, so the page hides them until now.
-  for (const element of document.querySelectorAll(".filter, .tools, .copy, #theme")) {
+  for (const element of document.querySelectorAll(".filter, .tools, .copy, .keys, #theme")) {
     element.hidden = false;
   }
 
@@ -42,13 +42,38 @@
   const views = new Map();
   let group = "";
 
-  // The embedding changes the rows that it is given, so each call returns new ones.
+  const colors = read("colors");
+
+  // The embedding changes the rows that it is given, so each call returns new ones. For one group,
+  // each bar has one row, in the color of the group.
   const rowsFor = (chart) => {
     const counts = group && chart.groups[group];
-    return chart.rows.map((row, place) => {
-      if (!counts) return { ...row };
-      return { ...row, images: counts[place], share: share(counts, place), bytes: "–" };
-    });
+    if (!counts) return chart.rows.map((row) => ({ ...row }));
+    const rows = new Map();
+    for (const row of chart.rows) {
+      if (rows.has(row.bar)) continue;
+      const images = counts[row.bar];
+      rows.set(row.bar, {
+        ...row,
+        images,
+        total: images,
+        group,
+        color: colors[group] ?? "var(--chart)",
+        share: share(counts, row.bar),
+        bytes: "–",
+      });
+    }
+    return [...rows.values()];
+  };
+
+  // The pictures behind a bar. They are of all groups, whatever the page is filtered to.
+  const openBar = (chart, bar) => {
+    const places = chart.examples[bar];
+    if (!places?.length) return;
+    const row = chart.rows.find((one) => one.bar === bar);
+    const which = group ? " Of all groups." : "";
+    const some = row.total > places.length ? `${places.length} of ${number(row.total)}.` : "";
+    viewer.many(`${chart.title}: ${row.label}`, places, `${some}${which}`);
   };
 
   const ERRORS_ONLY = 1; // vega.Error: the library would also warn about choices made on purpose
@@ -71,6 +96,9 @@
     try {
       const { view } = await vegaEmbed(plot, spec, options);
       views.set(chart.name, view);
+      view.addEventListener("click", (event, item) => {
+        if (item?.datum?.bar !== undefined) openBar(chart, item.datum.bar);
+      });
       plot.dataset.state = "drawn";
       applyFilter(chart, plot);
     } catch (error) {
@@ -81,7 +109,12 @@
   }
 
   const plots = [...document.querySelectorAll(".plot[data-chart]")];
-  const waiting = [...plots];
+  // A chart in a part that is folded has no width yet; it is drawn when the part is opened.
+  const isFolded = (plot) => Boolean(plot.closest("details:not([open])"));
+  const waiting = plots.filter((plot) => !isFolded(plot));
+  for (const fold of document.querySelectorAll("details.fold")) {
+    fold.addEventListener("toggle", () => fold.querySelectorAll(".plot[data-chart]").forEach(draw));
+  }
   const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 20));
   const drawNext = async () => {
     const plot = waiting.shift();
@@ -101,15 +134,30 @@
   for (const plot of plots) observer.observe(plot);
   later(drawNext);
 
-  // The filter updates every chart that was counted by group, and fades the other charts.
+  // On paper every card has one of two widths. The charts are drawn anew for it, so that their words
+  // have the size of all others; a browser prints after the promises of this event.
+  const PAPER = { narrow: 310, wide: 640 }; // pixels, inside of the cards of print.css
+  addEventListener("beforeprint", () => {
+    for (const [name, view] of views) {
+      view.width(charts.get(name).wide ? PAPER.wide : PAPER.narrow).runAsync();
+    }
+  });
+  addEventListener("afterprint", () => dispatchEvent(new Event("resize")));
+
+  // The filter updates every chart that was counted by group. Whatever else is in the section is
+  // marked as of all groups.
   const filteredBy = new Map();
   function applyFilter(chart, plot) {
     const counted = Object.keys(chart.groups).length > 0;
-    const inData = Boolean(plot.closest("#data"));
-    plot.classList.toggle("unfiltered", Boolean(group) && !counted && inData);
     if (!counted || (filteredBy.get(chart.name) ?? "") === group) return;
     filteredBy.set(chart.name, group);
     views.get(chart.name)?.data("rows", rowsFor(chart)).runAsync();
+  }
+  for (const plot of document.querySelectorAll("#data .plot[data-chart]")) {
+    const chart = charts.get(plot.dataset.chart);
+    if (!Object.keys(chart.groups).length) plot.closest(".card").classList.add("of-all");
+    const table = plot.closest(".card").querySelector("table");
+    if (!table.dataset.narrows) table.closest("details").classList.add("of-all");
   }
 
   // The table of such a chart has a row for each of its bars: label, images, share, size.
@@ -130,27 +178,48 @@
     }
   }
 
+  // A row of such a table opens the pictures of its bar, for those who use no mouse.
+  for (const table of document.querySelectorAll("table[data-opens]")) {
+    const chart = charts.get(table.dataset.opens);
+    for (const [bar, row] of [...table.tBodies[0].rows].entries()) {
+      if (!chart.examples[bar]?.length) continue;
+      const opener = document.createElement("button");
+      opener.type = "button";
+      opener.className = "quiet";
+      opener.append(...row.cells[0].childNodes);
+      opener.addEventListener("click", () => openBar(chart, bar));
+      row.cells[0].append(opener);
+    }
+  }
+
   const filter = byId("filter");
-  filter?.addEventListener("change", () => {
-    group = filter.value;
-    byId("filtered").textContent = group
-      ? "Charts and their tables show this group alone. Faded charts are of all groups."
-      : "";
+  const chips = [...document.querySelectorAll("[data-key]")];
+  const applyGroup = (key) => {
+    group = key;
+    filter.value = key;
+    byId("filtered").textContent = group ? "Figures are of this group, unless marked." : "";
+    byId("data").classList.toggle("filtered", Boolean(group));
+    for (const chip of chips) {
+      chip.setAttribute("aria-pressed", String(chip.dataset.key === group));
+    }
     document.querySelectorAll("[data-narrows]").forEach(filterTable);
-    byId("colors")?.classList.toggle("unfiltered", Boolean(group));
     for (const plot of plots) {
       if (views.has(plot.dataset.chart)) applyFilter(charts.get(plot.dataset.chart), plot);
     }
-  });
+  };
+  filter?.addEventListener("change", () => applyGroup(filter.value));
+  for (const chip of chips) {
+    chip.addEventListener("click", () => {
+      applyGroup(group === chip.dataset.key ? "" : chip.dataset.key);
+    });
+  }
 
   // The table of groups is searched, sorted and paged here, because it may have thousands of rows.
   const table = byId("group-table");
   if (table) {
     const groups = read("groups");
     const PAGE_ROWS = 25;
-    const SAMPLE = 6; // the column of page.py's _group_rows with the uri of the thumbnail
-    const images = [...table.querySelectorAll("img[data-sample]")];
-    const samples = new Map(images.map((image) => [image.dataset.sample, image]));
+    const [SAMPLE, EXAMPLES, COLOR] = [6, 7, 8]; // columns of page.py's _group_rows
     const state = { column: 1, ascending: false, first: 0, text: "" };
 
     const numericCell = (text) => {
@@ -159,19 +228,34 @@
       cell.textContent = text;
       return cell;
     };
-    const sampleCell = (uri) => {
+    const sampleCell = (place) => {
       const cell = document.createElement("td");
       cell.className = "sample";
-      if (samples.has(uri)) cell.append(samples.get(uri).cloneNode());
+      if (place !== null) cell.append(viewer.picture(place));
       return cell;
     };
-    const keyCell = (key) => {
+    const keyCell = (key, images, examples, color) => {
       const name = document.createElement("bdi");
       name.className = "name";
       name.title = key;
       name.textContent = key || "(empty key)";
       const cell = document.createElement("td");
-      cell.append(name);
+      if (color) {
+        const dot = document.createElement("i");
+        dot.className = `dot ${color.replace(/^var\(--|\)$/g, "")}`;
+        cell.append(dot);
+      }
+      if (!examples.length) {
+        cell.append(name);
+        return cell;
+      }
+      const opener = document.createElement("button");
+      opener.type = "button";
+      opener.className = "quiet";
+      opener.append(name);
+      const some = images > examples.length ? `${examples.length} of ${number(images)}.` : "";
+      opener.addEventListener("click", () => viewer.many(key || "(empty key)", examples, some));
+      cell.append(opener);
       return cell;
     };
     const tableRow = (values) => {
@@ -179,7 +263,7 @@
       const row = document.createElement("tr");
       row.append(
         sampleCell(values[SAMPLE]),
-        keyCell(key),
+        keyCell(key, images, values[EXAMPLES], values[COLOR]),
         numericCell(number(images)),
         numericCell(bytes(size)),
         numericCell(pixels(area)),
@@ -248,15 +332,16 @@
     show();
   }
 
-  // Copy a command. Without access to the clipboard, select it instead.
+  // Copy a command or a path. Without access to the clipboard, select it instead.
   document.addEventListener("click", async (event) => {
     if (!event.target.matches?.(".copy")) return;
     const code = event.target.previousElementSibling;
     try {
       await navigator.clipboard.writeText(code.textContent);
+      const words = event.target.textContent;
       event.target.textContent = "Copied";
       setTimeout(() => {
-        event.target.textContent = "Copy";
+        event.target.textContent = words;
       }, 1500);
     } catch {
       getSelection().selectAllChildren(code);

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mrimage.report import text
+from mrimage.report.charts.axes import axis_of, date_ticks, scale_of
 from mrimage.report.charts.style import (
     COUNT_AXIS,
-    PLAIN_LABEL,
+    KEY_COLORS,
+    REST_COLOR,
     ZOOM_HINT,
     Spec,
     base,
@@ -30,34 +31,6 @@ SMALL_BARS = 4
 TIMELINE_HEIGHT = 180
 """Pixels of a chart of dates."""
 
-FEWEST_TICKS = 3
-"""An axis with fewer ticks at 1, 2 and 5 has its ticks at the edges of the bars instead."""
-
-# Vega expressions that write the labels of an axis. ``~`` drops trailing zeros, ``s`` adds a prefix
-# such as k or M, and ``.3`` keeps three digits (d3-format).
-_BYTES_LABEL = (
-    "datum.value >= 1e9 ? format(datum.value / 1e9, '~g') + ' GB' : "
-    "datum.value >= 1e6 ? format(datum.value / 1e6, '~g') + ' MB' : "
-    "datum.value >= 1e3 ? format(datum.value / 1e3, '~g') + ' KB' : "
-    "format(datum.value, '~g') + ' B'"
-)
-_SECONDS_LABEL = (
-    "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : "
-    "datum.value < 60 ? format(datum.value, '.3~r') + ' s' : "
-    "datum.value < 3600 ? format(datum.value / 60, '.3~r') + ' min' : "
-    "format(datum.value / 3600, '.3~r') + ' h'"
-)
-_MEGAPIXELS_LABEL = (
-    "datum.value < 0.01 ? format(datum.value * 1e6, '~s') + ' px' : "
-    "format(datum.value, '~r') + ' MP'"
-)
-_LABELS = {
-    "size": _BYTES_LABEL,
-    "megapixels": _MEGAPIXELS_LABEL,
-    "focal_length": "format(datum.value, '.3~r') + ' mm'",
-}
-"""Labels of the axes that have a unit, by the name of the distribution."""
-
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
@@ -72,9 +45,11 @@ class ChartTable:
 class Chart:
     """One chart of the page.
 
-    ``spec`` draws the named data ``rows``. ``groups`` has counts by key: they replace the
-    ``images`` of the rows when the page is filtered to one group. ``alt`` describes the chart in
-    words, and ``hint`` says how to use it with a mouse.
+    ``spec`` draws the named data ``rows``; each belongs to the bar or cell with the number ``bar``.
+    ``groups`` has counts by key, one for each bar: they replace the ``images`` of the rows when the
+    page is filtered to one group. ``examples`` has the uris of some images of each bar. ``about``
+    and ``omissions``, which is about all groups, stand below the title. ``alt`` describes the chart
+    in words, and ``hint`` says how to use it with a mouse.
     """
 
     name: str
@@ -88,6 +63,8 @@ class Chart:
     hint: str = ""
     wide: bool = False
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    omissions: str = ""
+    examples: tuple[tuple[str, ...], ...] = ()
 
     @property
     def small(self) -> bool:
@@ -108,30 +85,82 @@ class Chart:
 def distribution_chart(distribution: Distribution, noun: str = "image") -> Chart:
     """Return horizontal bars for names, or vertical bars for ranges and dates.
 
-    ``noun`` is what the bars count.
+    ``noun`` is what the bars count. Bars are divided by group, in the groups' colors, if each image
+    is in one group.
     """
     draw = {"category": _horizontal, "histogram": _histogram, "timeline": _timeline}
     total = sum(bar.images for bar in distribution.bars)
     is_timeline = distribution.kind == "timeline"
+    parts = divided([bar.images for bar in distribution.bars], distribution.groups)
+    has_examples = any(bar.examples for bar in distribution.bars)
     return Chart(
         name=distribution.name,
         title=distribution.title,
-        about=distribution.about + _omissions(distribution, noun),
+        about=distribution.about,
+        omissions=_omissions(distribution, noun),
         alt=_in_words(distribution, total, noun),
-        spec=draw[distribution.kind](distribution, noun),
-        rows=tuple(_row(bar, total) for bar in distribution.bars),
+        spec=draw[distribution.kind](distribution, noun, bool(parts)),
+        rows=tuple(_rows(distribution.bars, total, parts)),
         table=_table(distribution, total, noun),
         sql=distribution.sql,
         hint=ZOOM_HINT if is_timeline else "",
         wide=is_timeline,
         groups=distribution.groups,
+        examples=tuple(bar.examples for bar in distribution.bars) if has_examples else (),
     )
+
+
+def key_colors(keys: Iterable[str]) -> dict[str, str]:
+    """Return the colors of the largest groups, by key; ``keys`` begins with the largest."""
+    return dict(zip(keys, KEY_COLORS, strict=False))
+
+
+def divided(
+    counts: Sequence[int], groups: Mapping[str, Sequence[int]]
+) -> list[list[tuple[str, str, int]]]:
+    """Divide each bar by group, into keys, colors and counts.
+
+    The groups without a color of their own come last, together. The result is empty if there are no
+    groups, or if an image is in several of them, so that they add up to more than the bar.
+    """
+    if not groups:
+        return []
+    sums = [sum(column) for column in zip(*groups.values(), strict=True)]
+    if any(found > images for found, images in zip(sums, counts, strict=True)):
+        return []
+    colors = key_colors(groups)
+    bars = []
+    for place, images in enumerate(counts):
+        parts = [(key, color, groups[key][place]) for key, color in colors.items()]
+        rest = images - sum(count for _, _, count in parts)
+        bars.append([part for part in (*parts, ("other groups", REST_COLOR, rest)) if part[2]])
+    return bars
+
+
+def _rows(
+    bars: Sequence[Bar], total: int, parts: Sequence[Sequence[tuple[str, str, int]]]
+) -> Iterator[ChartRow]:
+    """Yield a row for each part of each bar, or for each bar if they are not divided."""
+    for place, bar in enumerate(bars):
+        row = {"bar": place, **_row(bar, total)}
+        if not parts:
+            yield row
+            continue
+        if not parts[place]:
+            yield row | {"group": "", "color": REST_COLOR, "part": 0}
+        for number, (key, color, images) in enumerate(parts[place]):
+            divided_row = row | {"group": key, "color": color, "part": number, "images": images}
+            if number:
+                # The label beside the bar has its total, once.
+                del divided_row["total"]
+            yield divided_row
 
 
 def _row(bar: Bar, total: int) -> ChartRow:
     row: ChartRow = {
         "label": bar.label,
         "images": bar.images,
+        "total": bar.images,
         "share": _percent_of(bar.images, total),
         "bytes": text.size(bar.bytes),
     }
@@ -148,21 +177,41 @@ def _count_title(noun: str) -> str:
     return f"{noun.capitalize()}s"
 
 
-def _tooltip(title: str, noun: str) -> list[Spec]:
+def _tooltip(title: str, noun: str, is_divided: bool) -> list[Spec]:
+    tooltip: list[Spec] = [{"field": "label", "type": "nominal", "title": title}]
+    if is_divided:
+        tooltip.append({"field": "group", "type": "nominal", "title": "Group"})
+    count = {
+        "field": "images",
+        "type": "quantitative",
+        "title": _count_title(noun),
+        "format": ",",
+    }
+    whole = "Share of all" if not is_divided else "Share of the whole bar"
     return [
-        {"field": "label", "type": "nominal", "title": title},
-        {
-            "field": "images",
-            "type": "quantitative",
-            "title": _count_title(noun),
-            "format": ",",
-        },
-        {"field": "share", "type": "nominal", "title": "Share"},
-        {"field": "bytes", "type": "nominal", "title": "Size"},
+        *tooltip,
+        count,
+        {"field": "share", "type": "nominal", "title": whole},
+        {"field": "bytes", "type": "nominal", "title": whole.replace("Share", "Size")},
     ]
 
 
-def _horizontal(distribution: Distribution, noun: str) -> Spec:
+def _division(is_divided: bool) -> Spec:
+    """Return the encoding of the parts of bars, in the colors of their groups."""
+    if not is_divided:
+        return {}
+    return {
+        "color": {"field": "color", "type": "nominal", "scale": None, "legend": None},
+        "detail": {"field": "group"},
+        "order": {"field": "part"},
+    }
+
+
+def _stacked(is_divided: bool) -> str | None:
+    return "zero" if is_divided else None
+
+
+def _horizontal(distribution: Distribution, noun: str, is_divided: bool) -> Spec:
     """Draw a bar for each name, with its count beside it."""
     y = {"field": "label", "type": "nominal", "sort": None, "title": None}
     x = {
@@ -171,112 +220,67 @@ def _horizontal(distribution: Distribution, noun: str) -> Spec:
         "title": None,
         "axis": None,
         "scale": {"padding": 0},
+        "stack": _stacked(is_divided),
     }
     bars = {
-        "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.72}},
-        "encoding": {"x": x},
+        "mark": {
+            "type": "bar",
+            "cornerRadiusEnd": 0 if is_divided else 3,
+            "height": {"band": 0.72},
+            "cursor": "pointer",
+        },
+        "encoding": {"x": x, **_division(is_divided)},
     }
-    count = {"field": "images", "type": "quantitative", "format": ","}
+    count = {"field": "total", "type": "quantitative", "format": ","}
     counts = {
+        "transform": [{"filter": "isValid(datum.total)"}],
         "mark": {"type": "text", "align": "left", "dx": 5},
-        "encoding": {"x": x, "text": count},
+        "encoding": {"x": {**x, "field": "total", "stack": None}, "text": count},
     }
     view = {
-        "encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun)},
+        "encoding": {"y": y, "tooltip": _tooltip(distribution.title, noun, is_divided)},
         "layer": [bars, counts],
     }
     return base(view, BAR_STEP * len(distribution.bars))
 
 
-def _histogram(distribution: Distribution, noun: str) -> Spec:
+def _histogram(distribution: Distribution, noun: str, is_divided: bool) -> Spec:
     """Draw a bar for each range of a number."""
+    axis, unit = axis_of(distribution)
     x = {
         "field": "low",
         "type": "quantitative",
         "bin": "binned",
-        "title": None,
-        "scale": _scale(distribution.bars),
-        "axis": _axis(distribution),
+        "title": unit,
+        "scale": scale_of(distribution.bars),
+        "axis": axis,
     }
     y = {
         "field": "images",
         "type": "quantitative",
         "title": _count_title(noun),
-        "stack": None,
+        "stack": _stacked(is_divided),
         "axis": COUNT_AXIS,
     }
     view = {
-        "mark": {"type": "bar", "binSpacing": 1.5, "cornerRadiusEnd": 2},
+        "mark": {
+            "type": "bar",
+            "binSpacing": 1.5,
+            "cornerRadiusEnd": 0 if is_divided else 2,
+            "cursor": "pointer",
+        },
         "encoding": {
             "x": x,
             "x2": {"field": "high"},
             "y": y,
-            "tooltip": _tooltip(distribution.title, noun),
+            "tooltip": _tooltip(distribution.title, noun, is_divided),
+            **_division(is_divided),
         },
     }
     return base(view)
 
 
-def _scale(bars: Sequence[Bar]) -> Spec:
-    scale: Spec = {"nice": False, "zero": False}
-    if _is_logarithmic(bars):
-        scale = {"type": "log", "nice": False}
-    if bars:
-        scale["domain"] = [bars[0].low, bars[-1].high]
-    return scale
-
-
-def _axis(distribution: Distribution) -> Spec:
-    label = _LABELS.get(distribution.name, PLAIN_LABEL)
-    if distribution.name.startswith("durations"):
-        label = _SECONDS_LABEL
-    axis: Spec = {
-        "labelExpr": label,
-        "labelOverlap": "greedy",
-        "labelSeparation": 6,
-        "grid": False,
-    }
-    if _is_logarithmic(distribution.bars):
-        axis["values"] = _ticks(distribution.bars)
-    return axis
-
-
-def _ticks(bars: Sequence[Bar]) -> list[float]:
-    """Return the ticks of a logarithmic axis.
-
-    They are at 1, 2 and 5 times the powers of ten. If those are too few, or if each bar is double
-    the one before, they are at the edges of the bars.
-    """
-    edges = [bar.low for bar in bars if bar.low is not None]
-    last = bars[-1].high
-    if last is not None:
-        edges.append(last)
-    low = edges[0]
-    high = edges[-1] * (1 + 1e-9)
-    first_power = math.floor(math.log10(low))
-    last_power = math.ceil(math.log10(edges[-1]))
-    ticks = []
-    for power in range(first_power, last_power + 1):
-        round_numbers = [factor * 10.0**power for factor in (1, 2, 5)]
-        ticks += [tick for tick in round_numbers if low <= tick <= high]
-    is_doubling = math.isclose(edges[1] / low, 2)
-    if is_doubling or len(ticks) < FEWEST_TICKS:
-        return edges
-    return ticks
-
-
-def _is_logarithmic(bars: Sequence[Bar]) -> bool:
-    """Return whether the bins get wider, which calls for a logarithmic axis."""
-    if len(bars) < 2 or any(bar.low is None or bar.low <= 0 for bar in bars):
-        return False
-    return _bin_width(bars[-1]) > 1.2 * _bin_width(bars[0])
-
-
-def _bin_width(bar: Bar) -> float:
-    return (bar.high or 0) - (bar.low or 0)
-
-
-def _timeline(distribution: Distribution, noun: str) -> Spec:
+def _timeline(distribution: Distribution, noun: str, is_divided: bool) -> Spec:
     """Draw a bar for each day, month or year."""
     # Vega counts milliseconds. Each bar ends 6 % of its length early, which leaves a gap.
     start = {"calculate": "datum.low * 1000", "as": "start"}
@@ -285,7 +289,7 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
         "grid": False,
         "labelOverlap": "greedy",
         "labelSeparation": 10,
-        **_date_ticks(distribution.bars),
+        **date_ticks(distribution.bars),
     }
     x = {
         "field": "start",
@@ -298,32 +302,31 @@ def _timeline(distribution: Distribution, noun: str) -> Spec:
         "field": "images",
         "type": "quantitative",
         "title": _count_title(noun),
-        "stack": None,
+        "stack": _stacked(is_divided),
         "axis": COUNT_AXIS,
     }
-    view = {
+    view: Spec = {
         "params": [zoom("x")],
         "transform": [start, end],
-        "mark": {"type": "bar", "cornerRadiusEnd": 2, "minBandSize": 1, "clip": True},
+        "mark": {
+            "type": "bar",
+            # With two ends along the axis of time, Vega-Lite would stack sideways.
+            "orient": "vertical",
+            "minBandSize": 1,
+            "clip": True,
+            "cursor": "pointer",
+        },
         "encoding": {
             "x": x,
             "x2": {"field": "end"},
             "y": y,
-            "y2": {"datum": 0},
-            "tooltip": _tooltip(distribution.title, noun),
+            "tooltip": _tooltip(distribution.title, noun, is_divided),
+            **_division(is_divided),
         },
     }
+    if not is_divided:
+        view["encoding"]["y2"] = {"datum": 0}
     return base(view, TIMELINE_HEIGHT)
-
-
-def _date_ticks(bars: Sequence[Bar]) -> Spec:
-    """Return ticks that name days only if the bars are days, and no months if they are years."""
-    label = bars[0].label if bars else ""
-    if len(label) == len("2024"):
-        return {"format": "%Y", "tickCount": {"interval": "year", "step": 1}}
-    if len(label) == len("2024-01"):
-        return {"format": "%b %Y"}
-    return {"format": "%-d %b %Y"}
 
 
 def _omissions(distribution: Distribution, noun: str) -> str:
@@ -335,7 +338,7 @@ def _omissions(distribution: Distribution, noun: str) -> str:
         notes.append(f"{text.plural(distribution.folded, 'rarer value')} in the last bar")
     if not notes:
         return ""
-    return f" {'; '.join(notes).capitalize()}."
+    return f"{'; '.join(notes).capitalize()}."
 
 
 def _in_words(distribution: Distribution, total: int, noun: str) -> str:

@@ -9,8 +9,23 @@ from itertools import groupby
 from operator import attrgetter
 
 from mrimage.report import text
-from mrimage.report.charts.charts import Chart, ChartRow, ChartTable, distribution_chart
-from mrimage.report.charts.style import CHART, FOURTH, PLAIN_LABEL, SECOND, THIRD, Spec, base
+from mrimage.report.charts.charts import (
+    Chart,
+    ChartRow,
+    ChartTable,
+    distribution_chart,
+    key_colors,
+)
+from mrimage.report.charts.style import (
+    CHART,
+    FOURTH,
+    PLAIN_LABEL,
+    REST_COLOR,
+    SECOND,
+    THIRD,
+    Spec,
+    base,
+)
 from mrimage.report.figures.data import Bar, Distribution
 from mrimage.report.figures.distributions import nice_step
 from mrimage.report.figures.figures import Groups
@@ -243,18 +258,32 @@ def _task_table(tasks: Sequence[TaskFigures], labels: Mapping[str, str]) -> Char
     return ChartTable(columns, rows, (False, False, False, True, True, True))
 
 
-def groups_chart(groups: Groups) -> Chart | None:
-    """Return the largest groups as bars, or None if there is only one group."""
+def groups_chart(groups: Groups, filters: Sequence[str]) -> Chart | None:
+    """Return the largest groups as bars, or None if there is only one group.
+
+    ``filters`` are the keys of the groups that have a color.
+    """
     if len(groups.rows) < 2:
         return None
     shown = groups.rows[:GROUP_BARS]
     labels = text.unique(text.cut(group.key, 60) or "(empty key)" for group in shown)
     bars = tuple(
-        Bar(label, group.images, group.bytes) for label, group in zip(labels, shown, strict=True)
+        Bar(label, group.images, group.bytes, examples=group.examples)
+        for label, group in zip(labels, shown, strict=True)
     )
     about = "Images in each group."
     if groups.total > len(shown):
         about += f" The {len(shown)} largest of {text.number(groups.total)}."
     sql = "SELECT key, images, bytes, pixels FROM groups ORDER BY images DESC, key"
     largest = Distribution("groups", "Largest groups", "category", about, sql, bars)
-    return replace(distribution_chart(largest), wide=True)
+    chart = replace(distribution_chart(largest), wide=True)
+    if not filters:
+        return chart
+    colors = key_colors(filters)
+    rows = []
+    for row, group in zip(chart.rows, shown, strict=True):
+        rows.append({**row, "color": colors.get(text.cut(group.key, 80), REST_COLOR)})
+    bars_layer, counts = chart.spec["layer"]
+    color = {"field": "color", "type": "nominal", "scale": None, "legend": None}
+    colored = {**bars_layer, "encoding": {**bars_layer["encoding"], "color": color}}
+    return replace(chart, rows=tuple(rows), spec={**chart.spec, "layer": [colored, counts]})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mrimage.report import text
-from mrimage.report.charts.charts import Chart, ChartRow, ChartTable
-from mrimage.report.charts.style import CHART, ZOOM_HINT, Spec, base, zoom
+from mrimage.report.charts.charts import Chart, ChartRow, ChartTable, key_colors
+from mrimage.report.charts.style import CHART, REST_COLOR, ZOOM_HINT, Spec, base, zoom
 from mrimage.report.figures.data import Cell, Dimensions, NamedSize
 
 LABELED_SIZES = 5
@@ -25,6 +25,10 @@ PLACES_HEIGHT = 320
 
 PLACES_IN_TABLE = 20
 
+_COLOR: Spec = {"field": "color", "type": "nominal", "scale": None, "legend": None}
+
+_COLORED_BY = " Each cell has the color of the group with the most images in it."
+
 _COUNT_TOOLTIP = {"field": "images", "title": "Images", "format": ","}
 
 
@@ -40,12 +44,13 @@ def dimensions_chart(dimensions: Dimensions) -> Chart:
     return Chart(
         name="dimensions",
         title="Dimensions",
-        about=f"Width by height as displayed, {exact}; rings mark those that many share, and the "
-        f"table has the {len(dimensions.common)} most frequent.",
+        about="Width by height as displayed." + (_COLORED_BY if dimensions.groups else ""),
+        omissions=f"{exact.capitalize()}; rings mark those that many share, and the table has the "
+        f"{len(dimensions.common)} most frequent.",
         hint=ZOOM_HINT,
         alt=alt,
         spec=_heat_map(labels, [cell.images for cell in dimensions.cells]),
-        rows=tuple(_size_row(cell) for cell in dimensions.cells),
+        rows=tuple(_colored(map(_size_row, dimensions.cells), dimensions.groups)),
         table=_size_table(dimensions.common),
         sql=dimensions.sql,
         wide=True,
@@ -63,6 +68,23 @@ def _size_row(cell: Cell) -> ChartRow:
 
 def _cell_row(cell: Cell) -> ChartRow:
     return {"x": cell.x, "x2": cell.x2, "y": cell.y, "y2": cell.y2, "images": cell.images}
+
+
+def _colored(rows: Iterable[ChartRow], groups: Mapping[str, Sequence[int]]) -> Iterator[ChartRow]:
+    """Yield the rows in the color of the group that has the most images of each cell."""
+    colors = key_colors(groups)
+    largest = [
+        max(zip(cell, groups, strict=True), key=_most)
+        for cell in zip(*groups.values(), strict=True)
+    ]
+    for place, row in enumerate(rows):
+        color = colors.get(largest[place][1], REST_COLOR) if largest else CHART
+        yield {"bar": place, "color": color, **row}
+
+
+def _most(counted: tuple[int, str]) -> int:
+    images, _ = counted
+    return images
 
 
 def _label(size: NamedSize) -> ChartRow:
@@ -85,7 +107,7 @@ def _size_table(sizes: Sequence[NamedSize]) -> ChartTable:
     return ChartTable(("Size", "Name", "Images"), rows, (False, False, True))
 
 
-def places_chart(places: Sequence[Cell]) -> Chart:
+def places_chart(places: Sequence[Cell], groups: Mapping[str, tuple[int, ...]]) -> Chart:
     """Return a coarse map: a square for each degree of longitude and latitude with images."""
     axis: Spec = {"grid": True, "labelExpr": "format(datum.value, '~r') + '°'", "tickCount": 8}
     scale: Spec = {"nice": False, "zero": False, "padding": 20}
@@ -98,9 +120,11 @@ def places_chart(places: Sequence[Cell]) -> Chart:
     ]
     view = {
         "params": [zoom("x", "y")],
+        "transform": [{"filter": "datum.images > 0"}],
         "mark": {"type": "rect", "clip": True},
         "encoding": {
             **_cell_encoding(x, y),
+            "color": _COLOR,
             "opacity": _opacity([cell.images for cell in places]),
             "tooltip": tooltip,
         },
@@ -109,11 +133,13 @@ def places_chart(places: Sequence[Cell]) -> Chart:
     return Chart(
         name="places",
         title="Places",
-        about="GPS positions in cells of one degree, about 100 km: coarse on purpose.",
+        about="GPS positions in cells of one degree, about 100 km: coarse on purpose."
+        + (_COLORED_BY if groups else ""),
         hint=ZOOM_HINT,
         alt=f"Map of {cells} of one degree that hold images.",
         spec=base(view, PLACES_HEIGHT),
-        rows=tuple(_cell_row(cell) for cell in places),
+        rows=tuple(_colored(map(_cell_row, places), groups)),
+        groups=groups,
         table=_places_table(places),
         sql="SELECT floor(latitude) AS latitude, floor(longitude) AS longitude, "
         "count(*) AS images FROM image "
@@ -147,7 +173,7 @@ def _opacity(counts: Sequence[int]) -> Spec:
         "tickCount": 3,
         "format": "~s",
         "symbolType": "square",
-        "symbolFillColor": CHART,
+        "symbolFillColor": "var(--muted)",
         "symbolStrokeWidth": 0,
         "symbolSize": 140,
     }
@@ -182,6 +208,7 @@ def _heat_map(labels: Sequence[ChartRow], counts: Sequence[int]) -> Spec:
         "mark": {"type": "rect", "clip": True},
         "encoding": {
             **_cell_encoding(x, y),
+            "color": _COLOR,
             "opacity": _opacity(counts),
             "tooltip": tooltip,
         },

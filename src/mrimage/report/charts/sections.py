@@ -87,13 +87,15 @@ class PageCharts:
 
 def make_charts(figures: Figures) -> PageCharts:
     """Return the charts of the page."""
-    groups = groups_chart(figures.groups)
-    sides = figures.comparison.distributions if figures.comparison else ()
+    groups = groups_chart(figures.groups, figures.data.filters)
+    compared = figures.comparison
+    sides = compared.distributions if compared else ()
+    unrelated = compared is not None and compared.unrelated
     return PageCharts(
         data=tuple(_subsections(figures.data)),
         groups=(groups,) if groups else (),
         health=health_charts(figures.health),
-        comparison=tuple(side_by_side_chart(both) for both in sides),
+        comparison=tuple(side_by_side_chart(both, unrelated=unrelated) for both in sides),
     )
 
 
@@ -120,7 +122,7 @@ def _drawn(data: Data) -> dict[str, Chart]:
     if data.dimensions and data.dimensions.distinct > 1:
         charts["dimensions"] = dimensions_chart(data.dimensions)
     if data.places:
-        charts["places"] = places_chart(data.places)
+        charts["places"] = places_chart(data.places, data.places_by_group)
     return charts
 
 

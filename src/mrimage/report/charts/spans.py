@@ -12,6 +12,8 @@ PAIR_STEP = 28
 """Pixels from one pair of bars to the next."""
 
 _RUNS = ("before", "after")
+_PILES = ("that pile", "this one")
+"""What the two runs are called: of one source, and of different piles."""
 
 _SPREAD_TICKS = [factor * 10.0**power for power in range(-3, 4) for factor in (1, 2, 5)]
 
@@ -97,29 +99,30 @@ def _spread_layers() -> list[Spec]:
     return layers
 
 
-def side_by_side_chart(both: SideBySide) -> Chart:
-    """Return a chart with two bars for each label: before and after."""
+def side_by_side_chart(both: SideBySide, *, unrelated: bool) -> Chart:
+    """Return a chart with two bars for each label: before and after, or of two different piles."""
+    runs = _PILES if unrelated else _RUNS
     values = text.plural(len(both.labels), "value")
     return Chart(
         name=f"compare_{both.name}",
         title=both.title,
         about="Images in the other run and in this one.",
         alt=f"{both.title} before and after, for {values}.",
-        spec=_side_by_side_spec(both),
-        rows=tuple(_side_by_side_rows(both)),
+        spec=_side_by_side_spec(both, runs),
+        rows=tuple(_side_by_side_rows(both, runs)),
         table=_side_by_side_table(both),
     )
 
 
-def _side_by_side_rows(both: SideBySide) -> list[ChartRow]:
+def _side_by_side_rows(both: SideBySide, runs: tuple[str, str]) -> list[ChartRow]:
     rows: list[ChartRow] = []
     for label, before, after in zip(both.labels, both.before, both.after, strict=True):
-        rows.append({"label": label, "run": "before", "images": before})
-        rows.append({"label": label, "run": "after", "images": after})
+        rows.append({"label": label, "run": runs[0], "images": before})
+        rows.append({"label": label, "run": runs[1], "images": after})
     return rows
 
 
-def _side_by_side_spec(both: SideBySide) -> Spec:
+def _side_by_side_spec(both: SideBySide, runs: tuple[str, str]) -> Spec:
     y = {
         "field": "label",
         "type": "nominal",
@@ -131,9 +134,9 @@ def _side_by_side_spec(both: SideBySide) -> Spec:
     color = {
         "field": "run",
         "type": "nominal",
-        "sort": list(_RUNS),
+        "sort": list(runs),
         "title": None,
-        "scale": {"domain": list(_RUNS), "range": [SECOND, CHART]},
+        "scale": {"domain": list(runs), "range": [SECOND, CHART]},
         "legend": {"orient": "top"},
     }
     tooltip = [
@@ -145,7 +148,7 @@ def _side_by_side_spec(both: SideBySide) -> Spec:
         "mark": {"type": "bar", "cornerRadiusEnd": 2},
         "encoding": {
             "y": y,
-            "yOffset": {"field": "run", "sort": list(_RUNS)},
+            "yOffset": {"field": "run", "sort": list(runs)},
             "x": x,
             "color": color,
             "tooltip": tooltip,

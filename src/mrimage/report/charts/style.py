@@ -16,6 +16,12 @@ SECOND = "var(--chart-2)"
 THIRD = "var(--chart-3)"
 FOURTH = "var(--chart-4)"
 
+KEY_COLORS = tuple(f"var(--k{place})" for place in range(1, 8))
+"""The colors of the largest groups, the same on the whole page."""
+
+REST_COLOR = "var(--k0)"
+"""The color of all other groups together."""
+
 COUNT_AXIS: Spec = {
     "tickCount": 4,
     "labelExpr": "datum.value % 1 ? '' : format(datum.value, '~s')",

@@ -19,6 +19,10 @@ EXAMPLE_LIMIT = 10
 LABEL_LIMIT = 12
 """The most labels of a distribution that is shown side by side."""
 
+SAME_PILE = 0.1
+"""Two sources are different piles if less than this share (0..1) of the images of the smaller one are
+unchanged in the other one."""
+
 COMPARED = (
     "format",
     "color_space",
@@ -81,14 +85,19 @@ def compare_tables(tables: Tables, other: Path, name: str = "") -> Comparison:
     newly_quarantined, recovered = tables.row(
         "SELECT count(*) FILTER (newly_quarantined), count(*) FILTER (recovered) FROM moved"
     )
+    same = kinds.get("same", 0)
+    fewer = min(before.listed, after.listed)
+    unrelated = other_facts.source != facts.source and same < SAME_PILE * fewer
     return Comparison(
         other=text.cut(name or other),
+        other_source=text.cut(other_facts.source),
+        unrelated=unrelated,
         other_started=other_facts.started,
         changes=_changes(before, after),
         new=kinds.get("new", 0),
         gone=kinds.get("gone", 0),
         changed=kinds.get("changed", 0),
-        same=kinds.get("same", 0),
+        same=same,
         newly_quarantined=newly_quarantined,
         recovered=recovered,
         examples={title: _examples(tables, condition) for title, condition in _CHANGES.items()},

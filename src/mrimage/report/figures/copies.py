@@ -21,21 +21,45 @@ _LOOKALIKES = """SELECT uri, first_value(uri) OVER alike AS looks_like, phash FR
 
 def find_copies(tables: Tables) -> Iterator[Insight]:
     """Yield how many images are copies of another one, and how many more look the same."""
+    counted = count_copies(tables)
+    if "copies" in counted:
+        copies, wasted = counted["copies"]
+        if copies:
+            yield _copies(copies, wasted, _COPIES.format(files=_files(tables)))
+    if "lookalikes" in counted:
+        alike, _ = counted["lookalikes"]
+        if alike:
+            yield _lookalikes(alike)
+
+
+def count_copies(tables: Tables) -> dict[str, tuple[int, int]]:
+    """Return the number of ``copies`` and their bytes, and the same of the ``lookalikes`` (without
+    bytes), as far as the catalogue has the columns."""
+    counted: dict[str, tuple[int, int]] = {}
     if not tables.has("sha256"):
-        return
-    files = _FILES
-    if not tables.has("file"):
-        # An OUT of an earlier version, which did not record which names are of one file.
-        files = _FILES.replace("coalesce(file, uri)", "uri")
+        return counted
     # Sums per digest count what the query lists, without a window function over every image.
     copies, wasted = tables.row(
         "SELECT coalesce(sum(n - 1), 0)::BIGINT, coalesce(sum((n - 1) * size), 0)::BIGINT FROM "
-        f"(SELECT count(*) AS n, min(size) AS size FROM {files} GROUP BY sha256) WHERE n > 1"
+        f"(SELECT count(*) AS n, min(size) AS size FROM {_files(tables)} GROUP BY sha256) "
+        "WHERE n > 1"
     )
-    if copies:
-        yield _copies(copies, wasted, _COPIES.format(files=files))
+    counted["copies"] = copies, wasted
     if tables.has("phash"):
-        yield from _lookalikes(tables)
+        alike = tables.row(
+            "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM "
+            "(SELECT count(DISTINCT sha256) AS n FROM image "
+            "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
+        )[0]
+        counted["lookalikes"] = alike, 0
+    return counted
+
+
+def _files(tables: Tables) -> str:
+    if tables.has("file"):
+        return _FILES
+    # An OUT of an earlier version, which did not record which names are of one file.
+    return _FILES.replace("coalesce(file, uri)", "uri")
 
 
 def _copies(copies: int, wasted: int, sql: str) -> Insight:
@@ -56,20 +80,13 @@ def _copies(copies: int, wasted: int, sql: str) -> Insight:
     )
 
 
-def _lookalikes(tables: Tables) -> Iterator[Insight]:
-    alike = tables.row(
-        "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM "
-        "(SELECT count(DISTINCT sha256) AS n FROM image "
-        "WHERE phash IS NOT NULL GROUP BY phash HAVING n > 1)"
-    )[0]
-    if not alike:
-        return
+def _lookalikes(alike: int) -> Insight:
     counted = text.plural(alike, "more image looks", "more images look")
-    yield Insight(
+    return Insight(
         name="lookalikes",
-        level="info",
+        level="notice",
         text=f"{counted} the same as another, but the bytes differ.",
-        next="",
+        next="--group duplicates puts them side by side, and says which to keep.",
         rule="Images with the same perceptual hash and different SHA-256; "
         "nearly equal hashes are not counted.",
         sql=_LOOKALIKES,

@@ -9,13 +9,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a distribution: a value, or a range from ``low`` up to and without ``high``."""
+    """One bar of a distribution: a value, or a range from ``low`` up to and without ``high``.
+
+    ``examples`` are the uris of some of its images.
+    """
 
     label: str
     images: int
     bytes: int
     low: float | None = None
     high: float | None = None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,9 @@ class Data:
     """All figures about the images.
 
     ``filters`` are the keys that charts can be filtered to. ``places`` is None unless the report was
-    made with places, and ``located`` is the number of images with a GPS position.
+    made with places, and ``located`` is the number of images with a GPS position. ``taken_from``
+    and ``taken_to`` are the first and the last date (``2024-06-01``) at which images were taken, or "". ``places_by_group`` maps the
+    key of each of the largest groups to its counts, one for each cell of ``places``.
     """
 
     distributions: tuple[Distribution, ...]
@@ -130,3 +136,6 @@ class Data:
     filters: tuple[str, ...]
     places: tuple[Cell, ...] | None
     located: int
+    taken_from: str = ""
+    taken_to: str = ""
+    places_by_group: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from mrimage.report import text
 from mrimage.report.figures.data import Cell, Data, Dimensions, NamedSize, Spread, Spreads, Swatch
-from mrimage.report.figures.distributions import count_all
+from mrimage.report.figures.distributions import HEAVY_COLUMNS, count_all
+from mrimage.report.figures.rules import MISDATED
 from mrimage.report.tables.views import Tables
 
 FILTER_LIMIT = 24
@@ -30,6 +31,12 @@ ENOUGH_TO_SPREAD = 5
 
 PLACE_DEGREES = 1.0
 """The size of the cells in which places are counted: too coarse to find a home."""
+
+_PLACE = (
+    f"floor(longitude / {PLACE_DEGREES}) * {PLACE_DEGREES}, "
+    f"floor(latitude / {PLACE_DEGREES}) * {PLACE_DEGREES}"
+)
+_LOCATED = "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180"
 
 SIZE_NAMES = {
     (16, 16): "icon",
@@ -59,11 +66,6 @@ SIZE_NAMES = {
 }
 """The usual names of sizes in pixels, the longer side first."""
 
-# Columns that no chart counts, and that would make the table ``grouped`` large.
-_HEAVY_COLUMNS = frozenset(
-    {"version", "reason", "phash", "sha256", "dominant_colors", "descriptor", "embedding"}
-)
-
 # Cells of the heat map: four for each doubling of the width and of the height.
 _COLUMN = "floor(log2(width) * 4)::INTEGER"
 _ROW = "floor(log2(height) * 4)::INTEGER"
@@ -75,15 +77,28 @@ def describe(tables: Tables, *, places: bool) -> Data:
     located = 0
     if tables.has("latitude", "longitude"):
         located = tables.row("SELECT count(latitude) FROM image")[0]
+    cells = _places(tables) if places and located else None
+    taken_from, taken_to = _taken(tables)
     return Data(
         distributions=count_all(tables, filters),
         dimensions=_dimensions(tables, filters),
         spreads=_spreads(tables),
         swatches=_swatches(tables),
         filters=tuple(filters),
-        places=_places(tables) if places and located else None,
+        places=cells,
+        places_by_group=_places_by_group(tables, cells, filters) if cells else {},
         located=located,
+        taken_from=taken_from,
+        taken_to=taken_to,
     )
+
+
+def _taken(tables: Tables) -> tuple[str, str]:
+    """Return the first and the last date taken, without those that cannot be right, or ""."""
+    if not tables.has("taken_at"):
+        return "", ""
+    first, last = tables.row(f"SELECT min(taken_at), max(taken_at) FROM image WHERE NOT {MISDATED}")
+    return (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}") if first else ("", "")
 
 
 def _make_grouped(tables: Tables) -> list[str]:
@@ -102,7 +117,7 @@ def _make_grouped(tables: Tables) -> list[str]:
     if len(found) < 2 or not has_members:
         return []
     keys = [row[0] for row in found]
-    excluded = ", ".join(["uri", *sorted(tables.columns & _HEAVY_COLUMNS)])
+    excluded = ", ".join(["uri", *sorted(tables.columns & HEAVY_COLUMNS)])
     tables.connection.execute(
         f"""CREATE TEMP TABLE grouped AS
         SELECT member.g, image.* EXCLUDE ({excluded}) FROM image JOIN (
@@ -256,9 +271,24 @@ def _places(tables: Tables) -> tuple[Cell, ...]:
     """Return the cells with GPS positions, in degrees, those with the most images first."""
     step = PLACE_DEGREES
     found = tables.rows(
-        f"SELECT floor(longitude / {step}) * {step}, floor(latitude / {step}) * {step}, count(*) "
-        "FROM image WHERE latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 "
+        f"SELECT {_PLACE}, count(*) FROM image WHERE {_LOCATED} "
         "GROUP BY ALL ORDER BY 3 DESC, 1, 2 LIMIT ?",
         [CELL_LIMIT],
     )
     return tuple(Cell(x, x + step, y, y + step, images) for x, y, images in found)
+
+
+def _places_by_group(
+    tables: Tables, cells: Sequence[Cell], filters: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """Return the counts within each group, by key, aligned with ``cells``."""
+    if not filters:
+        return {}
+    places = {(cell.x, cell.y): place for place, cell in enumerate(cells)}
+    counts = [[0] * len(cells) for _ in filters]
+    found = tables.rows(f"SELECT g, {_PLACE}, count(*) FROM grouped WHERE {_LOCATED} GROUP BY ALL")
+    for group, x, y, images in found:
+        place = places.get((x, y))
+        if place is not None:
+            counts[group][place] = images
+    return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}

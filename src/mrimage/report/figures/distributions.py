@@ -19,6 +19,17 @@ from mrimage.report.tables.views import Tables
 CATEGORY_LIMIT = 9
 """The most bars of a distribution of names. One more bar has all other values."""
 
+EXAMPLES = 6
+"""The most images that a bar opens to."""
+
+EXAMPLE_POOL = 100_000
+"""About how many images these are chosen from, if there are more."""
+
+HEAVY_COLUMNS = frozenset(
+    {"version", "reason", "phash", "sha256", "dominant_colors", "descriptor", "embedding"}
+)
+"""Columns that no chart counts, and that would make copies of the catalogue large."""
+
 OTHER = "other values"
 """The label of that bar."""
 
@@ -56,6 +67,7 @@ def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...
 
     ``filters`` are the keys of the table ``grouped``, in the order of its column ``g``.
     """
+    _make_pool(tables)
     distributions = []
     for measure in MEASURES:
         if not tables.has(*measure.needs):
@@ -79,12 +91,14 @@ def _histogram(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dist
     value, edge = _binning(tables, measure)
     bins = _count_bins(tables, value)
     numbers = _without_gaps(list(bins.counted))
+    examples = _examples(tables, value)
     bars = []
     for number in numbers:
         images, size = bins.counted.get(number, (0, 0))
         low = edge(number)
         high = edge(number + 1)
-        bars.append(Bar(_range(low, high, measure.unit), images, size, low, high))
+        label = _range(low, high, measure.unit)
+        bars.append(Bar(label, images, size, low, high, examples.get(number, ())))
     places = {number: place for place, number in enumerate(numbers)}
     return Distribution(
         name=measure.name,
@@ -120,12 +134,14 @@ def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distr
     value = f"date_trunc('{period}', {measure.expression})::TIMESTAMP"
     bins = _count_bins(tables, value)
     starts = sorted(bins.counted)[-PERIODS_LIMIT:]
+    examples = _examples(tables, value)
     bars = []
     for start in starts:
         images, size = bins.counted[start]
         label = start.strftime(_DATE_FORMATS[period])
         low = _epoch(start)
-        bars.append(Bar(label, images, size, low, low + _SECONDS[period]))
+        high = low + _SECONDS[period]
+        bars.append(Bar(label, images, size, low, high, examples.get(start, ())))
     places = {start: place for place, start in enumerate(starts)}
     return Distribution(
         name=measure.name,
@@ -183,7 +199,11 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
         f"ORDER BY images DESC, label LIMIT {CATEGORY_LIMIT}"
     )
     labels = text.unique(text.cut(row[0], 60) for row in found)
-    bars = [Bar(label, row[1], int(row[2] or 0)) for label, row in zip(labels, found, strict=True)]
+    examples = _examples(tables, measure.expression)
+    bars = [
+        Bar(label, row[1], int(row[2] or 0), examples=examples.get(row[0], ()))
+        for label, row in zip(labels, found, strict=True)
+    ]
     counted = 0
     folded = 0
     rest = None
@@ -207,6 +227,31 @@ def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Dis
         folded=folded,
         groups=_by_group(tables, measure.expression, places, len(bars), rest, filters),
     )
+
+
+def _make_pool(tables: Tables) -> None:
+    """Make the table ``pool``: the images that bars open to, with their ``rank``.
+
+    Those with a thumbnail come first. The hash of the uri is the chance: with many images, the pool
+    is a sample of about EXAMPLE_POOL of them, so that it costs the same for any source.
+    """
+    pictured = "uri IN (SELECT uri FROM thumbnails WHERE width IS NOT NULL)"
+    step = -(-tables.row("SELECT count(*) FROM image")[0] // EXAMPLE_POOL)
+    excluded = ", ".join(sorted(tables.columns & HEAVY_COLUMNS))
+    tables.connection.execute(
+        f"""CREATE TEMP TABLE IF NOT EXISTS pool AS SELECT * EXCLUDE ({excluded}),
+            (hash(uri) >> 2)::BIGINT + if({pictured}, 0, {1 << 62}) AS rank
+        FROM image WHERE hash(uri) % {max(1, step)} = 0 OR {pictured}"""
+    )
+
+
+def _examples(tables: Tables, value: str) -> dict[Any, tuple[str, ...]]:
+    """Return the uris of some images for each result of the SQL expression ``value``."""
+    found = tables.rows(
+        f"SELECT bin, min_by(uri, rank, {EXAMPLES}) FROM "
+        f"(SELECT {value} AS bin, uri, rank FROM pool) WHERE bin IS NOT NULL GROUP BY bin"
+    )
+    return {number: tuple(uris) for number, uris in found}
 
 
 def _rest(bars: Sequence[Bar], images: int, size: int) -> Bar:
@@ -273,6 +318,8 @@ def _amount(value: float, unit: str) -> str:
 def _range(low: float, high: float, unit: str) -> str:
     if unit == "bytes":
         return f"{text.size(low)} to {text.size(high)}"
+    if unit == "MP" and high < 0.01:
+        return f"{text.short(low * 1e6)} to {text.short(high * 1e6)}\u00a0pixels"
     return f"{text.short(low)} to {_amount(high, unit)}"
 
 

@@ -55,11 +55,38 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture with its caption.
+
+    ``uri`` finds it in thumbnails.parquet, and ``note`` says what is special about it. ``unseen``
+    says why there is no thumbnail; then the page shows a frame with the name.
+    """
+
+    uri: str
+    title: str
+    note: str
+    unseen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The whole list of what a finding counts, as CSV with ``rows`` rows.
+
+    It is in the page itself, or in the file ``path`` below OUT, which is "" for a list in the page.
+    """
+
+    name: str
+    rows: int
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Insight:
     """A finding in words.
 
     ``next`` says what to do about it, and ``rule`` how it was found. ``mrimage query`` lists with
-    ``sql`` what ``count`` counts.
+    ``sql`` what ``count`` counts. ``about`` says whether it is on the images or on the run's own
+    work. ``pictures`` are the first images of the list, and ``listing`` is the whole list.
     """
 
     name: str
@@ -70,11 +97,95 @@ class Insight:
     sql: str
     count: int
     counts: Unit
+    about: Literal["images", "run"] = "images"
+    pictures: tuple[Picture, ...] = ()
+    listing: Listing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownImage:
+    """An image that the page shows or names, by its whole ``uri``.
+
+    ``name`` is its file name. ``facts`` are in words, such as ``("jpeg", "4032 × 3024")``. ``keys``
+    are those of its groups.
+    """
+
+    uri: str
+    name: str
+    facts: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateImage:
+    """One image of a cluster: whether to ``keep`` it, and how it relates to the one to keep."""
+
+    picture: Picture
+    keep: bool
+    kind: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Images that are copies of one another or look alike, the one to keep first.
+
+    ``images`` has at most the first of ``total``. Without the others, ``saved`` bytes are free.
+    """
+
+    key: str
+    images: tuple[DuplicateImage, ...]
+    total: int
+    saved: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesFile:
+    """A file of the reducer ``duplicates``: its path below OUT, and the key of its group."""
+
+    output: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """What the reducer ``duplicates`` found in the groups.
+
+    ``clusters`` are those of ``total`` that free the most bytes. ``extra`` images are not the ones
+    to keep; without them, ``saved`` bytes are free. A second name of one file is neither. ``read``
+    are the files that were counted, those of the largest groups, and ``files`` is the number of all.
+    """
+
+    clusters: tuple[Cluster, ...]
+    total: int
+    extra: int
+    saved: int
+    read: tuple[DuplicatesFile, ...]
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class MadeTable:
+    """The beginning of a file that a group reducer made and that is no picture.
+
+    ``total`` is the number of its rows, or None if it is unknown.
+    """
+
+    output: str
+    key: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: int | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupFigures:
-    """One group. ``sample`` is the uri of the thumbnail to show for it, or None."""
+    """One group.
+
+    ``sample`` is the uri of the thumbnail to show for it, or None. ``examples`` are the uris of
+    some of its images; only the largest groups have them.
+    """
 
     key: str
     images: int
@@ -83,6 +194,7 @@ class GroupFigures:
     outputs: int
     output_bytes: int
     sample: str | None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +238,6 @@ class CorrectionFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A thumbnail with its caption.
-
-    ``uri`` finds it in thumbnails.parquet, and ``note`` says what is special about it.
-    """
-
-    uri: str
-    title: str
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """A source image, the output made from it, and what changed, in words."""
 
@@ -157,12 +257,17 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Galleries:
-    """All pictures of the page. ``corrected`` are those that a group correction changed most."""
+    """All pictures of the page but those of the findings.
+
+    ``typical`` is the strip at its top, and ``corrected`` are the images that a group correction
+    changed most.
+    """
 
     extremes: tuple[Gallery, ...]
     pairs: tuple[Pair, ...]
     sheets: tuple[Picture, ...]
     groups: tuple[Gallery, ...]
+    typical: tuple[Picture, ...] = ()
     corrected: tuple[Pair, ...] = ()
 
 
@@ -237,7 +342,8 @@ class SideBySide:
 class Comparison:
     """What changed from another run to this one.
 
-    ``other`` names that run. Images are matched by their path below the source.
+    ``other`` names that run. Images are matched by their path below the source. ``unrelated`` says
+    that the two sources are different piles, so that nothing is new or gone.
     """
 
     other: str
@@ -251,6 +357,29 @@ class Comparison:
     recovered: int
     examples: Mapping[str, tuple[Moved, ...]]
     distributions: tuple[SideBySide, ...]
+    other_source: str = ""
+    unrelated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One line of ``_run/history.jsonl``: a finished run in short.
+
+    ``findings`` counts the images of each finding by name. ``started`` is in seconds since the
+    epoch.
+    """
+
+    started: float
+    seconds: float
+    source: str
+    plan_hash: str
+    listed: int
+    processed: int
+    quarantined: int
+    source_bytes: int
+    outputs: int
+    output_bytes: int
+    findings: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +398,7 @@ class Figures:
     comparison: Comparison | None = None
     rules: tuple[RuleFigures, ...] = ()
     corrections: tuple[CorrectionFigures, ...] = ()
+    duplicates: Duplicates | None = None
+    made: tuple[MadeTable, ...] = ()
+    images: tuple[ShownImage, ...] = ()
+    history: tuple[RunRecord, ...] = ()

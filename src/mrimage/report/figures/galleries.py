@@ -5,15 +5,16 @@ The same choice decides which thumbnails a run makes and how the page lays them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from mrimage.report import text
 from mrimage.report.figures.figures import Galleries, Gallery, Pair, Picture
+from mrimage.report.figures.prices import look_up, make_priced_view
 from mrimage.report.tables.views import Tables
 
-PictureKind = Literal["before", "after", "sheet", "group", "extreme"]
+PictureKind = Literal["typical", "before", "after", "sheet", "finding", "copy", "group", "extreme"]
 """What the page shows a picture for. Those of the kinds "after" and "sheet" are outputs."""
 
 REPRESENTATIVES = 24
@@ -21,6 +22,9 @@ REPRESENTATIVES = 24
 
 GROUP_GALLERIES = 6
 """Groups that get a gallery: the largest ones."""
+
+GROUP_EXAMPLES = 12
+"""The most images that a group opens to."""
 
 GROUP_PICTURES = 5
 """The most pictures in the gallery of a group."""
@@ -34,6 +38,9 @@ SHEETS = 6
 EXTREME_PICTURES = 5
 """The most pictures in the gallery of an extreme."""
 
+TYPICAL = 12
+"""The most pictures in the strip at the top of the page."""
+
 CANDIDATES = 40
 """Images to choose each picture of an extreme from.
 
@@ -43,19 +50,6 @@ With enough of them, a burst of similar shots takes up one picture, and not all 
 ALIKE_BITS = 10
 """Bits of 64 in which the perceptual hashes of two pictures that look alike may differ."""
 
-MAX_COST = 0.3
-"""The most seconds that decoding an image for a thumbnail may take, as estimated from its size.
-
-A PNG of 600 megapixels would take far longer.
-"""
-
-# Seconds of one core for each pixel, by format and for all other formats.
-_SECONDS_PER_PIXEL = {"jpeg": 4e-9, "webp": 15e-9, "png": 15e-9, "avif": 40e-9, "heif": 40e-9}
-_OTHER_SECONDS_PER_PIXEL = 25e-9
-
-_PROGRESSIVE = 5
-"""Cost factor of a progressive JPEG: it needs all its passes, so a scaled decode saves little."""
-
 _PICTURE_FILES = "regexp_matches(lower(output), '\\.(jpe?g|png|webp|avif|tiff?|gif)$')"
 """SQL condition on outputs that a thumbnail can be made of."""
 
@@ -64,7 +58,8 @@ _PICTURE_FILES = "regexp_matches(lower(output), '\\.(jpe?g|png|webp|avif|tiff?|g
 class Extreme:
     """A gallery of the images that come first in ``order``.
 
-    ``order`` and ``note``, the caption, are SQL over the columns ``needs``.
+    ``order`` and ``note``, the caption, are SQL over the columns ``needs``. A gallery of ``opaque``
+    images has none with an alpha channel, whose hidden pixels would count.
     """
 
     name: str
@@ -72,6 +67,7 @@ class Extreme:
     needs: tuple[str, ...]
     order: str
     note: str
+    opaque: bool = False
 
 
 _SIZE_NOTE = "width || ' × ' || height"
@@ -97,7 +93,7 @@ EXTREMES = (
         title="Least sharp",
         needs=("sharpness",),
         order="sharpness",
-        note="'sharpness ' || format('{:.2g}', sharpness)",
+        note="'sharpness ' || format('{:.1f}', sharpness)",
     ),
     Extreme(
         name="darkest",
@@ -105,6 +101,7 @@ EXTREMES = (
         needs=("brightness",),
         order="brightness",
         note=_LUMA_NOTE,
+        opaque=True,
     ),
     Extreme(
         name="brightest",
@@ -112,6 +109,7 @@ EXTREMES = (
         needs=("brightness",),
         order="brightness DESC",
         note=_LUMA_NOTE,
+        opaque=True,
     ),
     Extreme(
         name="colorful",
@@ -134,38 +132,48 @@ EMPTY = Galleries((), (), (), ())
 """No pictures: a run with --no-thumbnails."""
 
 
-def select(tables: Tables) -> tuple[Galleries, dict[str, str]]:
-    """Return all pictures worth showing, and the uri of a typical image of each largest key."""
-    sheets = _sheets(tables)
-    if not tables.has("width", "height", "format"):
-        return replace(EMPTY, sheets=sheets), {}
-    _make_affordable_view(tables)
-    samples, groups = _groups(tables)
-    pairs = _pairs(tables, list(samples))
-    corrected = _corrected(tables)
-    return Galleries(_extremes(tables), pairs, sheets, groups, corrected), samples
+def select(tables: Tables) -> tuple[Galleries, dict[str, tuple[str, ...]]]:
+    """Return all pictures worth showing, and the uris of some images of each of the largest keys.
 
-
-def by_usefulness(
-    galleries: Galleries, samples: dict[str, str]
-) -> Iterator[tuple[str, PictureKind]]:
-    """Yield the uri or output path of every picture and its kind, the most useful first.
-
-    A picture may come more than once.
+    The first image of a key is a typical one.
     """
+    sheets = _sheets(tables)
+    if not make_priced_view(tables):
+        return replace(EMPTY, sheets=sheets), {}
+    examples, groups = _groups(tables)
+    pairs = _pairs(tables, list(examples))
+    found = Galleries(
+        _extremes(tables), pairs, sheets, groups, _typical(tables), _corrected(tables)
+    )
+    return found, examples
+
+
+def most_useful(
+    galleries: Galleries, examples: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, PictureKind]]:
+    """Yield the uri or output path of each picture that a page should not lack, and its kind."""
+    for picture in galleries.typical:
+        yield picture.uri, "typical"
     for pair in (*galleries.corrected, *galleries.pairs):
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
     for picture in galleries.sheets:
         yield picture.uri, "sheet"
-    for uri in samples.values():
-        yield uri, "group"
+    for uris in examples.values():
+        yield uris[0], "group"
+
+
+def less_useful(
+    galleries: Galleries, examples: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, PictureKind]]:
+    """Yield the same of the extremes and of the other pictures of groups, the most useful first."""
     for gallery in galleries.extremes:
         for picture in gallery.pictures:
-            yield picture.uri, "extreme"
-    for gallery in galleries.groups:
-        for picture in gallery.pictures:
-            yield picture.uri, "group"
+            if not picture.unseen:
+                yield picture.uri, "extreme"
+    for uris in examples.values():
+        for uri in uris[:GROUP_PICTURES]:
+            yield uri, "group"
 
 
 def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries:
@@ -175,6 +183,7 @@ def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries
         pairs=_whole_pairs(galleries.pairs, available),
         sheets=_only(galleries.sheets, available),
         groups=_not_empty(galleries.groups, available),
+        typical=_only(galleries.typical, available),
         corrected=_whole_pairs(galleries.corrected, available),
     )
 
@@ -190,7 +199,7 @@ def _not_empty(galleries: Sequence[Gallery], available: frozenset[str]) -> tuple
     """Return the galleries with available pictures, without all others."""
     kept = []
     for gallery in galleries:
-        pictures = _only(gallery.pictures, available)
+        pictures = only_seen(gallery.pictures, available)
         if pictures:
             kept.append(replace(gallery, pictures=pictures))
     return tuple(kept)
@@ -200,16 +209,26 @@ def _only(pictures: Sequence[Picture], available: frozenset[str]) -> tuple[Pictu
     return tuple(picture for picture in pictures if picture.uri in available)
 
 
-def _make_affordable_view(tables: Tables) -> None:
-    """Make the view ``affordable``: images whose decoding costs at most MAX_COST."""
-    rates = " ".join(f"WHEN '{name}' THEN {rate}" for name, rate in _SECONDS_PER_PIXEL.items())
-    cost = f"pixels * CASE format {rates} ELSE {_OTHER_SECONDS_PER_PIXEL} END"
-    if tables.has("progressive"):
-        cost += f" * CASE WHEN progressive THEN {_PROGRESSIVE} ELSE 1 END"
-    tables.connection.execute(
-        f"CREATE TEMP VIEW affordable AS SELECT *, {cost} AS cost FROM image "
-        f"WHERE pixels > 0 AND {cost} <= {MAX_COST}"
+def only_seen(pictures: Sequence[Picture], available: frozenset[str]) -> tuple[Picture, ...]:
+    """Return the pictures that are available, and the frames of those that were never to be made."""
+    return tuple(one for one in pictures if one.unseen or one.uri in available)
+
+
+def _typical(tables: Tables) -> tuple[Picture, ...]:
+    """Return a few images picked at random, none of which looks like another.
+
+    The hash of the uri is the chance. Icons, banners and blank images come last.
+    """
+    odd = "least(width, height) < 160 OR greatest(width, height) > 2.5 * least(width, height)"
+    if tables.has("contrast"):
+        odd += " OR contrast < 0.08"
+    look = "phash" if tables.has("phash") else "NULL"
+    found = tables.rows(
+        f"SELECT uri, width || ' × ' || height, {look} FROM affordable "
+        f"ORDER BY ({odd}), hash(uri), uri LIMIT {TYPICAL * CANDIDATES}"
     )
+    chosen = _without_lookalikes(found)[:TYPICAL]
+    return tuple(named(uri, note) for uri, note in chosen)
 
 
 def _extremes(tables: Tables) -> tuple[Gallery, ...]:
@@ -217,8 +236,8 @@ def _extremes(tables: Tables) -> tuple[Gallery, ...]:
 
     There are none if there are so few images that each would be in every gallery.
     """
-    affordable = tables.row("SELECT count(*) FROM affordable")[0]
-    if affordable <= EXTREME_PICTURES:
+    images = tables.row("SELECT count(*) FROM priced")[0]
+    if images <= EXTREME_PICTURES:
         return ()
     galleries = []
     for extreme in EXTREMES:
@@ -232,13 +251,16 @@ def _extremes(tables: Tables) -> tuple[Gallery, ...]:
 
 def _extreme(tables: Tables, extreme: Extreme) -> Gallery:
     look = "phash" if tables.has("phash") else "NULL"
+    condition = f"{extreme.needs[0]} IS NOT NULL"
+    if extreme.opaque and tables.has("has_alpha"):
+        condition += " AND NOT coalesce(has_alpha, false)"
     found = tables.rows(
-        f"SELECT uri, {extreme.note}, {look} FROM affordable "
-        f"WHERE {extreme.needs[0]} IS NOT NULL "
+        f"SELECT uri, {extreme.note}, {look} FROM priced WHERE {condition} "
         f"ORDER BY {extreme.order}, uri LIMIT {EXTREME_PICTURES * CANDIDATES}"
     )
     chosen = _without_lookalikes(found)[:EXTREME_PICTURES]
-    pictures = tuple(_picture(uri, note) for uri, note in chosen)
+    looks = look_up(tables, [uri for uri, _ in chosen])
+    pictures = tuple(named(uri, note, looks[uri].unseen) for uri, note in chosen)
     return Gallery(extreme.name, extreme.title, pictures)
 
 
@@ -259,11 +281,11 @@ def _without_lookalikes(found: Sequence[tuple[str, str, str | None]]) -> list[tu
     return kept
 
 
-def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
-    """Return the uri of a typical image by key, and a gallery of each of the largest keys.
+def _groups(tables: Tables) -> tuple[dict[str, tuple[str, ...]], tuple[Gallery, ...]]:
+    """Return the uris of some images by key, and a gallery of each of the largest keys.
 
     The typical image is nearest to the median size of its group (and brightness, if known); among
-    equally near ones it is the cheapest to decode. A gallery begins with it, and goes on with a few
+    equally near ones it is the cheapest to decode. A key begins with it, and goes on with a few
     images picked at random. The hash of the uri is the chance: the same run shows the same images.
     """
     brightness = ""
@@ -287,20 +309,20 @@ def _groups(tables: Tables) -> tuple[dict[str, str], tuple[Gallery, ...]]:
         )
         SELECT key, uri, width, height, typical FROM ranked JOIN largest USING (key)
         QUALIFY row_number() OVER (
-            PARTITION BY key ORDER BY typical > 1, chance, uri) <= {GROUP_PICTURES}
+            PARTITION BY key ORDER BY typical > 1, chance, uri) <= {GROUP_EXAMPLES}
         ORDER BY place, typical > 1, chance, uri"""
     )
-    samples = {key: uri for key, uri, _, _, typical in found if typical == 1}
+    examples: dict[str, tuple[str, ...]] = {}
+    for key, uri, *_ in found:
+        examples[key] = (*examples.get(key, ()), uri)
     galleries = []
-    for key in list(samples)[:GROUP_GALLERIES]:
-        members = [row for row in found if row[0] == key]
-        pictures = tuple(
-            _picture(uri, f"{width} × {height}") for _, uri, width, height, _ in members
-        )
+    for key in list(examples)[:GROUP_GALLERIES]:
+        members = [row for row in found if row[0] == key][:GROUP_PICTURES]
+        pictures = tuple(named(uri, f"{width} × {height}") for _, uri, width, height, _ in members)
         if len(pictures) > 1:
             name = text.cut(key, 80)
             galleries.append(Gallery(name, name, pictures))
-    return samples, tuple(galleries)
+    return examples, tuple(galleries)
 
 
 def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
@@ -328,7 +350,7 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
         suffix = output.rpartition(".")[2].lower()
         before = f"{format_} · {width} × {height} · {text.size(size)}"
         after = f"{suffix} · {new_width} × {new_height} · {text.size(new_size)}"
-        pair = Pair(_picture(uri, before), _picture(output, after), _change(size, new_size))
+        pair = Pair(named(uri, before), named(output, after), _change(size, new_size))
         pairs.append(pair)
     return tuple(pairs)
 
@@ -351,8 +373,8 @@ def _corrected(tables: Tables) -> tuple[Pair, ...]:
     pairs = []
     for uri, output, key, before, after, distance in found:
         change = f"{text.cut(key, 80)}: mean color changed by {distance:.1f} in Lab"
-        was = _picture(uri, f"mean L* {before:.1f}")
-        pairs.append(Pair(was, _picture(output, f"mean L* {after:.1f}"), change))
+        was = named(uri, f"mean L* {before:.1f}")
+        pairs.append(Pair(was, named(output, f"mean L* {after:.1f}"), change))
     return tuple(pairs)
 
 
@@ -380,8 +402,9 @@ def _sheets(tables: Tables) -> tuple[Picture, ...]:
     return tuple(pictures)
 
 
-def _picture(uri: str, note: str) -> Picture:
-    return Picture(uri, text.cut(_file_name(uri.rstrip("/")), 60), note)
+def named(uri: str, note: str, unseen: str = "") -> Picture:
+    """Return a picture whose title is the name of its file."""
+    return Picture(uri, text.cut(_file_name(uri.rstrip("/")), 60), note, unseen)
 
 
 def _file_name(path: str) -> str:

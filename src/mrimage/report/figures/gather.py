@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mrimage.report import text
-from mrimage.report.figures import galleries
+from mrimage.report.figures import evidence, galleries, history
 from mrimage.report.figures.corrections import list_corrections
 from mrimage.report.figures.describe import describe
 from mrimage.report.figures.figures import (
@@ -15,12 +15,15 @@ from mrimage.report.figures.figures import (
     GroupFigures,
     Groups,
     RuleFigures,
+    RunRecord,
     Totals,
 )
 from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
 from mrimage.report.figures.job import RunFigures
+from mrimage.report.figures.made import find_duplicates, show_tables
 from mrimage.report.figures.quarantine import list_quarantine
+from mrimage.report.figures.shown import describe_images, pictures_of
 from mrimage.report.figures.steps import describe_steps
 from mrimage.report.tables.views import Tables
 from mrimage.report.thumbnails import PageThumbnail, read_thumbnails
@@ -32,28 +35,46 @@ GROUP_LIMIT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The figures of a run, and the thumbnails that their galleries name, by uri."""
+    """The figures of a run, the thumbnails that they name, by uri, and the CSV of lists, by name."""
 
     figures: Figures
     thumbnails: Mapping[str, PageThumbnail]
+    lists: Mapping[str, str]
 
 
-def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
-    """Compute every figure once; ``places`` adds the map of GPS positions."""
+def gather(
+    tables: Tables, facts: RunFacts, *, places: bool, records: Sequence[RunRecord] = ()
+) -> Gathered:
+    """Compute every figure once.
+
+    ``places`` adds the map of GPS positions, and ``records`` are the earlier runs.
+    """
     thumbnails = read_thumbnails(tables)
+    available = frozenset(thumbnails)
     pictures = galleries.EMPTY
-    samples: Mapping[str, str] = {}
+    examples: Mapping[str, Sequence[str]] = {}
+    duplicates = find_duplicates(tables)
     if thumbnails:
-        pictures, samples = galleries.select(tables)
-        pictures = galleries.only_available(pictures, frozenset(thumbnails))
-    groups = _groups(tables, samples, thumbnails)
+        pictures, examples = galleries.select(tables)
+        pictures = galleries.only_available(pictures, available)
+    groups = _groups(tables, examples, available)
     health = examine(facts, groups)
+    insights = find_insights(tables, facts, groups, health)
+    if thumbnails:
+        illustrated = evidence.illustrate(tables, insights)
+        insights = tuple(
+            replace(one, pictures=galleries.only_seen(one.pictures, available))
+            for one in illustrated
+        )
+    insights, lists = evidence.make_lists(tables, insights)
+    data = describe(tables, places=places)
+    shown = pictures_of(pictures, insights, duplicates)
     figures = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
         totals=count_totals(tables, facts),
-        insights=find_insights(tables, facts, groups, health),
-        data=describe(tables, places=places),
+        insights=insights,
+        data=data,
         groups=groups,
         galleries=pictures,
         quarantine=list_quarantine(tables, facts),
@@ -62,8 +83,12 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
         rules=tuple(
             RuleFigures(text.cut(count.rule), count.images, count.outputs) for count in facts.rules
         ),
+        duplicates=duplicates,
+        made=show_tables(tables, duplicates),
+        images=describe_images(tables, shown, groups, data),
     )
-    return Gathered(figures, thumbnails)
+    figures = replace(figures, history=history.shown(records, figures))
+    return Gathered(figures, thumbnails, lists)
 
 
 def _run(facts: RunFacts) -> RunFigures:
@@ -79,6 +104,8 @@ def _run(facts: RunFacts) -> RunFigures:
         versions=facts.versions,
         started=facts.started,
         removed_outputs=tuple(text.cut(output) for output in facts.removed_outputs),
+        title=text.cut(facts.title),
+        owner=text.cut(facts.owner),
     )
 
 
@@ -115,9 +142,9 @@ def _over(part: float, whole: float) -> float:
 
 
 def _groups(
-    tables: Tables, samples: Mapping[str, str], thumbnails: Mapping[str, PageThumbnail]
+    tables: Tables, examples: Mapping[str, Sequence[str]], available: frozenset[str]
 ) -> Groups:
-    """Return the largest groups; ``samples`` are the uris of their typical images, by key."""
+    """Return the largest groups; ``examples`` are the uris of some of their images, by key."""
     found = tables.rows(
         """SELECT key, images, bytes, pixels, coalesce(files, 0), coalesce(made, 0),
             count(*) OVER (), sum(images) OVER ()
@@ -131,7 +158,7 @@ def _groups(
         return Groups(total=0, rows=(), largest=0.0)
     rows = []
     for key, images, size, pixels, files, made, *_ in found:
-        sample = samples.get(key)
+        uris = tuple(examples.get(key, ()))
         group = GroupFigures(
             key=text.cut(key),
             images=int(images or 0),
@@ -139,7 +166,8 @@ def _groups(
             pixels=int(pixels or 0),
             outputs=files,
             output_bytes=int(made),
-            sample=sample if sample in thumbnails else None,
+            sample=uris[0] if uris and uris[0] in available else None,
+            examples=uris,
         )
         rows.append(group)
     total, members = found[0][6:8]

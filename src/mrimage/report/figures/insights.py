@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mrimage.report import text
 from mrimage.report.figures.copies import find_copies
@@ -10,10 +10,53 @@ from mrimage.report.figures.figures import Groups, Insight
 from mrimage.report.figures.job import Health
 from mrimage.report.figures.rules import RULES, Rule
 from mrimage.report.figures.savings import find_savings
+from mrimage.report.figures.scores import SCORES, count_scores
 from mrimage.report.tables.views import Tables
 from mrimage.types import RunFacts
 
-_ORDER = ("warning", "notice", "info", "good")
+_LEVELS = ("warning", "notice", "info", "good")
+
+_URGENCY = (
+    "quarantined",
+    "located",
+    "flat",
+    "copies",
+    "blurred",
+    "lookalikes",
+    "cmyk",
+    "dark",
+    "bright",
+    "low_contrast",
+    "color_cast",
+    "compressed",
+    "upscaled",
+    "border",
+    "misnamed",
+    "savings",
+    "tiny",
+    "misdated",
+    "elongated",
+    "enlarged",
+    "wide_gamut",
+    "turned",
+    "animated",
+    "smaller",
+    "large",
+    "heaviest",
+    "transparent",
+    "deep",
+    "odd_size",
+    "odd_shape",
+    "screenshot",
+    "page",
+    "low_information",
+    "cameras",
+    "dominant_group",
+    "single_groups",
+    "complete",
+    "stragglers",
+)
+"""All findings, in the order in which the owner of the images would act on them."""
 
 CAMERA_SHARE = 0.9
 """The finding on cameras names the fewest that took this share (0..1) of the images."""
@@ -29,6 +72,10 @@ HEAVIEST_SHARE = 0.1
 
 DOMINANT_SHARE = 0.5
 """The smallest share (0..1) of the images in the largest group that is worth a finding."""
+
+TIMES_EVEN = 3
+"""A group is worth a finding only if it has this many times its even share: half of the images are
+no surprise in one group of three."""
 
 SINGLE_SHARE = 0.2
 """The smallest share (0..1) of groups with one image that is worth a finding."""
@@ -47,43 +94,81 @@ def find_insights(
     """Return what a person would want to know, the most pressing first."""
     found = [
         *_from_job(facts, health),
-        *_from_rules(tables, facts.job),
+        *findings_on_images(tables, _edits_of(facts)),
+        *_from_groups(tables, groups),
+    ]
+    return tuple(sorted(found, key=_urgency))
+
+
+def findings_on_images(
+    tables: Tables, edits: Sequence[Mapping[str, object] | None] = (None,)
+) -> list[Insight]:
+    """Return the findings that come from the tables alone, the most pressing first.
+
+    A finding is settled if each of the described ``edits`` settles it; None edits nothing.
+    """
+    found = [
+        *_from_rules(tables, edits),
+        *_from_scores(tables),
         *find_copies(tables),
         *_heaviest(tables),
         *_cameras(tables),
         *find_savings(tables),
         *_outputs(tables),
-        *_from_groups(tables, groups),
     ]
-    return tuple(sorted(found, key=lambda insight: _ORDER.index(insight.level)))
+    return sorted(found, key=_urgency)
 
 
-def _from_rules(tables: Tables, job: Mapping[str, object]) -> Iterator[Insight]:
-    """Yield the findings of RULES. One pass over the catalogue counts them all."""
+def _urgency(insight: Insight) -> tuple[int, int]:
+    # There is a finding on savings for each format.
+    name = "savings" if insight.name.startswith("savings_") else insight.name
+    return _LEVELS.index(insight.level), _URGENCY.index(name)
+
+
+def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
+    """Return the images and bytes that meet each rule whose columns the catalogue has, by name.
+
+    One pass over the catalogue counts them all.
+    """
     rules = [rule for rule in RULES if tables.has(*rule.needs)]
-    counts = ["count(*)", "coalesce(sum(size), 0)::BIGINT"]
+    counts = ["count(*)"]
     for rule in rules:
-        counts.append(f"count(*) FILTER ({rule.condition})")
-        counts.append(f"coalesce(sum(size) FILTER ({rule.condition}), 0)::BIGINT")
-    total, total_bytes, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
-    # Rules by key may leave some of the images as they are.
-    edits = None if job.get("rules") else job.get("edits")
-    for rule, images, size in zip(rules, counted[::2], counted[1::2], strict=True):
+        condition = rule.where(tables)
+        counts.append(f"count(*) FILTER ({condition})")
+        counts.append(f"coalesce(sum(size) FILTER ({condition}), 0)::BIGINT")
+    _, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
+    pairs = zip(counted[::2], counted[1::2], strict=True)
+    return {rule.name: pair for rule, pair in zip(rules, pairs, strict=True)}
+
+
+def _edits_of(facts: RunFacts) -> list[Mapping[str, object] | None]:
+    """Return the edits of the job, or those of each rule by key that applies to an image."""
+    if facts.rules:
+        return [count.edits for count in facts.rules if count.images]
+    edits = facts.job.get("edits")
+    return [edits if isinstance(edits, Mapping) else None]
+
+
+def _from_rules(tables: Tables, edits: Sequence[Mapping[str, object] | None]) -> Iterator[Insight]:
+    """Yield the findings of RULES, without those that the run has scores for."""
+    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
+    counted = count_rules(tables)
+    scored = count_scores(tables)
+    for rule in RULES:
+        if rule.name in scored:
+            continue
+        images, size = counted.get(rule.name, (0, 0))
         if images and images >= rule.share * total:
-            is_settled = rule.is_settled(edits if isinstance(edits, Mapping) else None)
+            is_settled = all(map(rule.is_settled, edits))
             bytes_share = size / total_bytes if total_bytes else 0.0
-            yield _insight(rule, is_settled, images, images / total, bytes_share)
+            condition = rule.where(tables)
+            yield _insight(rule, condition, is_settled, images, images / total, bytes_share)
 
 
 def _insight(
-    rule: Rule, is_settled: bool, images: int, share: float, bytes_share: float
+    rule: Rule, condition: str, is_settled: bool, images: int, share: float, bytes_share: float
 ) -> Insight:
-    words = {
-        "images": text.plural(images, "image"),
-        "share": text.percent(share),
-        "bytes": text.percent(bytes_share),
-        **(_SINGULAR if images == 1 else _PLURAL),
-    }
+    words = _words(images, share, bytes_share)
     columns = ", ".join(dict.fromkeys(("uri", *rule.needs)))
     order = f"{rule.order}, uri" if rule.order else "uri"
     advice = rule.settled if is_settled else rule.next
@@ -92,11 +177,44 @@ def _insight(
         level="info" if is_settled else rule.level,
         text=rule.text.format(**words),
         next=advice.format(**words),
-        rule=rule.rule,
-        sql=f"SELECT {columns} FROM image WHERE {rule.condition} ORDER BY {order}",
+        rule=rule.explained,
+        sql=f"SELECT {columns} FROM image WHERE {condition} ORDER BY {order}",
         count=images,
         counts="images",
     )
+
+
+def _from_scores(tables: Tables) -> Iterator[Insight]:
+    """Yield the kinds of findings.parquet, if the run looked for them."""
+    counted = count_scores(tables)
+    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
+    for score in SCORES:
+        images, size = counted.get(score.name, (0, 0))
+        if not images:
+            continue
+        words = _words(images, images / total, size / total_bytes if total_bytes else 0.0)
+        kind = f"FROM findings WHERE kind = '{score.name}'"
+        threshold = tables.row(f"SELECT min(threshold) {kind}")[0]
+        yield Insight(
+            name=score.name,
+            level=score.level,
+            text=score.text.format(**words),
+            next=score.next.format(**words),
+            rule=f"{score.rule} The score is at least {threshold:g}, of 1 at most.",
+            sql=f"SELECT uri, evidence, score {kind} ORDER BY score DESC, uri",
+            count=images,
+            counts="images",
+        )
+
+
+def _words(images: int, share: float, bytes_share: float) -> dict[str, str]:
+    """Return what the texts of a Rule or a Score may use."""
+    return {
+        "images": text.plural(images, "image"),
+        "share": text.percent(share),
+        "bytes": text.percent(bytes_share),
+        **(_SINGULAR if images == 1 else _PLURAL),
+    }
 
 
 def _from_job(facts: RunFacts, health: Health) -> Iterator[Insight]:
@@ -125,7 +243,7 @@ def _stragglers(health: Health) -> Insight:
     seconds = text.duration(slowest.seconds)
     return Insight(
         name="stragglers",
-        level="notice",
+        level="info",
         text=f"{tasks} took at least twice as long as the median of {their} phase; the slowest ran "
         f"{seconds}, {slowest.times_median:.1f} times the median.",
         next="See what they had to do and what happened to them:",
@@ -133,6 +251,7 @@ def _stragglers(health: Health) -> Insight:
         sql="",
         count=health.straggling,
         counts="tasks",
+        about="run",
     )
 
 
@@ -147,7 +266,7 @@ def _quarantined(facts: RunFacts) -> Insight:
         text=f"{images} ({text.percent(share)}) could not be handled{reason}.",
         next=f"See what to do about each reason, and how to try {them} again:",
         rule="The images in quarantine.",
-        sql="SELECT reason, uri, message FROM quarantine ORDER BY reason, uri",
+        sql="SELECT uri, reason, message FROM quarantine ORDER BY reason, uri",
         count=facts.quarantined,
         counts="images",
     )
@@ -274,7 +393,7 @@ def _enlarged(tables: Tables) -> Iterator[Insight]:
 
 def _from_groups(tables: Tables, groups: Groups) -> Iterator[Insight]:
     """Yield whether one group has most images, and whether many groups have a single one."""
-    if groups.total > 1 and groups.largest >= DOMINANT_SHARE:
+    if groups.total > 1 and groups.largest >= max(DOMINANT_SHARE, TIMES_EVEN / groups.total):
         yield _dominant_group(tables, groups)
     if groups.total < SINGLE_GROUPS:
         return
@@ -301,7 +420,7 @@ def _dominant_group(tables: Tables, groups: Groups) -> Insight:
         level="info",
         text=f'One group, "{name}", holds {text.percent(groups.largest)} of all images.',
         next="",
-        rule="A group with at least half of the images.",
+        rule="A group with at least half of the images, and three times its even share.",
         sql=f"""SELECT DISTINCT uri FROM {tables.membership} WHERE uri IS NOT NULL
             AND key = (SELECT key FROM groups ORDER BY images DESC, key LIMIT 1) ORDER BY uri""",
         count=group.images,

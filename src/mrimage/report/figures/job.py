@@ -118,7 +118,8 @@ class RunFigures:
 
     ``steps`` describes the job in words, and ``job`` as settings. ``started`` is in seconds since
     the epoch. ``removed_outputs`` names the first outputs that were removed because their images
-    are gone or have changed.
+    are gone or have changed. ``title`` and ``owner`` are what the page says of itself, if they were
+    given.
     """
 
     source: str
@@ -132,3 +133,5 @@ class RunFigures:
     versions: Mapping[str, str]
     started: float
     removed_outputs: tuple[str, ...] = ()
+    title: str = ""
+    owner: str = ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mrimage.types import ASPECT_TOLERANCE, ASPECTS, LONG_ASPECT
+
 Scale = Literal["category", "decade", "octave", "linear", "time"]
 """How values are counted: each by itself, in bins of a number, or by date."""
 
@@ -33,38 +35,24 @@ class Measure:
     step: int = 1
 
 
-_ASPECTS = {
-    "1:1": 1.0,
-    "5:4": 1.25,
-    "4:3": 4 / 3,
-    "7:5": 1.4,
-    "3:2": 1.5,
-    "16:10": 1.6,
-    "5:3": 5 / 3,
-    "16:9": 16 / 9,
-    "2:1": 2.0,
-    # Sold as 21:9: 2560 x 1080 pixels.
-    "21:9": 64 / 27,
-}
-"""Usual ratios of the longer to the shorter side."""
-
-_ASPECT_TOLERANCE = 0.015
-"""Relative error within which a ratio gets its usual name."""
-
-
 def _aspect() -> str:
-    """Return SQL for the usual name of an image's ratio, with " wide" or " tall"."""
-    ratio = "(greatest(width, height)::DOUBLE / nullif(least(width, height), 0))"
-    cases = " ".join(
-        f"WHEN abs({ratio} / {value:.6f} - 1) < {_ASPECT_TOLERANCE} THEN '{name}'"
-        for name, value in _ASPECTS.items()
+    """Return SQL for what the key ``aspect`` says of an image."""
+    longer = "greatest(width, height)::BIGINT"
+    shorter = "least(width, height)::BIGINT"
+    cases = []
+    for name, (long, short) in ASPECTS.items():
+        upright = "x".join(reversed(name.split("x")))
+        is_near = (
+            f"abs({longer} * {short} - {shorter} * {long}) * 1000 "
+            f"<= {ASPECT_TOLERANCE} * {shorter} * {long}"
+        )
+        cases.append(f"WHEN {is_near} THEN if(width >= height, '{name}', '{upright}')")
+    long, short = LONG_ASPECT
+    other = (
+        f"if({longer} * {short} > {shorter} * {long}, 'long', 'other') "
+        "|| if(width > height, '-landscape', '-portrait')"
     )
-    named = f"CASE {cases} WHEN {ratio} > 2.5 THEN 'over 2.5:1' ELSE 'uncommon' END"
-    direction = (
-        f"CASE WHEN abs(width - height) <= {_ASPECT_TOLERANCE} * height THEN '' "
-        "WHEN width > height THEN ' wide' ELSE ' tall' END"
-    )
-    return f"{named} || {direction}"
+    return f"CASE {' '.join(cases)} ELSE {other} END"
 
 
 _EXIF_TURNS = (
@@ -98,7 +86,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         name="aspect",
         title="Aspect ratios",
-        about="Longer to shorter side. Common ratios match within 1.5 %.",
+        about="Width to height, as the key aspect names it. Common ratios match within 1.5 %.",
         needs=("width", "height"),
         expression=_aspect(),
     ),

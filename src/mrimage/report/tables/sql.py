@@ -41,16 +41,16 @@ def stream(
 ) -> Iterator[str]:
     """Yield the result of ``sql`` piece by piece, over the tables in the folder ``results``.
 
-    The views are catalogue, findings, groups, members, outputs, quarantine, removed, and image (the
-    processed images of the catalogue, with a column ``pixels``). The result is an aligned table, CSV with a
-    header, or a JSON array with an object on each line. In CSV, a text that begins like a formula
-    gets an apostrophe before it, unless ``quote_formulas`` is False.
+    The views are catalogue, corrected, findings, groups, members, outputs, quarantine, removed, and
+    image (the processed images of the catalogue, with a column ``pixels``). The result is an aligned
+    table, CSV with a header, or a JSON array with an object on each line. In CSV, a text that begins
+    like a formula gets an apostrophe before it, unless ``quote_formulas`` is False.
 
     ``sql`` can only read, and only these tables, unless ``unsafe`` is True: then it can read and
     write files, use the network, and load extensions. Raises UsageError when DuckDB cannot run it.
     """
     if not unsafe:
-        _refuse_copy(sql)
+        refuse_copy(sql)
     with open_tables(results) as tables:
         if not unsafe:
             tables.confine()
@@ -63,8 +63,8 @@ def stream(
         except duckdb.Error as error:
             reason = text.cut(" ".join(str(error).split()), 400)
             raise UsageError(
-                f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, findings, '
-                f"groups, members, outputs, quarantine and removed: {reason}"
+                f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, corrected, '
+                f"findings, groups, members, outputs, quarantine and removed: {reason}"
             ) from error
 
 
@@ -95,7 +95,7 @@ def _chunks(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[ResultRow]]:
         yield chunk
 
 
-def _refuse_copy(sql: str) -> None:
+def refuse_copy(sql: str) -> None:
     """Raise UsageError if the keyword COPY is anywhere in ``sql``.
 
     ``Tables.confine`` closes every other way to write, but COPY could still overwrite the files of

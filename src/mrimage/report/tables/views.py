@@ -61,10 +61,9 @@ ResultRows = list[tuple[Any, ...]]
 class Tables:
     """A DuckDB connection with a view for each table in the folder ``results``.
 
-    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``,
-    ``findings``, ``corrected``, ``removed`` and ``thumbnails``.
-    A table that the run did not write is an empty view. A ``prefix`` before the
-    names lets the views of two runs share a connection.
+    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``findings``,
+    ``corrected``, ``removed`` and ``thumbnails``. A table that the run did not write is an empty
+    view. A ``prefix`` before the names lets the views of two runs share a connection.
     """
 
     def __init__(self, results: Path, connection: Connection, prefix: str = "") -> None:
@@ -111,7 +110,11 @@ class Tables:
 
         It is ``members`` if the run published that table, or else the lineage in ``outputs``.
         """
-        return "members" if _files(self.results, "members") else "outputs"
+        return "members" if self.wrote("members") else "outputs"
+
+    def wrote(self, name: str) -> bool:
+        """Return whether the run wrote the table ``name``. If it did not, the view is empty."""
+        return bool(_files(self.results, name))
 
     def _make_image_view(self) -> None:
         """Make the view ``image``: the processed images, with ``pixels`` (NULL without a size)."""
