@@ -28,6 +28,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "MrimageError",
         "NotFoundError",
         "Output",
+        "Results",
         "SinkError",
         "SourceError",
         "StoreError",
@@ -35,6 +36,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "UsageError",
         "__version__",
         "contact_sheet",
+        "open",
         "open_image",
         "run",
     ]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mrimage.flow.api import run
+    from mrimage.flow.opened import Results, open
     from mrimage.flow.summary import Summary
     from mrimage.image import Image
     from mrimage.job.job import Job
@@ -59,12 +60,14 @@ _MODULES = {
     "MrimageError": "mrimage.errors",
     "NotFoundError": "mrimage.errors",
     "Output": "mrimage.sink.output",
+    "Results": "mrimage.flow.opened",
     "SinkError": "mrimage.errors",
     "SourceError": "mrimage.errors",
     "StoreError": "mrimage.errors",
     "Summary": "mrimage.flow.summary",
     "UsageError": "mrimage.errors",
     "contact_sheet": "mrimage.reducers.sheet",
+    "open": "mrimage.flow.opened",
     "open_image": "mrimage.reducers.context",
     "run": "mrimage.flow.api",
 }
@@ -86,6 +89,7 @@ __all__ = [
     "MrimageError",
     "NotFoundError",
     "Output",
+    "Results",
     "SinkError",
     "SourceError",
     "StoreError",
@@ -93,6 +97,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "contact_sheet",
+    "open",
     "open_image",
     "run",
 ]
@@ -104,3 +109,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that have not been imported yet."""
+    return sorted(__all__)
