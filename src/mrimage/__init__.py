@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from mrimage.flow.opened import Results, open
     from mrimage.flow.summary import Summary
     from mrimage.image import Image
+    from mrimage.job.batched import batched
     from mrimage.job.job import Job
+    from mrimage.job.own_extractor import extractor
     from mrimage.reducers.context import open_image
     from mrimage.reducers.sheet import contact_sheet
     from mrimage.sink.output import Output
@@ -66,7 +68,9 @@ _MODULES = {
     "StoreError": "mrimage.errors",
     "Summary": "mrimage.flow.summary",
     "UsageError": "mrimage.errors",
+    "batched": "mrimage.job.batched",
     "contact_sheet": "mrimage.reducers.sheet",
+    "extractor": "mrimage.job.own_extractor",
     "open": "mrimage.flow.opened",
     "open_image": "mrimage.reducers.context",
     "run": "mrimage.flow.api",
@@ -96,7 +100,9 @@ __all__ = [
     "Summary",
     "UsageError",
     "__version__",
+    "batched",
     "contact_sheet",
+    "extractor",
     "open",
     "open_image",
     "run",

@@ -17,7 +17,7 @@ from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.description import describe
 from mrimage.job.job import Job, Plan, RunOptions
-from mrimage.reducers import GROUPS
+from mrimage.reducers import group_reducer
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
 from mrimage.storage import StoreSettings, open_store
@@ -50,7 +50,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
-        ("columns", ", ".join(catalogue_schema(job.extract).names)),
+        ("columns", ", ".join(catalogue_schema(job.built_in, job.own_columns).names)),
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample, options.stores)),
         ("reducers", _describe_reducers(job)),
@@ -73,18 +73,19 @@ def _describe_decoding(job: Job) -> str:
 
 
 def _reasons_to_decode(job: Job) -> list[str]:
-    reasons = [_describe_extractor(job, name) for name in job.extract if EXTRACTORS[name].pixels]
+    reasons = [_describe_extractor(job, name) for name in job.built_in if EXTRACTORS[name].pixels]
+    reasons += [f"{extractor.name}, if it asks for them" for extractor in job.own_extractors]
     if job.edits:
         reasons.append("edits")
     if job.map:
         reasons.append("the job's own mapper, if it asks for them")
-    reasons += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
+    reasons += [f"--group {name}" for name in job.group if group_reducer(name).pixels]
     return reasons
 
 
 def _describe_extractor(job: Job, extractor: str) -> str:
     """Name the extractor, and the group reducers that need it."""
-    groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
+    groups = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
     if not groups:
         return extractor
     return f"{extractor} (needed by {', '.join(groups)})"
@@ -93,7 +94,7 @@ def _describe_extractor(job: Job, extractor: str) -> str:
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """Say how many images of the sample would be decoded at which scale."""
     if job.edits is None:
-        if any(EXTRACTORS[name].pixels for name in job.extract):
+        if any(EXTRACTORS[name].pixels for name in job.built_in):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
         if not _reasons_to_decode(job):
             return "none"

@@ -25,7 +25,9 @@ def forget_older_versions(store: Store, job: Job) -> bool:
     reduced = Committed(store, "reduce")
     catalogue = mapped.tables("catalogue")[:1]
     records = mapped.tables("records")[:1]
-    lacks_columns = _lacks_columns(store, catalogue, catalogue_schema(job.extract))
+    lacks_columns = _lacks_columns(
+        store, catalogue, catalogue_schema(job.built_in, job.own_columns)
+    )
     if not lacks_columns and not _lacks_columns(store, records, RECORDS):
         return False
     # Outputs that are not made again have to be swept.

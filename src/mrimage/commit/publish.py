@@ -137,7 +137,7 @@ class Publisher:
         Also deletes outputs that are not in the lineage, if there may be any.
         """
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
-        self._write_catalogue(catalogue_schema(job.extract))
+        self._write_catalogue(catalogue_schema(job.built_in, job.own_columns))
         self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")

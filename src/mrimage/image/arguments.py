@@ -10,6 +10,7 @@ from typing import get_args
 
 from mrimage.errors import UsageError, brief, unknown
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
+from mrimage.installed import is_installed
 from mrimage.types import Crop, Edits, Fit
 
 LONGEST_SIDE = 65_535
@@ -52,7 +53,8 @@ def _check_names(edits: Edits) -> None:
         ("correct", edits.correct, CORRECTION_NAMES),
         ("format", edits.format, ENCODER_NAMES),
     ):
-        if value is not None and value not in known:
+        is_extra = field == "correct" and is_installed("corrections", str(value))
+        if value is not None and value not in known and not is_extra:
             raise unknown(field, str(value), known)
 
 

@@ -37,6 +37,7 @@ from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
 from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
+from mrimage.installed import load_installed
 from mrimage.types import Edits, Limits
 
 LINES = 64
@@ -301,7 +302,7 @@ def _corrected(image: Picture, name: str) -> Picture:
     """Apply the correction ``name`` to the colors, and leave alpha alone."""
     from mrimage.image.correct import CORRECTIONS
 
-    correct = CORRECTIONS[name]
+    correct = CORRECTIONS.get(name) or load_installed("corrections", name)
     if not image.hasalpha():
         return from_array(correct(to_array(image)))
     count = colors_of(image)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,19 +75,25 @@ def decode(data: bytes) -> Description:
 
 def identities(job: Job) -> dict[str, Identity]:
     """Return the identities of the job's own functions, by the fields that hold them."""
-    found = {}
-    for name in FUNCTIONS:
-        function = getattr(job, name)
-        if function is not None:
-            found[name] = identify(function)
-    return found
+    return {name: identify(function) for name, function in _functions(job).items()}
 
 
 def note_uses(job: Job, before: Mapping[str, Identity]) -> None:
     """Record that a run has used the job's functions, whose identities were ``before``. What the
     run changed in them does not make a different job."""
+    functions = _functions(job)
     for name, identity in before.items():
-        note_use(getattr(job, name), identity)
+        note_use(functions[name], identity)
+
+
+def _functions(job: Job) -> dict[str, Callable[..., object]]:
+    """The job's own functions, by the fields that hold them, and its extractors by name."""
+    found: dict[str, Callable[..., object]] = {}
+    for name in FUNCTIONS:
+        function = getattr(job, name)
+        if function is not None:
+            found[name] = function
+    return found | {extractor.name: extractor for extractor in job.own_extractors}
 
 
 def changed_fields(earlier: Description, now: Description) -> list[str]:

@@ -30,6 +30,7 @@ from mrimage.job.option_types import (
     one_of,
     whole,
 )
+from mrimage.job.own_extractor import EXTRACT
 from mrimage.types import Fit
 
 Owner = Literal["Job", "Edits", "Limits", "RunOptions", "StoreSettings"]
@@ -88,7 +89,7 @@ JOB = Section(
         ),
         Field(
             "extract",
-            names("NAME[,NAME...]", tuple(EXTRACTORS)),
+            EXTRACT,
             "columns of the catalogue that map computes",
             repeatable=True,
         ),
@@ -163,7 +164,10 @@ EDITS = Section(
             default="unchanged",
         ),
         Field(
-            "correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"
+            "correct",
+            one_of(*CORRECTION_NAMES, metavar="METHOD", installed="corrections"),
+            "correct the colors",
+            "Edits",
         ),
         Field("format", one_of(*ENCODER_NAMES, metavar="FORMAT"), "encode as", "Edits"),
         Field(

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.errors import UsageError
+from mrimage.job.columns import check_own_columns
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.own_extractor import OwnExtractor
+from mrimage.mappers.keys import check_keys
 from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
+from mrimage.tables.column_types import Columns
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -44,7 +48,8 @@ class Job:
 
     ``map``, ``combine`` and ``reduce`` are the user's functions. Without ``map``, each image
     becomes one record under the key that ``key`` names. ``extract`` names extractors, which
-    compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
+    compute the columns of the catalogue; those of your own are functions with
+    ``mrimage.extractor``. ``edits`` turn each image into an edited one. ``group``
     names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
 
@@ -66,7 +71,7 @@ class Job:
     reduce: Reducer | None = None
     combine: Combiner | None = None
     key: tuple[str, ...] = ("dimensions",)
-    extract: tuple[str, ...] = ("header",)
+    extract: tuple[str | OwnExtractor, ...] = ("header",)
     edits: Edits | None = None
     group: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
@@ -86,6 +91,8 @@ class Job:
             raise UsageError(
                 "Job.key needs at least one name, or a map that says which key an image has."
             )
+        if self.map is None:
+            check_keys(values["key"])
         extractors = (*values["extract"], *values["needs"], *self.record_extractors)
         values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
@@ -97,6 +104,22 @@ class Job:
             values["edits"] = replace(self.edits, **edits)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        check_own_columns(self.built_in, self.own_columns)
+
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names of the built-in extractors."""
+        return tuple(item for item in self.extract if isinstance(item, str))
+
+    @property
+    def own_extractors(self) -> tuple[OwnExtractor, ...]:
+        """The job's own extractors."""
+        return tuple(item for item in self.extract if isinstance(item, OwnExtractor))
+
+    @property
+    def own_columns(self) -> Columns:
+        """The columns that the job's own extractors add to the catalogue."""
+        return tuple(column for extractor in self.own_extractors for column in extractor.columns)
 
     @property
     def needs_bytes(self) -> bool:
@@ -126,6 +149,9 @@ class Job:
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in ("map", "reduce", "combine"):
             facts[name] = describe_function(getattr(self, name))
+        facts["extract"] = [
+            item if isinstance(item, str) else describe_function(item) for item in self.extract
+        ]
         facts["edits"] = asdict(self.edits) if self.edits else None
         if not self.needs:
             # An OUT that was made before this field existed still belongs to this job.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrimage.errors import UsageError, brief, quoted, unknown
+from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
 from mrimage.types import Crop
 
@@ -32,7 +33,8 @@ class OptionType:
     ``parse`` makes the value from what a command line or a TOML file holds. ``accept`` makes it
     from what a Python program passes. Both raise ValueError for anything else. ``wanted`` and
     ``wanted_in_python`` describe valid values in error messages. ``names`` lists all valid values
-    if there is a fixed list of them. ``show`` writes a value as text.
+    if there is a fixed list of them; ``installed`` is what installed packages may add to it.
+    ``show`` writes a value as text.
     """
 
     parse: Callable[[object], Any]
@@ -42,6 +44,7 @@ class OptionType:
     metavar: str = ""
     names: tuple[str, ...] = ()
     show: Callable[[Any], str] = str
+    installed: Kind | None = None
 
     def from_text(self, where: str, value: object) -> Any:
         """Convert what a command line or a TOML file holds. Raises UsageError that names
@@ -64,8 +67,11 @@ class OptionType:
 
     def _known(self, where: str, value: Any) -> Any:
         if self.names:
-            given = value if isinstance(value, tuple) else (value,)
-            require_known(where, given, self.names)
+            values = value if isinstance(value, tuple) else (value,)
+            # An extractor may be an object.
+            given = [item for item in values if isinstance(item, str)]
+            known = (*self.names, *installed_names(self.installed, given, self.names))
+            require_known(where, given, known)
         return value
 
 
@@ -76,6 +82,16 @@ def require_known(where: str, names: Iterable[str], known: Iterable[str]) -> Non
     for name in names:
         if name not in known:
             raise unknown(where, name, known)
+
+
+def installed_names(
+    kind: Kind | None, given: Iterable[str], built_in: Iterable[str]
+) -> Iterable[str]:
+    """Return the names that installed packages add. They are looked up only if one of the given
+    names is not built in, because that takes a while."""
+    if kind is None or set(given) <= set(built_in):
+        return ()
+    return installed(kind)
 
 
 def whole(low: int, high: int, metavar: str = "N") -> OptionType:
@@ -98,10 +114,10 @@ def whole(low: int, high: int, metavar: str = "N") -> OptionType:
     return OptionType(parse, accept, wanted, wanted, metavar)
 
 
-def one_of(*names: str, metavar: str) -> OptionType:
-    """One of ``names``."""
+def one_of(*names: str, metavar: str, installed: Kind | None = None) -> OptionType:
+    """One of ``names``, or of those that installed packages add."""
     wanted = f"one of {', '.join(names)}"
-    return OptionType(_text, _text, wanted, wanted, metavar, names)
+    return OptionType(_text, _text, wanted, wanted, metavar, names, installed=installed)
 
 
 def names(metavar: str, known: tuple[str, ...] = ()) -> OptionType:

@@ -12,13 +12,17 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mrimage.job.job import Mapper, Value
-from mrimage.job.option_types import require_known
+from mrimage.errors import unknown
+from mrimage.installed import installed, load_installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mrimage.image import Image
+    from mrimage.job.job import Mapper, Value
+
+Key = Callable[["Image"], str]
+"""``image -> key``: a short text, never empty."""
 
 UNKNOWN = "unknown"
 
@@ -107,7 +111,7 @@ def _flag(name: str, yes: str, no: str) -> Callable[[Image], str]:
     return key
 
 
-KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
+KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "all": everything,
         "alpha": _flag("has_alpha", "alpha", "opaque"),
@@ -131,6 +135,20 @@ KEYS: Mapping[str, Callable[[Image], str]] = MappingProxyType(
 )
 
 
+def check_keys(names: Iterable[str]) -> None:
+    """Raise UsageError for a name that is neither built in nor of an installed package."""
+    for name in names:
+        if name not in KEYS and name not in installed("keys"):
+            raise unknown("key", name, [*KEYS, *installed("keys")])
+
+
+def key_named(name: str) -> Key:
+    """Return the key function of this name. Raises UsageError for an unknown one."""
+    check_keys([name])
+    key: Key = KEYS[name] if name in KEYS else load_installed("keys", name)
+    return key
+
+
 def by_keys(names: Sequence[str]) -> Mapper:
     """Return a mapper that emits one record per image, under the key of ``names``.
 
@@ -138,8 +156,7 @@ def by_keys(names: Sequence[str]) -> Mapper:
     comma or percent sign inside a part is percent-encoded, so that different parts never make the
     same key. Raises UsageError for an unknown name.
     """
-    require_known("key", names, KEYS)
-    functions = [KEYS[name] for name in names]
+    functions = [key_named(name) for name in names]
 
     def mapper(image: Image) -> Iterator[tuple[str, Value]]:
         parts = [function(image) for function in functions]

@@ -89,6 +89,8 @@ _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.timestamp("ms"): "TIMESTAMP_MS",
     pa.list_(pa.string()): "VARCHAR[]",
+    pa.list_(pa.int64()): "BIGINT[]",
+    pa.list_(pa.float64()): "DOUBLE[]",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import pyarrow as pa
 
 from mrimage.image import EXTRACTORS, Metadata
+from mrimage.tables.column_types import Columns
 
 ARROW_TYPES: Mapping[Any, pa.DataType] = {
     str: pa.string(),
@@ -148,17 +149,38 @@ THUMBNAILS = _schema(
 the whole image in that format."""
 
 
-def catalogue_schema(extract: Sequence[str]) -> pa.Schema:
-    """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, and those of
-    the extractors in the given order.
+def catalogue_schema(extract: Sequence[str], more: Columns = ()) -> pa.Schema:
+    """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, those of
+    the extractors in the given order, and ``more``.
 
     ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits.
     """
-    return _catalogue_schema(tuple(extract))
+    return _catalogue_schema(tuple(extract), more)
 
 
 @lru_cache(maxsize=8)
-def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
+def schema_of_columns(columns: Columns) -> pa.Schema:
+    """The schema of columns whose types have names."""
+    return pa.schema([(name, _arrow_type_named(kind)) for name, kind in columns])
+
+
+def _arrow_type_named(kind: str) -> pa.DataType:
+    if kind.startswith("list<"):
+        return pa.list_(_NAMED_TYPES[kind.removeprefix("list<").removesuffix(">")])
+    return _NAMED_TYPES[kind]
+
+
+_NAMED_TYPES: Mapping[str, pa.DataType] = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp[ms]": pa.timestamp("ms"),
+}
+
+
+@lru_cache(maxsize=8)
+def _catalogue_schema(extract: tuple[str, ...], more: Columns) -> pa.Schema:
     columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
     columns["status"] = pa.string()
     columns["reason"] = pa.string()
@@ -169,7 +191,7 @@ def _catalogue_schema(extract: tuple[str, ...]) -> pa.Schema:
     for name in extract:
         for column, hint in EXTRACTORS[name].columns.items():
             columns[column] = _arrow_type(hint)
-    return _schema(**columns)
+    return pa.schema([*columns.items(), *schema_of_columns(more)])
 
 
 def _arrow_type(hint: Any) -> pa.DataType:

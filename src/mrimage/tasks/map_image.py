@@ -19,6 +19,7 @@ from mrimage.shuffle.records import Record, make_records
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.own_code import own_columns
 from mrimage.types import ByteSource, Entry, Failure
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     try:
         metadata = image.metadata
         row |= _facts_of(metadata)
-        row |= image.features([name for name in job.extract if EXTRACTORS[name].columns])
+        row |= image.features([name for name in job.built_in if EXTRACTORS[name].columns])
+        row |= own_columns(job, image)
         _require_fit(row, job)
         columns = {column: row[column] for column in columns_of(job.record_extractors)}
         if columns:
@@ -93,7 +95,7 @@ def _pixels_of(row: dict[str, object]) -> int:
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
     """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
-    reasons = misfits(row, catalogue_schema(job.extract))
+    reasons = misfits(row, catalogue_schema(job.built_in, job.own_columns))
     if not reasons:
         return
     row |= dict.fromkeys(reasons)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ from mrimage.source import open_entry, read_ahead
 from mrimage.tables.schemas import catalogue_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
+from mrimage.tasks.own_code import batches_of
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
 from mrimage.types import Attempt, Entry, Split, TaskReport
@@ -59,7 +61,9 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             if mapped.edited:
                 for key in mapped.keys:
                     writer.image(mapped.entry, key, mapped.edited)
-    tables = {"catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.extract))}
+    tables = {
+        "catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.built_in, job.own_columns))
+    }
     return writer.commit(len(rows), split.size, tables | spill.rest())
 
 
@@ -71,8 +75,10 @@ def _map_images(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mapped]:
         return
     mapper = mapper_of(job)
     clock = deadline(job.limits.deadline, attempt.expendable)
-    for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
-        if job.map:  # the user's code may have replaced the timer's signal handler
+    opened = read_ahead(split.entries, job.decodes, plan.stores)
+    for entry, source in chain.from_iterable(batches_of(job, opened, attempt)):
+        # The user's code may have replaced the timer's signal handler.
+        if job.map or job.own_extractors:
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
             mapped = map_image(job, mapper, entry, without_clock(source))
