@@ -38,19 +38,20 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
     require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
     with temporary_folder() as folder:
-        inventory = Inventory(folder, [])
+        inventory = Inventory(folder, [], job.taken)
         inventory.write(entries_of(plan, counts, options.strict))
         images, size = inventory.totals()
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
         sample = list(islice(inventory.to_map(), SAMPLE))
+        schema = catalogue_schema(job.built_in, (*job.own_columns, *inventory.columns()))
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
-        ("columns", ", ".join(catalogue_schema(job.built_in, job.own_columns).names)),
+        ("columns", ", ".join(schema.names)),
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample, options.stores)),
         ("reducers", _describe_reducers(job)),

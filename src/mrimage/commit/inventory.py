@@ -6,14 +6,17 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.entries import from_listing, to_listing
-from mrimage.tables.schemas import KNOWN, LISTING
+from mrimage.tables.schemas import IDENTITY, LISTING
+from mrimage.tables.source_columns import ColumnTypes, decode_fields, named_columns
 from mrimage.types import Entry
 
 BATCH = 10_000
@@ -23,7 +26,12 @@ BATCH = 10_000
 class Inventory:
     """The listing of one run, on disk, and queries that compare it with the committed catalogue."""
 
-    def __init__(self, scratch: Path, catalogue_parts: list[str]) -> None:
+    def __init__(
+        self, scratch: Path, catalogue_parts: list[str], taken: frozenset[str] = frozenset()
+    ) -> None:
+        """``taken`` holds the names that a column of the source cannot have."""
+        self._taken = taken
+        self._types = ColumnTypes()
         self._scratch = scratch
         self._catalogue = catalogue_parts
         self._listed = scratch / "listing.parquet"
@@ -39,11 +47,16 @@ class Inventory:
         with pq.ParquetWriter(self._listed, LISTING, compression="zstd") as writer:
             batch: list[Entry] = []
             for entry in entries:
+                self._types.add(named_columns(entry.fields, self._taken))
                 batch.append(entry)
                 if len(batch) == BATCH:
                     writer.write_table(to_listing(batch))
                     batch = []
             writer.write_table(to_listing(batch))
+
+    def columns(self) -> Columns:
+        """The source's own columns, with types that hold all that was listed."""
+        return self._types.columns()
 
     def rows(self) -> int:
         """How many entries were listed. One that was listed twice counts twice."""
@@ -62,13 +75,15 @@ class Inventory:
         """
         if not folders or not self._catalogue:
             return
-        catalogue = read_parquet(self._catalogue, KNOWN)
+        catalogue = read_parquet(self._catalogue, IDENTITY)
         is_below = " OR ".join("starts_with(uri, ?)" for _ in folders)
-        query = f"SELECT uri, '' AS path, size, version FROM {catalogue} WHERE {is_below}"
+        query = f"SELECT uri, '' AS path, size, version, fields FROM {catalogue} WHERE {is_below}"
         prefixes = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         with connect(self._scratch) as connection, pq.ParquetWriter(self._kept, LISTING) as writer:
             for batch in batches(connection, query, prefixes):
-                entries = [Entry(**row) for row in batch.to_pylist()]
+                entries = [_kept_entry(row) for row in batch.to_pylist()]
+                for entry in entries:
+                    self._types.add(named_columns(entry.fields, self._taken))
                 writer.write_table(to_listing(entries))
 
     def totals(self) -> tuple[int, int]:
@@ -94,11 +109,11 @@ class Inventory:
         """
         if not self._catalogue:
             return []
-        catalogue = read_parquet(self._catalogue, KNOWN, filename=True)
+        catalogue = read_parquet(self._catalogue, IDENTITY, filename=True)
         query = f"""
             SELECT filename, list(uri ORDER BY uri)
-            FROM (SELECT filename, uri, size, version FROM {catalogue}) k
-            ANTI JOIN {self._images} l USING (uri, size, version)
+            FROM (SELECT filename, uri, size, version, fields FROM {catalogue}) k
+            ANTI JOIN {self._images} l USING (uri, size, version, fields)
             GROUP BY filename ORDER BY filename
         """
         with connect(self._scratch) as connection:
@@ -127,10 +142,11 @@ class Inventory:
     def _images_to_map(self) -> str:
         if not self._catalogue:
             return self._images
-        catalogue = f"(SELECT uri, size, version FROM {read_parquet(self._catalogue, KNOWN)})"
+        parts = read_parquet(self._catalogue, IDENTITY)
+        catalogue = f"(SELECT uri, size, version, fields FROM {parts})"
         return f"""(
             SELECT l.* FROM {self._images} l
-            ANTI JOIN {catalogue} k USING (uri, size, version))"""
+            ANTI JOIN {catalogue} k USING (uri, size, version, fields))"""
 
     def _totals(self, table: str) -> tuple[int, int]:
         query = f"SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM {table}"
@@ -138,3 +154,8 @@ class Inventory:
             row = connection.execute(query).fetchone()
         assert row
         return int(row[0]), int(row[1])
+
+
+def _kept_entry(row: Mapping[str, Any]) -> Entry:
+    fields = decode_fields(row["fields"])
+    return Entry(row["uri"], row["path"], row["size"], row["version"], fields=fields)

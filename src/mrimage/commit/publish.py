@@ -36,7 +36,8 @@ from mrimage.sink.shards import is_shard_name
 from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
 from mrimage.storage.parallel import in_parallel
-from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.column_types import Columns
+from mrimage.tables.duck import batches, connect, quoted_name, read_parquet
 from mrimage.tables.schemas import (
     COUNTED,
     GAIN_MAPS,
@@ -48,7 +49,9 @@ from mrimage.tables.schemas import (
     QUARANTINE,
     WEIGHED,
     catalogue_schema,
+    mapped_schema,
 )
+from mrimage.tables.source_columns import with_columns
 
 PUBLISHED = f"{ROOT}/published.json"
 """Written after everything else, and deleted before any of it changes."""
@@ -131,13 +134,15 @@ class Publisher:
         self._map = _local_tables(mapped, _MAP_TABLES, scratch)
         self._reduce = _local_tables(reduced, _REDUCE_TABLES, scratch)
 
-    def publish(self, job: Job) -> None:
+    def publish(self, job: Job, columns: Columns = ()) -> None:
         """Write the catalogue, the groups, the outputs, the quarantine and the groups' members.
+
+        ``columns`` are the source's own, which the catalogue has too.
 
         Also deletes outputs that are not in the lineage, if there may be any.
         """
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
-        self._write_catalogue(catalogue_schema(job.built_in, job.own_columns))
+        self._write_catalogue(job, columns)
         self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
@@ -233,11 +238,16 @@ class Publisher:
             FROM {self._members} m LEFT JOIN {weighed} w USING (key)
             GROUP BY key)"""
 
-    def _write_catalogue(self, schema: pa.Schema) -> None:
-        """Write map's rows in files of bounded size, with images that failed in reduce marked."""
+    def _write_catalogue(self, job: Job, own: Columns) -> None:
+        """Write map's rows in files of bounded size, with images that failed in reduce marked.
+
+        ``own`` are the source's columns, which map's tables have as JSON.
+        """
+        schema = mapped_schema(job.built_in, job.own_columns)
+        published = catalogue_schema(job.built_in, (*job.own_columns, *own))
         rows = read_parquet(self._map["catalogue"], schema)
         failed = "c.status = 'processed' AND q.uri IS NOT NULL"
-        columns = {name: f"c.{name}" for name in schema.names}
+        columns = {name: f"c.{quoted_name(name)}" for name in schema.names}
         columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         table = f"""(
@@ -247,12 +257,15 @@ class Publisher:
         files = owned_files(self._store, "catalogue")
         old = {name for name in files if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
-            chunks = rechunk(batches(connection, query), schema)
+            chunks = (
+                with_columns(chunk, own, published, job.taken)
+                for chunk in rechunk(batches(connection, query), schema)
+            )
             for number, first in enumerate(chunks):
                 # Both iterators share ``chunks``, so that only one chunk is in memory at a time.
                 chunks_of_file = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))
                 name = f"catalogue/part-{number:05}.parquet"
-                self._put(name, chunks_of_file, schema)
+                self._put(name, chunks_of_file, published)
                 old.discard(name)
         delete_all(self._store, sorted(old))
 
@@ -339,4 +352,4 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
 
 def _names(schema: pa.Schema) -> str:
     """The columns of the schema for a SELECT, quoted."""
-    return ", ".join(f'"{name}"' for name in schema.names)
+    return ", ".join(map(quoted_name, schema.names))

@@ -16,6 +16,7 @@ import pyarrow as pa
 from mrimage.commit.ledger import UNCLEAN, commit_task, encode_arrow, table_path
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
+from mrimage.sink.sample import NO_EXTRAS
 from mrimage.storage import Store
 from mrimage.storage.parallel import BackgroundWriter
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
@@ -46,10 +47,12 @@ class TaskWriter:
         self._failures: list[Failure] = []
         self._tables: list[str] = []
 
-    def image(self, entry: Entry, key: str, made: Encoded) -> None:
-        """Write the edited image of an entry under ``key``."""
+    def image(
+        self, entry: Entry, key: str, made: Encoded, extras: Mapping[str, object] = NO_EXTRAS
+    ) -> None:
+        """Write the edited image of an entry under ``key``. Shards have the ``extras`` beside it."""
         path = self._sink.name(key, entry.path, made.extension)
-        self.output(entry.uri, key, path, made.data, made.width, made.height)
+        self.output(entry.uri, key, path, made.data, made.width, made.height, extras)
 
     def output(
         self,
@@ -59,6 +62,7 @@ class TaskWriter:
         data: bytes,
         width: int | None,
         height: int | None,
+        extras: Mapping[str, object] = NO_EXTRAS,
     ) -> None:
         """Write one output.
 
@@ -74,7 +78,7 @@ class TaskWriter:
             )
         self._require_no_folder(key, path)
         row = OutputRow(uri, key, path, width, height, len(data), sha256)
-        self._outputs[path] = replace(row, output=self._sink.put(row, data))
+        self._outputs[path] = replace(row, output=self._sink.put(row, data, extras))
 
     def _require_no_folder(self, key: str, path: str) -> None:
         """Raise JobError if a name would be both a file and a folder.

@@ -26,6 +26,7 @@ from mrimage.commit.ledger import (
     merge_tables,
     task_of,
 )
+from mrimage.commit.older_versions import forget_other_columns
 from mrimage.commit.out_folder import write_job
 from mrimage.commit.prune import forget_reduced, prune_groups, prune_split
 from mrimage.commit.publish import (
@@ -107,7 +108,7 @@ class RunPhases:
         """List the source once, to disk."""
         committed = Committed(self.store, "map")
         parts = localize(self.store, committed.tables("catalogue"), self.scratch)
-        inventory = Inventory(self.scratch, parts)
+        inventory = Inventory(self.scratch, parts, self.plan.job.taken)
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
@@ -117,6 +118,11 @@ class RunPhases:
             inventory.keep_below(locked)
             self.execution.listed, self.bytes = inventory.totals()
             self.repeated = rows - inventory.listed_now()
+        self.plan = replace(self.plan, columns=inventory.columns())
+        if forget_other_columns(self.store, self.plan):
+            self._outdate()
+            self._drop_copies()
+            inventory.update_catalogue([])
         return inventory
 
     def forget_gone(self, inventory: Inventory) -> None:
@@ -237,7 +243,7 @@ class RunPhases:
         mapped = Committed(self.store, "map")
         reduced = Committed(self.store, "reduce")
         publisher = Publisher(self.store, self.scratch, mapped, reduced, weighed)
-        publisher.publish(self.plan.job)
+        publisher.publish(self.plan.job, self.plan.columns)
         published = publisher.count()
         delete_all(self.store, [*mapped.leftovers(), *reduced.leftovers()])
         published.account_for(self.execution.listed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, MrimageError, StoreError, internal, unknown
@@ -27,10 +28,14 @@ DEFAULT_EDITS = Edits()
 """Edits that change nothing."""
 
 
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
+
+
 class Image:
     """One image, which is read only when needed.
 
-    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``features``,
+    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``fields`` is what
+    a list, a table or sidecars say about the image: a label, a caption. ``features``,
     ``edited``, ``pixels`` and ``thumbnail`` decode. A notebook shows a small picture. Every method raises ImageError if the image is bad, and
     StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
     that it is not taken for one in the caller's code.
@@ -43,13 +48,16 @@ class Image:
         path: str = "",
         *,
         whole: bool = False,
+        fields: Mapping[str, Any] = NO_FIELDS,
     ) -> None:
-        """``path`` is the image's name below its source, with forward slashes.
+        """``path`` is the image's name below its source, with forward slashes. ``fields`` is what
+        the source says about it, by the names of the catalogue's columns.
 
         ``whole`` says that the whole file will be read anyway, so that the metadata include the
         chunks after the pixels of a PNG.
         """
         self.path = path
+        self.fields = fields
         self._source = source
         self._limits = limits
         self._whole = whole or isinstance(source, Buffer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from functools import lru_cache
 
 from mrimage.errors import UsageError, quoted
 from mrimage.image import EXTRACTORS, Metadata
@@ -22,6 +23,17 @@ CONTRACT = (
     *(field.name for field in fields(Metadata)),
 )
 """The columns that every catalogue has."""
+
+
+_IN_SHARDS = ("image", "key", "uri", "width", "height", "sha256")
+"""What shards say about each image."""
+
+
+@lru_cache(maxsize=8)
+def taken_names(extractors: tuple[str, ...], own: Columns) -> frozenset[str]:
+    """Return the names that a column of the source cannot have, because the job's catalogue or
+    its shards have them."""
+    return frozenset((*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own)))
 
 
 def check_own_columns(extractors: Iterable[str], own: Columns) -> None:

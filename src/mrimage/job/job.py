@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.errors import UsageError
-from mrimage.job.columns import check_own_columns
+from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_instance
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
@@ -122,6 +122,11 @@ class Job:
         return tuple(column for extractor in self.own_extractors for column in extractor.columns)
 
     @property
+    def taken(self) -> frozenset[str]:
+        """The names that a column of the source cannot have; it gets a prefix."""
+        return taken_names(self.built_in, self.own_columns)
+
+    @property
     def needs_bytes(self) -> bool:
         """Whether map may need whole images, not only their headers."""
         return self.decodes or self.map is not None
@@ -171,7 +176,8 @@ class Plan:
     task gets the whole plan.
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
-    takes over. It is empty if OUT is local.
+    takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
+    it is listed.
     """
 
     job: Job
@@ -179,6 +185,7 @@ class Plan:
     out: str
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
+    columns: Columns = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

@@ -6,14 +6,17 @@ the fact, the text is ``unknown``, never empty.
 
 from __future__ import annotations
 
+import difflib
+import json
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mrimage.errors import unknown
-from mrimage.installed import installed, load_installed
+from mrimage.errors import UsageError, unknown
+from mrimage.installed import is_installed, load_installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -135,18 +138,51 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 )
 
 
+COLUMN = "column:"
+"""Before the name of a column of the source, if it may be taken for something else."""
+
+_TYPING_ERROR = 0.8
+"""How similar an unknown name is to a known one that was probably meant."""
+
+
 def check_keys(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that is neither built in nor of an installed package."""
-    for name in names:
-        if name not in KEYS and name not in installed("keys"):
-            raise unknown("key", name, [*KEYS, *installed("keys")])
+    """Raise UsageError for a name that is probably a typing error.
+
+    Any other unknown name is that of a column of the source, which is known when it is listed.
+    """
+    for name in columns_among(name for name in names if not name.startswith(COLUMN)):
+        if not name or difflib.get_close_matches(name, KEYS, n=1, cutoff=_TYPING_ERROR):
+            raise unknown_key(name, (), f" For a column of the source, write {COLUMN}{name}.")
+
+
+def columns_among(names: Iterable[str]) -> list[str]:
+    """Return the names that can only be those of columns of the source."""
+    unknown_names = (name for name in names if name not in KEYS)
+    columns = [name for name in unknown_names if not is_installed("keys", name)]
+    return [name.removeprefix(COLUMN) for name in columns]
+
+
+def unknown_key(name: str, columns: Iterable[str], hint: str = "") -> UsageError:
+    """Return the error for a key that is neither known nor one of the source's ``columns``."""
+    return UsageError(f"{unknown('key', name, [*KEYS, *columns])}{hint}")
 
 
 def key_named(name: str) -> Key:
-    """Return the key function of this name. Raises UsageError for an unknown one."""
-    check_keys([name])
-    key: Key = KEYS[name] if name in KEYS else load_installed("keys", name)
-    return key
+    """Return the key function of this name. A name that is not known is that of a column."""
+    if name in KEYS:
+        return KEYS[name]
+    if is_installed("keys", name):
+        key: Key = load_installed("keys", name)
+        return key
+    return partial(_field, name.removeprefix(COLUMN))
+
+
+def _field(name: str, image: Image) -> str:
+    """The value of a column of the source. A list or an object is written as JSON."""
+    value = image.fields.get(name)
+    if value is None or value == "":
+        return UNKNOWN
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def by_keys(names: Sequence[str]) -> Mapper:

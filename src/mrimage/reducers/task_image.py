@@ -36,6 +36,7 @@ class TaskImage(Image):
         self, entry: Entry, limits: Limits, stores: StoreSettings, guarded_call: GuardedCall
     ) -> None:
         self.path = entry.path
+        self.fields = entry.fields
         self._entry = entry
         self._limits = limits
         self._stores = stores

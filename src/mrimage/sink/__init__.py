@@ -1,5 +1,7 @@
 """Where outputs go: their names, files of their own, and shards."""
 
+import pyarrow as pa
+
 from mrimage.errors import UsageError
 from mrimage.job.job import Job
 from mrimage.sink.files import FileSink, Sink
@@ -9,11 +11,14 @@ from mrimage.storage import Store
 __all__ = ["Sink", "check_sink", "describe_sink", "open_sink"]
 
 
-def open_sink(job: Job, store: Store, task: str) -> Sink:
-    """The sink that the job's ``output`` names, for one attempt at the task of this id."""
+def open_sink(job: Job, store: Store, task: str, extras: pa.Schema | None = None) -> Sink:
+    """The sink that the job's ``output`` names, for one attempt at the task of this id.
+
+    ``extras`` are the columns of what comes along with the images.
+    """
     if job.output == "files":
         return FileSink(store)
-    return ShardSink(store, SHARD_FORMATS[job.output], task, job.shard_size or SHARD_SIZE)
+    return ShardSink(store, SHARD_FORMATS[job.output], task, job.shard_size or SHARD_SIZE, extras)
 
 
 def check_sink(job: Job) -> None:

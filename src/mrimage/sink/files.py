@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from mrimage.sink.naming import image_path
+from mrimage.sink.sample import NO_EXTRAS
 from mrimage.storage import Store
 from mrimage.storage.parallel import BackgroundWriter
 from mrimage.types import OutputRow
@@ -20,8 +22,11 @@ class Sink(Protocol):
         """
         ...
 
-    def put(self, row: OutputRow, data: bytes) -> str:
-        """Write the output ``row.output``. Returns its name below OUT for the lineage."""
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
+        """Write the output ``row.output``. Returns its name below OUT for the lineage.
+
+        Shards also hold the ``extras``: values by name.
+        """
         ...
 
     def close(self) -> None:
@@ -41,7 +46,7 @@ class FileSink:
     def name(self, key: str, path: str, extension: str) -> str:
         return image_path(key, path, extension)
 
-    def put(self, row: OutputRow, data: bytes) -> str:
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
         self._writer.write(row.output, data)
         return row.output
 

@@ -22,6 +22,7 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "without an extension, and not an image",
             "without an extension, and not images",
         ),
+        "sidecar": ("sidecar of an image", "sidecars of images"),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),
         "link": (

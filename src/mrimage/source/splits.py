@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
+from mrimage.tables.source_columns import encode_fields
 from mrimage.types import Entry, Split
 
 UNKNOWN = 256 << 10
@@ -35,7 +36,10 @@ def cut_splits(entries: Iterable[Entry], max_bytes: int, max_count: int) -> Iter
 def _split(entries: list[Entry]) -> Split:
     digest = blake2b(digest_size=16)
     for entry in entries:
-        for text in (entry.uri, str(entry.size), entry.version):
+        texts = [entry.uri, str(entry.size), entry.version]
+        if entry.fields:
+            texts.append(encode_fields(entry.fields))
+        for text in texts:
             data = text.encode()
             # The length in front keeps "ab", "c" apart from "a", "bc".
             digest.update(len(data).to_bytes(8, "little"))

@@ -54,6 +54,7 @@ LISTING = _schema(
     fault=FAULT,
     file=pa.string(),
     is_link=pa.bool_(),
+    fields=pa.string(),
 )
 """The source as it was listed: one row per ``types.Entry``."""
 
@@ -62,6 +63,10 @@ GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
 
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
 """The catalogue columns that identify an entry and its version, and names of the same file."""
+
+IDENTITY = KNOWN.append(pa.field("fields", pa.string()))
+"""KNOWN with the source's own columns, as JSON. The tables of map have them in this form, because
+the types of the columns may change when the source grows. (See ``source_columns``.)"""
 
 COUNTED = KNOWN.append(pa.field("status", pa.string()))
 """KNOWN with the status. The tables of map also have rows for files that turned out not to be
@@ -158,6 +163,11 @@ def catalogue_schema(extract: Sequence[str], more: Columns = ()) -> pa.Schema:
     return _catalogue_schema(tuple(extract), more)
 
 
+def mapped_schema(extract: Sequence[str], more: Columns = ()) -> pa.Schema:
+    """The columns of the catalogue's parts that map commits."""
+    return catalogue_schema(extract, more).append(IDENTITY.field("fields"))
+
+
 @lru_cache(maxsize=8)
 def schema_of_columns(columns: Columns) -> pa.Schema:
     """The schema of columns whose types have names."""
@@ -182,6 +192,8 @@ _NAMED_TYPES: Mapping[str, pa.DataType] = {
 @lru_cache(maxsize=8)
 def _catalogue_schema(extract: tuple[str, ...], more: Columns) -> pa.Schema:
     columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
+    columns["path"] = pa.string()
+    columns["keys"] = pa.list_(pa.string())
     columns["status"] = pa.string()
     columns["reason"] = pa.string()
     hints = get_type_hints(Metadata)

@@ -18,7 +18,8 @@ from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
-from mrimage.tables.schemas import catalogue_schema
+from mrimage.tables.schemas import mapped_schema
+from mrimage.tables.source_columns import encode_fields, named_columns
 from mrimage.tasks.own_code import own_columns
 from mrimage.types import ByteSource, Entry, Failure
 
@@ -52,7 +53,8 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
     Raises StoreError if its bytes cannot be read now but perhaps later.
     """
     row = _row(entry)
-    image = Image(source, job.limits, entry.path, whole=job.decodes)
+    fields = named_columns(entry.fields, job.taken)
+    image = Image(source, job.limits, entry.path, whole=job.decodes, fields=fields)
     try:
         metadata = image.metadata
         row |= _facts_of(metadata)
@@ -64,6 +66,7 @@ def map_image(job: Job, mapper: Mapper, entry: Entry, source: ByteSource) -> Map
             columns |= {"file": entry.file, "is_link": entry.is_link}
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), columns)
+        row["keys"] = list(dict.fromkeys(record.key for record in records))
         edited = image.edited(job.edits) if job.edits else None
         row["gain_map_kept"] = edited.gain_map_kept if edited else None
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
@@ -95,7 +98,7 @@ def _pixels_of(row: dict[str, object]) -> int:
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
     """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
-    reasons = misfits(row, catalogue_schema(job.built_in, job.own_columns))
+    reasons = misfits(row, mapped_schema(job.built_in, job.own_columns))
     if not reasons:
         return
     row |= dict.fromkeys(reasons)
@@ -110,6 +113,8 @@ def _row(entry: Entry) -> dict[str, object]:
         "size": entry.size,
         "version": entry.version,
         "file": entry.file or None,
+        "path": entry.path,
+        "fields": encode_fields(entry.fields),
     }
 
 

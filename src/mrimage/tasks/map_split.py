@@ -23,7 +23,8 @@ from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
-from mrimage.tables.schemas import catalogue_schema
+from mrimage.tables.schemas import mapped_schema, schema_of_columns
+from mrimage.tables.source_columns import fitted, named_columns
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.tasks.own_code import batches_of
@@ -41,7 +42,8 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
     """
     job = plan.job
     store = open_out(plan)
-    writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
+    sink = open_sink(job, store, split.id, schema_of_columns(plan.columns))
+    writer = TaskWriter(store, sink, "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
     faults = Faults()
@@ -59,11 +61,10 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
                 writer.fail(mapped.failure)
                 faults.note(mapped.failure)
             if mapped.edited:
+                extras = fitted(named_columns(mapped.entry.fields, job.taken), plan.columns)
                 for key in mapped.keys:
-                    writer.image(mapped.entry, key, mapped.edited)
-    tables = {
-        "catalogue": pa.Table.from_pylist(rows, catalogue_schema(job.built_in, job.own_columns))
-    }
+                    writer.image(mapped.entry, key, mapped.edited, extras)
+    tables = {"catalogue": pa.Table.from_pylist(rows, mapped_schema(job.built_in, job.own_columns))}
     return writer.commit(len(rows), split.size, tables | spill.rest())
 
 

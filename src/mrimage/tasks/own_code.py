@@ -16,6 +16,7 @@ from mrimage.job.job import Job
 from mrimage.job.own_extractor import OwnExtractor
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import schema_of_columns
+from mrimage.tables.source_columns import named_columns
 from mrimage.types import Attempt, ByteSource, Entry
 
 Opened = tuple[Entry, ByteSource]
@@ -105,7 +106,10 @@ def _prepare(function: Batched, job: Job, batch: list[Opened], attempt: Attempt)
 def _readable(job: Job, batch: list[Opened]) -> Iterator[Image]:
     """Yield the images of a batch whose headers can be read."""
     for entry, source in batch:
-        image = Image(without_clock(source), job.limits, entry.path, whole=job.decodes)
+        fields = named_columns(entry.fields, job.taken)
+        image = Image(
+            without_clock(source), job.limits, entry.path, whole=job.decodes, fields=fields
+        )
         try:
             # Reading the header finds the files that are not images.
             _ = image.metadata

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too_large
+from mrimage.storage.fields import plain_columns, short_values
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
@@ -67,19 +68,28 @@ class ParquetArchive:
     ) -> Iterator[Member]:
         # Parquet does not store the lengths of values, so listing decodes them all, a few rows
         # at a time.
+        plain = plain_columns(file.schema_arrow)
         row = 0
         total = 0
         for group in range(file.num_row_groups):
-            for values in _batches(file, group, column):
+            for values, others in _batches(file, group, column, plain):
                 data, paths = _bytes_and_paths(values)
+                rows = others.to_pylist()
                 lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
                 total += sum(length or 0 for length in lengths)
                 self._require_plausible(total)
-                for path, length in zip(paths, lengths, strict=True):
+                for path, length, fields in zip(paths, lengths, rows, strict=True):
                     name = prefix + _member_name(row, path)
                     # A row with only a path refers to a file outside the table.
                     elsewhere = path if length is None and path else ""
-                    yield Member(name, length or 0, row, column=column, elsewhere=elsewhere)
+                    yield Member(
+                        name,
+                        length or 0,
+                        row,
+                        column=column,
+                        elsewhere=elsewhere,
+                        fields=short_values(fields),
+                    )
                     row += 1
 
     def _require_plausible(self, size: int) -> None:
@@ -118,7 +128,8 @@ class ParquetArchive:
         for number in range(file.num_row_groups):
             rows = range(first, first + file.metadata.row_group(number).num_rows)
             if row in rows:
-                return _RowGroup(column, rows, _batches(file, number, column))
+                values = (values for values, _ in _batches(file, number, column))
+                return _RowGroup(column, rows, values)
             first = rows.stop
         raise ImageError("changed", f"{self._uri} has no row {row} any more.")
 
@@ -237,14 +248,16 @@ def _is_image_struct(column_type: pa.DataType) -> bool:
     return index >= 0 and _is_binary(column_type.field(index).type)
 
 
-def _batches(file: pq.ParquetFile, group: int, column: str) -> Iterator[pa.Array[Any]]:
-    """Yield the rows of one column of a row group, a few at a time."""
+def _batches(
+    file: pq.ParquetFile, group: int, column: str, others: Sequence[str] = ()
+) -> Iterator[tuple[pa.Array[Any], pa.RecordBatch]]:
+    """Yield the rows of one column of a row group and those of ``others``, a few at a time."""
     group_bytes = max(1, file.metadata.row_group(group).total_byte_size)
     batch_rows = max(1, min(_ROWS, _DECODED // group_bytes))
     for batch in file.iter_batches(
-        batch_size=batch_rows, row_groups=[group], columns=[column], use_threads=False
+        batch_size=batch_rows, row_groups=[group], columns=[column, *others], use_threads=False
     ):
-        yield batch.column(0)
+        yield batch.column(column), batch.select(list(others))
 
 
 def _bytes_and_paths(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:

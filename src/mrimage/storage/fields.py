@@ -1,0 +1,72 @@
+"""The other columns of lists and tables that name or hold images: labels, captions, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LONGEST = 64 << 10
+"""Characters of a text at most. A longer one is data of its own, and would fill the tables."""
+
+MOST_ITEMS = 256
+"""Items of a list at most."""
+
+
+def number_of(text: str) -> Any:
+    """Return the number that a cell of CSV holds, if it is written as Python would write it. Then
+    no text is lost: ``007`` and ``1.50`` stay as they are. An empty cell is None.
+
+    >>> [number_of(text) for text in ("7", "0.5", "007", "cat", "")]
+    [7, 0.5, '007', 'cat', None]
+    """
+    if not text:
+        return None
+    for kind in (int, float):
+        try:
+            value = kind(text)
+        except ValueError:
+            continue
+        if str(value) == text and value - value == 0:
+            return value
+    return text
+
+
+def plain_columns(schema: pa.Schema) -> list[str]:
+    """Return the names of the columns of numbers, text, dates, and lists of text or whole numbers."""
+    import pyarrow as pa
+
+    def is_plain(kind: pa.DataType) -> bool:
+        if pa.types.is_dictionary(kind):
+            return is_plain(kind.value_type)
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            # A list of floating-point numbers is a vector, which is too long for a label.
+            inner = kind.value_type
+            return is_text(inner) or bool(pa.types.is_integer(inner))
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        is_date = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+        return is_text(kind) or bool(is_number or is_date or pa.types.is_boolean(kind))
+
+    def is_text(kind: pa.DataType) -> bool:
+        return bool(
+            pa.types.is_string(kind)
+            or pa.types.is_large_string(kind)
+            or pa.types.is_string_view(kind)
+        )
+
+    return [field.name for field in schema if is_plain(field.type)]
+
+
+def short_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without those that are too long to be a label or a caption."""
+    return {name: value for name, value in values.items() if name and _is_short(value)}
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= LONGEST
+    if isinstance(value, list | dict):
+        return len(value) <= MOST_ITEMS
+    return True

@@ -1,0 +1,164 @@
+"""The source's own columns: what its lists, tables and sidecars say about each image.
+
+An entry has them as plain data (``Entry.fields``). A table of entries keeps them as JSON, because
+their types are known only when the whole source is listed. The catalogue has a column for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from mrimage.tables.column_types import Columns
+
+SIDECAR_OBJECT = "json"
+"""The field with the content of a sample's ``.json``. Its items are columns of their own."""
+
+PREFIX = "source_"
+"""Goes before the name of a column that the catalogue has already: ``source_width``."""
+
+_SCALARS = {bool: "bool", int: "int64", float: "double", str: "string"}
+_INT64 = 1 << 63
+
+
+def encode_fields(fields: Mapping[str, Any]) -> str:
+    """Return the fields as JSON: equal fields give equal text, none give an empty one."""
+    if not fields:
+        return ""
+    return msgspec.json.encode(fields, order="deterministic").decode()
+
+
+def decode_fields(text: str | None) -> dict[str, Any]:
+    """Return the fields that ``encode_fields`` wrote."""
+    if not text:
+        return {}
+    return msgspec.json.decode(text, type=dict[str, Any])
+
+
+def named_columns(fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:
+    """Return the values by the names that their columns have in the catalogue.
+
+    The items of a sample's ``.json`` become columns of their own; a field of the same name wins.
+    A name in ``taken`` gets a prefix.
+
+    >>> named_columns({"cls": 3, "json": {"width": 9}}, frozenset({"width"}))
+    {'source_width': 9, 'cls': 3}
+    """
+    if not fields:
+        return {}
+    inner = fields.get(SIDECAR_OBJECT)
+    if isinstance(inner, Mapping):
+        rest = {name: value for name, value in fields.items() if name != SIDECAR_OBJECT}
+        fields = {**inner, **rest}
+    return {f"{PREFIX}{name}" if name in taken else name: fields[name] for name in fields}
+
+
+class ColumnTypes:
+    """Finds a type for each column that holds all of its values."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, str | None] = {}
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Take the values of one image into account."""
+        for name, value in values.items():
+            known = self._types.get(name)
+            if known != "string":
+                self._types[name] = _common(known, _type_of(value))
+
+    def columns(self) -> Columns:
+        """Return the columns, sorted by name; one without any value has text."""
+        return tuple((name, self._types[name] or "string") for name in sorted(self._types))
+
+
+def _type_of(value: Any) -> str | None:
+    """The name of the type of a value; None for null and for a list of nulls."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        inner: str | None = None
+        for item in value:
+            inner = _common(inner, _type_of(item))
+        if inner is None:
+            return None
+        return f"list<{inner}>" if inner in ("string", "int64", "double") else "string"
+    kind = _SCALARS.get(type(value), "string")
+    if kind == "int64" and not -_INT64 <= value < _INT64:
+        return "string"
+    return kind
+
+
+def _common(one: str | None, other: str | None) -> str | None:
+    """The type that holds values of both."""
+    if one is None or one == other:
+        return other
+    if other is None:
+        return one
+    if {one, other} == {"int64", "double"}:
+        return "double"
+    if {one, other} == {"list<int64>", "list<double>"}:
+        return "list<double>"
+    return "string"
+
+
+def fitted(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+    """Return a value for each column, in its type: null where there is none. In a column of text,
+    any other value is written as JSON."""
+    return {name: _fitted(values.get(name), kind) for name, kind in columns}
+
+
+def _fitted(value: Any, kind: str) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if kind == "string":
+        return msgspec.json.encode(value).decode()
+    if kind == "double":
+        return float(value)
+    if kind.startswith("list<"):
+        inner = kind.removeprefix("list<").removesuffix(">")
+        return [_fitted(item, inner) for item in value]
+    return value
+
+
+def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a field may have: dates become text, and other values that JSON does
+    not know are left out. Nulls are left out too."""
+    fields = {}
+    for name, value in values.items():
+        if isinstance(value, date | datetime):
+            value = value.isoformat()
+        if value is not None and _is_plain(value):
+            fields[str(name)] = value
+    return fields
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, float):
+        return value - value == 0  # JSON has neither infinity nor NaN
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
+    return value is None or isinstance(value, bool | int | str)
+
+
+def with_columns(
+    table: pa.Table, columns: Columns, schema: pa.Schema, taken: frozenset[str]
+) -> pa.Table:
+    """Return a table of entries with a column for each of ``columns`` in place of the JSON.
+
+    The result has the columns of ``schema``.
+    """
+    rows: Iterable[dict[str, Any]] = (
+        fitted(named_columns(decode_fields(text), taken), columns)
+        for text in table["fields"].to_pylist()
+    )
+    rows = list(rows)
+    for name, _ in columns:
+        values = pa.array([row[name] for row in rows], schema.field(name).type)
+        table = table.append_column(name, values)
+    return table.select(schema.names).cast(schema)
