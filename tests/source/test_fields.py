@@ -11,20 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import mrimage as mr
 from mrimage.cli.main import main
-from mrimage.storage.fields import number_of
-from mrimage.tables.source_columns import (
-    ColumnTypes,
-    decode_fields,
-    encode_fields,
-    fitted,
-    named_columns,
-)
+from mrimage.storage.fields import decode_fields, encode_fields, number_of
+from mrimage.tables.source_columns import ColumnTypes, fitted, named_columns
 
 EDITS = mr.Edits(resize=(8, 8), fit="stretch")
 
@@ -255,6 +249,7 @@ PLAIN = st.one_of(
 FIELDS = st.dictionaries(st.sampled_from(["a", "b", "c"]), PLAIN | st.lists(PLAIN, max_size=3))
 
 
+@settings(deadline=None)
 @given(st.lists(FIELDS, max_size=5))
 def test_every_column_holds_all_its_values(rows: list[dict[str, object]]) -> None:
     types = ColumnTypes()
@@ -273,6 +268,7 @@ def test_every_column_holds_all_its_values(rows: list[dict[str, object]]) -> Non
         assert pa.array(values, arrow).null_count == values.count(None)
 
 
+@settings(deadline=None)
 @given(FIELDS)
 def test_fields_survive_as_text(fields: dict[str, object]) -> None:
     assert decode_fields(encode_fields(fields)) == fields

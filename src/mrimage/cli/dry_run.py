@@ -40,6 +40,8 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
     with temporary_folder() as folder:
         inventory = Inventory(folder, [], job.taken)
         inventory.write(entries_of(plan, counts, options.strict))
+        counts.ignored["not in the sample"] += inventory.narrow(job.sample, job.limit)
+        counts.ignored += Counter()  # without counts of 0
         images, size = inventory.totals()
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))

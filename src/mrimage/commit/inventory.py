@@ -7,16 +7,19 @@ memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mrimage.storage.fields import decode_fields
 from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.entries import from_listing, to_listing
 from mrimage.tables.schemas import IDENTITY, LISTING
-from mrimage.tables.source_columns import ColumnTypes, decode_fields, named_columns
+from mrimage.tables.source_columns import ColumnTypes, named_columns
 from mrimage.types import Entry
 
 BATCH = 10_000
@@ -53,6 +56,33 @@ class Inventory:
                     writer.write_table(to_listing(batch))
                     batch = []
             writer.write_table(to_listing(batch))
+
+    def narrow(self, sample: str | None, limit: int | None) -> int:
+        """Keep only a sample of the listing, and of that the first by uri. Returns how many images
+        are left out.
+
+        ``sample`` is a number or a share such as ``5%``. What is in it depends only on the uris, so
+        that a source that grows keeps most of its sample.
+        """
+        if sample is None and limit is None:
+            return 0
+        before, _ = self._totals(self._by_uri([self._listed]))
+        narrowed = self._scratch / "narrowed.parquet"
+        query = f"SELECT {', '.join(LISTING.names)} FROM {self._by_uri([self._listed])}"
+        if sample is not None:
+            query = f"({query} {_in_sample(sample)})"
+        query = f"FROM ({query}) ORDER BY uri"
+        if limit is not None:
+            query += f" LIMIT {limit}"
+        with (
+            connect(self._scratch) as connection,
+            pq.ParquetWriter(narrowed, LISTING, compression="zstd") as writer,
+        ):
+            for batch in batches(connection, query):
+                writer.write_table(pa.Table.from_batches([batch]).cast(LISTING))
+        narrowed.replace(self._listed)
+        after, _ = self._totals(self._by_uri([self._listed]))
+        return before - after
 
     def columns(self) -> Columns:
         """The source's own columns, with types that hold all that was listed."""
@@ -95,10 +125,14 @@ class Inventory:
         bytes."""
         return self._totals(self._images_to_map)
 
-    def to_map(self) -> Iterator[Entry]:
-        """Yield the images that no committed split has in their present version, sorted by uri."""
+    def to_map(self, shuffle: int | None = None) -> Iterator[Entry]:
+        """Yield the images that no committed split has in their present version, sorted by uri.
+
+        With ``shuffle``, a seed, they come in a random order that depends only on it.
+        """
+        order = "uri" if shuffle is None else f"md5('{shuffle} ' || uri), uri"
         with connect(self._scratch) as connection:
-            query = f"SELECT {', '.join(LISTING.names)} FROM {self._images_to_map} ORDER BY uri"
+            query = f"SELECT {', '.join(LISTING.names)} FROM {self._images_to_map} ORDER BY {order}"
             for batch in batches(connection, query):
                 yield from map(from_listing, batch.to_pylist())
 
@@ -154,6 +188,15 @@ class Inventory:
             row = connection.execute(query).fetchone()
         assert row
         return int(row[0]), int(row[1])
+
+
+def _in_sample(sample: str) -> str:
+    """The rest of a query that takes a sample of its images."""
+    if not sample.endswith("%"):
+        return f"ORDER BY md5(uri), uri LIMIT {int(sample)}"
+    # The first 15 digits of the hash, as a share of all.
+    threshold = Fraction(sample.removesuffix("%")) / 100 * (1 << 60)
+    return f"WHERE ('0x' || md5(uri)[1:15])::BIGINT < {int(threshold)}"
 
 
 def _kept_entry(row: Mapping[str, Any]) -> Entry:

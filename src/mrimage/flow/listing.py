@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mrimage.errors import SourceError, StoreError
+from mrimage.errors import SourceError, StoreError, unknown
 from mrimage.flow.summary import describe_ignored
-from mrimage.job.job import Plan
+from mrimage.job.job import Job, Plan
 from mrimage.mappers.keys import columns_among, unknown_key
 from mrimage.source import Selection, list_entries
+from mrimage.tables.schemas import catalogue_schema
 from mrimage.tables.source_columns import named_columns
 from mrimage.types import Entry
 
@@ -61,7 +62,7 @@ def require_images(plan: Plan, strict: bool) -> None:
     a column that is a key. This is before anything is written, and reads the listing only as far as
     it must."""
     counts = ListingCounts()
-    columns = columns_among(plan.job.key) if plan.job.map is None else []
+    columns = _expected_columns(plan.job)
     seen: set[str] = set()
     is_empty = True
     for entry in entries_of(plan, counts, strict):
@@ -71,9 +72,19 @@ def require_images(plan: Plan, strict: bool) -> None:
             return
     missing = [name for name in columns if name not in seen]
     if missing and not is_empty:
+        if missing[0] in plan.job.carry:
+            known = catalogue_schema(plan.job.built_in, plan.job.own_columns).names
+            raise unknown("carry", missing[0], [*known, *seen])
         raise unknown_key(missing[0], seen)
     if is_empty:
         raise SourceError(
             f"There are no images in {plan.source} (ignored {describe_ignored(counts.ignored)}). "
             "Check the path, --include and --exclude, or add --all-files."
         )
+
+
+def _expected_columns(job: Job) -> list[str]:
+    """The columns that the source must have: keys, and what shards carry."""
+    keys = columns_among(job.key) if job.map is None else []
+    known = catalogue_schema(job.built_in, job.own_columns).names
+    return [*keys, *(name for name in job.carry if name not in known)]

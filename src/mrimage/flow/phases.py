@@ -112,6 +112,9 @@ class RunPhases:
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
+            left_out = inventory.narrow(self.plan.job.sample, self.plan.job.limit)
+            self.counts.ignored["not in the sample"] += left_out
+            self.counts.ignored += Counter()  # without counts of 0
             rows = inventory.rows()
             # What an earlier run did in a folder that is locked now is kept.
             locked = [uri for uri, error in self.counts.unlisted if isinstance(error, DeniedError)]
@@ -150,7 +153,7 @@ class RunPhases:
             return
         self._outdate()
         limits = split_limits(self.plan.job, images, size, self.engine.workers)
-        splits = cut_splits(inventory.to_map(), *limits)
+        splits = cut_splits(inventory.to_map(self.plan.job.shuffle), *limits)
         first = next(splits)
         trial_split = first.id if self._is_on_trial() else ""
         function = partial(map_split, self.plan, first=trial_split)

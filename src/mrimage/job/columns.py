@@ -9,6 +9,7 @@ from functools import lru_cache
 from mrimage.errors import UsageError, quoted
 from mrimage.image import EXTRACTORS, Metadata
 from mrimage.tables.column_types import Columns
+from mrimage.tables.source_columns import PREFIX
 
 CONTRACT = (
     "uri",
@@ -34,6 +35,16 @@ def taken_names(extractors: tuple[str, ...], own: Columns) -> frozenset[str]:
     """Return the names that a column of the source cannot have, because the job's catalogue or
     its shards have them."""
     return frozenset((*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own)))
+
+
+def carried_name(name: str) -> str:
+    """The name that a column of the catalogue has in a shard: what the shard says about the edited
+    image has its own name already.
+
+    >>> carried_name("sharpness"), carried_name("width")
+    ('sharpness', 'source_width')
+    """
+    return f"{PREFIX}{name}" if name in _IN_SHARDS else name
 
 
 def check_own_columns(extractors: Iterable[str], own: Columns) -> None:

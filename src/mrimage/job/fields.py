@@ -19,6 +19,7 @@ from mrimage.job.option_types import (
     CROP,
     FLAG,
     FUNCTION,
+    KEYS_OF_IMAGES,
     MOST,
     PATTERNS,
     SECONDS,
@@ -83,7 +84,7 @@ JOB = Section(
     (
         Field(
             "key",
-            names("K[,K...]"),
+            KEYS_OF_IMAGES,
             "group by this; several names make a compound key",
             repeatable=True,
         ),
@@ -140,6 +141,13 @@ FILES = Section(
             FLAG,
             "look into every file, even hidden ones and those of another extension",
         ),
+        Field(
+            "sample",
+            SHARE,
+            "take only so many images, at random; the same ones each time",
+            default="all",
+        ),
+        Field("limit", whole(1, MOST), "take only the first images, by uri", default="all"),
     ),
 )
 
@@ -197,6 +205,19 @@ SINK = Section(
             "one file per image, or shards in tar or Parquet files",
         ),
         Field("shard_size", BYTES, "approximate maximum size of a shard", default="256MB"),
+        Field(
+            "carry",
+            names("NAME[,NAME...]"),
+            "columns of the catalogue that shards have beside the images",
+            default="the source's own columns",
+            repeatable=True,
+        ),
+        Field(
+            "shuffle",
+            whole(0, MOST, "SEED"),
+            "put images into shards in random order",
+            default="by uri",
+        ),
     ),
 )
 

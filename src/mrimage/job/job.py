@@ -16,7 +16,7 @@ from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, check_fields, require_ins
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
 from mrimage.job.own_extractor import OwnExtractor
-from mrimage.mappers.keys import check_keys
+from mrimage.mappers.keys import check_keys, reads_content
 from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.tables.column_types import Columns
@@ -59,9 +59,12 @@ class Job:
     mapper's own dictionary, which win over columns of the same name; a value that is not a
     dictionary is under ``value``.
 
-    ``include``, ``exclude`` and ``all_files`` select the files of the source.
+    ``include``, ``exclude`` and ``all_files`` select the files of the source. ``sample``, a number
+    or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
+    the first ones by uri.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
-    shards of about ``shard_size`` bytes at most.
+    shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
+    beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
 
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
@@ -79,6 +82,10 @@ class Job:
     all_files: bool = False
     output: str = "files"
     shard_size: int | None = None
+    carry: tuple[str, ...] = ()
+    shuffle: int | None = None
+    limit: int | None = None
+    sample: str | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
@@ -134,7 +141,7 @@ class Job:
     @property
     def decodes(self) -> bool:
         """Whether map needs whole images even if the user's mapper does not read them."""
-        if self.edits is not None:
+        if self.edits is not None or (self.map is None and reads_content(self.key)):
             return True
         return any(name != "header" for name in self.extract)
 
@@ -158,9 +165,10 @@ class Job:
             item if isinstance(item, str) else describe_function(item) for item in self.extract
         ]
         facts["edits"] = asdict(self.edits) if self.edits else None
-        if not self.needs:
+        for name in ("needs", "carry", "shuffle", "limit", "sample"):
             # An OUT that was made before this field existed still belongs to this job.
-            del facts["needs"]
+            if not facts[name] and facts[name] != 0:
+                del facts[name]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):

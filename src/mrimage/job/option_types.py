@@ -143,6 +143,17 @@ def _parse_names(value: object) -> tuple[str, ...]:
     return _without_repeats(found)
 
 
+def _parse_keys(value: object) -> tuple[str, ...]:
+    found = []
+    for item in _accept_names(value):
+        # A comma before a number is inside a key: split:0.8,0.1,0.1.
+        stripped = (name.strip() for name in re.split(r",(?! *[0-9.])", item))
+        found += [name for name in stripped if name]
+    if not found:
+        raise ValueError
+    return _without_repeats(found)
+
+
 def _accept_names(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (_text(value),)
@@ -356,6 +367,13 @@ SECONDS = OptionType(
 _SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
 SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")
 FLAG = OptionType(_flag, _flag, "true or false", "True or False", show=_show_flag)
+KEYS_OF_IMAGES = OptionType(
+    _parse_keys,
+    _accept_names,
+    "names separated by commas",
+    "a name, or several",
+    "K[,K...]",
+)
 TEXT = OptionType(_text, _text, "text", "text", "TEXT")
 _PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
 PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")

@@ -7,15 +7,18 @@ the fact, the text is ``unknown``, never empty.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import posixpath
+import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mrimage.errors import UsageError, unknown
+from mrimage.errors import UsageError, quoted, unknown
 from mrimage.installed import is_installed, load_installed
 
 if TYPE_CHECKING:
@@ -145,11 +148,55 @@ _TYPING_ERROR = 0.8
 """How similar an unknown name is to a known one that was probably meant."""
 
 
+SPLIT = "split:"
+"""Before the shares of a split into training, validation and test images."""
+
+SPLITS = {2: ("train", "test"), 3: ("train", "validation", "test")}
+"""The names of the parts, by their number."""
+
+_HASHES = 1 << 64
+
+
+def reads_content(names: Iterable[str]) -> bool:
+    """Whether one of the keys depends on the whole file."""
+    return any(name.startswith(SPLIT) for name in names)
+
+
+def _split_key(name: str) -> Key:
+    """``split:0.8,0.1,0.1``: by a hash of the file, so that equal files are in the same part."""
+    ends = list(accumulate(_shares(name)))
+    parts = SPLITS[len(ends)]
+
+    def key(image: Image) -> str:
+        digest = hashlib.blake2b(image.data, digest_size=8).digest()
+        place = Fraction(int.from_bytes(digest, "big"), _HASHES) * ends[-1]
+        return next(part for part, end in zip(parts, ends, strict=True) if place < end)
+
+    return key
+
+
+def _shares(name: str) -> list[Fraction]:
+    """The shares of a split. Raises UsageError."""
+    texts = name.removeprefix(SPLIT).split(",")
+    are_numbers = all(re.fullmatch(r" *[0-9]{0,9}\.?[0-9]{1,9} *", text) for text in texts)
+    shares = [Fraction(text.strip()) for text in texts] if are_numbers else []
+    if len(shares) not in SPLITS or not all(shares):
+        raise UsageError(
+            "key split needs two shares (train, test) or three (train, validation, test) such as "
+            f"{SPLIT}0.8,0.1,0.1, but got {quoted(name)}."
+        )
+    return shares
+
+
 def check_keys(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that is probably a typing error.
+    """Raise UsageError for a name that is probably a typing error, and for a split without shares.
 
     Any other unknown name is that of a column of the source, which is known when it is listed.
     """
+    names = list(names)
+    for name in names:
+        if name.startswith(SPLIT):
+            _shares(name)
     for name in columns_among(name for name in names if not name.startswith(COLUMN)):
         if not name or difflib.get_close_matches(name, KEYS, n=1, cutoff=_TYPING_ERROR):
             raise unknown_key(name, (), f" For a column of the source, write {COLUMN}{name}.")
@@ -157,7 +204,7 @@ def check_keys(names: Iterable[str]) -> None:
 
 def columns_among(names: Iterable[str]) -> list[str]:
     """Return the names that can only be those of columns of the source."""
-    unknown_names = (name for name in names if name not in KEYS)
+    unknown_names = (name for name in names if name not in KEYS and not name.startswith(SPLIT))
     columns = [name for name in unknown_names if not is_installed("keys", name)]
     return [name.removeprefix(COLUMN) for name in columns]
 
@@ -171,6 +218,8 @@ def key_named(name: str) -> Key:
     """Return the key function of this name. A name that is not known is that of a column."""
     if name in KEYS:
         return KEYS[name]
+    if name.startswith(SPLIT):
+        return _split_key(name)
     if is_installed("keys", name):
         key: Key = load_installed("keys", name)
         return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -40,10 +41,14 @@ class FileSink:
     Every write is atomic, so a repeated attempt changes nothing.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keyed_by_folder: bool = False) -> None:
+        """``keyed_by_folder`` says that the key is the image's folder."""
         self._writer = BackgroundWriter(store)
+        self._keyed_by_folder = keyed_by_folder
 
     def name(self, key: str, path: str, extension: str) -> str:
+        if self._keyed_by_folder:
+            path = posixpath.basename(path)
         return image_path(key, path, extension)
 
     def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:

@@ -8,6 +8,7 @@ interruption, and for a concurrent reader, every image of the lineage exists.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -93,8 +94,12 @@ class ShardSink:
         task: str,
         limit: int,
         extras: pa.Schema | None = None,
+        keyed_by_folder: bool = False,
     ) -> None:
+        """``extras`` are the columns of what comes along with the images. ``keyed_by_folder`` says
+        that the key is the image's folder."""
         self._extras = extras
+        self._keyed_by_folder = keyed_by_folder
         self._store = store
         self._format = shard_format
         self._task = task
@@ -103,6 +108,8 @@ class ShardSink:
         self._open: ShardWriter | None = None
 
     def name(self, key: str, path: str, extension: str) -> str:
+        if self._keyed_by_folder:
+            path = posixpath.basename(path)
         return sample_name(key, path, extension)
 
     def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:

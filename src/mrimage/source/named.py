@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 from mrimage.storage import BACKENDS, redact
+from mrimage.storage.fields import plain_fields
 from mrimage.storage.local import fault_of, file_identity, file_version
 from mrimage.storage.names import (
     is_unread_container,
@@ -19,7 +20,6 @@ from mrimage.storage.names import (
     printable,
     scheme,
 )
-from mrimage.tables.source_columns import plain_fields
 from mrimage.types import Entry, Fault
 
 _WEB = ("http", "https")

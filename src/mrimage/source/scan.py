@@ -23,6 +23,7 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "without an extension, and not images",
         ),
         "sidecar": ("sidecar of an image", "sidecars of images"),
+        "not in the sample": ("not in the sample", "not in the sample"),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),
         "link": (

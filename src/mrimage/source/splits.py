@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-from mrimage.tables.source_columns import encode_fields
+from mrimage.storage.fields import encode_fields
 from mrimage.types import Entry, Split
 
 UNKNOWN = 256 << 10

@@ -1,9 +1,12 @@
-"""The other columns of lists and tables that name or hold images: labels, captions, numbers."""
+"""What lists, tables and sidecars say about images: labels, captions, numbers, as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,3 +73,39 @@ def _is_short(value: Any) -> bool:
     if isinstance(value, list | dict):
         return len(value) <= MOST_ITEMS
     return True
+
+
+def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a field may have: dates become text, and other values that JSON does
+    not know are left out. Nulls are left out too."""
+    fields = {}
+    for name, value in values.items():
+        if isinstance(value, date | datetime):
+            value = value.isoformat()
+        if value is not None and _is_plain(value):
+            fields[str(name)] = value
+    return fields
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, float):
+        return value - value == 0  # JSON has neither infinity nor NaN
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
+    return value is None or isinstance(value, bool | int | str)
+
+
+def encode_fields(fields: Mapping[str, Any]) -> str:
+    """Return the fields as JSON: equal fields give equal text, none give an empty one."""
+    if not fields:
+        return ""
+    return msgspec.json.encode(fields, order="deterministic").decode()
+
+
+def decode_fields(text: str | None) -> dict[str, Any]:
+    """Return the fields that ``encode_fields`` wrote."""
+    if not text:
+        return {}
+    return msgspec.json.decode(text, type=dict[str, Any])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from mrimage.storage.fields import decode_fields, encode_fields
 from mrimage.tables.schemas import FAULT, LISTING, PLACE
-from mrimage.tables.source_columns import decode_fields, encode_fields
 from mrimage.types import Entry, Fault, MemberPlace
 
 

@@ -1,19 +1,21 @@
 """The source's own columns: what its lists, tables and sidecars say about each image.
 
-An entry has them as plain data (``Entry.fields``). A table of entries keeps them as JSON, because
-their types are known only when the whole source is listed. The catalogue has a column for each.
+An entry has them as plain data (``Entry.fields``). A table of entries keeps them as JSON (see
+``storage.fields``), because their types are known only when the whole source is listed. The catalogue has a column for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import pyarrow as pa
 
+from mrimage.storage.fields import decode_fields
 from mrimage.tables.column_types import Columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SIDECAR_OBJECT = "json"
 """The field with the content of a sample's ``.json``. Its items are columns of their own."""
@@ -21,22 +23,11 @@ SIDECAR_OBJECT = "json"
 PREFIX = "source_"
 """Goes before the name of a column that the catalogue has already: ``source_width``."""
 
+EMPTY_LIST = "list<null>"
+"""The type of a list without values."""
+
 _SCALARS = {bool: "bool", int: "int64", float: "double", str: "string"}
 _INT64 = 1 << 63
-
-
-def encode_fields(fields: Mapping[str, Any]) -> str:
-    """Return the fields as JSON: equal fields give equal text, none give an empty one."""
-    if not fields:
-        return ""
-    return msgspec.json.encode(fields, order="deterministic").decode()
-
-
-def decode_fields(text: str | None) -> dict[str, Any]:
-    """Return the fields that ``encode_fields`` wrote."""
-    if not text:
-        return {}
-    return msgspec.json.decode(text, type=dict[str, Any])
 
 
 def named_columns(fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str, Any]:
@@ -72,11 +63,14 @@ class ColumnTypes:
 
     def columns(self) -> Columns:
         """Return the columns, sorted by name; one without any value has text."""
-        return tuple((name, self._types[name] or "string") for name in sorted(self._types))
+        found = {None: "string", EMPTY_LIST: "list<string>"}
+        return tuple(
+            (name, found.get(kind) or str(kind)) for name, kind in sorted(self._types.items())
+        )
 
 
 def _type_of(value: Any) -> str | None:
-    """The name of the type of a value; None for null and for a list of nulls."""
+    """The name of the type of a value; None for null."""
     if value is None:
         return None
     if isinstance(value, list):
@@ -84,7 +78,7 @@ def _type_of(value: Any) -> str | None:
         for item in value:
             inner = _common(inner, _type_of(item))
         if inner is None:
-            return None
+            return EMPTY_LIST
         return f"list<{inner}>" if inner in ("string", "int64", "double") else "string"
     kind = _SCALARS.get(type(value), "string")
     if kind == "int64" and not -_INT64 <= value < _INT64:
@@ -98,6 +92,8 @@ def _common(one: str | None, other: str | None) -> str | None:
         return other
     if other is None:
         return one
+    if EMPTY_LIST in (one, other) and one.startswith("list<") and other.startswith("list<"):
+        return one if other == EMPTY_LIST else other
     if {one, other} == {"int64", "double"}:
         return "double"
     if {one, other} == {"list<int64>", "list<double>"}:
@@ -124,28 +120,6 @@ def _fitted(value: Any, kind: str) -> Any:
     return value
 
 
-def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a field may have: dates become text, and other values that JSON does
-    not know are left out. Nulls are left out too."""
-    fields = {}
-    for name, value in values.items():
-        if isinstance(value, date | datetime):
-            value = value.isoformat()
-        if value is not None and _is_plain(value):
-            fields[str(name)] = value
-    return fields
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, float):
-        return value - value == 0  # JSON has neither infinity nor NaN
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
-    return value is None or isinstance(value, bool | int | str)
-
-
 def with_columns(
     table: pa.Table, columns: Columns, schema: pa.Schema, taken: frozenset[str]
 ) -> pa.Table:
@@ -153,6 +127,8 @@ def with_columns(
 
     The result has the columns of ``schema``.
     """
+    import pyarrow as pa
+
     rows: Iterable[dict[str, Any]] = (
         fitted(named_columns(decode_fields(text), taken), columns)
         for text in table["fields"].to_pylist()

@@ -16,10 +16,11 @@ from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.storage.fields import encode_fields
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import mapped_schema
-from mrimage.tables.source_columns import encode_fields, named_columns
+from mrimage.tables.source_columns import named_columns
 from mrimage.tasks.own_code import own_columns
 from mrimage.types import ByteSource, Entry, Failure
 

@@ -23,8 +23,8 @@ from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
 from mrimage.source import open_entry, read_ahead
-from mrimage.tables.schemas import mapped_schema, schema_of_columns
-from mrimage.tables.source_columns import fitted, named_columns
+from mrimage.tables.schemas import mapped_schema
+from mrimage.tasks.extras import extras_of, extras_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.tasks.own_code import batches_of
@@ -42,7 +42,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
     """
     job = plan.job
     store = open_out(plan)
-    sink = open_sink(job, store, split.id, schema_of_columns(plan.columns))
+    sink = open_sink(job, store, split.id, extras_schema(plan))
     writer = TaskWriter(store, sink, "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
     rows: list[dict[str, object]] = []
@@ -61,7 +61,7 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
                 writer.fail(mapped.failure)
                 faults.note(mapped.failure)
             if mapped.edited:
-                extras = fitted(named_columns(mapped.entry.fields, job.taken), plan.columns)
+                extras = extras_of(plan, mapped)
                 for key in mapped.keys:
                     writer.image(mapped.entry, key, mapped.edited, extras)
     tables = {"catalogue": pa.Table.from_pylist(rows, mapped_schema(job.built_in, job.own_columns))}
