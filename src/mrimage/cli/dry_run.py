@@ -1,8 +1,11 @@
-"""``--dry-run``: what a run would do, from the listing alone."""
+"""``--dry-run``: what a run would do, from the listing and a few images."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
+from functools import partial
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
@@ -13,23 +16,29 @@ from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
+from mrimage.guard.guard import Guard
 from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.description import describe
 from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.reducers import group_reducer
+from mrimage.report import text
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, open_entry
 from mrimage.storage import StoreSettings, open_store
 from mrimage.tables.schemas import catalogue_schema
+from mrimage.tasks.map_split import map_entry
 from mrimage.types import Edits, Entry
+
+MAPPED = 8
+"""How many images are mapped to predict the time and the size of the outputs."""
 
 SAMPLE = 100
 """How many headers are read to predict the scale of decoding."""
 
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
-    """Return the plan as (label, text) pairs. Writes nothing and decodes no pixels."""
+    """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
     job = prepare_job(job)
     require_engine(options.engine)
     check_apart(source, out)
@@ -46,6 +55,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
         sample = list(islice(inventory.to_map(), SAMPLE))
+        estimate = _estimate(plan, sample, images, options.workers)
         schema = catalogue_schema(job.built_in, (*job.own_columns, *inventory.columns()))
     return [
         ("images", str(images)),
@@ -58,8 +68,42 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("scale", _describe_scales(job, sample, options.stores)),
         ("reducers", _describe_reducers(job)),
         ("sink", describe_sink(job)),
+        ("estimate", estimate),
         ("output", out),
     ]
+
+
+def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None) -> str:
+    """Map a few images in a guarded process, and say what that means for all of them.
+
+    Reading is part of the time, the shuffle and group reducers are not.
+    """
+    step = max(1, len(sample) // MAPPED)
+    chosen = sample[::step][:MAPPED]
+    guard = Guard(partial(map_entry, plan), plan.job.limits)
+    seconds = 0.0
+    written = 0
+    done = 0
+    try:
+        # The first call starts the process.
+        for number, entry in enumerate([*chosen[:1], *chosen]):
+            started = time.monotonic()
+            try:
+                mapped = guard(entry)
+            except (ImageError, StoreError):
+                continue
+            if number > 0:
+                seconds += time.monotonic() - started
+                written += len(mapped.edited.data) if mapped.edited else 0
+                done += 1
+    finally:
+        guard.close()
+    if not done:
+        return "none: no image of the sample could be mapped"
+    count = workers or len(os.sched_getaffinity(0))
+    total = text.duration(seconds / done * images / count)
+    size = f"{text.size(written * images // done)} of images, " if written else ""
+    return f"about {size}{total} with {count} local workers (from {done} images)"
 
 
 def _describe_reducers(job: Job) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import get_args
 
 from mrimage.errors import UsageError, brief, unknown
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
+from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
 from mrimage.installed import is_installed
 from mrimage.types import Crop, Edits, Fit
 
@@ -51,7 +51,7 @@ def _check_names(edits: Edits) -> None:
     for field, value, known in (
         ("to", edits.to, COLOR_SPACES),
         ("correct", edits.correct, CORRECTION_NAMES),
-        ("format", edits.format, ENCODER_NAMES),
+        ("format", FORMAT_ALIASES.get(edits.format, edits.format), ENCODER_NAMES),
     ):
         is_extra = field == "correct" and is_installed("corrections", str(value))
         if value is not None and value not in known and not is_extra:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from mrimage.errors import UsageError, brief
 from mrimage.image.features import EXTRACTORS
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
+from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
 from mrimage.job.option_types import (
     BYTES,
     COLOR,
@@ -177,7 +177,12 @@ EDITS = Section(
             "correct the colors",
             "Edits",
         ),
-        Field("format", one_of(*ENCODER_NAMES, metavar="FORMAT"), "encode as", "Edits"),
+        Field(
+            "format",
+            one_of(*ENCODER_NAMES, metavar="FORMAT", aliases=FORMAT_ALIASES),
+            "encode as",
+            "Edits",
+        ),
         Field(
             "quality",
             whole(1, 100),

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from mrimage.errors import UsageError, brief, quoted, unknown
@@ -24,6 +25,9 @@ COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
 
 BYTE_UNITS = ("", "k", "M", "G", "T")
 """Each unit is 1000 times the one before it."""
+
+
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +118,21 @@ def whole(low: int, high: int, metavar: str = "N") -> OptionType:
     return OptionType(parse, accept, wanted, wanted, metavar)
 
 
-def one_of(*names: str, metavar: str, installed: Kind | None = None) -> OptionType:
-    """One of ``names``, or of those that installed packages add."""
+def one_of(
+    *names: str,
+    metavar: str,
+    installed: Kind | None = None,
+    aliases: Mapping[str, str] = NO_ALIASES,
+) -> OptionType:
+    """One of ``names``, or of those that installed packages add. ``aliases`` are other names for
+    them."""
+
+    def accept(value: object) -> str:
+        text = _text(value)
+        return aliases.get(text, text)
+
     wanted = f"one of {', '.join(names)}"
-    return OptionType(_text, _text, wanted, wanted, metavar, names, installed=installed)
+    return OptionType(accept, accept, wanted, wanted, metavar, names, installed=installed)
 
 
 def names(metavar: str, known: tuple[str, ...] = ()) -> OptionType:

@@ -1,11 +1,12 @@
 """The keys that ``--key`` can group by. To add one, write a function and register it here.
 
-A key function reads the image's header only and returns a short text. If the header does not have
+A key function reads the image's header only (see ``reads_content``) and returns a short text. If the header does not have
 the fact, the text is ``unknown``, never empty.
 """
 
 from __future__ import annotations
 
+import colorsys
 import difflib
 import hashlib
 import json
@@ -100,6 +101,53 @@ def month(image: Image) -> str:
     return f"{taken_at:%Y-%m}" if taken_at else UNKNOWN
 
 
+def day(image: Image) -> str:
+    """The day the photograph was taken: ``2024-06-01``."""
+    taken_at = image.metadata.taken_at
+    return f"{taken_at:%Y-%m-%d}" if taken_at else UNKNOWN
+
+
+def place(image: Image) -> str:
+    """The place where the photograph was taken, to a tenth of a degree: ``52.5N 13.4E``. That is
+    11 km from north to south."""
+    latitude, longitude = image.metadata.latitude, image.metadata.longitude
+    if latitude is None or longitude is None:
+        return UNKNOWN
+    north_or_south = "S" if round(latitude, 1) < 0 else "N"
+    east_or_west = "W" if round(longitude, 1) < 0 else "E"
+    return f"{abs(latitude):.1f}{north_or_south} {abs(longitude):.1f}{east_or_west}"
+
+
+HUES = (
+    (15, "red"),
+    (45, "orange"),
+    (70, "yellow"),
+    (165, "green"),
+    (195, "cyan"),
+    (255, "blue"),
+    (290, "purple"),
+    (345, "pink"),
+    (360, "red"),
+)
+"""Names of hues by the angle in degrees at which they end."""
+
+
+def hue(image: Image) -> str:
+    """The name of the most frequent color: ``red``, ``orange``, ``yellow``, ``green``, ``cyan``,
+    ``blue``, ``purple``, ``pink``; ``black``, ``gray`` or ``white`` if it has none."""
+    colors = image.features(["content"])["dominant_colors"]
+    # No color has a percent of the pixels in a picture of noise.
+    if not isinstance(colors, list) or not colors:
+        return UNKNOWN
+    red, green, blue = (int(colors[0][start : start + 2], 16) / 255 for start in (1, 3, 5))
+    turn, saturation, value = colorsys.rgb_to_hsv(red, green, blue)
+    if value < 0.15:
+        return "black"
+    if saturation < 0.15:
+        return "white" if value > 0.9 else "gray"
+    return next(name for end, name in HUES if turn * 360 <= end)
+
+
 def _column(name: str) -> Callable[[Image], str]:
     def key(image: Image) -> str:
         value = getattr(image.metadata, name)
@@ -126,15 +174,18 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "camera": _column("camera"),
         "camera_make": _column("camera_make"),
         "color_space": _column("color_space"),
+        "day": day,
         "dimensions": dimensions,
         "folder": folder,
         "format": _column("format"),
+        "hue": hue,
         "icc_profile": _column("icc_profile"),
         "iso": _column("iso"),
         "lens": _column("lens"),
         "megapixels": megapixels,
         "month": month,
         "orientation": orientation,
+        "place": place,
         "software": _column("software"),
         "year": year,
     }
@@ -159,7 +210,7 @@ _HASHES = 1 << 64
 
 def reads_content(names: Iterable[str]) -> bool:
     """Whether one of the keys depends on the whole file."""
-    return any(name.startswith(SPLIT) for name in names)
+    return any(name == "hue" or name.startswith(SPLIT) for name in names)
 
 
 def _split_key(name: str) -> Key:
