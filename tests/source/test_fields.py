@@ -280,3 +280,46 @@ def test_a_name_of_the_catalogue_gets_a_prefix() -> None:
         "source_width": 1,
         "label": 2,
     }
+
+
+def test_odd_sidecars_and_rows_do_not_end_the_listing(tmp_path: Path) -> None:
+    deep = b'{"a": ' + b"[" * 3000 + b"]" * 3000 + b"}"
+    many = json.dumps({f"name{number}": number for number in range(300)}).encode()
+    files = {
+        "0.png": png(0),
+        "0.json": deep,
+        "0.cls": b"007",
+        "1.png": png(1),
+        "1.json": many,
+        "2.png": png(2),
+        "2.json": b'{"Width": 5, "": 1, "big": 123456789012345678901234567890, "x": null}',
+    }
+    with tarfile.open(tmp_path / "odd.tar", "w") as packed:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            packed.addfile(info, io.BytesIO(data))
+    results = run(tmp_path / "odd.tar", tmp_path / "out")
+    rows = results.catalogue.to_pylist()
+    assert [row["cls"] for row in rows] == ["007", None, None]
+    assert rows[1]["name299"] == 299
+    assert rows[2]["source_Width"] == 5
+    assert rows[2]["big"] == "123456789012345678901234567890"
+    assert results.sql("SELECT sum(width) AS w FROM image")["w"].to_pylist() == [36]
+
+    (tmp_path / "0.png").write_bytes(png(0))
+    (tmp_path / "list.csv").write_bytes(b"file,label,,na\xefve\n0.png,caf\xe9,x,y,too many\n")
+    [row] = run(tmp_path / "list.csv", tmp_path / "list").catalogue.to_pylist()
+    assert (row["label"], row["na%EFve"]) == ("caf%E9", "y")
+
+
+def test_a_source_has_no_more_than_a_bounded_number_of_columns() -> None:
+    forwards = ColumnTypes()
+    backwards = ColumnTypes()
+    rows = [{f"{number:05}": number, "same": 1} for number in range(3000)]
+    for row in rows:
+        forwards.add(row)
+    for row in reversed(rows):
+        backwards.add(row)
+    assert forwards.columns() == backwards.columns()
+    assert [name for name, _ in forwards.columns()] == [f"{number:05}" for number in range(500)]

@@ -34,7 +34,8 @@ _IN_SHARDS = ("image", "key", "uri", "width", "height", "sha256")
 def taken_names(extractors: tuple[str, ...], own: Columns) -> frozenset[str]:
     """Return the names that a column of the source cannot have, because the job's catalogue or
     its shards have them."""
-    return frozenset((*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own)))
+    names = (*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own))
+    return frozenset(name.lower() for name in names)
 
 
 def carried_name(name: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mrimage.storage.names import printable
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -15,7 +17,10 @@ LONGEST = 64 << 10
 """Characters of a text at most. A longer one is data of its own, and would fill the tables."""
 
 MOST_ITEMS = 256
-"""Items of a list at most."""
+"""Items of a list or an object at most."""
+
+DEEPEST = 8
+"""Levels of lists and objects at most."""
 
 
 def number_of(text: str) -> Any:
@@ -76,24 +81,30 @@ def _is_short(value: Any) -> bool:
 
 
 def plain_fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that a field may have: dates become text, and other values that JSON does
-    not know are left out. Nulls are left out too."""
+    """Return the values that a field may have.
+
+    Dates become text, and bytes that are no text are escaped as in file names. Nulls, nested objects
+    that are too deep, and other values that JSON does not know are left out.
+    """
     fields = {}
     for name, value in values.items():
         if isinstance(value, date | datetime):
             value = value.isoformat()
         if value is not None and _is_plain(value):
-            fields[str(name)] = value
+            fields[printable(str(name))] = printable(value) if isinstance(value, str) else value
     return fields
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, depth: int = 0) -> bool:
     if isinstance(value, float):
         return value - value == 0  # JSON has neither infinity nor NaN
+    if depth > DEEPEST:
+        return False
     if isinstance(value, list):
-        return all(map(_is_plain, value))
+        return all(_is_plain(item, depth + 1) for item in value)
     if isinstance(value, dict):
-        return all(isinstance(name, str) and _is_plain(item) for name, item in value.items())
+        are_texts = all(isinstance(name, str) for name in value)
+        return are_texts and all(_is_plain(item, depth + 1) for item in value.values())
     return value is None or isinstance(value, bool | int | str)
 
 

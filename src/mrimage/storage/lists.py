@@ -168,7 +168,7 @@ def _json_rows(source: ByteSource, column: str | None) -> Iterator[Found | Fault
             continue
         try:
             row = msgspec.json.decode(line.encode("utf-8", "surrogateescape"), type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield Fault("unreadable", f"{source.uri}, line {number}: it is not a JSON object.")
             continue
         if not chosen:

@@ -26,6 +26,9 @@ PREFIX = "source_"
 EMPTY_LIST = "list<null>"
 """The type of a list without values."""
 
+MOST_COLUMNS = 500
+"""Columns of a source at most. Sidecars with names of their own would fill the catalogue."""
+
 _SCALARS = {bool: "bool", int: "int64", float: "double", str: "string"}
 _INT64 = 1 << 63
 
@@ -45,11 +48,18 @@ def named_columns(fields: Mapping[str, Any], taken: frozenset[str]) -> dict[str,
     if isinstance(inner, Mapping):
         rest = {name: value for name, value in fields.items() if name != SIDECAR_OBJECT}
         fields = {**inner, **rest}
-    return {f"{PREFIX}{name}" if name in taken else name: fields[name] for name in fields}
+    # DuckDB takes Width and width for the same column.
+    return {
+        f"{PREFIX}{name}" if name.lower() in taken else name: value
+        for name, value in fields.items()
+    }
 
 
 class ColumnTypes:
-    """Finds a type for each column that holds all of its values."""
+    """Finds a type for each column that holds all of its values.
+
+    Of more than MOST_COLUMNS, those that come first by name count.
+    """
 
     def __init__(self) -> None:
         self._types: dict[str, str | None] = {}
@@ -60,12 +70,17 @@ class ColumnTypes:
             known = self._types.get(name)
             if known != "string":
                 self._types[name] = _common(known, _type_of(value))
+        if len(self._types) > 2 * MOST_COLUMNS:
+            # Of the names that are dropped, none can be among the first any more.
+            kept = sorted(self._types)[:MOST_COLUMNS]
+            self._types = {name: self._types[name] for name in kept}
 
     def columns(self) -> Columns:
         """Return the columns, sorted by name; one without any value has text."""
         found = {None: "string", EMPTY_LIST: "list<string>"}
         return tuple(
-            (name, found.get(kind) or str(kind)) for name, kind in sorted(self._types.items())
+            (name, found.get(self._types[name]) or str(self._types[name]))
+            for name in sorted(self._types)[:MOST_COLUMNS]
         )
 
 

@@ -27,7 +27,7 @@ from mrimage.tables.schemas import mapped_schema
 from mrimage.tasks.extras import extras_of, extras_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
-from mrimage.tasks.own_code import batches_of
+from mrimage.tasks.own_code import batches_of, set_up
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
 from mrimage.types import Attempt, Entry, Split, TaskReport
@@ -106,5 +106,6 @@ def map_entry(plan: Plan, entry: Entry) -> Mapped:
     job = plan.job
     with running(Context(job.limits, stores=plan.stores, guards_images=False)):
         with clock_stopped():
+            set_up(job)
             source = open_entry(entry, plan.stores)
         return map_image(job, mapper_of(job), entry, without_clock(source))

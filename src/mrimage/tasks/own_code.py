@@ -60,15 +60,22 @@ def batches_of(job: Job, opened: Iterable[Opened], attempt: Attempt) -> Iterator
 
     A job without such functions gets batches of one image. Raises JobError if a set-up fails.
     """
-    functions = list(_batched_functions(job))
+    functions = set_up(job)
     size = max((function.size for function in functions), default=1)
-    for function in functions:
-        _set_up(function)
     images = iter(opened)
     while batch := list(islice(images, size)):
         for function in functions:
             _prepare(function, job, batch, attempt)
         yield batch
+
+
+def set_up(job: Job) -> list[Batched]:
+    """Set up the job's batched functions, once in each process, and return them. Raises JobError if
+    that fails."""
+    functions = list(_batched_functions(job))
+    for function in functions:
+        _set_up(function)
+    return functions
 
 
 def _batched_functions(job: Job) -> Iterator[Batched]:
@@ -98,8 +105,11 @@ def _prepare(function: Batched, job: Job, batch: list[Opened], attempt: Attempt)
     try:
         with clock:
             function.prepare(images)
-    # Whatever the user's code raises, an image alone will raise it again.
-    except Exception:  # noqa: BLE001
+    except KeyboardInterrupt:
+        raise
+    # Whatever the user's code raises, an image alone will raise it again. Not only Exception:
+    # SystemExit too, and the panics of libraries written in Rust.
+    except BaseException:  # noqa: BLE001
         function.forget()
 
 

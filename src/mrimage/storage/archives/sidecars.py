@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from mrimage.storage.fields import number_of, short_values
+
 SIDECARS = ("txt", "cls", "json")
 """Extensions of the sidecars that are read."""
 
@@ -45,13 +47,11 @@ def read_sidecar(kind: str, data: bytes) -> Any:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    if kind == "cls" and text.strip().removeprefix("-").isdecimal():
-        return int(text)
-    return text
+    return number_of(text.strip()) if kind == "cls" else text
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return short_values(msgspec.json.decode(data, type=dict[str, Any]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
