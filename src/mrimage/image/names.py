@@ -15,5 +15,8 @@ CORRECTION_NAMES = (
 )
 """The values of ``--correct``."""
 
+FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
+"""Extensions that ``--format`` accepts for the names of formats."""
+
 ENCODER_NAMES = ("jpeg", "png", "webp", "avif", "tiff", "keep")
 """The values of ``--format``."""
