@@ -90,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
         commands, "completion", "print a script that completes commands in a shell", "complete"
     )
     completion.add_argument("shell", choices=SHELLS)
+    completion.set_defaults(parser=parser)
 
     demo = _command(
         commands, "demo", "make a folder of real photographs to try things on", "make_demo"

@@ -242,10 +242,9 @@ def _describe_availability(needed: tuple[str, str] | None) -> str:
 
 def complete(options: argparse.Namespace) -> int:
     """``mrimage completion``."""
-    from mrimage.cli.arguments import make_parser
     from mrimage.cli.completion import completion_script
 
-    print(completion_script(options.shell, make_parser()), end="")
+    print(completion_script(options.shell, options.parser), end="")
     return 0
 
 
