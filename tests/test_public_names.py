@@ -33,6 +33,7 @@ def test_the_public_names_are_these_and_all_can_be_had() -> None:
         "Rule",
         "SinkError",
         "SourceError",
+        "Statistic",
         "StoreError",
         "Summary",
         "Table",

@@ -317,9 +317,28 @@ class EngineContract:
         assert f"failed on each of the first {TRIAL_IMAGES} images" in str(caught.value)
         assert f"has no attribute 'camra' ({__file__}, line {line}, in always)" in str(caught.value)
 
+    def test_images_that_see_their_group_are_the_same_bytes_on_every_engine(
+        self,
+        engine: Engine,
+        tmp_path: Path,
+        tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(splitting, "PIXEL_SPLIT", (300, 300))
+        source = photos(tmp_path_factory)
+        job = each_with(deadly="4.png" if self.has_processes else "none")
+        how = RunOptions(engine=self.name, workers=engine.workers, thumbnails=False)
+        summary = run(job, str(source), str(tmp_path / "out"), how)
+        assert summary.quarantined == int(self.has_processes)
+        made = published(tmp_path / "out")
+        assert made == MEMBERS.setdefault(self.has_processes, made)
+
 
 EXPECTED: dict[bool, dict[str, bytes]] = {}
 """What the first engine made of the job, with and without an image that ends its process."""
+
+MEMBERS: dict[bool, dict[str, bytes]] = {}
+"""The same for a job whose images see their group."""
 
 SOURCES: list[Path] = []
 """The folder of photographs of all engines: a catalogue tells when its files were made."""
@@ -383,6 +402,29 @@ def job_with(deadly: str) -> mr.Job:
         mr.Rule("of 2", resize=((16, 12), (12, 16)), fit="cover", format="jpeg"),
     ]
     return mr.Job(map=mapper, reduce=total, edits=edits, rules=rules, group=groups, program=rounds)
+
+
+def each_with(deadly: str) -> mr.Job:
+    """A job whose images see their group, and whose ``each`` ends its process at the image ``deadly``."""
+
+    def mapper(image: mr.Image) -> Iterator[tuple[str, object]]:
+        yield f"of {int(image.path[0]) % 3}", None
+
+    def red(image: mr.Image) -> list[int]:
+        pixels = image.thumbnail(8, 8)
+        return [int(pixels[..., 0].sum()), pixels[..., 0].size]
+
+    def add(one: list[int], other: list[int]) -> list[int]:
+        return [left + right for left, right in zip(one, other, strict=True)]
+
+    def even(image: mr.Image, key: str, statistic: list[int]) -> object:
+        if image.path == deadly:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        pixels = image.thumbnail(16, 16)
+        pixels[..., 0] = statistic[0] // statistic[1]
+        return pixels
+
+    return mr.Job(map=mapper, statistic=mr.Statistic(red, add), each=even)
 
 
 def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str, int, object]]]:

@@ -27,6 +27,7 @@ from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.job.rules import NoEdit, first_match
+from mrimage.mappers.keys import needs_extractor
 from mrimage.reducers import group_reducer
 from mrimage.report import text
 from mrimage.sink import describe_sink
@@ -166,8 +167,9 @@ def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> st
             return "none"
         return "the lowest that is sufficient"
     is_decided_by_key = job.rules or job.edits_function
-    if job.map and is_decided_by_key:
-        return "depends on the keys that the job's own mapper makes"
+    source = _unknown_keys(job)
+    if source and is_decided_by_key:
+        return f"depends on the keys that {source} makes"
     counts: Counter[str] = Counter()
     for key, metadata in _read_keys(job, sample, stores):
         try:
@@ -184,8 +186,9 @@ def _describe_rules(
     """Say how many images fall under each rule, if there are rules."""
     if not job.rules:
         return
-    if job.map:
-        yield "rules", "depends on the keys that the job's own mapper makes"
+    source = _unknown_keys(job)
+    if source:
+        yield "rules", f"depends on the keys that {source} makes"
         return
     counts: Counter[int | None] = Counter()
     for key, _ in _read_keys(job, sample, stores):
@@ -201,12 +204,19 @@ def _describe_rules(
     yield "rules", text
 
 
+def _unknown_keys(job: Job) -> str:
+    """What makes the keys of the job, if they are not known from the headers; else empty."""
+    if job.map:
+        return "the job's own mapper"
+    return "the job's model" if needs_extractor(job.key, job.built_in) else ""
+
+
 def _read_keys(
     job: Job, entries: list[Entry], stores: StoreSettings
 ) -> Iterator[tuple[str, Metadata]]:
-    """Yield the key and the metadata of each image that has a header. The key is empty if only the
-    job's own mapper knows it."""
-    mapper = None if job.map else mapper_of(job)
+    """Yield the key and the metadata of each image that has a header. The key is empty if it is not
+    known from that."""
+    mapper = None if _unknown_keys(job) else mapper_of(job)
     for entry, source in read_ahead(entries, whole=False, settings=stores):
         fields = named_columns(entry.fields, job.taken)
         image = Image(source, job.limits, entry.path, fields=fields)

@@ -14,11 +14,12 @@ from mrimage.commit.lock import locked
 from mrimage.commit.out_folder import JOB, read_job
 from mrimage.commit.quarantine import try_again
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
-from mrimage.job.description import FUNCTIONS, Description
+from mrimage.job.description import FUNCTIONS, Description, functions_of
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.functions import describe_function
 from mrimage.job.importing import load_object
 from mrimage.job.job import Job, Plan
+from mrimage.job.statistic import Statistic
 from mrimage.storage import Store
 from mrimage.types import Crop, Edits, Limits
 
@@ -43,6 +44,11 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         functions["edits"] = _read_edits(edits)
     else:
         functions["edits"] = _find_function("edits", edits, named, trust)
+    of = functions.pop("statistic")
+    merge = functions.pop("merge")
+    if callable(of) and callable(merge):
+        functions["statistic"] = Statistic(of, merge)
+    facts.pop("references", None)  # The run reads them again.
     rules = JOB_FIELDS["rules"].type.from_text("rules", facts.pop("rules", ()))
     facts["extract"] = _find_extractors(facts.pop("extract"), named, trust)
     limits = Limits(
@@ -85,7 +91,7 @@ def _read_description(store: Store) -> Description:
 def _find_function(role: str, described: object, named: Job | None, trust: bool) -> object:
     """Return the function for ``role``, such as ``map``, which must be the one that OUT
     describes."""
-    found = getattr(named, role) if named else None
+    found: object = functions_of(named).get(role) if named else None
     if described is None and found is None:
         return None
     name = str(described).partition(" ")[0]

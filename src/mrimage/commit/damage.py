@@ -27,7 +27,7 @@ from mrimage.commit.ledger import (
     table_path,
     task_of,
 )
-from mrimage.commit.publish import PUBLISHED, Published
+from mrimage.commit.publish import CORRECTED_TABLE, PUBLISHED, Published
 from mrimage.commit.rounds import FOUND_TABLE, CommittedRounds, RoundResult, task_phases
 from mrimage.commit.split_plan import SPLITS, SplitPlan
 from mrimage.errors import (
@@ -42,6 +42,7 @@ from mrimage.storage import Store
 from mrimage.storage.layout import JOB
 from mrimage.storage.parallel import in_parallel
 from mrimage.tables.schemas import (
+    CORRECTED,
     DONE_GROUPS,
     EDITED,
     FINDINGS,
@@ -65,6 +66,7 @@ FACTS = f"{ROOT}/facts.json"
 
 _PUBLISHED_TABLES = {
     f"{ROOT}/members.parquet": MEMBERS,
+    CORRECTED_TABLE: CORRECTED,
     f"{ROOT}/removed.parquet": REMOVED,
     f"{ROOT}/thumbnails.parquet": THUMBNAILS,
     f"{ROOT}/pending.parquet": WEIGHED,

@@ -33,7 +33,7 @@ from mrimage.commit.ledger import (
 from mrimage.commit.rounds import FOUND_TABLE, task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
-from mrimage.image.features import OF_PILE
+from mrimage.image.finding_names import OF_PILE
 from mrimage.job.catalogue import catalogue_of, mapped_catalogue_of
 from mrimage.job.job import Job
 from mrimage.job.rules import Rule
@@ -47,7 +47,9 @@ from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, quoted_name, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
 from mrimage.tables.schemas import (
+    CORRECTED,
     COUNTED,
+    EDITED,
     FINDINGS,
     GAIN_MAPS,
     GROUPS,
@@ -64,6 +66,9 @@ from mrimage.types import RuleCount
 PUBLISHED = f"{ROOT}/published.json"
 """Written after everything else, and deleted before any of it changes."""
 
+CORRECTED_TABLE = f"{ROOT}/corrected.parquet"
+"""What group corrections did to each image."""
+
 PRESENT = pa.schema([("name", pa.string())])
 """The files that exist in the folders of outputs."""
 
@@ -76,7 +81,7 @@ CHUNKS_PER_FILE = 5
 """Row groups of a file of the catalogue."""
 
 _MAP_TABLES = ("catalogue", "members", "outputs", "quarantine")
-_LATER_TABLES = ("outputs", "quarantine")
+_LATER_TABLES = ("outputs", "quarantine", "edited")
 """The tables of the phases after map: reduce, members, rounds and programs."""
 
 
@@ -160,6 +165,7 @@ class Publisher:
             found = findings_of(self._catalogue(mapped_catalogue_of(job)))
             self._write("findings.parquet", found, FINDINGS, "uri, kind")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
+        self._write_corrected()
         self._publish_found()
         unclean = exists(self._store, UNCLEAN)
         if unclean or job.output != "files":
@@ -262,6 +268,17 @@ class Publisher:
                    coalesce(any_value(w.records), 0) AS records
             FROM {self._members} m LEFT JOIN {weighed} w USING (key)
             GROUP BY key)"""
+
+    def _write_corrected(self) -> None:
+        """Write what group corrections did, if there are any."""
+        rows = read_parquet(self._later["edited"], EDITED)
+        corrected = f"(FROM {rows} WHERE method <> '' AND NOT failed)"
+        with connect(self._scratch) as connection:
+            count = _number(connection, f"SELECT count(*) FROM {corrected}")
+        if count:
+            self._write(CORRECTED_TABLE, corrected, CORRECTED, "key, method, uri")
+        else:
+            self._store.delete(CORRECTED_TABLE)
 
     def _catalogue(self, schema: pa.Schema) -> str:
         """A table expression of map's rows, with images that failed in reduce marked, and with the

@@ -55,7 +55,6 @@ class MembersPass:
         # What is published was complete, and nothing has changed since.
         if is_empty or exists(self.store, PUBLISHED):
             return
-        self.scratch.mkdir(parents=True, exist_ok=True)
         with self.execution.phase("statistics", None):
             parts = localize(self.store, names, self.scratch)
             images = self._plan(parts)
@@ -65,19 +64,19 @@ class MembersPass:
 
     @property
     def _goals(self) -> Path:
-        return self.scratch / "goals.parquet"
+        return self.scratch / "members-goals.parquet"
 
     @property
     def _current(self) -> Path:
-        return self.scratch / "current.parquet"
+        return self.scratch / "members-current.parquet"
 
     @property
     def _pending(self) -> Path:
-        return self.scratch / "pending-members.parquet"
+        return self.scratch / "members-pending.parquet"
 
     @property
     def _split_goals(self) -> Path:
-        return self.scratch / "split-goals.parquet"
+        return self.scratch / "members-split-goals.parquet"
 
     def _plan(self, parts: list[str]) -> int:
         """Find what has to be edited, and remove what is out of date. Returns the number of images

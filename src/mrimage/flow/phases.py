@@ -273,7 +273,7 @@ class RunPhases:
             self.plan,
             self.store,
             self.engine,
-            self.scratch / "members",
+            self.scratch,
             self.execution,
             self._outdate,
         ).run()
@@ -360,7 +360,7 @@ class RunPhases:
             engine=self.engine.name,
             workers=self.engine.workers,
             plan_hash=self.description.hash(),
-            versions=library_versions(),
+            versions=library_versions(self.plan.job.network is not None),
             started=self.started,
             listed=listed,
             processed=published.processed,

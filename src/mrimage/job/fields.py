@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from mrimage.errors import UsageError, brief
-from mrimage.image.features import EXTRACTORS
+from mrimage.image.extractors import EXTRACTORS
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
 from mrimage.job.field import Field, Section
 from mrimage.job.option_types import (

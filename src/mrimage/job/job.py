@@ -288,7 +288,7 @@ class Job:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
         if self.references:
-            facts["references"] = {name: _digest(numbers) for name, numbers in self.references}
+            facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
         for name in MODEL_FIELDS:
             if facts[name] == _DEFAULTS[name]:
                 del facts[name]

@@ -283,6 +283,12 @@ def check_keys(names: Iterable[str]) -> None:
             raise unknown_key(name, (), f" For a column of the source, write {COLUMN}{name}.")
 
 
+def needs_extractor(names: Iterable[str], extract: Sequence[str]) -> bool:
+    """Whether one of the keys is a column of an extractor, in a job with the extractors
+    ``extract``."""
+    return any(EXTRACTORS_OF_KEYS.get(name) in extract for name in names)
+
+
 def columns_among(names: Iterable[str], extract: Sequence[str] = ()) -> list[str]:
     """Return the names that can only be those of columns of the source, in a job with the
     extractors ``extract``."""

@@ -199,6 +199,9 @@ EDITED = _schema(
 )
 """What the second pass has done: one row per image and key."""
 
+CORRECTED = pa.schema([field for field in EDITED if field.name not in ("fingerprint", "failed")])
+"""What group corrections did: one row per image and key."""
+
 ROUND_PARTS = _schema(part=pa.string())
 """The parts of tables that a map task of a round has mapped."""
 

@@ -110,6 +110,22 @@ class RuleFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectionFigures:
+    """A group that ``method`` corrected.
+
+    ``before`` and ``after`` are the deviation of its images' mean colors, a distance in Lab.
+    ``clipped`` is the largest share of an image's pixels that became black or white.
+    """
+
+    key: str
+    method: str
+    images: int
+    before: float
+    after: float
+    clipped: float
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A thumbnail with its caption.
 
@@ -141,12 +157,13 @@ class Gallery:
 
 @dataclass(frozen=True, slots=True)
 class Galleries:
-    """All pictures of the page."""
+    """All pictures of the page. ``corrected`` are those that a group correction changed most."""
 
     extremes: tuple[Gallery, ...]
     pairs: tuple[Pair, ...]
     sheets: tuple[Picture, ...]
     groups: tuple[Gallery, ...]
+    corrected: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +268,4 @@ class Figures:
     health: Health
     comparison: Comparison | None = None
     rules: tuple[RuleFigures, ...] = ()
+    corrections: tuple[CorrectionFigures, ...] = ()

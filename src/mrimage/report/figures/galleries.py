@@ -142,7 +142,8 @@ def select(tables: Tables) -> tuple[Galleries, dict[str, str]]:
     _make_affordable_view(tables)
     samples, groups = _groups(tables)
     pairs = _pairs(tables, list(samples))
-    return Galleries(_extremes(tables), pairs, sheets, groups), samples
+    corrected = _corrected(tables)
+    return Galleries(_extremes(tables), pairs, sheets, groups, corrected), samples
 
 
 def by_usefulness(
@@ -152,7 +153,7 @@ def by_usefulness(
 
     A picture may come more than once.
     """
-    for pair in galleries.pairs:
+    for pair in (*galleries.corrected, *galleries.pairs):
         yield pair.before.uri, "before"
         yield pair.after.uri, "after"
     for picture in galleries.sheets:
@@ -169,16 +170,19 @@ def by_usefulness(
 
 def only_available(galleries: Galleries, available: frozenset[str]) -> Galleries:
     """Return the galleries without the pictures whose uri is not in ``available``."""
-    pairs = [
-        pair
-        for pair in galleries.pairs
-        if pair.before.uri in available and pair.after.uri in available
-    ]
     return Galleries(
         extremes=_not_empty(galleries.extremes, available),
-        pairs=tuple(pairs),
+        pairs=_whole_pairs(galleries.pairs, available),
         sheets=_only(galleries.sheets, available),
         groups=_not_empty(galleries.groups, available),
+        corrected=_whole_pairs(galleries.corrected, available),
+    )
+
+
+def _whole_pairs(pairs: Sequence[Pair], available: frozenset[str]) -> tuple[Pair, ...]:
+    """Return the pairs of which both pictures are available."""
+    return tuple(
+        pair for pair in pairs if pair.before.uri in available and pair.after.uri in available
     )
 
 
@@ -326,6 +330,29 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
         after = f"{suffix} · {new_width} × {new_height} · {text.size(new_size)}"
         pair = Pair(_picture(uri, before), _picture(output, after), _change(size, new_size))
         pairs.append(pair)
+    return tuple(pairs)
+
+
+def _corrected(tables: Tables) -> tuple[Pair, ...]:
+    """Return the images that group corrections changed most, of different groups first."""
+    found = tables.rows(
+        f"""WITH moved AS (
+            SELECT c.*, o.output, sqrt(pow(lightness_after - lightness_before, 2)
+                + pow(a_after - a_before, 2) + pow(b_after - b_before, 2)) AS distance,
+            FROM corrected c JOIN outputs o USING (key, uri) JOIN affordable USING (uri)
+            WHERE {_PICTURE_FILES}
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY key ORDER BY distance DESC, uri) AS turn
+            FROM moved
+        )
+        SELECT uri, output, key, lightness_before, lightness_after, distance FROM ranked
+        ORDER BY turn, distance DESC, uri LIMIT {PAIRS}"""
+    )
+    pairs = []
+    for uri, output, key, before, after, distance in found:
+        change = f"{text.cut(key, 80)}: mean color changed by {distance:.1f} in Lab"
+        was = _picture(uri, f"mean L* {before:.1f}")
+        pairs.append(Pair(was, _picture(output, f"mean L* {after:.1f}"), change))
     return tuple(pairs)
 
 

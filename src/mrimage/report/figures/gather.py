@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mrimage.report import text
 from mrimage.report.figures import galleries
+from mrimage.report.figures.corrections import list_corrections
 from mrimage.report.figures.describe import describe
 from mrimage.report.figures.figures import (
     SCHEMA_VERSION,
@@ -57,6 +58,7 @@ def gather(tables: Tables, facts: RunFacts, *, places: bool) -> Gathered:
         galleries=pictures,
         quarantine=list_quarantine(tables, facts),
         health=health,
+        corrections=list_corrections(tables),
         rules=tuple(
             RuleFigures(text.cut(count.rule), count.images, count.outputs) for count in facts.rules
         ),

@@ -36,7 +36,8 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
     edits = job.get("edits")
     mapper = _function(job.get("map"))
     rules = _names(job.get("rules"))
-    yield _reading(job, decodes=bool(mapper or edits or rules))
+    each = _function(job.get("each"))
+    yield _reading(job, decodes=bool(mapper or edits or rules or each))
     if mapper:
         yield _mapping(job, mapper)
     else:
@@ -48,6 +49,10 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
     if rules:
         shards = "" if edits else _shards(job)
         yield f"Edited by rules for keys: {'; '.join(rules)}{shards}"
+    if each:
+        statistic = _function(job.get("statistic"))
+        knowing = f", which knew the {statistic} of its group" if statistic else ""
+        yield f"Edited each image again with {each}{knowing}{_shards(job)}"
     results = _names(job.get("group"))
     reducer = _function(job.get("reduce"))
     if reducer:

@@ -24,12 +24,17 @@ _COLUMNS = {
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
     "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
+    "corrected": "key VARCHAR, method VARCHAR, uri VARCHAR, lightness_before DOUBLE, "
+    "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
+    "clipped DOUBLE",
     "removed": "output VARCHAR",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
 """The columns that each view has even if the run did not write its table."""
 
-_FILES = {name: f"_run/{name}.parquet" for name in ("members", "removed", "thumbnails")}
+_FILES = {
+    name: f"_run/{name}.parquet" for name in ("members", "corrected", "removed", "thumbnails")
+}
 """Paths below OUT of the tables that are not called ``<name>.parquet``."""
 
 # The limits are a little below 5 and 2, because log10 and power round in the last digit: the edge
@@ -56,8 +61,9 @@ ResultRows = list[tuple[Any, ...]]
 class Tables:
     """A DuckDB connection with a view for each table in the folder ``results``.
 
-    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``findings``,
-    ``removed`` and ``thumbnails``. A table that the run did not write is an empty view. A ``prefix`` before the
+    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``,
+    ``findings``, ``corrected``, ``removed`` and ``thumbnails``.
+    A table that the run did not write is an empty view. A ``prefix`` before the
     names lets the views of two runs share a connection.
     """
 
