@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import UsageError, brief, quoted
-from mrimage.image.features import EXTRACTORS
+from mrimage.image.extractors import EXTRACTORS
 from mrimage.installed import is_installed, load_installed
 from mrimage.job.functions import name_function
 from mrimage.job.importing import load_object
