@@ -22,6 +22,7 @@ from mrimage.engine import Engine
 from mrimage.flow.execution import Execution
 from mrimage.job.job import Plan
 from mrimage.storage import Store
+from mrimage.storage.fields import decode_fields
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.entries import place_of
 from mrimage.tables.schemas import CURRENT_MEMBERS, EDITED, GOALS, SPLIT_GOALS, STATISTICS
@@ -194,5 +195,12 @@ def _images(
             row = known[*name, uri]
             goal = values.get((*name, uri), values.get((*name, "")))
             found.append(Member(*name, member["fingerprint"], row["value"], goal))
-        entry = Entry(uri, row["path"], row["size"], row["version"], place_of(row["place"]))
-        yield ImageMembers(entry, tuple(found))
+        entry = Entry(
+            uri,
+            row["path"],
+            row["size"],
+            row["version"],
+            place_of(row["place"]),
+            fields=decode_fields(row["fields"]),
+        )
+        yield ImageMembers(entry, tuple(found), row["carried"])
