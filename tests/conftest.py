@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from mrimage.storage import Store
@@ -17,6 +18,12 @@ from mrimage.storage import Store
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(16)
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+
+# A busy machine is no fault of a test.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 SLOW = ("spark", "soak", "storage", "engine", "faults", "report")
 """Folders whose files take long. They go first, so that no core is left alone with one at the end."""

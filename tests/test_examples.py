@@ -190,3 +190,16 @@ def test_a_training_set_in_buckets_leaves_panoramas_out(tmp_path: Path) -> None:
         with Image.open(path) as image:
             assert f"{image.width}x{image.height}" == path.parent.name
     assert groups(tmp_path / "out")["2048x512"] == 1  # in its group, but without an output
+
+
+def test_an_even_series_has_one_mean_in_each_folder(photos: Path, tmp_path: Path) -> None:
+    run(EXAMPLES / "even_series.py", photos / "trips", tmp_path / "out")
+    folders = [folder for folder in (tmp_path / "out/images").iterdir() if folder.is_dir()]
+    assert len(folders) == len(TRIPS)
+    for folder in folders:
+        means = []
+        for path in folder.rglob("*.jpg"):
+            with Image.open(path) as image:
+                means.append(float(np.asarray(image).mean()))
+        # Highlights that are cut off lower the mean of some.
+        assert np.std(means) < 8

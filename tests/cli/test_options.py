@@ -46,7 +46,7 @@ def outcome(call: Callable[[], object]) -> object:
         return error
 
 
-FUNCTIONS = ("map", "reduce", "combine", "edits")
+FUNCTIONS = ("map", "reduce", "combine", "edits", "program", "statistic", "each")
 FIELDS = {**JOB_FIELDS, **RUN_FIELDS}
 NAMES = JOB_FIELDS["key"].type
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,13 @@ from tests.image.networks import CLASSES, NORMALIZED, tiny, written
 
 import mrimage as mr
 from mrimage.cli.main import main
+from mrimage.commit.model_copy import write_model_copy
+from mrimage.flow.prepare import prepare_job
+from mrimage.guard.guard import Guard
+from mrimage.job.job import Plan
+from mrimage.storage import open_store
+from mrimage.tasks.map_split import map_entry
+from mrimage.types import Entry
 
 LABELLED = NORMALIZED | {"mrimage.labels": "\n".join(CLASSES)}
 
@@ -127,6 +135,22 @@ def test_the_same_model_resumes_and_another_one_is_another_job(
     ):
         with pytest.raises(mr.SinkError, match=r"(model|top|channels) .* instead of"):
             mr.run(job(tmp_path, content, **fields), source, out, workers=1, thumbnails=False)
+
+
+def test_a_careful_attempt_runs_the_model_in_its_guarded_child(
+    source: Path, tmp_path: Path
+) -> None:
+    """After a crash, a task maps each image alone, in a child that opens the model for itself."""
+    prepared = prepare_job(job(tmp_path, tiny(metadata=LABELLED)))
+    plan = Plan(prepared, str(source), str(tmp_path / "out"))
+    write_model_copy(open_store(plan.out, create=True), prepared)
+    entry = Entry(str(source / "blue.png"), "blue.png", 99, "")
+    mapped = Guard(partial(map_entry, plan), prepared.limits)
+    try:
+        row = mapped(entry).row
+    finally:
+        mapped.close()
+    assert (row["status"], row["label"], len(row["embedding"])) == ("processed", "bluish", 3)
 
 
 def test_retry_reads_the_model_again(source: Path, tmp_path: Path) -> None:

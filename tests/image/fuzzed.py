@@ -25,7 +25,7 @@ def outcome(content: bytes, allow_truncated: bool) -> str:
     image = Image(Buffer(content), Limits(max_pixels=MOST, allow_truncated=allow_truncated))
     try:
         found = image.metadata
-        columns = image.features(["content", "hash"])
+        columns = image.features(["content", "hash", "descriptor", "findings"])
         result = image.edited(EDITS)
     except ImageError as error:
         return error.reason

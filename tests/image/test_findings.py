@@ -12,7 +12,7 @@ from PIL import ImageDraw, ImageFilter
 from skimage import data
 from tests.image.samples import opened, photograph, saved
 
-from mrimage.image.features import MEASURED, OF_PILE
+from mrimage.image.finding_names import MEASURED, OF_PILE
 from mrimage.image.findings import blur, jpeg_quality
 from mrimage.tables.findings import KINDS
 

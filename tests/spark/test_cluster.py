@@ -51,7 +51,7 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
     build(tmp_path / "demo")
     job = mr.Job(
         key=("color_space",),
-        extract=("content", "hash"),
+        extract=("content", "hash", "descriptor", "findings"),
         edits=mr.Edits(resize=(48, 48), fit="cover", to="srgb", format="webp"),
         group=("contact-sheet", "duplicates", "mean"),
     )

@@ -33,7 +33,7 @@ from mrimage.commit.ledger import (
 from mrimage.commit.rounds import FOUND_TABLE, task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
-from mrimage.image.features import OF_PILE
+from mrimage.image.finding_names import OF_PILE
 from mrimage.job.job import Job
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name

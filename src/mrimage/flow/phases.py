@@ -348,7 +348,7 @@ class RunPhases:
             engine=self.engine.name,
             workers=self.engine.workers,
             plan_hash=self.description.hash(),
-            versions=library_versions(),
+            versions=library_versions(self.plan.job.network is not None),
             started=self.started,
             listed=listed,
             processed=published.processed,

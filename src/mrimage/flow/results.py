@@ -15,6 +15,7 @@ from mrimage import report
 from mrimage.commit.damage import FACTS as FACTS
 from mrimage.commit.ledger import ROOT, delete_all, exists, list_names, localize, owned_files
 from mrimage.errors import NotFoundError, SinkError
+from mrimage.image.network.session import onnxruntime_version
 from mrimage.storage import Store
 from mrimage.storage.layout import FOUND, HISTORY, LISTS
 from mrimage.storage.parallel import in_parallel
@@ -111,10 +112,13 @@ def is_reported(store: Store, facts: RunFacts) -> bool:
 
 
 @cache
-def library_versions() -> dict[str, str]:
+def library_versions(has_model: bool = False) -> dict[str, str]:
     """Return the versions of Python and of the libraries that a result may depend on."""
-    names = ("mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow")
+    names = ["mrimage", "pillow", "pyvips-binary", "simplejpeg", "duckdb", "pyarrow"]
     versions = {name: version(name) for name in names}
+    if has_model:
+        # Not by the name of a package: onnxruntime-gpu has the same module.
+        versions["onnxruntime"] = onnxruntime_version()
     return {"python": platform.python_version()} | versions
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mrimage.image.blocks import Buffer
-from mrimage.image.features import EXTRACTORS, Extractor, Vector
+from mrimage.image.extractors import EXTRACTORS, Extractor, Vector
 from mrimage.image.format_table import EXTENSIONS, FormatRow, formats
 from mrimage.image.handle import Image
 from mrimage.image.metadata import Metadata

@@ -1,4 +1,4 @@
-"""Features of the pixels: the extractors and their columns, and those of ``content`` and ``hash``.
+"""Features of the pixels: the columns of the extractors ``content`` and ``hash``.
 
 One small decode serves all of them. It is upright, composited on white, in sRGB, and at the lowest
 scale at which the longer side still has 128 pixels. Sharpness and the perceptual hash depend on
@@ -7,10 +7,7 @@ scale, so they are measured after area averaging to a fixed size.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,124 +22,6 @@ ANALYSIS_SIDE = 128
 ENOUGH = 12_000
 """Pixels that are enough for statistics of color. In a larger picture, every second (third, ...)
 row and column counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """The type of a column of vectors.
-
-    Each is a list of ``length`` numbers of numpy's type ``dtype``. The column is a fixed-size list
-    in Parquet. A ``length`` of 0 means that it depends on the job's model.
-    """
-
-    length: int
-    dtype: str
-
-
-@dataclass(frozen=True, slots=True)
-class Extractor:
-    """A named set of columns.
-
-    ``columns`` maps each column to its Python type, or to a Vector. ``pixels`` and ``bytes`` say
-    what it reads. ``model`` says that a run's model computes it, not ``measure``.
-    """
-
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    pixels: bool = False
-    bytes: bool = False
-    model: bool = False
-
-
-MEASURED = (
-    "blurred",
-    "dark",
-    "bright",
-    "low_contrast",
-    "low_information",
-    "color_cast",
-    "compressed",
-    "upscaled",
-    "screenshot",
-    "page",
-    "border",
-)
-"""The columns of ``findings`` that one image alone shows."""
-
-OF_PILE = ("odd_size", "odd_shape")
-"""Those that need all images of the source; a run computes them when it publishes."""
-
-EXTRACTORS: Mapping[str, Extractor] = {
-    "header": Extractor(),
-    "content": Extractor(
-        {
-            "brightness": float,
-            "contrast": float,
-            "sharpness": float,
-            "entropy": float,
-            "colorfulness": float,
-            "mean_color": str,
-            "dominant_colors": list[str],
-        },
-        pixels=True,
-    ),
-    "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
-    "descriptor": Extractor({"descriptor": Vector(236, "float16")}, pixels=True),
-    "findings": Extractor(dict.fromkeys((*MEASURED, *OF_PILE), float), pixels=True),
-    "embedding": Extractor({"embedding": Vector(0, "float16")}, pixels=True, model=True),
-    "labels": Extractor(
-        {"label": str, "confidence": float, "labels": list[str], "confidences": list[float]},
-        pixels=True,
-        model=True,
-    ),
-}
-"""The extractors by their names in ``--extract``. ``header`` adds no column to those that every
-catalog has."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What a file says about its picture.
-
-    ``quality`` is that of a JPEG, 1 to 100, else None. ``whole`` says whether the small picture has
-    every pixel of the image. ``camera`` says whether a camera is named.
-    """
-
-    quality: float | None = None
-    whole: bool = False
-    camera: bool = False
-
-
-def measure(
-    names: Sequence[str], pixels: Array, data: bytes, facts: FileFacts | None = None
-) -> dict[str, object]:
-    """Return the columns of the extractors ``names``.
-
-    ``pixels`` is uint8 H x W x 3, or x 4 with alpha for ``findings``, ``data`` is the whole file,
-    and ``facts`` are for ``findings``.
-    """
-    import numpy as np
-
-    columns: dict[str, object] = {}
-    alpha = pixels[:, :, 3] if pixels.shape[2] == 4 else None
-    pixels = pixels[:, :, :3]
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
-    if "content" in names or "hash" in names:
-        luma = luma_of(planes)
-        small = at_analysis_size(luma)
-        if "content" in names:
-            columns |= content(planes, luma, small)
-        if "hash" in names:
-            columns["phash"] = perceptual_hash(small)
-            columns["sha256"] = hashlib.sha256(data).hexdigest()
-    if "descriptor" in names:
-        from mrimage.image.descriptor import describe
-
-        columns["descriptor"] = describe(planes).tolist()
-    if "findings" in names:
-        from mrimage.image.findings import find
-
-        columns |= find(pixels, alpha, facts or FileFacts())
-    return columns
 
 
 def luma_of(planes: Array) -> Array:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mrimage.image.features import MEASURED, OF_PILE, FileFacts, at_analysis_size, luma_of
+from mrimage.image.features import at_analysis_size, luma_of
+from mrimage.image.finding_names import MEASURED, OF_PILE, FileFacts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from mrimage.errors import ImageError, MrimageError, UsageError, internal, unknown
 from mrimage.image.arguments import check_alone, check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
-from mrimage.image.features import ANALYSIS_SIDE, EXTRACTORS, FileFacts, measure
+from mrimage.image.extractors import EXTRACTORS, measure
+from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.image.finding_names import FileFacts
 from mrimage.image.header.model import Header
 from mrimage.image.header.png import read_after_pixels
 from mrimage.image.metadata import Metadata, describe, read_facts, read_header

@@ -5,14 +5,9 @@ from mrimage.types import GROUP_CORRECTIONS
 COLOR_SPACES = ("srgb", "gray", "display-p3", "adobe-rgb")
 """The values of ``--to``."""
 
-CORRECTION_NAMES = (
-    "gray-world",
-    "white-patch",
-    "auto-levels",
-    "equalize",
-    "exposure",
-    *GROUP_CORRECTIONS,
-)
+_CORRECTIONS = ("gray-world", "white-patch", "auto-levels", "equalize", "exposure")
+
+CORRECTION_NAMES = (*_CORRECTIONS, *GROUP_CORRECTIONS)
 """The values of ``--correct``."""
 
 ENCODER_NAMES = ("jpeg", "png", "webp", "avif", "tiff", "keep")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from mrimage.errors import UsageError, brief
-from mrimage.image.features import EXTRACTORS
+from mrimage.image.extractors import EXTRACTORS
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
 from mrimage.job.option_types import (
     BYTES,

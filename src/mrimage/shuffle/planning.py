@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -97,8 +98,8 @@ def plan_round(pending: Path, share: int) -> tuple[Partition, ...]:
     held = _Range()
     columns = ["key", "records", "fingerprint"]
     for batch in pq.ParquetFile(pending).iter_batches(50_000, columns=columns):
-        keys = list(map(str, batch["key"].to_pylist()))
-        fingerprints = list(map(str, batch["fingerprint"].to_pylist()))
+        keys = cast("list[str]", batch["key"].to_pylist())
+        fingerprints = cast("list[str]", batch["fingerprint"].to_pylist())
         sums = np.cumsum(batch["records"].to_numpy())
         start = 0
         before = 0

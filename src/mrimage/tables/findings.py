@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrimage.image.features import MEASURED, OF_PILE
+from mrimage.image.finding_names import MEASURED, OF_PILE
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,13 @@ def open_session(data: bytes) -> Any:
         ) from None
 
 
+def onnxruntime_version() -> str:
+    """Return the version of ONNX Runtime, which is installed."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
 class Model:
     """A model that is ready to run, in this process."""
 
