@@ -208,7 +208,7 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
 
     change(
         "mappers/keys.py",
-        ("KEYS: Mapping", f"{key}\n\nKEYS: Mapping"),
+        ("\nKEYS: Mapping", f"\n{key}\n\nKEYS: Mapping"),
         ('        "alpha"', f'{key_line}        "alpha"'),
     )
     change(

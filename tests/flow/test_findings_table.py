@@ -112,13 +112,3 @@ def test_the_report_and_expectations_count_the_rows(pile: Path, tmp_path: Path, 
     # What a run did not look for is not known, even if the scores are there.
     (out / "findings.parquet").unlink()
     assert main(["check", str(out), "--expect", "compressed = 0"]) == 2
-
-
-def test_few_images_are_no_pile(tmp_path: Path) -> None:
-    folder = tmp_path / "few"
-    folder.mkdir()
-    noise(folder, "small", 10, 10)
-    noise(folder, "large", 300, 20)
-    mr.run(JOB, folder, tmp_path / "out", workers=1, thumbnails=False)
-    rows = pq.read_table(tmp_path / "out/catalogue").to_pylist()
-    assert [row["odd_size"] for row in rows] == [None, None]
