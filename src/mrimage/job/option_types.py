@@ -15,6 +15,7 @@ from mrimage.image.sizes import SIZE_SETS, UnknownSetError
 from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
 from mrimage.job.statistic import Statistic
+from mrimage.mappers.keys import SPLIT
 from mrimage.types import Edits
 
 MOST = (1 << 62) - 1
@@ -159,11 +160,15 @@ def parse_names(value: object) -> tuple[str, ...]:
 
 
 def _parse_keys(value: object) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     for item in _accept_names(value):
-        # A comma before a number is inside a key: split:0.8,0.1,0.1.
-        stripped = (name.strip() for name in re.split(r",(?! *[0-9.])", item))
-        found += [name for name in stripped if name]
+        for name in filter(None, map(str.strip, item.split(","))):
+            # The shares of a split have commas between them: split:0.8,0.1,0.1.
+            is_share = re.fullmatch(r"[0-9.]+", name)
+            if is_share and found and found[-1].startswith(SPLIT):
+                found[-1] += f",{name}"
+            else:
+                found.append(name)
     if not found:
         raise ValueError
     return _without_repeats(found)

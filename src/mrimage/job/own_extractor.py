@@ -10,7 +10,7 @@ from mrimage.errors import UsageError, brief, quoted
 from mrimage.image.extractors import EXTRACTORS
 from mrimage.installed import is_installed, load_installed
 from mrimage.job.functions import name_function
-from mrimage.job.importing import load_object
+from mrimage.job.importing import is_object_name, load_object
 from mrimage.job.option_types import OptionType
 from mrimage.tables.column_types import COLUMN_TYPES, Columns
 
@@ -113,7 +113,7 @@ def _named(name: str) -> str | OwnExtractor:
     """Return the extractor that a text names; the text if it is built in or unknown."""
     if name in EXTRACTORS:
         return name
-    if ":" in name:
+    if is_object_name(name):
         found = load_object(name)
     elif is_installed("extractors", name):
         found = load_installed("extractors", name)
