@@ -158,7 +158,7 @@ def changed(content: bytes, changes: list[tuple[str, int, bool, bytes]]) -> byte
 
 @pytest.mark.parametrize("name", sorted(FILES))
 @settings(
-    max_examples=LONG or 12,
+    max_examples=LONG or 8,
     derandomize=not LONG,
     database=None,
     deadline=None,
