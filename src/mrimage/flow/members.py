@@ -21,6 +21,7 @@ from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import Engine
 from mrimage.flow.execution import Execution
 from mrimage.job.job import Plan
+from mrimage.source import place_in_order
 from mrimage.storage import Store
 from mrimage.storage.fields import decode_fields
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -137,7 +138,11 @@ class MembersPass:
                 goal_split, found = next(goals)
                 assert goal_split == split
                 needed = list(found)
-            yield MemberSplit.of(_images(pending, needed, paths[split]))
+            images = _images(pending, needed, paths[split])
+            yield MemberSplit.of(sorted(images, key=self._place))
+
+    def _place(self, image: ImageMembers) -> str:
+        return place_in_order(image.entry.uri, self.plan.job.shuffle)
 
 
 def _current_query(parts: list[str], goals: Path) -> str:

@@ -15,6 +15,7 @@ from mrimage.image.sizes import SIZE_SETS, UnknownSetError
 from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
 from mrimage.job.statistic import Statistic
+from mrimage.mappers.keys import SPLIT
 from mrimage.types import Edits
 
 MOST = (1 << 62) - 1
@@ -159,11 +160,14 @@ def parse_names(value: object) -> tuple[str, ...]:
 
 
 def _parse_keys(value: object) -> tuple[str, ...]:
-    found = []
+    found: list[str] = []
     for item in _accept_names(value):
-        # A comma before a number is inside a key: split:0.8,0.1,0.1.
-        stripped = (name.strip() for name in re.split(r",(?! *[0-9.])", item))
-        found += [name for name in stripped if name]
+        for name in map(str.strip, item.split(",")):
+            # A comma before a number is inside a split: split:0.8,0.1,0.1.
+            if found and found[-1].startswith(SPLIT) and name[:1] in tuple("0123456789."):
+                found[-1] += f",{name}"
+            elif name:
+                found.append(name)
     if not found:
         raise ValueError
     return _without_repeats(found)
@@ -268,9 +272,9 @@ def _show_flag(flag: bool) -> str:
 
 
 def _parse_function(value: object) -> Callable[..., Any]:
-    if ":" not in str(value):
+    if not isinstance(value, str) or ":" not in value:
         raise ValueError
-    return _accept_function(load_object(str(value)))
+    return _accept_function(load_object(value))
 
 
 def _accept_function(value: object) -> Callable[..., Any]:
@@ -296,9 +300,9 @@ def edits_type() -> OptionType:
 
 
 def _parse_statistic(value: object) -> Statistic:
-    if ":" not in str(value):
+    if not isinstance(value, str) or ":" not in value:
         raise ValueError
-    return _accept_statistic(load_object(str(value)))
+    return _accept_statistic(load_object(value))
 
 
 def _accept_statistic(value: object) -> Statistic:
