@@ -53,6 +53,15 @@ def test_repair_makes_missing_and_altered_outputs_again(
     assert sum(1 for _ in mr.open(out).edited_images()) == 9
 
 
+def test_repair_makes_what_a_second_pass_made_again(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(photos, out, "--key", "all", "--correct", "exposure-group", "--resize", "8x8") == 0
+    before = files_of(out)
+    (out / min(before)).unlink()
+    assert main(["verify", str(out), "--repair", "--workers", "1"]) == 0
+    assert files_of(out) == before
+
+
 def test_repair_needs_the_job_s_own_functions_to_be_named(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,7 +98,13 @@ def test_names_round_trip_with_commas_repeated_and_as_a_list(names: list[str], c
     assert NAMES.from_text("--key", " , ".join(names) + ",") == expected
 
 
-# An error of a rule names the rule; see test_rules.
+@pytest.mark.parametrize("name", [*FUNCTIONS])
+def test_a_table_is_no_name_of_a_function(name: str) -> None:
+    with pytest.raises(UsageError, match=f"--{name} needs .*, but got "):
+        FIELDS[name].type.from_text(f"--{name}", {"module:name": 0})
+
+
+# An error of a rule names the rule; see test_rules. That of a name which cannot be imported names it.
 @pytest.mark.parametrize("name", sorted(set(FIELDS) - {*FUNCTIONS, "rules"}))
 @given(value=ODD)
 @example(value="")

@@ -424,7 +424,9 @@ def test_an_each_that_fails_is_told_like_a_mapper(
 ) -> None:
     path = series / "a" / "0.png"
     member = Member("a", OWN, "", encode_value(None), None)
-    image = ImageMembers(Entry(str(path), "a/0.png", path.stat().st_size, ""), (member,))
+    image = ImageMembers(
+        Entry(str(path), "a/0.png", path.stat().st_size, ""), (member,), encode_value({})
+    )
     job = mr.Job(map=folder_of, each=each)
     failure = edit_member_image(job, image, Buffer(path.read_bytes())).failure
     assert failure

@@ -97,6 +97,59 @@ def test_batches_and_workers_change_no_byte(source: Path, tmp_path: Path) -> Non
     assert len(set(tables)) == 1
 
 
+def test_a_label_of_the_source_keeps_its_name_unless_a_model_says_one(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = source / "list.csv"
+    rows.write_text("file,label\nred.png,rose\nblue.png,sky\n")
+
+    def keys(**fields: object) -> list[str]:
+        wanted = job(tmp_path, tiny(metadata=LABELLED), **fields)
+        mr.run(wanted, rows, tmp_path / "out", workers=1, thumbnails=False, fresh=True)
+        return mr.open(tmp_path / "out").groups["key"].to_pylist()
+
+    assert keys() == ["bluish", "reddish"]
+    assert [row["source_label"] for row in catalogue(tmp_path / "out")] == ["sky", "rose"]
+    assert keys(key="source_label") == ["rose", "sky"]
+    assert keys(key="label", extract="embedding") == ["rose", "sky"]
+    assert [row["label"] for row in catalogue(tmp_path / "out")] == ["sky", "rose"]
+    # Nobody has a label here.
+    assert main(["run", str(source), str(tmp_path / "none"), "--key", "label"]) == 2
+    assert "For the label of a model, add --extract labels" in capsys.readouterr().err
+
+
+@mr.batched(size=2)
+def in_pairs():
+    def by_label(images):
+        assert len(images) <= 2
+        return [[(str(image.features(["labels"])["label"]), None)] for image in images]
+
+    return by_label
+
+
+@mr.batched(size=3)
+def in_threes():
+    def widths(images):
+        assert len(images) <= 3
+        return [{"area": image.metadata.width * image.metadata.height} for image in images]
+
+    return widths
+
+
+def test_batches_of_the_job_s_own_go_with_those_of_the_model(source: Path, tmp_path: Path) -> None:
+    area = mr.extractor(area=int)(in_threes)
+    wanted = job(
+        tmp_path,
+        tiny(batch=4, metadata=LABELLED),
+        map=in_pairs,
+        extract=("labels", area),
+    )
+    mr.run(wanted, source, tmp_path / "out", workers=1, thumbnails=False)
+    found = {row["label"]: (row["keys"], row["area"]) for row in catalogue(tmp_path / "out")}
+    assert found.pop(None) == (None, None)
+    assert found == {name: ([name], 1200) for name in ("bluish", "greenish", "reddish", "unsure")}
+
+
 def test_a_mapper_sees_the_labels_and_a_reducer_gets_them(source: Path, tmp_path: Path) -> None:
     def by_confidence(image):
         found = image.features(["labels", "content"])

@@ -17,6 +17,8 @@ from PIL import Image
 
 import mrimage as mr
 from mrimage.cli.main import main
+from mrimage.sink.shards import read_shard
+from mrimage.storage import open_store
 from mrimage.storage.fields import decode_fields, encode_fields, number_of
 from mrimage.tables.source_columns import ColumnTypes, fitted, named_columns
 
@@ -187,6 +189,53 @@ def test_parquet_shards_have_the_columns_with_features(tmp_path: Path) -> None:
     features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
     assert features["label"] == {"dtype": "string", "_type": "Value"}
     assert set(features) == set(table.column_names)
+
+
+def widest(image):
+    return image.fields["source_width"] + 4
+
+
+def frame(image, key, width):
+    assert image.fields["label"] == key
+    return mr.Edits(resize=(width, 8), fit="stretch")
+
+
+@pytest.mark.parametrize("output", ["webdataset", "parquet"])
+def test_what_the_source_says_goes_with_the_outputs_of_a_second_pass(
+    output: str, tmp_path: Path
+) -> None:
+    job = mr.Job(
+        key="label",
+        statistic=mr.Statistic(widest, max),
+        each=frame,
+        extract=("header", "content"),
+        output=output,
+        carry=("mean_color",),
+        shuffle=7,
+    )
+    source = write_list(tmp_path / "in", ["cat", "dog", "cat", "horse"])
+    run(source, tmp_path / "out", job)
+    # Only what comes along with an output has changed.
+    source.write_text(source.read_text().replace("0.png,cat,0,00", "0.png,cat,0,0x"))
+    results = run(source, tmp_path / "out", job)
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    colors = results.catalogue["mean_color"].to_pylist()
+    store = open_store(str(tmp_path / "out"))
+    samples = [
+        sample
+        for shard in sorted((tmp_path / "out/images").iterdir())
+        for sample in read_shard(store, f"images/{shard.name}")
+    ]
+    found = {
+        (sample.facts["width"], *(sample.extras[name] for name in ("label", "zip", "mean_color")))
+        for sample in samples
+    }
+    assert found == {
+        (6, "cat", "0x", colors[0]),
+        (5, "dog", "01", colors[1]),
+        (6, "cat", "02", colors[2]),
+        (7, "horse", "03", colors[3]),
+    }
 
 
 def test_all_parquet_shards_have_the_same_columns_when_the_source_grows(tmp_path: Path) -> None:

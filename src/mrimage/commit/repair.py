@@ -10,6 +10,7 @@ from pathlib import Path
 from mrimage.commit.ledger import Committed, localize, task_of
 from mrimage.commit.prune import outdate
 from mrimage.commit.publish import PUBLISHED
+from mrimage.commit.rounds import task_phases
 from mrimage.storage import Store
 from mrimage.tables.duck import connect, read_parquet
 from mrimage.tables.schemas import OUTPUTS
@@ -19,23 +20,24 @@ def forget_damaged(store: Store, scratch: Path, outputs: Iterable[str], tables: 
     """Have the next run make ``outputs`` again, and publish ``tables`` again. Returns how many
     images and groups that concerns.
 
-    Images count as changed. A reduce task is forgotten as a whole.
+    Images count as changed. A task of a later phase is forgotten as a whole.
     """
     damaged = set(outputs)
-    mapped = Committed(store, "map")
-    reduced = Committed(store, "reduce")
-    images = _damaged_by_task(store, mapped, damaged, scratch)
-    groups = _damaged_by_task(store, reduced, damaged, scratch)
     # First of all: if this is interrupted, the next run publishes what is committed.
     store.delete(PUBLISHED)
     for name in tables:
         store.delete(name)
-    for task, rows in images.items():
-        outdate(store, mapped, task, sorted({str(uri) for uri, _ in rows}))
-    reduced.forget(list(groups))
-    concerned = [{uri for uri, _ in rows} for rows in images.values()]
-    concerned += [{key for _, key in rows} for rows in groups.values()]
-    return sum(map(len, concerned))
+    concerned = 0
+    for phase in task_phases(store):
+        by_task = _damaged_by_task(store, phase, damaged, scratch)
+        for task, rows in by_task.items():
+            # What a group made is of no single image.
+            concerned += len({uri or key for uri, key in rows})
+            if phase.phase == "map":
+                outdate(store, phase, task, sorted({str(uri) for uri, _ in rows}))
+            else:
+                phase.forget([task])
+    return concerned
 
 
 def _damaged_by_task(

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from mrimage.commit.ledger import Committed, localize, task_of
 from mrimage.commit.members import MEMBERS, prune_members
 from mrimage.job.job import Job
+from mrimage.source import place_in_order
 from mrimage.storage import Store
 from mrimage.storage.fields import decode_fields
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -80,7 +81,11 @@ class MembersPlan:
                 goal_split, found = next(goals)
                 assert goal_split == split
                 needed = list(found)
-            yield MemberSplit.of(_images(pending, needed, paths[split]))
+            images = _images(pending, needed, paths[split])
+            yield MemberSplit.of(sorted(images, key=self._place))
+
+    def _place(self, image: ImageMembers) -> str:
+        return place_in_order(image.entry.uri, self.job.shuffle)
 
     @property
     def _goals(self) -> Path:

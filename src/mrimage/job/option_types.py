@@ -273,9 +273,9 @@ def _show_flag(flag: bool) -> str:
 
 
 def _parse_function(value: object) -> Callable[..., Any]:
-    if ":" not in str(value):
+    if not isinstance(value, str) or ":" not in value:
         raise ValueError
-    return _accept_function(load_object(str(value)))
+    return _accept_function(load_object(value))
 
 
 def _accept_function(value: object) -> Callable[..., Any]:
@@ -301,9 +301,9 @@ def edits_type() -> OptionType:
 
 
 def _parse_statistic(value: object) -> Statistic:
-    if ":" not in str(value):
+    if not isinstance(value, str) or ":" not in value:
         raise ValueError
-    return _accept_statistic(load_object(str(value)))
+    return _accept_statistic(load_object(value))
 
 
 def _accept_statistic(value: object) -> Statistic:

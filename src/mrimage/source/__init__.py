@@ -3,7 +3,7 @@
 from mrimage.source.listing import list_entries, names_its_images
 from mrimage.source.readahead import open_entry, read_ahead
 from mrimage.source.selection import EXTENSIONS, Selection
-from mrimage.source.splits import cut_splits, find_starts
+from mrimage.source.splits import cut_splits, find_starts, place_in_order
 
 __all__ = [
     "EXTENSIONS",
@@ -13,5 +13,6 @@ __all__ = [
     "list_entries",
     "names_its_images",
     "open_entry",
+    "place_in_order",
     "read_ahead",
 ]

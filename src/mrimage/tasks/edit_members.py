@@ -39,7 +39,7 @@ PHASE: Stage = "members"
 
 @dataclass(frozen=True, slots=True)
 class MemberSplit:
-    """One task's work: images of one split of map, sorted by uri, each with its keys.
+    """One task's work: images of one split of map, in its order, each with its keys.
 
     ``id`` is a hash of everything that the results depend on: the images, and what their groups'
     statistics are.
