@@ -119,10 +119,10 @@ def findings_on_images(
     return sorted(found, key=_urgency)
 
 
-def _urgency(insight: Insight) -> tuple[int, int]:
+def _urgency(insight: Insight) -> tuple[bool, int, int]:
     # There is a finding on savings for each format.
     name = "savings" if insight.name.startswith("savings_") else insight.name
-    return _LEVELS.index(insight.level), _URGENCY.index(name)
+    return insight.about == "run", _LEVELS.index(insight.level), _URGENCY.index(name)
 
 
 def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
