@@ -54,9 +54,10 @@ def main(count: int = 2000, rounds: int = 3) -> None:
 def million(method: str) -> None:
     """Merge the statistics of a made group of MILLION images, and plan its second pass."""
     import numpy as np
+    import pyarrow.parquet as pq
 
     from mrimage.commit.task_writer import peak_memory
-    from mrimage.flow.members import MembersPass
+    from mrimage.flow.members_plan import MembersPlan
     from mrimage.image.group.frame import Frame
     from mrimage.image.group.methods import METHODS as FORMULAS
     from mrimage.job.job import Job
@@ -81,16 +82,14 @@ def million(method: str) -> None:
                 writer.add(entry, [MemberStatistic("all", method, value, rank)])
             (table,) = writer.rest().values()
             path = Path(folder, f"{start:032}.statistics-00000.parquet")
-            import pyarrow.parquet as pq
-
             pq.write_table(table, path, compression="zstd")
             parts.append(str(path))
         made = peak_memory()
         scratch = Path(folder, "scratch")
         scratch.mkdir()
-        run = MembersPass.planning(job, store, scratch)
-        images = run.plan_from(parts)
-        tasks = sum(1 for _ in run.splits(parts))
+        plan = MembersPlan(job, store, scratch, lambda: None)
+        images = plan.make(parts)
+        tasks = sum(1 for _ in plan.splits(parts))
     held = peak_memory()
     print(f"{method}: {images} images, {tasks} tasks; {held / 1e6:.0f} MB, {made / 1e6:.0f} before")
 

@@ -182,6 +182,13 @@ def test_the_guide_s_jobs_run(folder: Path) -> None:
         assert image.size == (224, 224)
 
 
+def test_the_python_page_s_scripts_run(folder: Path) -> None:
+    for script in blocks(ROOT / "docs" / "python.md", "python"):
+        (folder / "script.py").write_text(script)
+        run(folder, "script.py")
+    assert (folder / "out/images/jpeg/40.jpg").exists()
+
+
 def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
     """A key, an edit and a reducer are added to a copy of the package as the page says, and its tests are run."""
     key, key_line, key_test, edit, edit_test, reducer, reducer_line, reducer_test = blocks(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mrimage.cli.arguments import describe_values
 from mrimage.job.defaults import describe_default
-from mrimage.job.fields import JOB_SECTIONS, RUN_SECTIONS, Field, Section
+from mrimage.job.field import Field, Section
+from mrimage.job.fields import JOB_SECTIONS, RUN_SECTIONS
 from mrimage.job.option_types import FLAG
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"

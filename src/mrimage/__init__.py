@@ -33,9 +33,12 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mrimage.flow.api import run
+    from mrimage.flow.opened import Results, open
     from mrimage.flow.summary import Summary
     from mrimage.image import Image
+    from mrimage.job.batched import batched
     from mrimage.job.job import Job
+    from mrimage.job.own_extractor import extractor
     from mrimage.job.rules import Rule
     from mrimage.job.statistic import Statistic
     from mrimage.reducers.context import open_image
@@ -63,6 +66,7 @@ _MODULES = {
     "MrimageError": "mrimage.errors",
     "NotFoundError": "mrimage.errors",
     "Output": "mrimage.sink.output",
+    "Results": "mrimage.flow.opened",
     "Round": "mrimage.rounds.round",
     "Rule": "mrimage.job.rules",
     "SinkError": "mrimage.errors",
@@ -72,7 +76,10 @@ _MODULES = {
     "Summary": "mrimage.flow.summary",
     "Table": "mrimage.rounds.table",
     "UsageError": "mrimage.errors",
+    "batched": "mrimage.job.batched",
     "contact_sheet": "mrimage.reducers.sheet",
+    "extractor": "mrimage.job.own_extractor",
+    "open": "mrimage.flow.opened",
     "open_image": "mrimage.reducers.context",
     "run": "mrimage.flow.api",
 }
@@ -94,6 +101,7 @@ __all__ = [
     "MrimageError",
     "NotFoundError",
     "Output",
+    "Results",
     "Round",
     "Rule",
     "SinkError",
@@ -104,7 +112,10 @@ __all__ = [
     "Table",
     "UsageError",
     "__version__",
+    "batched",
     "contact_sheet",
+    "extractor",
+    "open",
     "open_image",
     "run",
 ]
@@ -116,3 +127,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that have not been imported yet."""
+    return sorted(__all__)

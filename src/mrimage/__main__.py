@@ -17,7 +17,7 @@ def main() -> int:
         return cli.main()
     except KeyboardInterrupt:
         print("mrimage: interrupted before anything was done.", file=sys.stderr)
-        return 1
+        return 130
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
@@ -30,6 +30,8 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "without an extension, and not an image",
             "without an extension, and not images",
         ),
+        "sidecar": ("sidecar of an image", "sidecars of images"),
+        "not in the sample": ("not in the sample", "not in the sample"),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),
         "link": (
@@ -131,7 +133,8 @@ class Entry:
     modification time; it is opaque, and compared only for equality. ``place`` is set for a
     member of an archive, ``fault`` for an entry that cannot be read. ``file`` is equal for two
     names of one file, and empty if the store does not know; ``is_link`` says whether the name
-    is a link to another one.
+    is a link to another one. ``fields`` is what the source says about the image, as plain data:
+    the other columns of its row in a list or a table, or the sidecars of its sample in a tar.
     """
 
     uri: str
@@ -142,6 +145,7 @@ class Entry:
     fault: Fault | None = None
     file: str = ""
     is_link: bool = False
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,7 @@ def test_ctrl_c_while_the_program_is_loaded_is_told_in_a_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mrimage.cli.main._make_streams_usable", interrupted)
-    assert __main__.main() == 1
+    assert __main__.main() == 130
     assert capsys.readouterr().err == "mrimage: interrupted before anything was done.\n"
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mrimage.errors import UsageError
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS
 from mrimage.job.job import Job
-from mrimage.job.option_types import BYTES, COLOR, CROP, SIZES, OptionType
+from mrimage.job.option_types import BYTES, OptionType
+from mrimage.job.picture_options import COLOR, CROP, SIZES
 from mrimage.job.reading import build_job, load_job
 from mrimage.types import Crop
 

@@ -405,8 +405,8 @@ def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(
 
     def problems() -> list[str]:
         return [
-            line.partition(":")[0]
-            for line in verify(store, out, read_facts(store), tmp_path / "scratch")
+            problem.text.partition(":")[0]
+            for problem in verify(store, out, read_facts(store), tmp_path / "scratch")
         ]
 
     assert problems() == []

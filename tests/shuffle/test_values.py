@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,3 +211,18 @@ def test_sets_are_the_same_bytes_in_every_process() -> None:
         for seed in ("1", "2", "3")
     }  # fmt: skip
     assert len(made) == 1
+
+
+def test_scalars_of_arrow_arrive_as_values_of_python() -> None:
+    sent = {
+        "n": pa.scalar(3),
+        "at": pa.scalar(AT),
+        "names": pa.scalar(["a", None]),
+        "none": pa.scalar(None),
+    }
+    assert decode_value(encode_value(sent)) == {
+        "n": 3,
+        "at": AT,
+        "names": ["a", None],
+        "none": None,
+    }

@@ -204,6 +204,6 @@ def compare(out: Path, expected: dict[str, bytes]) -> None:
         raise FailedError(f"temporary files are left: {', '.join(left[:5])}")
     store = open_store(str(out))
     with temporary_folder() as scratch:
-        problems = list(verify(store, out, read_facts(store), scratch))
+        problems = [problem.text for problem in verify(store, out, read_facts(store), scratch)]
     if problems:
         raise FailedError(f"verify found {len(problems)} problems: {problems[0]}")

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, TypeAlias
 
 from mrimage import __version__
+from mrimage.cli.completion import SHELLS
 from mrimage.errors import UsageError
 from mrimage.job.defaults import describe_default
-from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES, Field, Section
+from mrimage.job.field import Field, Section
+from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES
 from mrimage.job.option_types import FLAG
 from mrimage.mappers.keys import KEY_NAMES
 from mrimage.reducers import GROUPS
@@ -22,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         sentence = message[:1].upper() + message[1:]
-        raise UsageError(f"{sentence}. See mrimage --help.")
+        raise UsageError(f"{sentence}. See {self.prog} --help.")
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -84,6 +86,12 @@ def make_parser() -> argparse.ArgumentParser:
         "show_doctor",
     )
 
+    completion = _command(
+        commands, "completion", "print a script that completes commands in a shell", "complete"
+    )
+    completion.add_argument("shell", choices=SHELLS)
+    completion.set_defaults(parser=parser)
+
     demo = _command(
         commands, "demo", "make a folder of real photographs to try things on", "make_demo"
     )
@@ -138,6 +146,17 @@ def _add_retry(commands: Commands) -> None:
     parser.add_argument(
         "--reason", action="append", help="only images quarantined for this reason; repeatable"
     )
+    _add_job_of_out(parser)
+    _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
+    run_group = parser.add_argument_group(RUN.title)
+    # --fresh would delete the images in quarantine along with everything else.
+    _add_fields(run_group, (field for field in RUN.fields if field.name != "fresh"))
+    _add_output_options(run_group)
+    _add_section(parser, STORES)
+
+
+def _add_job_of_out(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where the functions of OUT's job come from."""
     functions = parser.add_mutually_exclusive_group()
     functions.add_argument(
         "--job",
@@ -149,12 +168,6 @@ def _add_retry(commands: Commands) -> None:
         action="store_true",
         help="import the functions that OUT names; use it only if you know who made OUT",
     )
-    _add_fields(parser, (JOB_FIELDS[name] for name in ("deadline", "memory")))
-    run_group = parser.add_argument_group(RUN.title)
-    # --fresh would delete the images in quarantine along with everything else.
-    _add_fields(run_group, (field for field in RUN.fields if field.name != "fresh"))
-    _add_output_options(run_group)
-    _add_section(parser, STORES)
 
 
 def _add_commands_on_results(commands: Commands) -> None:
@@ -216,6 +229,13 @@ def _add_commands_on_results(commands: Commands) -> None:
     )
     verify.add_argument("out", metavar="OUT")
     _add_store_options(verify)
+    verify.add_argument(
+        "--repair",
+        action="store_true",
+        help="run the job again for the outputs that are missing or altered",
+    )
+    _add_job_of_out(verify)
+    _add_fields(verify, (RUN_FIELDS[name] for name in ("engine", "workers")))
 
 
 def _add_output_options(parser: argparse._ActionsContainer) -> None:
@@ -248,13 +268,14 @@ def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> 
                 field.flag, dest=field.name, action="store_const", const=given, help=text
             )
         else:
-            parser.add_argument(
+            action = parser.add_argument(
                 field.flag,
                 dest=field.name,
                 action="append" if field.repeatable else "store",
                 metavar=field.metavar or field.type.metavar,
                 help=text,
             )
+            vars(action)["completions"] = list(describe_values(field))
 
 
 def describe(field: Field) -> str:

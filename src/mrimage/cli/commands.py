@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from mrimage.cli.color import BOLD, YELLOW, painted
 from mrimage.cli.dry_run import describe_plan
 from mrimage.commit.damage import explain_damage
 from mrimage.commit.out_folder import temporary_folder
@@ -30,6 +31,7 @@ from mrimage.storage.names import printable
 from mrimage.storage.settings import DEFAULT
 
 if TYPE_CHECKING:
+    from mrimage.commit.verify import Problem
     from mrimage.image import FormatRow
 
 
@@ -168,22 +170,54 @@ def run_query(options: argparse.Namespace) -> int:
 
 
 def verify_out(options: argparse.Namespace) -> int:
-    """``mrimage verify``: print one line per problem. The status is 1 if there is any."""
+    """``mrimage verify``: print one line per problem. The status is 1 if there is any, with
+    ``--repair`` if there is any left."""
+    problems = _print_problems(options)
+    if problems and options.repair:
+        _repair(options, problems)
+        problems = _print_problems(options)
+    return 1 if problems else 0
+
+
+def _print_problems(options: argparse.Namespace) -> list[Problem]:
     from mrimage.commit.verify import verify
     from mrimage.report import text
 
+    problems = []
     with (
         _opened(options.out, options) as (store, scratch),
         results_folder(store, scratch) as results,
     ):
         facts = read_facts(store)
-        problems = 0
         for problem in verify(store, results, facts, scratch):
-            problems += 1
-            print(text.visible(problem))
+            problems.append(problem)
+            print(text.visible(problem.text))
     if not problems:
         print(f"{facts.outputs} outputs verified; {facts.listed} images accounted for")
-    return 1 if problems else 0
+    return problems
+
+
+def _repair(options: argparse.Namespace, problems: list[Problem]) -> None:
+    """Run the job again for what is missing or altered."""
+    from mrimage.cli.retry import read_plan
+    from mrimage.commit.lock import locked
+    from mrimage.commit.repair import forget_damaged
+
+    named = load_job(options.job) if options.job else None
+    outputs = [output for problem in problems for output in problem.outputs]
+    tables = {problem.table for problem in problems if problem.table}
+    with _opened(options.out, options) as (store, scratch):
+        plan = read_plan(store, options.out, named, options.trust)
+        with locked(store) as held:
+            count = forget_damaged(held.store, scratch, outputs, tables)
+    print(f"{count} images and groups will be made again", file=sys.stderr)
+    run_options = RunOptions(
+        command=options.command,
+        stores=_store_settings(options),
+        **_converted(options, ["engine", "workers"]),
+    )
+    with stdout_to_stderr():
+        run(plan.job, plan.source, options.out, run_options)
 
 
 def inspect_files(options: argparse.Namespace) -> int:
@@ -253,6 +287,14 @@ def _describe_availability(needed: tuple[str, str] | None) -> str:
     return f'missing: pip install "mrimage[{extra}]"'
 
 
+def complete(options: argparse.Namespace) -> int:
+    """``mrimage completion``."""
+    from mrimage.cli.completion import completion_script
+
+    print(completion_script(options.shell, options.parser), end="")
+    return 0
+
+
 def make_demo(options: argparse.Namespace) -> int:
     """``mrimage demo``."""
     from mrimage.demo import build
@@ -294,7 +336,9 @@ def _print_summary(summary: Summary, options: argparse.Namespace) -> None:
         store = open_store(options.out, _store_settings(options))
         print(store.read("summary.json").decode())
     elif not options.quiet:
-        print(summary)
+        for label, words in summary.rows():
+            color = YELLOW if label == "quarantined" and summary.quarantined else BOLD
+            print(f"{painted(f'{label:<12}', color, sys.stdout)} {words}")
 
 
 @contextmanager
@@ -317,4 +361,4 @@ def _named_write_errors(path: str) -> Iterator[None]:
 def _print_rows(rows: list[tuple[str, str]]) -> None:
     width = max(len(label) for label, _ in rows) + 2
     for label, text in rows:
-        print(f"{label:<{width}}{text}")
+        print(f"{painted(f'{label:<{width}}', BOLD, sys.stdout)}{text}")

@@ -1,12 +1,17 @@
-"""``--dry-run``: what a run would do, from the listing alone."""
+"""``--dry-run``: what a run would do, from the listing and a few images."""
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
+from mrimage.commit.model_copy import write_model_copy
 from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
@@ -14,19 +19,27 @@ from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
+from mrimage.guard.guard import Guard
 from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
+from mrimage.job.catalogue import catalogue_of
 from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.job.rules import NoEdit, first_match
-from mrimage.reducers import GROUPS
+from mrimage.mappers.keys import needs_extractor
+from mrimage.reducers import group_reducer
+from mrimage.report import text
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, read_ahead
 from mrimage.storage import StoreSettings, open_store
-from mrimage.tables.schemas import catalogue_schema
+from mrimage.tables.source_columns import named_columns
 from mrimage.tasks.map_image import mapper_of
+from mrimage.tasks.map_split import map_entry
 from mrimage.types import Edits, Entry
+
+MAPPED = 8
+"""How many images are mapped to predict the time and the size of the outputs."""
 
 SAMPLE = 100
 """How many headers are read to predict the scale of decoding."""
@@ -36,7 +49,7 @@ RULE_SAMPLE = 10_000
 
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
-    """Return the plan as (label, text) pairs. Writes nothing and decodes no pixels."""
+    """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
     job = prepare_job(job)
     require_engine(options.engine)
     check_apart(source, out)
@@ -45,12 +58,19 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
     require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
     with temporary_folder() as folder:
-        inventory = Inventory(folder, [])
+        inventory = Inventory(folder, [], job.taken)
         inventory.write(entries_of(plan, counts, options.strict))
+        counts.ignored["not in the sample"] += inventory.narrow(job.sample, job.limit)
+        counts.ignored += Counter()  # without counts of 0
         images, size = inventory.totals()
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
         sample = list(islice(inventory.to_map(), RULE_SAMPLE if job.rules else SAMPLE))
+        write_model_copy(open_store(str(folder)), job)
+        # Tasks read the model from OUT, which must stay as it is.
+        sample_plan = replace(plan, out=str(folder), columns=inventory.columns())
+        estimate = _estimate(sample_plan, sample[:SAMPLE], images, options.workers)
+        schema = catalogue_of(job, inventory.columns())
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
@@ -58,13 +78,52 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         *_describe_rules(job, sample, images, options.stores),
-        ("columns", ", ".join(catalogue_schema(job.extract, job.embedding_length).names)),
+        ("columns", ", ".join(schema.names)),
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample[:SAMPLE], options.stores)),
         ("reducers", _describe_reducers(job)),
         ("sink", describe_sink(job)),
+        ("estimate", estimate),
         ("output", out),
     ]
+
+
+def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None) -> str:
+    """Map a few images in a guarded process, and say what that means for all of them.
+
+    Reading is part of the time; the shuffle, group reducers, a second pass over the images and
+    programs are not. The size is not said if a second pass makes some of the images.
+    """
+    step = max(1, len(sample) // MAPPED)
+    chosen = sample[::step][:MAPPED]
+    guard = Guard(partial(map_entry, plan), plan.job.limits)
+    seconds = 0.0
+    written = 0
+    done = 0
+    has_members = False
+    try:
+        # The first call starts the process.
+        for number, entry in enumerate([*chosen[:1], *chosen]):
+            started = time.monotonic()
+            try:
+                mapped = guard(entry)
+            except (ImageError, StoreError):
+                continue
+            if number > 0:
+                seconds += time.monotonic() - started
+                written += sum(len(made.data) for made in mapped.outputs.values())
+                has_members |= bool(mapped.members)
+                done += 1
+    finally:
+        guard.close()
+    if not done:
+        return "none: no image of the sample could be mapped"
+    count = workers or len(os.sched_getaffinity(0))
+    total = text.duration(seconds / done * images / count)
+    size = ""
+    if written and not has_members:
+        size = f"{text.size(written * images // done)} of images, "
+    return f"about {size}{total} with {count} local workers (from {done} images)"
 
 
 def _describe_reducers(job: Job) -> str:
@@ -81,18 +140,19 @@ def _describe_decoding(job: Job) -> str:
 
 
 def _reasons_to_decode(job: Job) -> list[str]:
-    reasons = [_describe_extractor(job, name) for name in job.extract if EXTRACTORS[name].pixels]
+    reasons = [_describe_extractor(job, name) for name in job.built_in if EXTRACTORS[name].pixels]
+    reasons += [f"{extractor.name}, if it asks for them" for extractor in job.own_extractors]
     if job.edits or any(not (rule.skip or rule.copy) for rule in job.rules):
         reasons.append("edits")
     if job.map:
         reasons.append("the job's own mapper, if it asks for them")
-    reasons += [f"--group {name}" for name in job.group if GROUPS[name].pixels]
+    reasons += [f"--group {name}" for name in job.group if group_reducer(name).pixels]
     return reasons
 
 
 def _describe_extractor(job: Job, extractor: str) -> str:
     """Name the extractor, and the group reducers that need it."""
-    groups = [f"--group {name}" for name in job.group if extractor in GROUPS[name].needs]
+    groups = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
     if not groups:
         return extractor
     return f"{extractor} (needed by {', '.join(groups)})"
@@ -101,14 +161,15 @@ def _describe_extractor(job: Job, extractor: str) -> str:
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """Say how many images of the sample would be decoded at which scale."""
     if not job.edits_images:
-        if any(EXTRACTORS[name].pixels for name in job.extract):
+        if any(EXTRACTORS[name].pixels for name in job.built_in):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"
         if not _reasons_to_decode(job):
             return "none"
         return "the lowest that is sufficient"
     is_decided_by_key = job.rules or job.edits_function
-    if job.map and is_decided_by_key:
-        return "depends on the keys that the job's own mapper makes"
+    source = _unknown_keys(job)
+    if source and is_decided_by_key:
+        return f"depends on the keys that {source} makes"
     counts: Counter[str] = Counter()
     for key, metadata in _read_keys(job, sample, stores):
         try:
@@ -125,8 +186,9 @@ def _describe_rules(
     """Say how many images fall under each rule, if there are rules."""
     if not job.rules:
         return
-    if job.map:
-        yield "rules", "depends on the keys that the job's own mapper makes"
+    source = _unknown_keys(job)
+    if source:
+        yield "rules", f"depends on the keys that {source} makes"
         return
     counts: Counter[int | None] = Counter()
     for key, _ in _read_keys(job, sample, stores):
@@ -142,14 +204,22 @@ def _describe_rules(
     yield "rules", text
 
 
+def _unknown_keys(job: Job) -> str:
+    """What makes the keys of the job, if they are not known from the headers; else empty."""
+    if job.map:
+        return "the job's own mapper"
+    return "the job's model" if needs_extractor(job.key, job.built_in) else ""
+
+
 def _read_keys(
     job: Job, entries: list[Entry], stores: StoreSettings
 ) -> Iterator[tuple[str, Metadata]]:
-    """Yield the key and the metadata of each image that has a header. The key is empty if only the
-    job's own mapper knows it."""
-    mapper = None if job.map else mapper_of(job)
+    """Yield the key and the metadata of each image that has a header. The key is empty if it is not
+    known from that."""
+    mapper = None if _unknown_keys(job) else mapper_of(job)
     for entry, source in read_ahead(entries, whole=False, settings=stores):
-        image = Image(source, job.limits, entry.path)
+        fields = named_columns(entry.fields, job.taken)
+        image = Image(source, job.limits, entry.path, fields=fields)
         try:
             keys = [key for key, _ in mapper(image)] if mapper else [""]
             metadata = image.metadata

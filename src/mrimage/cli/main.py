@@ -1,4 +1,5 @@
-"""The command line. The exit status is 0 for success, 1 for failure and 2 for bad usage."""
+"""The command line. The exit status is 0 for success, 1 for failure, 2 for bad usage, and 128 and
+the number of the signal for an interrupted command: 130 for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from mrimage.cli.arguments import parse
+from mrimage.cli.color import RED, painted
 from mrimage.errors import MrimageError, UsageError
 from mrimage.guard.memory import require_address_space
 
@@ -24,9 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command ``mrimage`` and return its exit status."""
     _make_streams_usable()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    received: list[int] = []
     debug = "--debug" in arguments
     try:
-        status = _run_command(arguments)
+        status = _run_command(arguments, received)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -36,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as interrupt:
         _print_error(_one_line(interrupt) or INTERRUPTED)
-        return 1
+        # As shells report the end of a process by a signal: 130 for Ctrl-C.
+        return 128 + (received[0] if received else signal.SIGINT)
     except MrimageError as error:
         if debug:
             traceback.print_exc()
@@ -51,19 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _run_command(arguments: list[str]) -> int:
+def _run_command(arguments: list[str], received: list[int]) -> int:
     options = parse([argument for argument in arguments if argument != "--debug"])
     command = shlex.join(["mrimage", *arguments])
     # File names may hold bytes that are not valid UTF-8, which the report could not store.
     options.command = command.encode("utf-8", "backslashreplace").decode()
     require_address_space()
-    with _signals_end_cleanly():
+    with _signals_end_cleanly(received):
         status: int = options.handler(options)
     return status
 
 
 def _print_error(message: str) -> None:
-    print(f"mrimage: {message}", file=sys.stderr)
+    print(f"{painted('mrimage:', RED, sys.stderr)} {message}", file=sys.stderr)
 
 
 def _make_streams_usable() -> None:
@@ -84,14 +88,15 @@ def _make_streams_usable() -> None:
 
 
 @contextmanager
-def _signals_end_cleanly() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block in the same way as Ctrl-C. After the first signal,
-    further ones are ignored, so that they do not disturb the cleanup."""
+def _signals_end_cleanly(received: list[int]) -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block in the same way as Ctrl-C. After the first signal, whose
+    number ``received`` gets, further ones are ignored, so that they do not disturb the cleanup."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(*_: object) -> NoReturn:
+    def interrupt(received_number: int, _: object) -> NoReturn:
+        received.append(received_number)
         for number in before:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt

@@ -50,7 +50,7 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         functions["statistic"] = Statistic(of, merge)
     facts.pop("references", None)  # The run reads them again.
     rules = JOB_FIELDS["rules"].type.from_text("rules", facts.pop("rules", ()))
-
+    facts["extract"] = _find_extractors(facts.pop("extract"), named, trust)
     limits = Limits(
         max_pixels=msgspec.convert(facts.pop("max_pixels"), int),
         allow_truncated=msgspec.convert(facts.pop("allow_truncated"), bool),
@@ -103,6 +103,25 @@ def _find_function(role: str, described: object, named: Job | None, trust: bool)
             f"{role} has changed since the job ran: it was {described or 'none'} "
             f"and is now {now or 'none'}. Run the job again instead."
         )
+    return found
+
+
+def _find_extractors(described: object, named: Job | None, trust: bool) -> list[object]:
+    """Return the extractors that OUT describes: names, and the job's own."""
+    found: list[object] = []
+    for text in msgspec.convert(described, list[str]):
+        name, space, _ = text.partition(" ")
+        if not space:
+            found.append(name)
+            continue
+        own = named.own_extractors if named else (_import_function(name, trust),)
+        now = {describe_function(item): item for item in own if callable(item)}
+        if text not in now:
+            raise UsageError(
+                f"The extractor {name} has changed since the job ran: it was {text} "
+                f"and is now {', '.join(map(str, now)) or 'none'}. Run the job again instead."
+            )
+        found.append(now[text])
     return found
 
 

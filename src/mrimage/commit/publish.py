@@ -34,6 +34,7 @@ from mrimage.commit.rounds import FOUND_TABLE, task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.image.finding_names import OF_PILE
+from mrimage.job.catalogue import catalogue_of, mapped_catalogue_of
 from mrimage.job.job import Job
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
@@ -41,7 +42,8 @@ from mrimage.storage import Store
 from mrimage.storage.deliver import deliver
 from mrimage.storage.layout import FOUND
 from mrimage.storage.parallel import in_parallel
-from mrimage.tables.duck import batches, connect, read_parquet
+from mrimage.tables.column_types import Columns
+from mrimage.tables.duck import batches, connect, quoted_name, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
 from mrimage.tables.schemas import (
     CORRECTED,
@@ -56,8 +58,8 @@ from mrimage.tables.schemas import (
     OUTPUTS,
     QUARANTINE,
     WEIGHED,
-    catalogue_schema,
 )
+from mrimage.tables.source_columns import with_columns
 from mrimage.types import RuleCount
 
 PUBLISHED = f"{ROOT}/published.json"
@@ -147,18 +149,19 @@ class Publisher:
         self._map, self._later = _local_phases(phases, _MAP_TABLES, scratch)
         self._found = [name for phase in phases for name in phase.tables(FOUND_TABLE)]
 
-    def publish(self, job: Job) -> None:
+    def publish(self, job: Job, columns: Columns = ()) -> None:
         """Write the catalogue, the groups, the outputs, the quarantine and the groups' members.
+
+        ``columns`` are the source's own, which the catalogue has too.
 
         Also deletes outputs that are not in the lineage, if there may be any.
         """
         self._write("quarantine.parquet", self._quarantine, QUARANTINE, "uri")
-        self._write_catalogue(catalogue_schema(job.extract, job.embedding_length))
+        self._write_catalogue(job, columns)
         self._write("groups.parquet", self._groups, GROUPS, "key")
         self._write("outputs.parquet", self._outputs, OUTPUTS, "key, output")
         if "findings" in job.extract:
-            schema = catalogue_schema(job.extract, job.embedding_length)
-            found = findings_of(self._catalogue(schema))
+            found = findings_of(self._catalogue(mapped_catalogue_of(job)))
             self._write("findings.parquet", found, FINDINGS, "uri, kind")
         self._write("_run/members.parquet", self._members, MEMBERS, "key, uri")
         self._write_corrected()
@@ -283,7 +286,7 @@ class Publisher:
         columns that need all images."""
         rows = read_parquet(self._map["catalogue"], schema)
         failed = "c.status = 'processed' AND q.uri IS NOT NULL"
-        columns = {name: f"c.{name}" for name in schema.names}
+        columns = {name: f"c.{quoted_name(name)}" for name in schema.names}
         columns["status"] = f"CASE WHEN {failed} THEN 'quarantined' ELSE c.status END AS status"
         columns["reason"] = f"CASE WHEN {failed} THEN q.reason ELSE c.reason END AS reason"
         pile = ""
@@ -295,19 +298,25 @@ class Publisher:
             SELECT {", ".join(columns.values())}
             FROM {rows} c LEFT JOIN {self._quarantine} q ON c.uri = q.uri {pile})"""
 
-    def _write_catalogue(self, schema: pa.Schema) -> None:
-        """Write the catalogue in files of bounded size."""
+    def _write_catalogue(self, job: Job, own: Columns) -> None:
+        """Write the catalogue in files of bounded size. ``own`` are the source's columns, which
+        map's tables have as JSON."""
+        schema = mapped_catalogue_of(job)
+        published = catalogue_of(job, own)
         table = self._catalogue(schema)
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
         files = owned_files(self._store, "catalogue")
         old = {name for name in files if CATALOGUE_PART.fullmatch(name)}
         with connect(self._scratch) as connection:
-            chunks = rechunk(batches(connection, query), schema)
+            chunks = (
+                with_columns(chunk, own, published, job.taken)
+                for chunk in rechunk(batches(connection, query), schema)
+            )
             for number, first in enumerate(chunks):
                 # Both iterators share ``chunks``, so that only one chunk is in memory at a time.
                 chunks_of_file = chain([first], islice(chunks, CHUNKS_PER_FILE - 1))
                 name = f"catalogue/part-{number:05}.parquet"
-                self._put(name, chunks_of_file, schema)
+                self._put(name, chunks_of_file, published)
                 old.discard(name)
         delete_all(self._store, sorted(old))
 
@@ -400,4 +409,4 @@ def rechunk(stream: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.
 
 def _names(schema: pa.Schema) -> str:
     """The columns of the schema for a SELECT, quoted."""
-    return ", ".join(f'"{name}"' for name in schema.names)
+    return ", ".join(map(quoted_name, schema.names))

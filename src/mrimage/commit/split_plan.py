@@ -20,9 +20,10 @@ SPLITS = f"{ROOT}/splits.json"
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """The most bytes and the most images of a split, and the first uri of each split, sorted.
+    """The most bytes and the most images of a split, and where each split starts (see
+    ``source.find_starts``), sorted.
 
-    It has one uri a split, so it fits in memory where the listing does not.
+    It has one text a split, so it fits in memory where the listing does not.
     """
 
     max_bytes: int

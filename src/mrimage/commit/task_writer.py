@@ -17,6 +17,7 @@ from mrimage.commit.ledger import UNCLEAN, commit_task, encode_arrow, table_path
 from mrimage.commit.rounds import is_of_round
 from mrimage.errors import JobError
 from mrimage.sink.files import Sink
+from mrimage.sink.sample import NO_EXTRAS
 from mrimage.storage import Store
 from mrimage.storage.parallel import BackgroundWriter
 from mrimage.tables.schemas import OUTPUTS, QUARANTINE
@@ -60,10 +61,13 @@ class TaskWriter:
         self._failures: list[Failure] = []
         self._tables: list[str] = []
 
-    def image(self, entry: Entry, key: str, made: Made) -> None:
-        """Write what was made of an entry under ``key``, named after the entry."""
+    def image(
+        self, entry: Entry, key: str, made: Made, extras: Mapping[str, object] = NO_EXTRAS
+    ) -> None:
+        """Write what was made of an entry under ``key``, named after the entry. Shards have the
+        ``extras`` beside it."""
         path = self._sink.name(key, entry.path, made.extension)
-        self.output(entry.uri, key, path, made.data, made.width, made.height)
+        self.output(entry.uri, key, path, made.data, made.width, made.height, extras)
 
     def output(
         self,
@@ -73,6 +77,7 @@ class TaskWriter:
         data: bytes,
         width: int | None,
         height: int | None,
+        extras: Mapping[str, object] = NO_EXTRAS,
     ) -> None:
         """Write one output.
 
@@ -88,7 +93,7 @@ class TaskWriter:
             )
         self._require_no_folder(key, path)
         row = OutputRow(uri, key, path, width, height, len(data), sha256)
-        self._outputs[path] = replace(row, output=self._sink.put(row, data))
+        self._outputs[path] = replace(row, output=self._sink.put(row, data, extras))
 
     def _require_no_folder(self, key: str, path: str) -> None:
         """Raise JobError if a name would be both a file and a folder.

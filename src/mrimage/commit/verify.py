@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -29,15 +30,28 @@ BATCH = 10_000
 """Rows of the lineage that are held in memory at a time."""
 
 
-def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Iterator[str]:
-    """Yield every problem as a line of text.
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem, as a line of ``text``.
+
+    ``outputs`` are those of the lineage that are missing or altered, and ``table`` is a published
+    table that is. A run can make both again.
+    """
+
+    text: str
+    outputs: tuple[str, ...] = ()
+    table: str = ""
+
+
+def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Iterator[Problem]:
+    """Yield every problem.
 
     Problems are tables and outputs that are missing or altered, files that no run wrote, and
     numbers that do not add up. ``results`` is a local folder with the published tables.
     """
     unreliable = yield from _check_tables(store, results)
     for damage in find_state_damage(store):
-        yield f"damaged: {damage}"
+        yield Problem(f"damaged: {damage}")
     catalogue_is_bad = any(name.startswith("catalogue/") for name in unreliable)
     if not catalogue_is_bad and QUARANTINED not in unreliable:
         yield from _check_accounting(results, facts, scratch)
@@ -52,7 +66,7 @@ def verify(store: Store, results: Path, facts: RunFacts, scratch: Path) -> Itera
     yield from _check_names(store, known)
 
 
-def _check_names(store: Store, known: set[str] | None) -> Iterator[str]:
+def _check_names(store: Store, known: set[str] | None) -> Iterator[Problem]:
     """Check that every file below OUT is one of a run.
 
     ``known`` are the files of the lineage; None if they are not known.
@@ -61,9 +75,9 @@ def _check_names(store: Store, known: set[str] | None) -> Iterator[str]:
         top, _, _ = item.path.partition("/")
         if top in ("images", "groups"):
             if known is not None and item.path not in known:
-                yield f"foreign: {item.path} is not in the lineage"
+                yield Problem(f"foreign: {item.path} is not in the lineage")
         elif not _is_run_file(item.path, top):
-            yield f"foreign: {item.path} was not made by any run"
+            yield Problem(f"foreign: {item.path} was not made by any run")
 
 
 def _is_run_file(path: str, top: str) -> bool:
@@ -75,24 +89,25 @@ def _is_run_file(path: str, top: str) -> bool:
     return top in FOLDERS
 
 
-def _check_tables(store: Store, results: Path) -> Generator[str, None, set[str]]:
+def _check_tables(store: Store, results: Path) -> Generator[Problem, None, set[str]]:
     """Compare the published tables with the hashes recorded when they were written.
 
     Returns the names of those that are missing or altered.
     """
     published = read_published(store)
     if published is None and exists(store, PUBLISHED):
-        yield f"damaged: {PUBLISHED}; run the job again to restore it"
+        yield Problem(f"damaged: {PUBLISHED}; run the job again to restore it")
     hashes = published.tables if published else {}
     unreliable: set[str] = set()
     for name in sorted({*FILES, *hashes}):
         if name in hashes and (results / name).is_file():
             if _sha256(results / name) != hashes[name]:
                 unreliable.add(name)
-                yield f"altered: {name}; delete it and run the job again to restore it"
+                text = f"altered: {name}; delete it and run the job again to restore it"
+                yield Problem(text, table=name)
         elif name in hashes or not exists(store, name):
             unreliable.add(name)
-            yield f"missing: {name}; run the job again to restore it"
+            yield Problem(f"missing: {name}; run the job again to restore it", table=name)
     return unreliable
 
 
@@ -101,7 +116,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_files(store: Store, results: Path, known: set[str]) -> Iterator[str]:
+def _check_files(store: Store, results: Path, known: set[str]) -> Iterator[Problem]:
     """Compare each output that is a file of its own with its hash.
 
     Adds every file of the lineage, shards included, to ``known``.
@@ -115,16 +130,17 @@ def _check_files(store: Store, results: Path, known: set[str]) -> Iterator[str]:
                 yield from _check_output(store, row["output"], row["sha256"])
 
 
-def _check_output(store: Store, output: str, sha256: str) -> Iterator[str]:
+def _check_output(store: Store, output: str, sha256: str) -> Iterator[Problem]:
     try:
         data = store.read(output)
     except NotFoundError:
-        yield f"missing: {output}"
+        yield Problem(f"missing: {output}", (output,))
     except StoreError as error:
-        yield f"unreadable: {output}: {error}"
+        yield Problem(f"unreadable: {output}: {error}")
     else:
         if hashlib.sha256(data).hexdigest() != sha256:
-            yield f"altered: {output} does not have the hash in its lineage"
+            text = f"altered: {output} does not have the hash in its lineage"
+            yield Problem(text, (output,))
 
 
 def _by_shard(results: Path, scratch: Path) -> Iterator[tuple[str, dict[str, OutputRow]]]:
@@ -146,28 +162,34 @@ def _shard_of(row: OutputRow) -> str:
     return shard
 
 
-def _check_shard(store: Store, shard: str, rows: dict[str, OutputRow]) -> Iterator[str]:
+def _check_shard(store: Store, shard: str, rows: dict[str, OutputRow]) -> Iterator[Problem]:
     """Compare a shard with its lineage, in one pass."""
     try:
         for sample in read_shard(store, shard):
             output = f"{shard}!/{sample.name}"
             row = rows.pop(output, None)
             if row is None:
-                yield f"foreign: {output} is not in the lineage"
+                yield Problem(f"foreign: {output} is not in the lineage")
             elif hashlib.sha256(sample.data).hexdigest() != row.sha256:
-                yield f"altered: {output} does not have the hash in its lineage"
+                text = f"altered: {output} does not have the hash in its lineage"
+                yield Problem(text, (output,))
             elif sample.facts != facts_of(row):
-                yield f"altered: the facts of {output} are not those in its lineage"
+                text = f"altered: the facts of {output} are not those in its lineage"
+                yield Problem(text, (output,))
     except NotFoundError:
-        yield f"missing: {shard} with {len(rows)} outputs"
-    except (ImageError, StoreError) as error:
-        yield f"unreadable: {shard}, {len(rows)} outputs not checked: {error}"
+        yield Problem(f"missing: {shard} with {len(rows)} outputs", tuple(rows))
+    except ImageError as error:
+        text = f"unreadable: {shard}, {len(rows)} outputs not checked: {error}"
+        yield Problem(text, tuple(rows))
+    except StoreError as error:
+        # The store may be able to read it later.
+        yield Problem(f"unreadable: {shard}, {len(rows)} outputs not checked: {error}")
     else:
         for output in rows:
-            yield f"missing: {output}"
+            yield Problem(f"missing: {output}", (output,))
 
 
-def _check_accounting(results: Path, facts: RunFacts, scratch: Path) -> Iterator[str]:
+def _check_accounting(results: Path, facts: RunFacts, scratch: Path) -> Iterator[Problem]:
     """Check that every listed image was processed or quarantined, by the published tables."""
     parts = sorted(str(part) for part in (results / "catalogue").glob("part-*.parquet"))
     query = f"SELECT status, count(*) FROM {read_parquet(parts, KNOWN)} GROUP BY status"
@@ -176,13 +198,13 @@ def _check_accounting(results: Path, facts: RunFacts, scratch: Path) -> Iterator
     processed = counts.get("processed", 0)
     quarantined = counts.get("quarantined", 0)
     if facts.listed != processed + quarantined:
-        yield (
+        yield Problem(
             f"accounting: {facts.listed} listed, but {processed} processed + "
             f"{quarantined} quarantined"
         )
     in_quarantine = pq.ParquetFile(results / QUARANTINED).metadata.num_rows
     if in_quarantine != quarantined:
-        yield (
+        yield Problem(
             f"accounting: {quarantined} quarantined in the catalogue, but {in_quarantine} in "
             f"{QUARANTINED}"
         )

@@ -61,13 +61,16 @@ def load(shipped: bytes) -> Callable[..., Any]:
 
 
 def parts_of(what: object) -> Iterator[object]:
-    """Yield ``what`` and its parts: a partial's function and arguments, a dataclass's fields."""
+    """Yield ``what`` and its parts: a partial's function and arguments, a dataclass's fields, a
+    tuple's items."""
     yield what
     inner: tuple[object, ...] = ()
     if isinstance(what, partial):
         inner = (what.func, *what.args, *what.keywords.values())
     elif is_dataclass(what) and not isinstance(what, type):
         inner = tuple(getattr(what, field.name) for field in fields(what))
+    elif isinstance(what, tuple):
+        inner = what
     for part in inner:
         yield from parts_of(part)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from mrimage.errors import UsageError, brief
+from mrimage.flow.arguments import path_or_url, store_settings
 from mrimage.flow.process import prints_to_stderr, restored_signals
 from mrimage.flow.run import run as run_job
 from mrimage.flow.summary import Summary
-from mrimage.job.fields import RUN_FIELDS, require_instance
+from mrimage.job.fields import require_instance
 from mrimage.job.job import Job, RunOptions
 from mrimage.job.keywords import checks_keywords
-from mrimage.storage.settings import StoreSettings
 
 
 @checks_keywords("mrimage.run")
@@ -66,7 +64,7 @@ def run(
     fails (see ``errors``).
     """
     require_instance("mrimage.run", job, Job)
-    stores = _checked(
+    stores = store_settings(
         endpoint=endpoint,
         addressing=addressing,
         replication=replication,
@@ -84,32 +82,9 @@ def run(
         strict=strict,
         title=title,
         owner=owner,
-        stores=StoreSettings(**stores),
+        stores=stores,
     )
-    source = _path_or_url("source", source)
-    out = _path_or_url("out", out)
+    source = path_or_url("source", source)
+    out = path_or_url("out", out)
     with restored_signals(), prints_to_stderr():
         return run_job(job, source, out, options)
-
-
-def _checked(**given: object) -> dict[str, Any]:
-    """Return the settings of stores that are given. Raises UsageError for a value of the wrong
-    type."""
-    return {
-        name: RUN_FIELDS[name].type.from_python(name, value)
-        for name, value in given.items()
-        if value is not None
-    }
-
-
-def _path_or_url(name: str, given: object) -> str:
-    """Return a path or a url as text. Raises UsageError for anything else."""
-    if isinstance(given, os.PathLike):
-        given = os.fspath(given)
-    if isinstance(given, str):
-        # Path.expanduser() would turn s3://bucket into s3:/bucket.
-        return os.path.expanduser(given)  # noqa: PTH111
-    advice = ""
-    if isinstance(given, list | tuple | set):
-        advice = " Name several in a list such as images.txt, or run once for each."
-    raise UsageError(f"{name} needs one path or url, but got {brief(given)}.{advice}")

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mrimage.errors import SourceError, StoreError
+from mrimage.errors import SourceError, StoreError, unknown
 from mrimage.flow.summary import describe_ignored
-from mrimage.job.job import Plan
+from mrimage.job.catalogue import catalogue_of
+from mrimage.job.job import Job, Plan
+from mrimage.mappers.keys import columns_among, unknown_key
 from mrimage.source import Selection, list_entries
+from mrimage.tables.source_columns import named_columns
 from mrimage.types import Entry
 
 
@@ -55,11 +58,33 @@ def entries_of(plan: Plan, counts: ListingCounts, strict: bool) -> Iterator[Entr
 
 
 def require_images(plan: Plan, strict: bool) -> None:
-    """Raise SourceError if the source is missing or holds no image, before anything is written."""
+    """Raise SourceError if the source is missing or holds no image, and UsageError if no image has
+    a column that is a key. This is before anything is written, and reads the listing only as far as
+    it must."""
     counts = ListingCounts()
-    first = next(entries_of(plan, counts, strict), None)
-    if first is None:
+    columns = _expected_columns(plan.job)
+    seen: set[str] = set()
+    is_empty = True
+    for entry in entries_of(plan, counts, strict):
+        is_empty = False
+        seen |= named_columns(entry.fields, plan.job.taken).keys()
+        if seen.issuperset(columns):
+            return
+    missing = [name for name in columns if name not in seen]
+    if missing and not is_empty:
+        if missing[0] in plan.job.carry:
+            known = catalogue_of(plan.job).names
+            raise unknown("carry", missing[0], [*known, *seen])
+        raise unknown_key(missing[0], seen)
+    if is_empty:
         raise SourceError(
             f"There are no images in {plan.source} (ignored {describe_ignored(counts.ignored)}). "
             "Check the path, --include and --exclude, or add --all-files."
         )
+
+
+def _expected_columns(job: Job) -> list[str]:
+    """The columns that the source must have: keys, and what shards carry."""
+    keys = columns_among(job.key, job.built_in) if job.map is None else []
+    known = catalogue_of(job).names
+    return [*keys, *(name for name in job.carry if name not in known)]

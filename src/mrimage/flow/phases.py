@@ -28,6 +28,7 @@ from mrimage.commit.ledger import (
 )
 from mrimage.commit.members import MEMBERS
 from mrimage.commit.model_copy import write_model_copy
+from mrimage.commit.older_versions import forget_other_columns
 from mrimage.commit.out_folder import Change, write_job
 from mrimage.commit.prune import forget_outputs, prune_groups, prune_split
 from mrimage.commit.publish import (
@@ -127,16 +128,24 @@ class RunPhases:
         """List the source once, to disk."""
         committed = Committed(self.store, "map")
         parts = localize(self.store, committed.tables("catalogue"), self.scratch)
-        inventory = Inventory(self.scratch, parts)
+        inventory = Inventory(self.scratch, parts, self.plan.job.taken)
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
+            left_out = inventory.narrow(self.plan.job.sample, self.plan.job.limit)
+            self.counts.ignored["not in the sample"] += left_out
+            self.counts.ignored += Counter()  # without counts of 0
             rows = inventory.rows()
             # What an earlier run did in a folder that is locked now is kept.
             locked = [uri for uri, error in self.counts.unlisted if isinstance(error, DeniedError)]
             inventory.keep_below(locked)
             self.execution.listed, self.bytes = inventory.totals()
             self.repeated = rows - inventory.listed_now()
+        self.plan = replace(self.plan, columns=inventory.columns())
+        if forget_other_columns(self.store, self.plan):
+            self._outdate()
+            self._drop_copies()
+            inventory.update_catalogue([])
         return inventory
 
     def forget_gone(self, inventory: Inventory) -> None:
@@ -166,7 +175,9 @@ class RunPhases:
         self._outdate()
         write_model_copy(self.store, self.plan.job)
         plan = self._plan_splits(inventory, images, size)
-        splits = cut_splits(inventory.to_map(), plan.max_bytes, plan.max_count, plan.starts)
+        shuffle = self.plan.job.shuffle
+        entries = inventory.to_map(shuffle)
+        splits = cut_splits(entries, plan.max_bytes, plan.max_count, plan.starts, shuffle)
         first = next(splits)
         trial_split = first.id if self._is_on_trial() else ""
         function = partial(map_split, self.plan, first=trial_split)
@@ -182,7 +193,8 @@ class RunPhases:
         plan = read_split_plan(self.store)
         if plan is None:
             limits = split_limits(self.plan.job, images, size, self.engine.workers)
-            starts = find_starts(inventory.outlines_to_map(), *limits)
+            shuffle = self.plan.job.shuffle
+            starts = find_starts(inventory.outlines_to_map(shuffle), *limits, shuffle)
             plan = SplitPlan(*limits, tuple(starts))
             write_split_plan(self.store, plan)
         return plan
@@ -297,7 +309,7 @@ class RunPhases:
     def _publish_anew(self, weighed: Path) -> Published:
         phases = task_phases(self.store)
         publisher = Publisher(self.store, self.scratch, phases, weighed)
-        publisher.publish(self.plan.job)
+        publisher.publish(self.plan.job, self.plan.columns)
         published = publisher.count(self.plan.job)
         delete_all(self.store, [name for phase in phases for name in phase.leftovers()])
         published.account_for(self.execution.listed)

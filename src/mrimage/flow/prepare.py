@@ -9,7 +9,7 @@ from mrimage.image import EXTRACTORS
 from mrimage.image.network import ModelOptions
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
-from mrimage.mappers.keys import EXTRACTORS_OF_KEYS, by_keys
+from mrimage.mappers.keys import by_keys
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
 from mrimage.types import Edits
@@ -21,7 +21,7 @@ def prepare_job(job: Job) -> Job:
 
     Raises UsageError for an unknown name and for options that cannot be combined.
     """
-    by_keys(job.key, job.plain_edits)
+    by_keys(job.key, job.plain_edits, job.built_in)
     check_sink(job)
     _check_fits(job)
     _check_members(job)
@@ -32,18 +32,12 @@ def prepare_job(job: Job) -> Job:
             "needs sends columns to the job's own reduce or program, but there is none. "
             "Add one, or use extract."
         )
-    return _with_network(with_needs(_with_extractors_of_keys(job)))
-
-
-def _with_extractors_of_keys(job: Job) -> Job:
-    """Return the job with the extractors that its keys need."""
-    needed = [EXTRACTORS_OF_KEYS[name] for name in job.key if name in EXTRACTORS_OF_KEYS]
-    return replace(job, extract=(*job.extract, *needed))
+    return _with_network(with_needs(job))
 
 
 def _with_network(job: Job) -> Job:
     """Return the job with its model, which is read here once. Raises UsageError."""
-    wanted = [name for name in job.extract if EXTRACTORS[name].model]
+    wanted = [name for name in job.built_in if EXTRACTORS[name].model]
     if not wanted:
         _check_unused_model(job)
         return job

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import get_args
 
 from mrimage.errors import UsageError, brief, unknown
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
+from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
 from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, sizes_of
+from mrimage.installed import is_installed
 from mrimage.types import Crop, Edits, Fit, Resize
 
 LARGEST_CROP = (1 << 31) - 1
@@ -80,9 +81,10 @@ def _check_names(edits: Edits) -> None:
     for field, value, known in (
         ("to", edits.to, COLOR_SPACES),
         ("correct", edits.correct, CORRECTION_NAMES),
-        ("format", edits.format, ENCODER_NAMES),
+        ("format", FORMAT_ALIASES.get(edits.format, edits.format), ENCODER_NAMES),
     ):
-        if value is not None and value not in known:
+        is_extra = field == "correct" and is_installed("corrections", str(value))
+        if value is not None and value not in known and not is_extra:
             raise unknown(field, str(value), known)
 
 

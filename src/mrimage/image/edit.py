@@ -16,7 +16,7 @@ from mrimage.image.color.conversion import (
     source_profile,
     standard,
 )
-from mrimage.image.decode.arrays import Picture, from_array, to_array
+from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
 from mrimage.image.decode.decode import decode
 from mrimage.image.decode.libvips import streams
 from mrimage.image.encoding import (
@@ -30,6 +30,7 @@ from mrimage.image.encoding import (
 from mrimage.image.gain_map import GainMap, gain_map_of, resized_map
 from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_shrink
 from mrimage.image.header.model import Header
+from mrimage.image.notebook import html_of_facts, html_of_file
 from mrimage.image.resample import resampled
 from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
@@ -37,6 +38,7 @@ from mrimage.image.tags.exif import TagFacts
 from mrimage.image.tags.exif_writer import copyright_block, whole_block, whole_iptc, whole_packet
 from mrimage.image.tags.gain_maps import without_claims
 from mrimage.image.tags.rights import Rights, packet_of, places_of, rights_of
+from mrimage.installed import load_installed
 from mrimage.types import GROUP_CORRECTIONS, Edits, Limits
 
 if TYPE_CHECKING:
@@ -61,6 +63,12 @@ class Encoded:
     extension: str
     gain_map_kept: bool | None = None
     change: Change | None = None
+
+    def _repr_html_(self) -> str:
+        """The picture and its size, for a notebook; no picture of a TIFF."""
+        facts = {"size": f"{self.width}x{self.height}", "bytes": f"{len(self.data):,}"}
+        picture = html_of_file(self.data, self.extension)
+        return picture + html_of_facts(f"edited image (.{self.extension})", facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,25 @@ def edited(
         data = encode_picture(image, format, edits.quality, companions)
     kept = gain_map is not None if opened.header.gain_map else None
     return Encoded(data, image.width, image.height, ENCODERS[format].extension, kept, change)
+
+
+def edited_pixels(opened: Opened, edits: Edits, limits: Limits) -> Array:
+    """Apply ``edits`` without encoding. Returns uint8 H x W x C, in sRGB unless ``edits.to`` says
+    otherwise, with alpha composited on the background. Raises ImageError."""
+    edits = replace(edits, to=edits.to or "srgb")
+    geometry = geometry_of(*opened.displayed, edits)
+
+    def decoded() -> Picture:
+        return decoded_for(opened, geometry, limits)
+
+    def prepared() -> Picture:
+        # As for JPEG: 8 bits, without alpha, gray or RGB.
+        return _prepared(opened, geometry, edits, "jpeg", limits, None).image
+
+    with stages(opened.data, opened.header, decoded, prepared):
+        values = to_array(prepared())
+    # What ``to_array`` returns is read-only.
+    return values.reshape(*values.shape[:2], -1).copy()
 
 
 def _kept_gain_map(
@@ -327,7 +354,7 @@ def _corrected(image: Picture, name: str) -> Picture:
     """Apply the correction ``name`` to the colors, and leave alpha alone."""
     from mrimage.image.correct import CORRECTIONS
 
-    correct = CORRECTIONS[name]
+    correct = CORRECTIONS.get(name) or load_installed("corrections", name)
     if not image.hasalpha():
         return from_array(correct(to_array(image)))
     count = colors_of(image)

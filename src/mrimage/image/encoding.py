@@ -12,6 +12,7 @@ from mrimage.image.decode.arrays import Picture, from_array, to_array
 from mrimage.image.decode.vips import field_names, vips
 from mrimage.image.gain_map import GainMap, encoded_map, joined, packet_with
 from mrimage.image.header.model import LONGEST_SIDE
+from mrimage.image.names import FORMAT_ALIASES
 from mrimage.image.tags.exif_writer import into_tiff
 from mrimage.image.tags.iptc import resource_of
 from mrimage.image.tags.segments import segment
@@ -88,7 +89,7 @@ _FIELDS = ("icc-profile-data", "exif-data", "xmp-data", "iptc-data", "orientatio
 def encoder_for(format: str, source: str) -> str:
     """Return the encoder's name for ``--format format`` and a source in the format ``source``."""
     if format != "keep":
-        return format
+        return FORMAT_ALIASES.get(format, format)
     return source if source in ENCODERS else _KEEP_AS[source]
 
 

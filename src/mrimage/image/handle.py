@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from mrimage.errors import ImageError, MrimageError, UsageError, internal, unknown
+from mrimage.errors import ImageError, MrimageError, StoreError, UsageError, internal, unknown
 from mrimage.image.arguments import check_alone, check_box, check_edits
 from mrimage.image.blocks import Blocks, Buffer
 from mrimage.image.extractors import EXTRACTORS, measure
@@ -29,11 +30,19 @@ if TYPE_CHECKING:
     from mrimage.image.network import Network
 
 
+DEFAULT_EDITS = Edits()
+"""Edits that change nothing."""
+
+
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
+
+
 class Image:
     """One image, which is read only when needed.
 
-    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``features``,
-    ``edited`` and ``thumbnail`` decode. Every method raises ImageError if the image is bad, and
+    ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``fields`` is what
+    a list, a table or sidecars say about the image: a label, a caption. ``features``,
+    ``edited``, ``pixels`` and ``thumbnail`` decode. A notebook shows a small picture. Every method raises ImageError if the image is bad, and
     StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
     that it is not taken for one in the caller's code.
     """
@@ -45,13 +54,16 @@ class Image:
         path: str = "",
         *,
         whole: bool = False,
+        fields: Mapping[str, Any] = NO_FIELDS,
     ) -> None:
-        """``path`` is the image's name below its source, with forward slashes.
+        """``path`` is the image's name below its source, with forward slashes. ``fields`` is what
+        the source says about it, by the names of the catalogue's columns.
 
         ``whole`` says that the whole file will be read anyway, so that the metadata include the
         chunks after the pixels of a PNG.
         """
         self.path = path
+        self.fields = fields
         self._source = source
         self._limits = limits
         self._whole = whole or isinstance(source, Buffer)
@@ -202,6 +214,25 @@ class Image:
 
             return statistic_of(self._opened(), edits, self._limits)
 
+    def pixels(self, edits: Edits = DEFAULT_EDITS) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Return the decoded picture after ``edits``, uint8 H x W x C. Nothing is encoded.
+
+        It is upright. Without edits it has the size of the image and is in sRGB, C = 3. With edits
+        it has the size and the color space that they ask for, sRGB by default: C is 1 for gray.
+        Alpha is composited on their background, which is white by default. More than 8 bits are
+        rounded to 8. The array is the caller's own to write to. Raises UsageError for invalid
+        edits, and for a correction that needs the other images of a group.
+        """
+        check_edits(edits)
+        check_alone(edits)
+        with own_faults():
+            from mrimage.image.edit import edited_pixels
+
+            values: np.ndarray[Any, np.dtype[np.uint8]] = edited_pixels(
+                self._opened(), edits, self._limits
+            )
+            return values
+
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False
     ) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -216,6 +247,36 @@ class Image:
             from mrimage.image.thumbnail import thumbnail
 
             return thumbnail(self._opened(), edits, self._limits)
+
+    def __repr__(self) -> str:
+        return f"<mrimage.Image {self.uri}>"
+
+    def _repr_html_(self) -> str:
+        """A small picture and the metadata, for a notebook; why there is none, if there is none."""
+        from mrimage.image.notebook import html_of_facts, html_of_file
+
+        facts: dict[str, object] = {}
+        picture = ""
+        try:
+            metadata = self.metadata
+            facts |= {name: getattr(metadata, name) for name in metadata.__dataclass_fields__}
+            picture = html_of_file(self._small_png(), "png")
+        except (ImageError, StoreError) as error:
+            facts["reason"] = getattr(error, "reason", "unreadable")
+            facts["message"] = error
+        return picture + html_of_facts(self.uri, facts)
+
+    def _repr_png_(self) -> bytes | None:
+        try:
+            return self._small_png()
+        except (ImageError, StoreError):
+            return None
+
+    def _small_png(self) -> bytes:
+        from mrimage.image.encoding import encode
+        from mrimage.image.notebook import SIDE
+
+        return encode(self.thumbnail(SIDE, SIDE), "png", None)
 
 
 @contextmanager

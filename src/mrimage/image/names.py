@@ -10,5 +10,8 @@ _CORRECTIONS = ("gray-world", "white-patch", "auto-levels", "equalize", "exposur
 CORRECTION_NAMES = (*_CORRECTIONS, *GROUP_CORRECTIONS)
 """The values of ``--correct``."""
 
+FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
+"""Extensions that ``--format`` accepts for the names of formats."""
+
 ENCODER_NAMES = ("jpeg", "png", "webp", "avif", "tiff", "keep")
 """The values of ``--format``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mrimage.job.fields import Field, Owner
+from mrimage.job.field import Field, Owner
 from mrimage.job.job import Job, RunOptions
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits, Limits

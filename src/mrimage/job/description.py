@@ -90,18 +90,16 @@ def decode(data: bytes) -> Description:
 
 
 def identities(job: Job) -> dict[str, Identity]:
-    """Return the identities of the job's own functions, by the fields that hold them."""
-    found = {}
-    for name, function in functions_of(job).items():
-        found[name] = identify(function)
-    return found
+    """Return the identities of the job's own functions, by name (see ``functions_of``)."""
+    return {name: identify(function) for name, function in functions_of(job).items()}
 
 
 def functions_of(job: Job) -> dict[str, Callable[..., object]]:
-    """Return the job's own functions, by their names in FUNCTIONS."""
+    """Return the job's own functions, by their names in FUNCTIONS, and its extractors by name."""
     found: dict[str, object] = {name: getattr(job, name, None) for name in FUNCTIONS}
     if job.statistic:
         found |= {"statistic": job.statistic.of, "merge": job.statistic.merge}
+    found |= {extractor.name: extractor for extractor in job.own_extractors}
     return {name: function for name, function in found.items() if callable(function)}
 
 

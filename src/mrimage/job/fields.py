@@ -7,38 +7,33 @@ this table. The default values are in the dataclasses; see ``defaults``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import fields
+from typing import Any, get_args
 
 from mrimage.errors import UsageError, brief
 from mrimage.image.extractors import EXTRACTORS
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
+from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
+from mrimage.job.field import Field, Section
 from mrimage.job.option_types import (
     BYTES,
-    CHANNELS,
-    COLOR,
-    CROP,
     FLAG,
     FUNCTION,
+    KEYS_OF_IMAGES,
     MOST,
     PATTERNS,
-    PROBABILITY,
     SECONDS,
     SHARE,
-    SIZE,
-    SIZES,
     STATISTIC,
     TEXT,
-    OptionType,
     edits_type,
     names,
     one_of,
     whole,
 )
+from mrimage.job.own_extractor import EXTRACT
+from mrimage.job.picture_options import CHANNELS, COLOR, CROP, PROBABILITY, SIZE, SIZES
 from mrimage.job.rule_options import RuleOptions
 from mrimage.types import Fit
-
-Owner = Literal["Job", "Edits", "Limits", "RunOptions", "StoreSettings"]
 
 OUTPUTS = ("files", "webdataset", "parquet")
 """The values of ``--output``."""
@@ -47,54 +42,18 @@ MOST_WORKERS = 4096
 """A larger number is a typing error. On one machine it would use up all memory before the first
 task."""
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One option. ``owner`` is the dataclass that has a field of this ``name``.
-
-    ``option`` is the name on the command line, or ``""`` if the option is not there. None means
-    that it is derived from ``name``. ``default`` describes the default in words if the default
-    value itself does not explain it.
-    """
-
-    name: str
-    type: OptionType
-    help: str
-    owner: Owner = "Job"
-    option: str | None = None
-    metavar: str = ""
-    default: str = ""
-    repeatable: bool = False
-
-    @property
-    def flag(self) -> str:
-        """The option on the command line, such as ``--shard-size``. Empty if it is not there."""
-        if self.option is None:
-            return f"--{self.name.replace('_', '-')}"
-        return self.option
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A group of options with a title, for the help and the guide."""
-
-    title: str
-    fields: tuple[Field, ...]
-    note: str = ""
-
-
 JOB = Section(
     "what to do",
     (
         Field(
             "key",
-            names("K[,K...]"),
+            KEYS_OF_IMAGES,
             "group by this; several names make a compound key",
             repeatable=True,
         ),
         Field(
             "extract",
-            names("NAME[,NAME...]", tuple(EXTRACTORS)),
+            EXTRACT,
             "columns of the catalogue that map computes",
             repeatable=True,
         ),
@@ -213,6 +172,13 @@ FILES = Section(
             FLAG,
             "look into every file, even hidden ones and those of another extension",
         ),
+        Field(
+            "sample",
+            SHARE,
+            "take only so many images, at random; the same ones each time",
+            default="all",
+        ),
+        Field("limit", whole(1, MOST), "take only the first images, by uri", default="all"),
     ),
 )
 
@@ -242,7 +208,10 @@ EDITS = Section(
             default="unchanged",
         ),
         Field(
-            "correct", one_of(*CORRECTION_NAMES, metavar="METHOD"), "correct the colors", "Edits"
+            "correct",
+            one_of(*CORRECTION_NAMES, metavar="METHOD", installed="corrections"),
+            "correct the colors",
+            "Edits",
         ),
         Field(
             "reference",
@@ -252,7 +221,12 @@ EDITS = Section(
             metavar="FILE",
             default="the group",
         ),
-        Field("format", one_of(*ENCODER_NAMES, metavar="FORMAT"), "encode as", "Edits"),
+        Field(
+            "format",
+            one_of(*ENCODER_NAMES, metavar="FORMAT", aliases=FORMAT_ALIASES),
+            "encode as",
+            "Edits",
+        ),
         Field(
             "quality",
             whole(1, 100),
@@ -305,6 +279,19 @@ SINK = Section(
             "one file per image, or shards in tar or Parquet files",
         ),
         Field("shard_size", BYTES, "approximate maximum size of a shard", default="256MB"),
+        Field(
+            "carry",
+            names("NAME[,NAME...]"),
+            "columns of the catalogue that shards have beside the images",
+            default="the source's own columns",
+            repeatable=True,
+        ),
+        Field(
+            "shuffle",
+            whole(0, MOST, "SEED"),
+            "put images into shards in random order",
+            default="by uri",
+        ),
     ),
 )
 

@@ -12,6 +12,11 @@ from mrimage.errors import UsageError, brief, describe, unknown
 _SPEC = re.compile(r"([^\W\d]\w*\.)*[^\W\d]\w*:[^\W\d]\w*")
 
 
+def is_object_name(text: str) -> bool:
+    """Whether ``text`` has the form ``module:name``."""
+    return bool(_SPEC.fullmatch(text))
+
+
 def load_object(spec: str) -> object:
     """Import ``module:name`` and return the object. Modules in the working directory are found
     too. Raises UsageError."""

@@ -12,6 +12,7 @@ import msgspec
 
 from mrimage.errors import UsageError, brief
 from mrimage.image.network import Network
+from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.fields import (
     JOB_FIELDS,
     MODEL,
@@ -22,10 +23,13 @@ from mrimage.job.fields import (
 )
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.own_extractor import OwnExtractor
 from mrimage.job.rules import Rule, rules_of
 from mrimage.job.statistic import Statistic
+from mrimage.mappers.keys import check_keys, reads_content
 from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
+from mrimage.tables.column_types import Columns
 from mrimage.types import Edits, Limits
 
 if TYPE_CHECKING:
@@ -66,8 +70,9 @@ class Job:
 
     ``map``, ``combine``, ``reduce`` and ``program`` are the user's functions. Without ``map``, each
     image becomes one record under the key that ``key`` names. ``program`` gets the table of all
-    records, and yields rounds (see ``Round``). ``extract`` names extractors, which
-    compute the columns of the catalogue. ``edits`` turn each image into an edited one. ``group``
+    records, and yields rounds (see ``Round``). ``extract`` names extractors, which compute the
+    columns of the catalogue; those of your own are functions with ``mrimage.extractor``. ``edits``
+    turn each image into an edited one. ``group``
     names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
 
@@ -88,9 +93,12 @@ class Job:
     mapper's own dictionary, which win over columns of the same name; a value that is not a
     dictionary is under ``value``.
 
-    ``include``, ``exclude`` and ``all_files`` select the files of the source.
+    ``include``, ``exclude`` and ``all_files`` select the files of the source. ``sample``, a number
+    or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
+    the first ones by uri.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
-    shards of about ``shard_size`` bytes at most.
+    shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
+    beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
 
     ``model`` is a file with the neural network for the extractors ``embedding`` and ``labels``, by
     default EfficientNet-Lite0. The other fields that begin with ``model_`` describe its input (see
@@ -106,7 +114,7 @@ class Job:
     reduce: Reducer | None = None
     combine: Combiner | None = None
     key: tuple[str, ...] = ("dimensions",)
-    extract: tuple[str, ...] = ("header",)
+    extract: tuple[str | OwnExtractor, ...] = ("header",)
     edits: Edits | Mapping[str, Edits | None] | EditsFunction | None = None
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
@@ -115,6 +123,10 @@ class Job:
     all_files: bool = False
     output: str = "files"
     shard_size: int | None = None
+    carry: tuple[str, ...] = ()
+    shuffle: int | None = None
+    limit: int | None = None
+    sample: str | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     program: Program | None = None
@@ -143,6 +155,8 @@ class Job:
             raise UsageError(
                 "Job.key needs at least one name, or a map that says which key an image has."
             )
+        if self.map is None:
+            check_keys(values["key"])
         extractors = (*values["extract"], *values["needs"], *self.record_extractors)
         values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
@@ -155,6 +169,27 @@ class Job:
                 values[name] = os.path.abspath(values[name])  # noqa: PTH100
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        check_own_columns(self.built_in, self.own_columns)
+
+    @property
+    def built_in(self) -> tuple[str, ...]:
+        """The names of the built-in extractors."""
+        return tuple(item for item in self.extract if isinstance(item, str))
+
+    @property
+    def own_extractors(self) -> tuple[OwnExtractor, ...]:
+        """The job's own extractors."""
+        return tuple(item for item in self.extract if isinstance(item, OwnExtractor))
+
+    @property
+    def own_columns(self) -> Columns:
+        """The columns that the job's own extractors add to the catalogue."""
+        return tuple(column for extractor in self.own_extractors for column in extractor.columns)
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The names that a column of the source cannot have; it gets a prefix."""
+        return taken_names(self.built_in, self.own_columns)
 
     @property
     def plain_edits(self) -> Edits | None:
@@ -205,6 +240,8 @@ class Job:
         """Whether map needs whole images even if the user's mapper does not read them."""
         if self.edits_images or self.statistic is not None:
             return True
+        if self.map is None and reads_content(self.key):
+            return True
         return any(name != "header" for name in self.extract)
 
     @property
@@ -232,6 +269,9 @@ class Job:
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
             facts[name] = describe_function(getattr(self, name))
+        facts["extract"] = [
+            item if isinstance(item, str) else describe_function(item) for item in self.extract
+        ]
         facts["edits"] = describe_function(self.edits_function)
         if self.plain_edits:
             edits = asdict(self.plain_edits)
@@ -243,8 +283,8 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        for name in ("needs", "program", "each"):
-            if not facts[name]:
+        for name in ("needs", "program", "each", "carry", "shuffle", "limit", "sample"):
+            if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
         if self.references:
@@ -305,7 +345,8 @@ class Plan:
     task gets the whole plan.
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
-    takes over. It is empty if OUT is local.
+    takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
+    it is listed.
     """
 
     job: Job
@@ -313,6 +354,7 @@ class Plan:
     out: str
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
+    columns: Columns = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

@@ -7,23 +7,26 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
-from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, UnknownSetError, show_size, sizes_of
+from mrimage.image.sizes import SIZE_SETS, UnknownSetError
+from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
 from mrimage.job.statistic import Statistic
-from mrimage.types import Crop, Edits, Size
+from mrimage.mappers.keys import SPLIT
+from mrimage.types import Edits
 
 MOST = (1 << 62) - 1
 """The largest number of bytes or pixels that fits the tables."""
 
-COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
-
-_DECIMAL = r"-?[0-9]{1,9}(\.[0-9]{1,18})?"
 
 BYTE_UNITS = ("", "k", "M", "G", "T")
 """Each unit is 1000 times the one before it."""
+
+
+NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class OptionType:
     ``parse`` makes the value from what a command line or a TOML file holds. ``accept`` makes it
     from what a Python program passes. Both raise ValueError for anything else. ``wanted`` and
     ``wanted_in_python`` describe valid values in error messages. ``names`` lists all valid values
-    if there is a fixed list of them. ``show`` writes a value as text.
+    if there is a fixed list of them; ``installed`` is what installed packages may add to it.
+    ``show`` writes a value as text.
     """
 
     parse: Callable[[object], Any]
@@ -43,6 +47,7 @@ class OptionType:
     metavar: str = ""
     names: tuple[str, ...] = ()
     show: Callable[[Any], str] = str
+    installed: Kind | None = None
 
     def from_text(self, where: str, value: object) -> Any:
         """Convert what a command line or a TOML file holds. Raises UsageError that names
@@ -67,8 +72,11 @@ class OptionType:
 
     def _known(self, where: str, value: Any) -> Any:
         if self.names:
-            given = value if isinstance(value, tuple) else (value,)
-            require_known(where, given, self.names)
+            values = value if isinstance(value, tuple) else (value,)
+            # An extractor may be an object.
+            given = [item for item in values if isinstance(item, str)]
+            known = (*self.names, *installed_names(self.installed, given, self.names))
+            require_known(where, given, known)
         return value
 
 
@@ -79,6 +87,16 @@ def require_known(where: str, names: Iterable[str], known: Iterable[str]) -> Non
     for name in names:
         if name not in known:
             raise unknown(where, name, known)
+
+
+def installed_names(
+    kind: Kind | None, given: Iterable[str], built_in: Iterable[str]
+) -> Iterable[str]:
+    """Return the names that installed packages add. They are looked up only if one of the given
+    names is not built in, because that takes a while."""
+    if kind is None or set(given) <= set(built_in):
+        return ()
+    return installed(kind)
 
 
 def whole(low: int, high: int, metavar: str = "N") -> OptionType:
@@ -92,7 +110,7 @@ def whole(low: int, high: int, metavar: str = "N") -> OptionType:
         return value
 
     def parse(value: object) -> int:
-        digits = _matched("[0-9]{1,15}", value)[0]
+        digits = matched("[0-9]{1,15}", value)[0]
         return accept(int(digits))
 
     wanted = f"a whole number from {low}"
@@ -101,17 +119,28 @@ def whole(low: int, high: int, metavar: str = "N") -> OptionType:
     return OptionType(parse, accept, wanted, wanted, metavar)
 
 
-def one_of(*names: str, metavar: str) -> OptionType:
-    """One of ``names``."""
+def one_of(
+    *names: str,
+    metavar: str,
+    installed: Kind | None = None,
+    aliases: Mapping[str, str] = NO_ALIASES,
+) -> OptionType:
+    """One of ``names``, or of those that installed packages add. ``aliases`` are other names for
+    them."""
+
+    def accept(value: object) -> str:
+        text = _text(value)
+        return aliases.get(text, text)
+
     wanted = f"one of {', '.join(names)}"
-    return OptionType(_text, _text, wanted, wanted, metavar, names)
+    return OptionType(accept, accept, wanted, wanted, metavar, names, installed=installed)
 
 
 def names(metavar: str, known: tuple[str, ...] = ()) -> OptionType:
     """One or more names, separated by commas or as a list. The command line collects a repeated
     option as a list."""
     return OptionType(
-        _parse_names,
+        parse_names,
         _accept_names,
         "names separated by commas",
         "a name, or several",
@@ -120,11 +149,26 @@ def names(metavar: str, known: tuple[str, ...] = ()) -> OptionType:
     )
 
 
-def _parse_names(value: object) -> tuple[str, ...]:
+def parse_names(value: object) -> tuple[str, ...]:
     found = []
     for item in _accept_names(value):
         stripped = (name.strip() for name in item.split(","))
         found += [name for name in stripped if name]
+    if not found:
+        raise ValueError
+    return _without_repeats(found)
+
+
+def _parse_keys(value: object) -> tuple[str, ...]:
+    found: list[str] = []
+    for item in _accept_names(value):
+        for name in filter(None, map(str.strip, item.split(","))):
+            # The shares of a split have commas between them: split:0.8,0.1,0.1.
+            is_share = re.fullmatch(r"[0-9.]+", name)
+            if is_share and found and found[-1].startswith(SPLIT):
+                found[-1] += f",{name}"
+            else:
+                found.append(name)
     if not found:
         raise ValueError
     return _without_repeats(found)
@@ -152,91 +196,12 @@ def _text(value: object) -> str:
     return value
 
 
-def _parse_sizes(value: object) -> Size | tuple[Size, ...]:
-    """Read sizes and names of sets: ``512x512``, ``sdxl``, ``1152x896,896x1152`` or a list."""
-    if isinstance(value, str) and "," not in value:
-        return _accept_sizes([_parse_size(value)])
-    return _accept_sizes([_parse_size(item) for item in _parse_names(value)])
-
-
-def _parse_size(item: str) -> Size | str:
-    """Return one size, or the text itself if it may be the name of a set."""
-    if re.fullmatch("[a-z][a-z0-9-]*", item):
-        return item
-    return _parse_one_size(item)
-
-
-def _accept_sizes(value: Any) -> Size | tuple[Size, ...]:
-    """Return one size as it is, and several as a tuple of sizes."""
-    sizes = sizes_of(value)
-    return sizes[0] if len(sizes) == 1 else sizes
-
-
-def _parse_one_size(value: object) -> Size:
-    if not isinstance(value, str):
-        raise ValueError
-    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})", value)
-    return _accept_one_size((int(match[1]), int(match[2])))
-
-
-def _accept_one_size(value: Any) -> Size:
-    if isinstance(value, str):
-        raise ValueError
-    [size] = sizes_of(value)
-    return size
-
-
-def _show_sizes(value: Size | tuple[Size, ...]) -> str:
-    return ",".join(map(show_size, sizes_of(value)))
-
-
 def _suggest_set(error: ValueError) -> str:
     """Suggest the nearest set of sizes if a set's name was wrong."""
     return did_you_mean(error.name, SIZE_SETS) if isinstance(error, UnknownSetError) else ""
 
 
-def _show_crop(crop: Crop) -> str:
-    size = show_size((crop.width, crop.height))
-    return size if crop.x is None else f"{size}+{crop.x}+{crop.y}"
-
-
-def _parse_crop(value: object) -> Crop:
-    match = _matched(r"([0-9]{1,5})[xX]([0-9]{1,5})(?:\+([0-9]{1,6})\+([0-9]{1,6}))?", value)
-    numbers = [int(group) for group in match.groups() if group is not None]
-    return _accept_crop(Crop(*numbers))
-
-
-def _accept_crop(value: object) -> Crop:
-    if not isinstance(value, Crop):
-        raise ValueError
-    _numbers((value.width, value.height), 2, 1, MOST)
-    if (value.x, value.y) != (None, None):
-        _numbers((value.x, value.y), 2, 0, MOST)
-    return value
-
-
-def _parse_color(value: object) -> tuple[int, int, int]:
-    two_digits = "([0-9a-fA-F]{2})"
-    code = COLORS.get(str(value), value)
-    match = _matched(f"#{two_digits}{two_digits}{two_digits}", code)
-    red, green, blue = (int(digits, 16) for digits in match.groups())
-    return red, green, blue
-
-
-def _accept_color(value: object) -> tuple[int, int, int]:
-    red, green, blue = _numbers(value, 3, 0, 255)
-    return red, green, blue
-
-
-def _show_color(color: tuple[int, int, int]) -> str:
-    code = "#{:02x}{:02x}{:02x}".format(*color)
-    for name, known in COLORS.items():
-        if known == code:
-            return name
-    return code
-
-
-def _numbers(value: object, count: int, low: int, high: int) -> tuple[int, ...]:
+def numbers(value: object, count: int, low: int, high: int) -> tuple[int, ...]:
     """Return ``value`` as a tuple of ``count`` whole numbers from ``low`` to ``high``."""
     if not isinstance(value, tuple | list) or len(value) != count:
         raise ValueError
@@ -245,7 +210,7 @@ def _numbers(value: object, count: int, low: int, high: int) -> tuple[int, ...]:
 
 
 def _parse_bytes(value: object) -> int:
-    match = _matched("([0-9]{1,15}) *([kKMGT]?)B?", value)
+    match = matched("([0-9]{1,15}) *([kKMGT]?)B?", value)
     unit = match[2].replace("K", "k")
     return _accept_bytes(int(match[1]) * 1000 ** BYTE_UNITS.index(unit))
 
@@ -269,8 +234,8 @@ def _show_bytes(size: int) -> str:
 
 
 def _parse_seconds(value: object) -> float:
-    # _matched refuses True and False too.
-    number = _matched(r"[0-9]{1,9}(\.[0-9]{1,9})?", value)[0]
+    # matched refuses True and False too.
+    number = matched(r"[0-9]{1,9}(\.[0-9]{1,9})?", value)[0]
     return _accept_seconds(float(number))
 
 
@@ -286,52 +251,11 @@ def _show_seconds(seconds: float) -> str:
     return f"{seconds:g}"
 
 
-def _parse_channels(value: object) -> tuple[float, float, float]:
-    parts = str(value).split(",") if isinstance(value, str) else value
-    if isinstance(parts, list):
-        parts = [float(_matched(_DECIMAL, part)[0]) for part in parts]
-    return _accept_channels(parts)
-
-
-def _accept_channels(value: object) -> tuple[float, float, float]:
-    """Return three numbers; one number counts for all channels."""
-    parts = value if isinstance(value, tuple | list) else (value,)
-    if len(parts) == 1:
-        parts = (*parts, *parts, *parts)
-    if len(parts) != 3:
-        raise ValueError
-    red, green, blue = (_accept_number(part) for part in parts)
-    return red, green, blue
-
-
-def _accept_number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError
-    if not math.isfinite(value):
-        raise ValueError
-    return float(value)
-
-
-def _parse_probability(value: object) -> float:
-    return _accept_probability(float(_matched(_DECIMAL, value)[0]))
-
-
-def _accept_probability(value: object) -> float:
-    number = _accept_number(value)
-    if not 0 <= number <= 1:
-        raise ValueError
-    return number
-
-
-def _show_number(number: float) -> str:
-    return f"{number:g}"
-
-
 def _accept_share(value: object) -> str:
     """Return a number of images or a percentage as text: ``10`` or ``2.5%``."""
     if isinstance(value, float):  # 0.5 could mean a share or half an image
         raise ValueError
-    match = _matched(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", value)
+    match = matched(r"([0-9]{1,15})|([0-9]{1,15}(?:\.[0-9]{1,15})?)%", value)
     percentage = match[2]
     if percentage and float(percentage) > 100:
         raise ValueError
@@ -388,7 +312,7 @@ def _accept_statistic(value: object) -> Statistic:
     return value
 
 
-def _matched(pattern: str, value: object) -> re.Match[str]:
+def matched(pattern: str, value: object) -> re.Match[str]:
     """Match all of ``value``, which must be text or a number. Raises ValueError."""
     # A bool is an int to isinstance, but never a number to a user.
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -409,41 +333,6 @@ def _as_written(value: object) -> str:
     return quoted(value) if isinstance(value, str) else brief(value)
 
 
-SIZE = OptionType(
-    _parse_one_size,
-    _accept_one_size,
-    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}",
-    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}",
-    "WxH",
-    show=show_size,
-)
-_SET_NAMES = ", ".join(SIZE_SETS)
-SIZES = OptionType(
-    _parse_sizes,
-    _accept_sizes,
-    f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
-    f"set ({_SET_NAMES})",
-    f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
-    f"set ({_SET_NAMES})",
-    "WxH[,WxH...]|NAME",
-    show=_show_sizes,
-)
-CROP = OptionType(
-    _parse_crop,
-    _accept_crop,
-    "a rectangle such as 512x512 (in the middle) or 512x512+10+20",
-    "mrimage.Crop(width, height) or mrimage.Crop(width, height, x, y) in pixels",
-    "WxH[+X+Y]",
-    show=_show_crop,
-)
-COLOR = OptionType(
-    _parse_color,
-    _accept_color,
-    "a color such as #ff8000, white, black or gray",
-    "a color such as (255, 128, 0), each number from 0 to 255",
-    "COLOR",
-    show=_show_color,
-)
 BYTES = OptionType(
     _parse_bytes,
     _accept_bytes,
@@ -460,25 +349,16 @@ SECONDS = OptionType(
     "SECONDS",
     show=_show_seconds,
 )
-_CHANNELS_WANTED = "three numbers such as 0.485,0.456,0.406, or one for all channels"
-CHANNELS = OptionType(
-    _parse_channels,
-    _accept_channels,
-    _CHANNELS_WANTED,
-    "three numbers such as (0.485, 0.456, 0.406), or one for all channels",
-    "R,G,B",
-)
-PROBABILITY = OptionType(
-    _parse_probability,
-    _accept_probability,
-    "a number from 0 to 1",
-    "a number from 0 to 1",
-    "P",
-    show=_show_number,
-)
 _SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
 SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")
 FLAG = OptionType(_flag, _flag, "true or false", "True or False", show=_show_flag)
+KEYS_OF_IMAGES = OptionType(
+    _parse_keys,
+    _accept_names,
+    "names separated by commas",
+    "a name, or several",
+    "K[,K...]",
+)
 TEXT = OptionType(_text, _text, "text", "text", "TEXT")
 _PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
 PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")

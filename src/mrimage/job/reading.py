@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mrimage.errors import UsageError, unknown
-from mrimage.job.fields import JOB_FIELDS, Field, Owner
+from mrimage.job.field import Field, Owner
+from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.importing import load_object
 from mrimage.job.job import Job
 from mrimage.types import Edits

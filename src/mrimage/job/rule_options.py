@@ -13,7 +13,7 @@ from mrimage.storage.names import is_unicode
 from mrimage.types import Edits
 
 if TYPE_CHECKING:
-    from mrimage.job.fields import Field
+    from mrimage.job.field import Field
 
 EXAMPLE = "cmyk*: to=srgb quality=85"
 

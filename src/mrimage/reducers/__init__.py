@@ -13,6 +13,8 @@ from functools import wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from mrimage.errors import UsageError, brief, quoted
+from mrimage.installed import installed, load_installed
 from mrimage.job.columns import columns_of
 from mrimage.job.job import Job, Reducer, Value
 from mrimage.job.option_types import require_known
@@ -72,15 +74,30 @@ GROUPS: Mapping[str, GroupReducer] = MappingProxyType(
 """The group reducers that ``--group`` accepts, by name."""
 
 
+def group_reducer(name: str) -> GroupReducer:
+    """Return the group reducer of this name, built in or of an installed package.
+
+    The entry point of a package is a GroupReducer. Raises UsageError for an unknown name.
+    """
+    if name in GROUPS:
+        return GROUPS[name]
+    require_known("group", [name], [*GROUPS, *installed("reducers")])
+    found = load_installed("reducers", name)
+    if not isinstance(found, GroupReducer):
+        raise UsageError(
+            f"group needs a mrimage.reducers.GroupReducer, but {quoted(name)} is {brief(found)}."
+        )
+    return found
+
+
 def with_needs(job: Job) -> Job:
     """Return the job with the columns that its reducers need added to its records.
 
     Raises UsageError for an unknown reducer.
     """
-    require_known("group", job.group, GROUPS)
     needs = list(job.needs)
     for name in job.group:
-        needs += GROUPS[name].needs
+        needs += group_reducer(name).needs
     # A dict keeps the first of each, in order.
     return replace(job, record_extractors=tuple(dict.fromkeys(needs)))
 
@@ -88,7 +105,7 @@ def with_needs(job: Job) -> Job:
 def reducers_of(job: Job) -> list[ReduceRecords]:
     """List the job's own reducer, then those that ``group`` names."""
     own = [_of_values(job, job.reduce)] if job.reduce else []
-    named = [GROUPS[name].load() for name in job.group]
+    named = [group_reducer(name).load() for name in job.group]
     if job.combine is not None:
         named = [_of_references(reduce) for reduce in named]
     return own + named

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.guard.deadline import clock_stopped, without_clock
 from mrimage.image import Image, Metadata
+from mrimage.image.handle import DEFAULT_EDITS
 from mrimage.reducers.image_call import ImageCall, method_call, perform_on
 from mrimage.source import open_entry
 from mrimage.storage.settings import StoreSettings
@@ -35,6 +36,7 @@ class TaskImage(Image):
         self, entry: Entry, limits: Limits, stores: StoreSettings, guarded_call: GuardedCall
     ) -> None:
         self.path = entry.path
+        self.fields = entry.fields
         self._entry = entry
         self._limits = limits
         self._stores = stores
@@ -61,6 +63,10 @@ class TaskImage(Image):
     def edited(self, edits: Edits) -> Encoded:
         result: Encoded = self._call("edited", edits)
         return result
+
+    def pixels(self, edits: Edits = DEFAULT_EDITS) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._call("pixels", edits)
+        return pixels
 
     def thumbnail(
         self, width: int, height: int, fit: Fit = "contain", *, enlarge: bool = False

@@ -16,6 +16,8 @@ from mrimage.report.files import SUMMARY
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from mrimage.report.expectations import Outcome
     from mrimage.report.figures.figures import Comparison, Figures
     from mrimage.report.thumbnails import PageThumbnail, ThumbnailChoice
@@ -34,6 +36,7 @@ __all__ = [
     "next_history",
     "notebook_html",
     "query",
+    "query_table",
     "stream",
     "wanted_files",
     "warm",
@@ -226,6 +229,13 @@ def stream(
     from mrimage.report.tables import sql as queries
 
     return queries.stream(results, sql, format, quote_formulas=quote_formulas, unsafe=unsafe)
+
+
+def query_table(results: Path, sql: str) -> pa.Table:
+    """Return the result of ``sql`` over the run's tables; see ``sql.query_table``."""
+    from mrimage.report.tables import sql as queries
+
+    return queries.query_table(results, sql)
 
 
 def for_terminal(result: str) -> str:

@@ -83,12 +83,19 @@ def _pack(value: Any, depth: int) -> object:
     if kind is dict and all(type(name) is str and _is_unicode(name) for name in value):
         return {name: _pack(item, depth + 1) for name, item in value.items()}
     if kind not in _PACKERS:
+        if _is_arrow_scalar(kind):
+            # Its type is a library's wrapper: what it means is the value of Python.
+            return _pack(value.as_py(), depth + 1)
         return _pack_numpy(value)
     code, take_apart = _PACKERS[kind]
     parts = take_apart(value)
     if isinstance(parts, bytes):
         return Ext(code, parts)
     return Ext(code, msgspec.msgpack.encode(_pack(parts, depth + 1)))
+
+
+def _is_arrow_scalar(kind: type) -> bool:
+    return kind.__module__ == "pyarrow.lib" and kind.__name__.endswith("Scalar")
 
 
 def _pack_text(value: str) -> object:

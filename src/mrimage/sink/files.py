@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Mapping
 from typing import Protocol
 
 from mrimage.sink.naming import image_path
+from mrimage.sink.sample import NO_EXTRAS
 from mrimage.storage import Store
 from mrimage.storage.parallel import BackgroundWriter
 from mrimage.types import OutputRow
@@ -20,8 +23,11 @@ class Sink(Protocol):
         """
         ...
 
-    def put(self, row: OutputRow, data: bytes) -> str:
-        """Write the output ``row.output``. Returns its name below OUT for the lineage."""
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
+        """Write the output ``row.output``. Returns its name below OUT for the lineage.
+
+        Shards also hold the ``extras``: values by name.
+        """
         ...
 
     def close(self) -> None:
@@ -35,13 +41,17 @@ class FileSink:
     Every write is atomic, so a repeated attempt changes nothing.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, keyed_by_folder: bool = False) -> None:
+        """``keyed_by_folder`` says that the key is the image's folder."""
         self._writer = BackgroundWriter(store)
+        self._keyed_by_folder = keyed_by_folder
 
     def name(self, key: str, path: str, extension: str) -> str:
+        if self._keyed_by_folder:
+            path = posixpath.basename(path)
         return image_path(key, path, extension)
 
-    def put(self, row: OutputRow, data: bytes) -> str:
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
         self._writer.write(row.output, data)
         return row.output
 

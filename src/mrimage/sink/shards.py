@@ -8,6 +8,7 @@ interruption, and for a concurrent reader, every image of the lineage exists.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
+import pyarrow as pa
+
 from mrimage.errors import ImageError
 from mrimage.sink.naming import sample_name
-from mrimage.sink.parquet import ParquetShard, read_parquet_shard
-from mrimage.sink.sample import Sample
+from mrimage.sink.parquet import ParquetShard, extras_of_shard, read_parquet_shard
+from mrimage.sink.sample import NO_EXTRAS, Sample
 from mrimage.sink.spool import Spool
-from mrimage.sink.webdataset import TarShard, read_tar_shard
+from mrimage.sink.webdataset import TarShard, no_schema, read_tar_shard
 from mrimage.storage import Store, StoreSource
 from mrimage.storage.local import store_error
 from mrimage.types import ByteSource, OutputRow
@@ -37,15 +40,15 @@ class Shard(Protocol):
 
     size: int
 
-    def __init__(self, file: BinaryIO) -> None: ...
+    def __init__(self, file: BinaryIO, extras: pa.Schema | None = None) -> None: ...
 
     @staticmethod
-    def cost(row: OutputRow, data: bytes) -> int:
+    def cost(row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> int:
         """Upper estimate of the bytes by which ``add`` makes the shard grow."""
         ...
 
-    def add(self, row: OutputRow, data: bytes) -> str:
-        """Append an image called ``row.output``.
+    def add(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
+        """Append an image called ``row.output``, and what comes along with it.
 
         Returns its name in the shard, by which the source readers find it.
         """
@@ -58,17 +61,19 @@ class Shard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShardFormat:
-    """A container format: its files' suffix, how to write it, and how to read it in one pass."""
+    """A container format: its files' suffix, how to write it, how to read it in one pass, and how
+    to read the columns of what comes along with the images."""
 
     suffix: str
     shard: type[Shard]
     read: Callable[[ByteSource], Iterator[Sample]]
+    extras: Callable[[ByteSource], pa.Schema | None]
 
 
 SHARD_FORMATS: Mapping[str, ShardFormat] = MappingProxyType(
     {
-        "webdataset": ShardFormat(".tar", TarShard, read_tar_shard),
-        "parquet": ShardFormat(".parquet", ParquetShard, read_parquet_shard),
+        "webdataset": ShardFormat(".tar", TarShard, read_tar_shard, no_schema),
+        "parquet": ShardFormat(".parquet", ParquetShard, read_parquet_shard, extras_of_shard),
     }
 )
 """Shard formats by the names that ``--output`` accepts."""
@@ -82,7 +87,19 @@ class ShardSink:
     even if both run at the same time.
     """
 
-    def __init__(self, store: Store, shard_format: ShardFormat, task: str, limit: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        shard_format: ShardFormat,
+        task: str,
+        limit: int,
+        extras: pa.Schema | None = None,
+        keyed_by_folder: bool = False,
+    ) -> None:
+        """``extras`` are the columns of what comes along with the images. ``keyed_by_folder`` says
+        that the key is the image's folder."""
+        self._extras = extras
+        self._keyed_by_folder = keyed_by_folder
         self._store = store
         self._format = shard_format
         self._task = task
@@ -91,16 +108,18 @@ class ShardSink:
         self._open: ShardWriter | None = None
 
     def name(self, key: str, path: str, extension: str) -> str:
+        if self._keyed_by_folder:
+            path = posixpath.basename(path)
         return sample_name(key, path, extension)
 
-    def put(self, row: OutputRow, data: bytes) -> str:
-        cost = self._format.shard.cost(row, data)
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
+        cost = self._format.shard.cost(row, data, extras)
         if self._open and self._open.shard.size + cost > self._limit:
             self.close()
         if not self._open:
             name = f"images/{self._task}-{self._number:05}{self._format.suffix}"
-            self._open = ShardWriter(self._store, self._format, name)
-        return self._open.put(row, data)
+            self._open = ShardWriter(self._store, self._format, name, self._extras)
+        return self._open.put(row, data, extras)
 
     def close(self) -> None:
         if self._open:
@@ -112,16 +131,22 @@ class ShardSink:
 class ShardWriter:
     """Writes one shard. Nothing is visible under ``name`` before ``close``."""
 
-    def __init__(self, store: Store, shard_format: ShardFormat, name: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        shard_format: ShardFormat,
+        name: str,
+        extras: pa.Schema | None = None,
+    ) -> None:
         self._store = store
         self._name = name
         self._spool = Spool(store, name)
-        self.shard = shard_format.shard(self._spool.file)
+        self.shard = shard_format.shard(self._spool.file, extras)
 
-    def put(self, row: OutputRow, data: bytes) -> str:
+    def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
         """Append an image. Returns its name below OUT, as the lineage records it."""
         try:
-            member = self.shard.add(row, data)
+            member = self.shard.add(row, data, extras)
         except OSError as error:
             self._spool.discard()
             raise store_error(error, "write", self._store.uri(self._name)) from error
@@ -173,9 +198,12 @@ def read_shard(store: Store, name: str) -> Iterator[Sample]:
     shard_format = next(
         candidate for candidate in SHARD_FORMATS.values() if name.endswith(candidate.suffix)
     )
+    return shard_format.read(_source(store, name))
+
+
+def _source(store: Store, name: str) -> ByteSource:
     # Some servers refuse a read past the end, so the source has to know the file's size.
-    item = store.stat(name)
-    return shard_format.read(StoreSource(store, name, store.uri(name), item))
+    return StoreSource(store, name, store.uri(name), store.stat(name))
 
 
 def repack(store: Store, rows: Iterable[OutputRow], gone: Iterable[OutputRow]) -> list[OutputRow]:
@@ -215,7 +243,8 @@ def _rewrite(
     shard_format = next(
         candidate for candidate in SHARD_FORMATS.values() if candidate.suffix == suffix
     )
-    writer = ShardWriter(store, shard_format, f"{stem}-{digest}{suffix}")
+    extras = shard_format.extras(_source(store, shard))
+    writer = ShardWriter(store, shard_format, f"{stem}-{digest}{suffix}", extras)
     try:
         moved = _copy(store, shard, kept, writer)
     except BaseException:
@@ -237,7 +266,7 @@ def _copy(
             continue
         if hashlib.sha256(sample.data).hexdigest() != row.sha256:
             raise ImageError("corrupt", f"{row.output} does not have the hash in its lineage.")
-        renamed = writer.put(replace(row, output=sample.path), sample.data)
+        renamed = writer.put(replace(row, output=sample.path), sample.data, sample.extras)
         moved.append(replace(row, output=renamed))
     if missing:
         raise ImageError("truncated", f"{shard} lacks {len(missing)} of its images.")

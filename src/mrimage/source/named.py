@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from mrimage.storage import BACKENDS, redact
+from mrimage.storage.fields import plain_fields
 from mrimage.storage.local import fault_of, file_identity, file_version
 from mrimage.storage.names import (
     is_unread_container,
@@ -50,6 +53,15 @@ def named_entry(list_uri: str, column: str | None, number: int, text: str) -> En
         return _local(text, "")
     list_folder = list_uri.rpartition("/")[0]
     return _remote(list_uri, column, number, f"{list_folder}/{text}")
+
+
+def public_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row as fields of an entry, without the credentials in urls."""
+    fields = plain_fields(values)
+    for name, value in fields.items():
+        if isinstance(value, str) and "://" in value:
+            fields[name] = redact(value)
+    return fields
 
 
 def broken(uri: str, path: str, version: str, fault: Fault) -> Entry:

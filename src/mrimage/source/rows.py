@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
-from mrimage.source.named import broken, named_entry
+from mrimage.source.named import broken, named_entry, public_fields
 from mrimage.source.scan import Scan
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_uri
@@ -40,4 +41,4 @@ def list_rows(source: str, scan: Scan) -> Iterator[Entry]:
         elif is_shard(entry.uri) and not entry.fault:
             yield from list_shard(entry, entry.path, scan)
         else:
-            yield entry
+            yield replace(entry, fields=public_fields(row.fields))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
 from mrimage.errors import DeniedError, ImageError, NotFoundError, StoreError
-from mrimage.source.named import broken, named_entry
+from mrimage.source.named import broken, named_entry, public_fields
 from mrimage.source.scan import Scan
 from mrimage.storage import open_container
 from mrimage.storage.archives import Broken, Member, members_of
+from mrimage.storage.archives.sidecars import read_sidecar, sidecar_kind, stem_of
 from mrimage.storage.names import split_member
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import ByteSource, Entry, Fault, MemberPlace
+
+LARGEST_SAMPLE = 64
+"""Members of a sample at most. Where all names begin alike, a whole archive would be one."""
 
 
 def list_shard(shard: Entry, path: str, scan: Scan) -> Iterator[Entry]:
@@ -28,23 +34,72 @@ def list_shard(shard: Entry, path: str, scan: Scan) -> Iterator[Entry]:
     is_empty = True
     try:
         archive = open_container(shard.uri, scan.settings, size, shard.version)
-        for member in members_of(archive):
+        for sample in samples_of(members_of(archive)):
             is_empty = False
-            name = f"{path}/{member.name}" if path else member.name
-            shown = f"{shard.path}!/{member.name}"
-            if member.ignored:
-                scan.on_ignored(shown, member.ignored)
-            elif not scan.selection.admits(name):
-                scan.on_ignored(shown, scan.selection.why_not(name))
-            elif member.elsewhere:
-                yield named_entry(shard.uri, member.column, member.offset, member.elsewhere)
-            else:
-                yield _member_entry(shard, path, size, member)
+            yield from _entries_of(sample, shard, path, size, scan)
     except (ImageError, StoreError) as error:
         yield _unreadable_rest(shard, error)
     else:
         if is_empty:
             scan.on_ignored(shard.path, "no images")
+
+
+def _entries_of(
+    sample: list[Member], shard: Entry, path: str, size: int, scan: Scan
+) -> Iterator[Entry]:
+    """Yield the images of one sample, each with what its sidecars or its row say."""
+    names = {member.name: f"{path}/{member.name}" if path else member.name for member in sample}
+    images = {
+        member.name
+        for member in sample
+        if not member.ignored and scan.selection.admits(names[member.name])
+    }
+    sidecars = _fields_of(sample) if images else {}
+    for member in sample:
+        shown = f"{shard.path}!/{member.name}"
+        if member.ignored:
+            scan.on_ignored(shown, member.ignored)
+        elif member.name not in images:
+            is_sidecar = member.content is not None and images
+            reason = "sidecar" if is_sidecar else scan.selection.why_not(names[member.name])
+            scan.on_ignored(shown, reason)
+        elif member.elsewhere:
+            entry = named_entry(shard.uri, member.column, member.offset, member.elsewhere)
+            yield replace(entry, fields=public_fields(member.fields))
+        else:
+            entry = _member_entry(shard, path, size, member)
+            yield replace(entry, fields=public_fields(member.fields) | sidecars)
+
+
+def samples_of(members: Iterable[Member]) -> Iterator[list[Member]]:
+    """Group members that follow each other and have the same name up to the first dot.
+
+    If the archive is damaged, its last intact members come before the error.
+    """
+    sample: list[Member] = []
+    try:
+        for member in members:
+            is_other = sample and stem_of(member.name) != stem_of(sample[0].name)
+            if is_other or len(sample) == LARGEST_SAMPLE:
+                yield sample
+                sample = []
+            sample.append(member)
+    except (ImageError, StoreError):
+        if sample:
+            yield sample
+        raise
+    if sample:
+        yield sample
+
+
+def _fields_of(sample: list[Member]) -> dict[str, Any]:
+    """What the sidecars of a sample say, by their extensions."""
+    found = {}
+    for member in sample:
+        if member.content is not None:
+            kind = sidecar_kind(member.name)
+            found[kind] = read_sidecar(kind, member.content)
+    return public_fields(found)
 
 
 def open_member(entry: Entry, settings: StoreSettings) -> ByteSource | None:

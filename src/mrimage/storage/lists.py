@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from mrimage.errors import SourceError
 from mrimage.storage.archives.member import BlockReader
+from mrimage.storage.fields import number_of, plain_columns, short_values
 from mrimage.storage.redact import redact
 from mrimage.types import ByteSource, Fault
 
@@ -55,14 +56,22 @@ def is_list(source: str) -> bool:
 class Row:
     """One row of a list, numbered from 0.
 
-    ``text`` names an image. Otherwise ``ignored`` says why the row is skipped (a key of
-    ``types.IGNORED``), or ``fault`` says why it cannot be read.
+    ``text`` names an image, and ``fields`` are the values of the other columns. Otherwise
+    ``ignored`` says why the row is skipped (a key of ``types.IGNORED``), or ``fault`` says why it
+    cannot be read.
     """
 
     number: int
     text: str
     ignored: str = ""
     fault: Fault | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+Found = tuple[str, Mapping[str, Any]]
+"""The name of an image, and the other columns of its row."""
+
+_NOTHING_ELSE: Mapping[str, Any] = {}
 
 
 def read_rows(source: ByteSource, column: str | None) -> Iterator[Row]:
@@ -73,16 +82,17 @@ def read_rows(source: ByteSource, column: str | None) -> Iterator[Row]:
         if isinstance(found, Fault):
             yield Row(number, "", fault=found)
             continue
-        text = found.strip()
+        name_of_image, fields = found
+        text = name_of_image.strip()
         if not text:
             yield Row(number, text, ignored="empty row")
         elif is_text and text.startswith("#"):
             yield Row(number, text, ignored="comment")
         else:
-            yield Row(number, text)
+            yield Row(number, text, fields=short_values(fields))
 
 
-def _texts(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
+def _texts(source: ByteSource, column: str | None) -> Iterator[Found | Fault]:
     name = source.uri.lower()
     if name.endswith(".parquet"):
         return _parquet_rows(source, column)
@@ -90,7 +100,7 @@ def _texts(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
         return _csv_rows(source, column)
     if name.endswith((".jsonl", ".ndjson")):
         return _json_rows(source, column)
-    return _lines(source)
+    return ((line, _NOTHING_ELSE) for line in _lines(source))
 
 
 def _lines(source: ByteSource) -> Iterator[str]:
@@ -131,11 +141,12 @@ def _encoding(start: bytes) -> str:
     return "utf-8-sig"
 
 
-def _csv_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
+def _csv_rows(source: ByteSource, column: str | None) -> Iterator[Found | Fault]:
     delimiter = "\t" if source.uri.lower().endswith(".tsv") else ","
     reader = csv.reader(_lines(source), delimiter=delimiter)
     header = next((row for row in reader if row), [])
-    index = header.index(_choose_column(header, source.uri, column))
+    chosen = _choose_column(header, source.uri, column)
+    index = header.index(chosen)
     while True:
         try:
             row = next(reader, None)
@@ -144,31 +155,33 @@ def _csv_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
             continue
         if row is None:
             return
-        yield row[index] if index < len(row) else ""
+        values = dict(zip(header, row, strict=False))
+        fields = {name: number_of(value) for name, value in values.items() if name != chosen}
+        yield row[index] if index < len(row) else "", fields
 
 
-def _json_rows(source: ByteSource, column: str | None) -> Iterator[str | Fault]:
+def _json_rows(source: ByteSource, column: str | None) -> Iterator[Found | Fault]:
     """Yield the column of each line's JSON object. The first object shows which names exist."""
     chosen = ""
     for number, line in enumerate(_lines(source), 1):
         if not line.strip():
-            yield ""
+            yield "", _NOTHING_ELSE
             continue
         try:
             row = msgspec.json.decode(line.encode("utf-8", "surrogateescape"), type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield Fault("unreadable", f"{source.uri}, line {number}: it is not a JSON object.")
             continue
         if not chosen:
             chosen = _choose_column(list(row), source.uri, column)
-        text = row.get(chosen)
+        text = row.pop(chosen, None)
         if text is None or isinstance(text, str):
-            yield text or ""
+            yield text or "", row
         else:
             yield Fault("unreadable", f"{source.uri}, line {number}: {chosen} is not text.")
 
 
-def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
+def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[Found]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -185,9 +198,11 @@ def _parquet_rows(source: ByteSource, column: str | None) -> Iterator[str]:
         raise SourceError(
             f"Column {chosen} of the list {source.uri} must hold text, but it holds {column_type}."
         )
-    for batch in file.iter_batches(columns=[chosen]):
-        for value in batch.column(0).to_pylist():
-            yield str(value or "")
+    others = [name for name in plain_columns(file.schema_arrow) if name != chosen]
+    for batch in file.iter_batches(columns=[chosen, *others]):
+        for row in batch.to_pylist():
+            value = row.pop(chosen)
+            yield str(value or ""), row
 
 
 def _is_text(column_type: pa.DataType) -> bool:

@@ -59,10 +59,16 @@ def read_parquet(paths: list[str], schema: pa.Schema, *, filename: bool = False)
     """
     if paths:
         return parquet_files(paths, filename=filename)
-    columns = [f'NULL::{_sql_type(field.type)} AS "{field.name}"' for field in schema]
+    columns = [f"NULL::{_sql_type(field.type)} AS {quoted_name(field.name)}" for field in schema]
     if filename:
         columns.append("NULL::VARCHAR AS filename")
     return f"(SELECT {', '.join(columns)} WHERE false)"
+
+
+def quoted_name(name: str) -> str:
+    """The name of a column in SQL."""
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def batches(
@@ -91,6 +97,7 @@ _SQL_TYPES = {
     pa.float64(): "DOUBLE",
     pa.timestamp("ms"): "TIMESTAMP_MS",
     pa.list_(pa.string()): "VARCHAR[]",
+    pa.list_(pa.int64()): "BIGINT[]",
     pa.list_(pa.float64()): "DOUBLE[]",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mrimage.storage.fields import decode_fields, encode_fields
 from mrimage.tables.schemas import FAULT, LISTING, PLACE
 from mrimage.types import Entry, Fault, MemberPlace
 
@@ -24,6 +25,7 @@ def to_listing(entries: list[Entry]) -> pa.Table:
         "fault": pa.array(faults, FAULT),
         "file": [entry.file for entry in entries],
         "is_link": [entry.is_link for entry in entries],
+        "fields": [encode_fields(entry.fields) for entry in entries],
     }
     return pa.table(columns, LISTING)
 
@@ -40,6 +42,7 @@ def from_listing(row: Mapping[str, Any]) -> Entry:
         fault=fault,
         file=row["file"],
         is_link=row["is_link"],
+        fields=decode_fields(row["fields"]),
     )
 
 

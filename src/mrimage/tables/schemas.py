@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 import pyarrow as pa
 
 from mrimage.image import EXTRACTORS, Metadata, Vector
+from mrimage.tables.column_types import Columns
 
 ARROW_TYPES: Mapping[Any, pa.DataType] = {
     str: pa.string(),
@@ -57,6 +58,7 @@ LISTING = _schema(
     fault=FAULT,
     file=pa.string(),
     is_link=pa.bool_(),
+    fields=pa.string(),
 )
 """The source as it was listed: one row per ``types.Entry``."""
 
@@ -65,6 +67,10 @@ GAIN_MAPS = _schema(gain_map_kept=pa.bool_())
 
 KNOWN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), file=pa.string())
 """The catalogue columns that identify an entry and its version, and names of the same file."""
+
+IDENTITY = KNOWN.append(pa.field("fields", pa.string()))
+"""KNOWN with the source's own columns, as JSON. The tables of map have them in this form, because
+the types of the columns may change when the source grows. (See ``source_columns``.)"""
 
 COUNTED = KNOWN.append(pa.field("status", pa.string()))
 """KNOWN with the status. The tables of map also have rows for files that turned out not to be
@@ -148,6 +154,9 @@ STATISTICS = _schema(
     size=pa.int64(),
     version=pa.string(),
     place=PLACE,
+    # These go with its outputs: the source's own columns as JSON, and the carried ones.
+    fields=pa.string(),
+    carried=pa.binary(),
     digest=pa.string(),
 )
 """What map learns for the second pass: one row per image and key under which it is to be edited
@@ -227,19 +236,51 @@ THUMBNAILS = _schema(
 the whole image in that format."""
 
 
-def catalogue_schema(extract: Sequence[str], embedding_length: int = 0) -> pa.Schema:
-    """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, and those of
-    the extractors in the given order.
+def catalogue_schema(
+    extract: Sequence[str], embedding_length: int = 0, more: Columns = ()
+) -> pa.Schema:
+    """The catalogue's columns: those of the entry and the header, ``gain_map_kept``, those of
+    the extractors in the given order, and ``more``.
 
     ``gain_map_kept`` is null if the source has no gain map, or if the job has no edits. The job's
     model gives embeddings of ``embedding_length`` numbers.
     """
-    return _catalogue_schema(tuple(extract), embedding_length)
+    return _catalogue_schema(tuple(extract), embedding_length, more)
+
+
+def mapped_schema(
+    extract: Sequence[str], embedding_length: int = 0, more: Columns = ()
+) -> pa.Schema:
+    """The columns of the catalogue's parts that map commits."""
+    return catalogue_schema(extract, embedding_length, more).append(IDENTITY.field("fields"))
 
 
 @lru_cache(maxsize=8)
-def _catalogue_schema(extract: tuple[str, ...], embedding_length: int) -> pa.Schema:
+def schema_of_columns(columns: Columns) -> pa.Schema:
+    """The schema of columns whose types have names."""
+    return pa.schema([(name, _arrow_type_named(kind)) for name, kind in columns])
+
+
+def _arrow_type_named(kind: str) -> pa.DataType:
+    if kind.startswith("list<"):
+        return pa.list_(_NAMED_TYPES[kind.removeprefix("list<").removesuffix(">")])
+    return _NAMED_TYPES[kind]
+
+
+_NAMED_TYPES: Mapping[str, pa.DataType] = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp[ms]": pa.timestamp("ms"),
+}
+
+
+@lru_cache(maxsize=8)
+def _catalogue_schema(extract: tuple[str, ...], embedding_length: int, more: Columns) -> pa.Schema:
     columns: dict[str, pa.DataType] = {field.name: field.type for field in KNOWN}
+    columns["path"] = pa.string()
+    columns["keys"] = pa.list_(pa.string())
     columns["status"] = pa.string()
     columns["reason"] = pa.string()
     hints = get_type_hints(Metadata)
@@ -251,7 +292,7 @@ def _catalogue_schema(extract: tuple[str, ...], embedding_length: int) -> pa.Sch
             if isinstance(hint, Vector) and not hint.length:
                 hint = Vector(embedding_length, hint.dtype)
             columns[column] = _arrow_type(hint)
-    return _schema(**columns)
+    return pa.schema([*columns.items(), *schema_of_columns(more)])
 
 
 def _arrow_type(hint: Any) -> pa.DataType:

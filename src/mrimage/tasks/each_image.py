@@ -11,7 +11,7 @@ from mrimage.errors import CarelessError, ImageError
 from mrimage.guard.deadline import clock_stopped, deadline, without_clock
 from mrimage.guard.failure import CARELESS, failure_of
 from mrimage.guard.guard import Guard
-from mrimage.job.job import Plan
+from mrimage.job.job import Job, Plan
 from mrimage.reducers.context import Context, running
 from mrimage.source import open_entry, read_ahead
 from mrimage.types import Attempt, ByteSource, Entry, Failure, Stage
@@ -24,6 +24,9 @@ class HasFailure(Protocol):
     def failure(self) -> Failure | None: ...
 
 
+Opened = tuple[Entry, ByteSource]
+"""An image, and its bytes."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result", bound=HasFailure)
 
@@ -33,8 +36,10 @@ class ImageWork(Generic[Item, Result]):
     """What a task does with each of its images.
 
     ``entry_of`` returns the image that an item is about. ``begin(plan)`` returns the function that
-    handles one, and that a guarded child can make again. ``failed`` makes the result for an image that killed its guarded child. ``whole`` says that all
-    bytes of each image will be read, and ``has_own_code`` that code of the job's own runs.
+    handles one, and that a guarded child can make again. ``failed`` makes the result for an image
+    that killed its guarded child. ``whole`` says that all bytes of each image will be read, and
+    ``has_own_code`` that code of the job's own runs. ``prepared`` passes on the images that were
+    opened, after what the job computes of several at a time; a guarded child does without.
     """
 
     stage: Stage
@@ -43,6 +48,7 @@ class ImageWork(Generic[Item, Result]):
     failed: Callable[[Item, Failure], Result]
     whole: bool
     has_own_code: bool
+    prepared: Callable[[Job, Iterator[Opened], Attempt], Iterator[Opened]]
 
 
 def handle_images(
@@ -59,7 +65,8 @@ def handle_images(
     handle = work.begin(plan)
     clock = deadline(job.limits.deadline, attempt.expendable)
     sources = read_ahead(map(work.entry_of, items), work.whole, plan.stores)
-    for item, (_, source) in zip(items, sources, strict=True):
+    opened = work.prepared(job, sources, attempt)
+    for item, (_, source) in zip(items, opened, strict=True):
         if work.has_own_code:  # it may have replaced the timer's signal handler
             clock = deadline(job.limits.deadline, attempt.expendable)
         with clock:
@@ -77,7 +84,7 @@ def require_memory(failure: Failure | None) -> None:
 def _handle_guarded(
     plan: Plan, items: Sequence[Item], work: ImageWork[Item, Result]
 ) -> Iterator[Result]:
-    guard: Guard[Item, Result] = Guard(partial(_handle_alone, plan, work), plan.job.limits)
+    guard: Guard[Item, Result] = Guard(partial(handle_alone, plan, work), plan.job.limits)
     try:
         for item in items:
             try:
@@ -88,7 +95,7 @@ def _handle_guarded(
         guard.close()
 
 
-def _handle_alone(plan: Plan, work: ImageWork[Item, Result], item: Item) -> Result:
+def handle_alone(plan: Plan, work: ImageWork[Item, Result], item: Item) -> Result:
     """Handle one image in a guarded child."""
     job = plan.job
     with running(Context(job.limits, stores=plan.stores, guards_images=False)):

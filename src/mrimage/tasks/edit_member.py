@@ -17,6 +17,7 @@ from mrimage.job.job import Each, Job, checked_edits
 from mrimage.reducers.image_call import pixels_of
 from mrimage.shuffle.values import decode_value
 from mrimage.sink.output import Output
+from mrimage.tables.source_columns import named_columns
 from mrimage.tasks.statistics import OWN
 from mrimage.types import ByteSource, Edits, Entry, Failure
 
@@ -42,10 +43,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ImageMembers:
-    """An image, as a member of one group or several."""
+    """An image, as a member of one group or several. ``carried`` are the values of the catalogue
+    that shards have beside its outputs, as encoded plain data."""
 
     entry: Entry
     members: tuple[Member, ...]
+    carried: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class EditedMember:
 class EditedImage:
     """What was made of an image under each of its keys. With a ``failure`` there are no outputs."""
 
-    entry: Entry
+    image: ImageMembers
     edited: tuple[EditedMember, ...]
     failure: Failure | None = None
 
@@ -83,19 +86,20 @@ def edit_member_image(job: Job, image: ImageMembers, source: ByteSource) -> Edit
     Raises StoreError if its bytes cannot be read now but perhaps later.
     """
     entry = image.entry
-    opened = Image(source, job.limits, entry.path, whole=True)
+    fields = named_columns(entry.fields, job.taken)
+    opened = Image(source, job.limits, entry.path, whole=True, fields=fields)
     try:
         edited = tuple(_edit(job, opened, member) for member in image.members)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         if was_refused(error, pixels_of(opened)):
             error = MemoryError()
         return failed(image, failure_of(entry.uri, "members", error))
-    return EditedImage(entry, edited)
+    return EditedImage(image, edited)
 
 
 def failed(image: ImageMembers, failure: Failure) -> EditedImage:
     """The result for an image that failed."""
-    return EditedImage(image.entry, tuple(map(EditedMember, image.members)), failure)
+    return EditedImage(image, tuple(map(EditedMember, image.members)), failure)
 
 
 def _edit(job: Job, image: Image, member: Member) -> EditedMember:

@@ -8,7 +8,7 @@ result.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,9 +18,10 @@ from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
 from mrimage.job.job import Job, Plan
 from mrimage.reducers.context import Context, running
+from mrimage.shuffle.values import decode_value
 from mrimage.sink import open_sink
 from mrimage.tables.schemas import EDITED
-from mrimage.tasks.each_image import ImageWork, handle_images
+from mrimage.tasks.each_image import ImageWork, Opened, handle_images
 from mrimage.tasks.edit_member import (
     EditedImage,
     EditedMember,
@@ -28,6 +29,7 @@ from mrimage.tasks.edit_member import (
     edit_member_image,
     failed,
 )
+from mrimage.tasks.extras import extras_of, extras_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.trial import Trial
 from mrimage.types import Attempt, ByteSource, Entry, Stage, TaskReport
@@ -69,7 +71,8 @@ def edit_members(plan: Plan, split: MemberSplit, attempt: Attempt, first: str = 
     """
     job = plan.job
     store = open_out(plan)
-    writer = TaskWriter(store, open_sink(job, store, split.id), PHASE, split.id, attempt)
+    sink = open_sink(job, store, split.id, extras_schema(plan))
+    writer = TaskWriter(store, sink, PHASE, split.id, attempt)
     rows: list[dict[str, object]] = []
     faults = Faults()
     trial = Trial(over=split.id != first)
@@ -79,11 +82,13 @@ def edit_members(plan: Plan, split: MemberSplit, attempt: Attempt, first: str = 
             if result.failure:
                 writer.fail(result.failure)
                 faults.note(result.failure)
+            entry = result.image.entry
+            extras = extras_of(plan, entry, decode_value(result.image.carried))
             for edited in result.edited:
                 row = _row(edited, failed=result.failure is not None)
-                rows.append(row | {"uri": result.entry.uri})
+                rows.append(row | {"uri": entry.uri})
                 if edited.output:
-                    writer.image(result.entry, edited.member.key, edited.output)
+                    writer.image(entry, edited.member.key, edited.output, extras)
     edited_rows = pa.Table.from_pylist(rows, EDITED)
     return writer.commit(len(split.images), split.size, {"edited": edited_rows})
 
@@ -96,11 +101,16 @@ def _work(job: Job) -> ImageWork[ImageMembers, EditedImage]:
         failed=failed,
         whole=True,
         has_own_code=bool(job.each or job.edits_function),
+        prepared=_one_by_one,
     )
 
 
 def _entry_of(image: ImageMembers) -> Entry:
     return image.entry
+
+
+def _one_by_one(job: Job, opened: Iterator[Opened], attempt: Attempt) -> Iterator[Opened]:
+    return opened
 
 
 def _editing(plan: Plan) -> Callable[[ImageMembers, ByteSource], EditedImage]:

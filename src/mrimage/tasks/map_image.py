@@ -10,16 +10,19 @@ from mrimage.errors import ImageError, StoreError, brief
 from mrimage.guard.failure import failure_of
 from mrimage.guard.memory import was_refused
 from mrimage.image import EXTRACTORS, Image
+from mrimage.job.catalogue import mapped_catalogue_of
 from mrimage.job.columns import columns_of
 from mrimage.job.faults import bad_result_error, code_error
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Mapper, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
+from mrimage.storage.fields import encode_fields
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
-from mrimage.tables.schemas import catalogue_schema
+from mrimage.tables.source_columns import named_columns
 from mrimage.tasks.edit_image import edit_image, gain_map_kept
+from mrimage.tasks.own_code import own_columns
 from mrimage.tasks.statistics import MemberStatistic
 from mrimage.types import ByteSource, Entry, Failure
 
@@ -82,10 +85,11 @@ def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
     Raises StoreError like ``map_image``.
     """
     row = _row(entry)
-    image = Image(source, job.limits, entry.path, whole=job.decodes)
+    fields = named_columns(entry.fields, job.taken)
+    image = Image(source, job.limits, entry.path, whole=job.decodes, fields=fields)
     try:
         row |= _facts_of(image.metadata)
-        row |= image.features([name for name in job.extract if not EXTRACTORS[name].model])
+        row |= image.features([name for name in job.built_in if not EXTRACTORS[name].model])
         model_input = image.model_input(job.network) if job.network else None
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         return Begun(entry, row, image, failure=_failure(entry, row, error))
@@ -108,10 +112,11 @@ def finish_image(
         if job.network:
             from mrimage.image.network.columns import network_columns
 
-            found = network_columns(job.network, job.extract, outputs, job.top, job.unsure)
+            found = network_columns(job.network, job.built_in, outputs, job.top, job.unsure)
             image.keep_model_columns(found)
             row |= found
         metadata = image.metadata
+        row |= own_columns(job, image)
         _require_fit(row, job)
         columns = {column: row[column] for column in columns_of(job.record_extractors)}
         if columns:
@@ -119,7 +124,8 @@ def finish_image(
         pixels = metadata.width * metadata.height
         records = make_records(entry, pixels, _run_mapper(mapper, image), _named(mapper), columns)
         # Each key once, in the mapper's order.
-        keys = dict.fromkeys(record.key for record in records)
+        keys = list(dict.fromkeys(record.key for record in records))
+        row["keys"] = keys
         made = edit_image(job, image, keys)
         row["gain_map_kept"] = gain_map_kept(image, made)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
@@ -157,7 +163,7 @@ def _pixels_of(row: dict[str, object]) -> int:
 
 def _require_fit(row: dict[str, object], job: Job) -> None:
     """Raise ImageError ``corrupt`` if the catalogue cannot hold the row; clear bad columns."""
-    reasons = misfits(row, catalogue_schema(job.extract, job.embedding_length))
+    reasons = misfits(row, mapped_catalogue_of(job))
     if not reasons:
         return
     row |= dict.fromkeys(reasons)
@@ -172,6 +178,8 @@ def _row(entry: Entry) -> dict[str, object]:
         "size": entry.size,
         "version": entry.version,
         "file": entry.file or None,
+        "path": entry.path,
+        "fields": encode_fields(entry.fields),
     }
 
 
@@ -213,4 +221,4 @@ def _named(mapper: Mapper) -> str:
 
 def mapper_of(job: Job) -> Mapper:
     """The job's own mapper, or the one for its ``key``."""
-    return job.map or by_keys(job.key, job.plain_edits)
+    return job.map or by_keys(job.key, job.plain_edits, job.built_in)

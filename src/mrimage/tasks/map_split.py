@@ -13,15 +13,17 @@ import pyarrow as pa
 
 from mrimage.commit.lease import open_out
 from mrimage.commit.task_writer import TaskWriter
+from mrimage.job.catalogue import mapped_catalogue_of
 from mrimage.job.job import Job, Plan
 from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
-from mrimage.tables.schemas import catalogue_schema
-from mrimage.tasks.each_image import ImageWork, handle_images
+from mrimage.tasks.each_image import ImageWork, handle_alone, handle_images
+from mrimage.tasks.extras import carried_values, extras_of, extras_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.tasks.model_batches import map_in_batches, model_of
+from mrimage.tasks.own_code import in_batches, set_up
 from mrimage.tasks.statistics import StatisticsWriter
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
@@ -38,7 +40,8 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
     """
     job = plan.job
     store = open_out(plan)
-    writer = TaskWriter(store, open_sink(job, store, split.id), "map", split.id, attempt)
+    sink = open_sink(job, store, split.id, extras_schema(plan))
+    writer = TaskWriter(store, sink, "map", split.id, attempt)
     spill = Spill(job.combine, writer.table, references=bool(job.group))
     statistics = StatisticsWriter(writer.table)
     rows: list[dict[str, object]] = []
@@ -56,11 +59,12 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             if mapped.failure:
                 writer.fail(mapped.failure)
                 faults.note(mapped.failure)
-            statistics.add(mapped.entry, mapped.members)
+            carried = carried_values(job, mapped.row)
+            statistics.add(mapped.entry, mapped.members, carried)
+            extras = extras_of(plan, mapped.entry, carried)
             for key, made in mapped.outputs.items():
-                writer.image(mapped.entry, key, made)
-    schema = catalogue_schema(job.extract, job.embedding_length)
-    tables = {"catalogue": pa.Table.from_pylist(rows, schema)}
+                writer.image(mapped.entry, key, made, extras)
+    tables = {"catalogue": pa.Table.from_pylist(rows, mapped_catalogue_of(job))}
     return writer.commit(len(rows), split.size, tables | spill.rest() | statistics.rest())
 
 
@@ -78,7 +82,8 @@ def _work(job: Job) -> ImageWork[Entry, Mapped]:
         begin=_mapping,
         failed=_failed,
         whole=job.decodes,
-        has_own_code=bool(job.map or job.edits_function or job.statistic),
+        has_own_code=bool(job.map or job.own_extractors or job.edits_function or job.statistic),
+        prepared=in_batches,
     )
 
 
@@ -88,8 +93,15 @@ def _itself(entry: Entry) -> Entry:
 
 def _mapping(plan: Plan) -> Callable[[Entry, ByteSource], Mapped]:
     job = plan.job
+    # The set-up of the job's own code must not count for an image.
+    set_up(job)
     return partial(map_image, job, mapper_of(job), model=model_of(plan))
 
 
 def _failed(entry: Entry, failure: Failure) -> Mapped:
     return quarantined(entry, {}, failure)
+
+
+def map_entry(plan: Plan, entry: Entry) -> Mapped:
+    """Map one image alone, in a guarded child."""
+    return handle_alone(plan, _work(plan.job), entry)

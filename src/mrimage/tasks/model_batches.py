@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from mrimage.commit.lease import open_out
 from mrimage.commit.model_copy import read_model_copy
@@ -14,9 +15,12 @@ from mrimage.job.job import Plan
 from mrimage.source import read_ahead
 from mrimage.tasks.each_image import require_memory
 from mrimage.tasks.map_image import Begun, Mapped, begin_image, finish_image, mapper_of
+from mrimage.tasks.own_code import batches_of
 from mrimage.types import Attempt, Split
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mrimage.image.network.session import Model
 
 
@@ -38,28 +42,32 @@ def map_in_batches(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mappe
     mapper = mapper_of(job)
     model = model_of(plan)
     assert model  # the job has a network
-    batch: list[Begun] = []
 
     def clock() -> deadline:
         # Made anew: the user's code may have replaced the timer's signal handler.
         return deadline(job.limits.deadline, attempt.expendable)
 
-    def finished() -> Iterator[Mapped]:
-        inputs = [begun.model_input for begun in batch if begun.model_input is not None]
-        outputs = iter(model.run(inputs) if inputs else ())
-        for begun in batch:
-            found = next(outputs) if begun.model_input is not None else {}
+    opened = read_ahead(split.entries, job.decodes, plan.stores)
+    for batch in batches_of(job, opened, attempt, fewest=model.batch):
+        all_begun: list[Begun] = []
+        for entry, source in batch:
             with clock():
-                mapped = finish_image(job, mapper, begun, found)
+                begun = begin_image(job, entry, without_clock(source))
+            require_memory(begun.failure)
+            all_begun.append(begun)
+        for begun, outputs in _with_outputs(model, all_begun):
+            with clock():
+                mapped = finish_image(job, mapper, begun, outputs)
             require_memory(mapped.failure)
             yield mapped
-        batch.clear()
 
-    for entry, source in read_ahead(split.entries, job.decodes, plan.stores):
-        with clock():
-            begun = begin_image(job, entry, without_clock(source))
-        require_memory(begun.failure)
-        batch.append(begun)
-        if len(batch) == model.batch:
-            yield from finished()
-    yield from finished()
+
+def _with_outputs(
+    model: Model, all_begun: list[Begun]
+) -> Iterator[tuple[Begun, Mapping[str, NDArray[Any]]]]:
+    """Yield each image with what the model makes of it; nothing if the image has failed."""
+    inputs = [begun.model_input for begun in all_begun if begun.model_input is not None]
+    starts = range(0, len(inputs), model.batch)
+    outputs = chain.from_iterable(model.run(inputs[at : at + model.batch]) for at in starts)
+    for begun in all_begun:
+        yield begun, {} if begun.model_input is None else next(outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from mrimage.job.job import Job, Value
 from mrimage.job.statistic import Statistic
 from mrimage.shuffle.records import SPILL_BYTES
 from mrimage.shuffle.values import UnfitValue, encode_value
+from mrimage.storage.fields import encode_fields
 from mrimage.tables.entries import places_of
 from mrimage.tables.schemas import STATISTICS
 from mrimage.types import Edits, Entry
@@ -91,18 +92,33 @@ def time_rank(metadata: Metadata, path: str) -> str:
     return f"{taken} {name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of STATISTICS. ``carried`` is encoded plain data."""
+
+    entry: Entry
+    member: MemberStatistic
+    carried: bytes
+
+
 class StatisticsWriter:
     """Collects what a map task's images contribute, and writes it in parts of a bounded size."""
 
     def __init__(self, write: Callable[[str, pa.Table], None]) -> None:
         self._write = write
-        self._rows: list[tuple[Entry, MemberStatistic]] = []
+        self._rows: list[_Row] = []
         self._bytes = 0
         self._parts = 0
 
-    def add(self, entry: Entry, members: list[MemberStatistic]) -> None:
-        """Add what one image contributes."""
-        self._rows += [(entry, member) for member in members]
+    def add(
+        self, entry: Entry, members: list[MemberStatistic], carried: Mapping[str, object]
+    ) -> None:
+        """Add what one image contributes. ``carried`` are the values of the catalogue that shards
+        have beside its outputs."""
+        if not members:
+            return
+        encoded = encode_value(dict(carried))
+        self._rows += [_Row(entry, member, encoded) for member in members]
         self._bytes += sum(len(member.value) for member in members)
         if self._bytes >= SPILL_BYTES:
             for name, table in self.rest().items():
@@ -121,24 +137,31 @@ class StatisticsWriter:
         return {name: table}
 
 
-def _to_table(rows: list[tuple[Entry, MemberStatistic]]) -> pa.Table:
+def _to_table(rows: list[_Row]) -> pa.Table:
     columns: dict[str, Any] = {
-        "key": [member.key for _, member in rows],
-        "method": [member.method for _, member in rows],
-        "uri": [entry.uri for entry, _ in rows],
-        "rank": [member.rank for _, member in rows],
-        "value": [member.value for _, member in rows],
-        "path": [entry.path for entry, _ in rows],
-        "size": [entry.size for entry, _ in rows],
-        "version": [entry.version for entry, _ in rows],
-        "place": places_of(entry for entry, _ in rows),
-        "digest": [_digest(entry, member) for entry, member in rows],
+        "key": [row.member.key for row in rows],
+        "method": [row.member.method for row in rows],
+        "uri": [row.entry.uri for row in rows],
+        "rank": [row.member.rank for row in rows],
+        "value": [row.member.value for row in rows],
+        "path": [row.entry.path for row in rows],
+        "size": [row.entry.size for row in rows],
+        "version": [row.entry.version for row in rows],
+        "place": places_of(row.entry for row in rows),
+        "fields": [encode_fields(row.entry.fields) for row in rows],
+        "carried": [row.carried for row in rows],
+        "digest": [_digest(row) for row in rows],
     }
     return pa.table(columns, STATISTICS)
 
 
-def _digest(entry: Entry, member: MemberStatistic) -> str:
-    """A hash of the image's version and of everything that it contributes."""
+def _digest(row: _Row) -> str:
+    """A hash of the image's version, of everything that it contributes, and of what comes along
+    with its outputs."""
+    entry = row.entry
+    member = row.member
     names = (member.key, member.method, entry.uri, entry.version, member.rank)
     content = "\0".join(names).encode("utf-8", "surrogatepass") + b"\0" + member.value
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    digest = hashlib.blake2b(content, digest_size=16)
+    digest.update(encode_fields(entry.fields).encode() + b"\0" + row.carried)
+    return digest.hexdigest()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import duckdb
 import msgspec
+import pyarrow as pa
 
 from mrimage.errors import UsageError
 from mrimage.report import text
@@ -27,6 +29,8 @@ CELL_CHARACTERS = 100
 
 CHUNK_ROWS = 2000
 """Rows that are fetched and written at a time, so that a result of any length needs little memory."""
+
+_NO_ROWS = "there is no statement in it that returns rows"
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -54,18 +58,12 @@ def stream(
     with open_tables(results) as tables:
         if not unsafe:
             tables.confine()
-        try:
+        with _errors_of(sql):
             columns, rows = _execute(tables, sql)
             if format == "csv":
                 yield from _csv(columns, rows, quote_formulas)
             else:
                 yield from _WRITERS[format](columns, rows)
-        except duckdb.Error as error:
-            reason = text.cut(" ".join(str(error).split()), 400)
-            raise UsageError(
-                f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, corrected, '
-                f"findings, groups, members, outputs, quarantine and removed: {reason}"
-            ) from error
 
 
 def query(
@@ -81,11 +79,41 @@ def query(
     return "".join(pieces)
 
 
+def query_table(results: Path, sql: str) -> pa.Table:
+    """Return the result of ``sql`` as an Arrow table, whose columns have distinct names.
+
+    ``sql`` can only read, and only the views of ``stream``. Raises UsageError when DuckDB cannot
+    run it.
+    """
+    refuse_copy(sql)
+    with open_tables(results) as tables:
+        tables.confine()
+        with _errors_of(sql):
+            relation = tables.connection.sql(sql)
+            if relation is None:
+                raise duckdb.Error(_NO_ROWS)
+            table = cast(pa.Table, relation.to_arrow_table())
+    return table.rename_columns(text.unique(table.column_names))
+
+
+@contextmanager
+def _errors_of(sql: str) -> Iterator[None]:
+    """Turn an error of DuckDB that ran ``sql`` into UsageError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = text.cut(" ".join(str(error).split()), 400)
+        raise UsageError(
+            f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, corrected, '
+            f"findings, groups, members, outputs, quarantine and removed: {reason}"
+        ) from error
+
+
 def _execute(tables: Tables, sql: str) -> tuple[list[str], Iterator[ResultRow]]:
     """Return the column names of the result, made distinct, and its rows."""
     cursor = tables.connection.execute(sql)
     if not cursor or not cursor.description:
-        raise duckdb.Error("there is no statement in it that returns rows")
+        raise duckdb.Error(_NO_ROWS)
     columns = text.unique(name for name, *_ in cursor.description)
     return columns, chain.from_iterable(_chunks(cursor))
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from mrimage.errors import ImageError
 from mrimage.types import ByteSource, Fault
@@ -25,8 +25,9 @@ class Member:
     that it can be opened without reading the index again.
 
     ``fault`` says why it cannot be read. ``is_link`` marks a second name for another member's
-    bytes. ``elsewhere`` names a file outside the container that has the bytes (a Hugging Face row
-    with only a path). ``ignored`` says why this is not a file at all: a key of ``types.IGNORED``.
+    bytes. ``content`` is that of a small sidecar, and ``fields`` are the other columns of a row.
+    ``elsewhere`` names a file outside the container that has the bytes (a Hugging Face row with
+    only a path). ``ignored`` says why this is not a file at all: a key of ``types.IGNORED``.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Member:
     is_link: bool = False
     elsewhere: str = ""
     ignored: str = ""
+    content: bytes | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Archive(Protocol):

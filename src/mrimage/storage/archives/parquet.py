@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from mrimage.errors import ImageError
 from mrimage.storage.archives.member import MAX_MEMBER, BlockReader, Member, too_large
 from mrimage.storage.archives.parquet_pages import Chunk, Page, PageError, read_chunks, read_pages
+from mrimage.storage.fields import plain_columns, short_values
 from mrimage.storage.names import printable
 from mrimage.types import ByteSource
 
@@ -77,19 +78,28 @@ class ParquetArchive:
     def _members_of_column(self, table: _Table, column: str, prefix: str) -> Iterator[Member]:
         # Parquet does not store the lengths of values, so listing decodes them all, a few rows
         # at a time.
+        plain = plain_columns(table.file.schema_arrow)
         row = 0
         total = 0
         for group in range(table.file.num_row_groups):
-            for values in self._batches(table, group, column):
+            for values, others in self._batches(table, group, column, plain):
                 data, paths = _bytes_and_paths(values)
+                rows = others.to_pylist()
                 lengths = pc.binary_length(cast("pa.BinaryArray", data)).to_pylist()
                 total += sum(length or 0 for length in lengths)
                 self._require_plausible(total)
-                for path, length in zip(paths, lengths, strict=True):
+                for path, length, fields in zip(paths, lengths, rows, strict=True):
                     name = prefix + _member_name(row, path)
                     # A row with only a path refers to a file outside the table.
                     elsewhere = path if length is None and path else ""
-                    yield Member(name, length or 0, row, column=column, elsewhere=elsewhere)
+                    yield Member(
+                        name,
+                        length or 0,
+                        row,
+                        column=column,
+                        elsewhere=elsewhere,
+                        fields=short_values(fields),
+                    )
                     row += 1
 
     def _require_plausible(self, size: int) -> None:
@@ -128,19 +138,22 @@ class ParquetArchive:
         for number in range(table.file.num_row_groups):
             rows = range(first, first + table.file.metadata.row_group(number).num_rows)
             if row in rows:
-                return _RowGroup(column, rows, self._batches(table, number, column))
+                values = (values for values, _ in self._batches(table, number, column))
+                return _RowGroup(column, rows, values)
             first = rows.stop
         raise ImageError("changed", f"{self._uri} has no row {row} any more.")
 
-    def _batches(self, table: _Table, group: int, column: str) -> Iterator[pa.Array[Any]]:
-        """Yield the rows of one column of a row group, a few at a time.
+    def _batches(
+        self, table: _Table, group: int, column: str, others: Sequence[str] = ()
+    ) -> Iterator[tuple[pa.Array[Any], pa.RecordBatch]]:
+        """Yield the rows of one column of a row group and those of ``others``, a few at a time.
 
-        Raises ImageError before anything is decoded if the column would take implausibly much
+        Raises ImageError before anything is decoded if the columns would take implausibly much
         memory.
         """
         leaves = _leaves(table.file.schema_arrow, column)
         size = 0
-        for page in table.pages(group, leaves):
+        for page in table.pages(group, [*leaves, *others]):
             is_bomb = page.uncompressed > max(_PAGE_FLOOR, _BOMB_RATIO * page.compressed)
             if is_bomb or page.uncompressed > MAX_MEMBER:
                 raise ImageError(
@@ -152,9 +165,11 @@ class ParquetArchive:
         self._require_plausible(size)
         batch_rows = max(1, min(_ROWS, _DECODED // max(1, size)))
         for batch in table.file.iter_batches(
-            batch_size=batch_rows, row_groups=[group], columns=leaves, use_threads=False
+            batch_size=batch_rows, row_groups=[group], columns=[*leaves, *others], use_threads=False
         ):
-            yield batch.column(0)
+            # By its place, because several columns may have one name.
+            place = batch.schema.names.index(column)
+            yield batch.column(place), batch.select(list(others))
 
     def _open(self) -> _Table:
         if self._source.size == 0:
@@ -202,11 +217,16 @@ class _Table:
         return sum(chunk.uncompressed for chunk in ours)
 
     def pages(self, group: int, leaves: list[str]) -> Iterator[Page]:
-        """Yield the pages of columns of a row group, from their headers.
+        """Yield the pages of columns of a row group, or of leaves of columns, from their headers.
 
         Raises ArrowInvalid for damage.
         """
-        chunks = [chunk for chunk in self._groups[group] if chunk.path in leaves]
+        chunks = [
+            chunk
+            for chunk in self._groups[group]
+            # A list has its values in a leaf below it.
+            if any(chunk.path == leaf or chunk.path.startswith(f"{leaf}.") for leaf in leaves)
+        ]
         try:
             for chunk, data in zip(chunks, self._read(chunks), strict=True):
                 yield from read_pages(data, chunk.values)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from mrimage.errors import ImageError
 from mrimage.storage.archives.gzip import GunzipSource
 from mrimage.storage.archives.member import BlockReader, Member, Window, end_of_chain
+from mrimage.storage.archives.sidecars import LARGEST, sidecar_kind
 from mrimage.storage.names import path_if_local
 from mrimage.types import ByteSource, Fault
 
@@ -42,6 +44,7 @@ class TarArchive:
     def __init__(self, source: ByteSource, *, gzipped: bool = False) -> None:
         self._uri = source.uri
         self._source = GunzipSource(source) if gzipped else source
+        self._reader: _HeaderReader | None = None
 
     def members(self) -> Iterator[Member]:
         links: list[tarfile.TarInfo] = []
@@ -49,7 +52,7 @@ class TarArchive:
         try:
             for info in self._headers():
                 if info.isreg():
-                    yield self._member(info)
+                    yield self._with_content(info)
                 elif info.issym() or info.islnk():
                     links.append(info)
                 elif not info.isdir():
@@ -63,6 +66,18 @@ class TarArchive:
 
     def open(self, member: Member) -> ByteSource:
         return Window(f"{self._uri}!/{member.name}", self._source, member.offset, member.size)
+
+    def _with_content(self, info: tarfile.TarInfo) -> Member:
+        member = self._member(info)
+        if not sidecar_kind(info.name) or info.size > LARGEST or member.fault:
+            return member
+        # The reader is at this place anyway, and has read the next block.
+        return replace(member, content=self._content(info))
+
+    def _content(self, info: tarfile.TarInfo) -> bytes:
+        assert self._reader
+        self._reader.seek(info.offset_data)
+        return self._reader.read(info.size)
 
     def _member(self, info: tarfile.TarInfo) -> Member:
         if not info.issparse():
@@ -104,6 +119,7 @@ class TarArchive:
         """Yield every header. Raises ImageError where the archive becomes unreadable."""
         is_remote = path_if_local(self._uri) is None
         reader = _HeaderReader(self._source, _REMOTE_BLOCK if is_remote else _LOCAL_BLOCK)
+        self._reader = reader
         count = 0
         try:
             # tarfile calls only read, seek and tell.
