@@ -427,6 +427,8 @@ def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Pat
         "size",
         "version",
         "file",
+        "path",
+        "keys",
         "status",
         "reason",
         "format",
