@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import mrimage as mr
 from mrimage import __main__
 from mrimage.cli.main import main
 
@@ -123,8 +124,36 @@ def test_a_dry_run_tells_and_writes_nothing(photos: Path, tmp_path: Path, capsys
     assert main(["run", str(photos), str(out), "--dry-run"]) == 0
     assert "not decoded: headers only" in capsys.readouterr().out
     assert main(["run", str(photos), str(out), "--dry-run", "--resize", "8x8"]) == 0
-    assert "decoded for edits" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "decoded for edits" in told
+    assert not {"members", "program"} & {line.split()[0] for line in told.splitlines()}
     assert not out.exists()
+
+
+def test_a_dry_run_says_what_comes_after_map_and_reduce(
+    photos: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each(image: mr.Image, key: str, statistic: None) -> None: ...
+
+    def program(table: mr.Table): ...
+
+    def edits(key: str, metadata: mr.Metadata) -> mr.Edits: ...
+
+    correct = mr.Edits(correct="match-group")
+    own = __name__
+    for job, told in (
+        (mr.Job(edits=correct), "the images of each group, for --correct match-group"),
+        (mr.Job(edits=edits), "the images that the job's own edits correct by their group, if any"),
+        (mr.Job(each=each, program=program), f"the images, for {own}:{each.__qualname__}"),
+    ):
+        monkeypatch.setattr("mrimage.cli.commands.load_job", lambda _, job=job: job)
+        command = ["run", str(photos), str(tmp_path / "out"), "--job", "any:job", "--dry-run"]
+        assert main(command) == 0
+        rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert rows["members"] == f"a second pass over {told}"
+        assert rows["pixels"].startswith("decoded for ")
+    assert rows["program"] == f"{own}:{program.__qualname__}: rounds over the records of map"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_refuses_what_the_run_would_refuse(photos: Path, tmp_path: Path, capsys) -> None:

@@ -25,11 +25,13 @@ from mrimage.image.features import ANALYSIS_SIDE
 from mrimage.job.catalogue import catalogue_of
 from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
+from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.job.rules import NoEdit, first_match
 from mrimage.mappers.keys import needs_extractor
 from mrimage.reducers import group_reducer
 from mrimage.report import text
+from mrimage.rounds.programs import programs_of
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, read_ahead
 from mrimage.storage import StoreSettings, open_store
@@ -82,6 +84,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("pixels", _describe_decoding(job)),
         ("scale", _describe_scales(job, sample[:SAMPLE], options.stores)),
         ("reducers", _describe_reducers(job)),
+        *_describe_later_phases(job),
         ("sink", describe_sink(job)),
         ("estimate", estimate),
         ("output", out),
@@ -131,6 +134,23 @@ def _describe_reducers(job: Job) -> str:
     return ", ".join([*own, *job.group]) or "none"
 
 
+def _describe_later_phases(job: Job) -> Iterator[tuple[str, str]]:
+    """Say whether images are read a second time, and whether a program runs after that."""
+    if job.has_members:
+        yield "members", f"a second pass over {_describe_members(job)}"
+    for program in programs_of(job):
+        yield "program", f"{program.function}: rounds over the records of map"
+
+
+def _describe_members(job: Job) -> str:
+    if job.each is not None:
+        return f"the images, for {name_function(job.each)}"
+    if job.edits_function is not None:
+        return "the images that the job's own edits correct by their group, if any"
+    names = sorted({str(edits.correct) for edits in job.known_edits if edits.sees_group})
+    return f"the images of each group, for --correct {', '.join(names)}"
+
+
 def _describe_decoding(job: Job) -> str:
     """Say what pixels are decoded for."""
     reasons = _reasons_to_decode(job)
@@ -146,6 +166,8 @@ def _reasons_to_decode(job: Job) -> list[str]:
         reasons.append("edits")
     if job.map:
         reasons.append("the job's own mapper, if it asks for them")
+    if job.statistic or job.each:
+        reasons.append("the job's own statistic and each, if they ask for them")
     reasons += [f"--group {name}" for name in job.group if group_reducer(name).pixels]
     return reasons
 
