@@ -104,6 +104,16 @@ def test_in_a_notebook_workers_import_the_user_s_modules_and_python_s_own(folder
     assert "6 listed = 6 processed" in done.stdout
 
 
+def test_ray_s_workers_find_their_libraries_where_the_driver_does(folder: Path) -> None:
+    """They import pyarrow before they run any code of ours."""
+    require("ray")
+    (folder / "pyarrow.py").write_text((folder / "random.py").read_text())
+    program = "import sys; from mrimage.cli.main import main; sys.exit(main())"
+    options = ("--engine", "ray", "--workers", "1", "--no-thumbnails", "--quiet")
+    done = python(folder, "-c", program, "run", "photos", "out", *options, RAY_ADDRESS="local")
+    assert (done.returncode, (folder / "MARK").exists()) == (0, False), done.stderr
+
+
 @pytest.mark.parametrize("through_client", [False, True])
 def test_ray_s_workers_import_nothing_of_the_working_directory(
     folder: Path, ray_cluster: str, through_client: bool

@@ -50,9 +50,7 @@ def place(seed: int, number: int, engine: str) -> Place:
     if rare < 0.02:
         return replace(drawn, engine=SPARK)
     if rare < 0.04:
-        # Ray's workers import pyarrow before a task of ours can take the working directory from
-        # the path, where Ray puts it first.
-        return replace(drawn, engine=RAY, is_trap=False)
+        return replace(drawn, engine=RAY)
     if rare < 0.10:
         return replace(drawn, name="out", is_remote=True)
     return drawn

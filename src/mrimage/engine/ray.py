@@ -25,6 +25,7 @@ import ray
 from ray._private import ray_constants
 from ray._private import worker as ray_worker
 from ray.exceptions import RayError, RayTaskError
+from ray.job_config import JobConfig
 
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.engine.engine import EngineOptions, Task, TaskFunction
@@ -84,6 +85,12 @@ def _connect(name: str, options: EngineOptions, stack: ExitStack) -> None:
     stack.callback(_disconnect)
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with _signals_kept():
+        if address.startswith("ray://"):
+            # A client's working directory is not on the path of workers anyway.
+            _require_listener(address)
+            ray.init(address, **common)
+            return
+        common["job_config"] = _own_path_only()
         if address != "local":
             _require_listener(address)
             ray.init(address, **common)
@@ -92,6 +99,24 @@ def _connect(name: str, options: EngineOptions, stack: ExitStack) -> None:
             ray.init("auto", **common)
             return
         _start_ray(options, stack, common)
+
+
+class _NothingAdded(list[str]):
+    """A list of folders that stays empty."""
+
+    def extend(self, folders: Iterable[str]) -> None:
+        """Add nothing."""
+
+
+def _own_path_only() -> JobConfig:
+    """A job whose workers do not import from the driver's working directory.
+
+    Ray puts that folder first on their path. They import pyarrow before they call ``_enter``, and
+    a ``pyarrow.py`` beside the user's photographs would be run.
+    """
+    config = JobConfig()
+    config._py_driver_sys_path = _NothingAdded()
+    return config
 
 
 def _start_ray(options: EngineOptions, stack: ExitStack, common: dict[str, Any]) -> None:
