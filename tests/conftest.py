@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,16 +27,21 @@ settings.register_profile(
 settings.load_profile("any-machine")
 
 SLOW = ("spark", "soak", "storage", "engine", "faults", "report")
-"""Folders whose files take long. They go first, so that no core is left alone with one at the end."""
+"""Folders whose files take long."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _turn(item.path))
-
-
-def _turn(path: Path) -> int:
-    folder = path.parent.name
-    return SLOW.index(folder) if folder in SLOW else len(SLOW)
+    """Put slow files first, so that no core is left alone with one at the end. Take one of each
+    folder at a time, because all of Spark's at once need more memory and cores than there are."""
+    turns: dict[Path, tuple[int, int]] = {}
+    counts = Counter[str]()
+    for item in items:
+        folder = item.path.parent.name
+        if folder in SLOW and item.path not in turns:
+            turns[item.path] = (counts[folder], SLOW.index(folder))
+            counts[folder] += 1
+    last = (len(turns), 0)
+    items.sort(key=lambda item: turns.get(item.path, last))
 
 
 @pytest.fixture
