@@ -119,7 +119,7 @@ def _cut(text: str, extension: str) -> str:
 def source_extension(path: str, format: str) -> str:
     """The extension of an unchanged copy of the source ``path``, in lower case and without a dot.
 
-    It is the source's own. If that is none that is safe to have, it is the usual one of the
+    It is the source's own. If the source has none, or one that is not safe, it is the usual one of the
     image's ``format``.
 
     >>> source_extension("a/Beach.JPG", "jpeg"), source_extension("7f0c", "jpeg")
