@@ -289,7 +289,7 @@ class EngineContract:
     ) -> None:
         monkeypatch.setattr(splitting, "HEADER_SPLIT", (4, 4))
         # The report comes last, from what is published, and takes long.
-        monkeypatch.setattr(phases, "write_report", lambda *_: None)
+        monkeypatch.setattr(phases, "write_report", lambda *_, **__: None)
         source = tmp_path / "photos"
         source.mkdir()
         for number in range(TRIAL_IMAGES + 4):

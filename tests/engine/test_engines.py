@@ -11,6 +11,7 @@ from tests.engine.engine_contract import EngineContract
 from tests.engine.services import require
 
 from mrimage.engine import Engine, EngineOptions, open_engine
+from mrimage.errors import EngineError
 
 
 def opened(name: str, workers: int) -> Iterator[Engine]:
@@ -70,3 +71,19 @@ class TestRay(EngineContract):
     @classmethod
     def engine(cls, ray_cluster: str) -> Iterator[Engine]:
         yield from opened("ray", workers=2)
+
+
+def test_a_ray_that_does_not_start_in_time_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require("ray")
+    import ray
+
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(EngineError, match="Ray cannot be used for --engine ray: The current node"):
+        open_engine("ray", EngineOptions(workers=1))

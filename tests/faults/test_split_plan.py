@@ -30,7 +30,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Eleven images of noise. Split limits follow from what there is to map and from the workers."""
     monkeypatch.setattr(splitting, "PIXEL_SPLIT", (1, 1 << 30))
     # The report comes last, from what is published, and takes long.
-    monkeypatch.setattr(phases, "write_report", lambda *_: None)
+    monkeypatch.setattr(phases, "write_report", lambda *_, **__: None)
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(11):

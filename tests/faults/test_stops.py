@@ -68,7 +68,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four images and a bad one, in splits of two."""
     monkeypatch.setattr(splitting, "HEADER_SPLIT", (2, 2))
     # The report comes last, from what is published, and takes long.
-    monkeypatch.setattr(phases, "write_report", lambda *_: None)
+    monkeypatch.setattr(phases, "write_report", lambda *_, **__: None)
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(2):

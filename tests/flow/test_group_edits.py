@@ -42,7 +42,7 @@ MATCH = mr.Job(key=("folder",), edits=mr.Edits(correct="match-group", format="pn
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three images a split, and no report, which has tests of its own."""
 
-    def no_report(store: Store, *_: object) -> None:
+    def no_report(store: Store, *_: object, **__: object) -> None:
         store.write("report.html", b"")
         store.write("summary.json", b"{}")
 

@@ -35,7 +35,7 @@ Rounds = Generator[mr.Round, mr.Table, Any]
 @pytest.fixture
 def unreported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs make no page, which takes longer than all of their rounds."""
-    monkeypatch.setattr(phases, "write_report", lambda *_: None)
+    monkeypatch.setattr(phases, "write_report", lambda *_, **__: None)
     monkeypatch.setattr("mrimage.report.warm", lambda: nullcontext(lambda: None))
 
 

@@ -70,7 +70,10 @@ def open_ray(name: str, options: EngineOptions) -> RayEngine:
     with ExitStack() as stack:
         try:
             _connect(name, options, stack)
-        except (RuntimeError, OSError, ValueError, RayError) as error:
+        except EngineError:
+            raise
+        # Ray raises a plain Exception if it does not start in time on a busy machine (Ray 2.60).
+        except Exception as error:
             reason = " ".join(str(error).split())[:LONGEST_EXPLANATION]
             raise EngineError(f"Ray cannot be used for --engine {name}: {reason}") from error
         return RayEngine(options, stack.pop_all())
