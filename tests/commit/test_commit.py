@@ -53,7 +53,7 @@ class Sink:
     def name(self, key: str, path: str, extension: str) -> str:
         return path
 
-    def put(self, row: OutputRow, data: bytes) -> str:
+    def put(self, row: OutputRow, data: bytes, extras: object = None) -> str:
         return row.output
 
     def close(self) -> None:

@@ -306,7 +306,7 @@ def test_a_whole_run_that_has_lost_its_lock_ends_with_an_error_and_no_report(
     with pytest.raises(SinkError, match="process 1 on elsewhere has taken it over"):
         run(mr.Job(map=sleepy), str(tmp_path), store.root, RunOptions(workers=1, thumbnails=False))
     assert holder_of(store) == ELSEWHERE
-    assert {item.path for item in store.list()} == {NAME, "_run/job.json"}
+    assert {item.path for item in store.list()} == {NAME, "_run/job.json", "_run/splits.json"}
     assert len(seen) == 6
     store.delete(NAME)
     again = run(

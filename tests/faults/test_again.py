@@ -46,7 +46,7 @@ def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
     run(JOB, str(photos), str(out), HERE)
     Image.new("L", (30, 40), 250).save(photos / "trip" / "new.png")
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

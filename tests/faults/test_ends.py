@@ -112,7 +112,7 @@ def test_ctrl_c_on_a_terminal_says_one_thing_only(many: Path, tmp_path: Path) ->
         pass  # how a terminal tells that nobody is there any more
     os.close(terminal)
     _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 1
+    assert os.waitstatus_to_exitcode(status) == 130
     assert shown.count(b"interrupted") == 1
     assert b"Traceback" not in shown
     assert leftovers(out) == []

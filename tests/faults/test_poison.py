@@ -120,10 +120,10 @@ def test_an_image_that_vanishes_after_the_listing_is_quarantined(
 
     real = Inventory.to_map
 
-    def remove_first(self):
+    def remove_first(self, *arguments):
         (corpus / "03.png").unlink()
         Image.new("RGB", (77, 77)).save(corpus / "04.png")
-        yield from real(self)
+        yield from real(self, *arguments)
 
     monkeypatch.setattr(Inventory, "to_map", remove_first)
     summary = run(

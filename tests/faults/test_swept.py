@@ -99,14 +99,14 @@ def test_a_stop_amid_the_sweeping_loses_nothing(
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr(
-            phases.RunPhases, "plan_shuffle", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            phases.RunPhases, "plan_shuffle", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)
     (out / "images/jpeg/left.jpg").write_bytes(b"left by a kill")
     with monkeypatch.context() as patched:
         patched.setattr(
-            phases.Publisher, "count", lambda self: (_ for _ in ()).throw(KeyboardInterrupt)
+            phases.Publisher, "count", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             run(JOB, str(photos), str(out), HERE)

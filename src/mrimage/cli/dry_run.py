@@ -68,7 +68,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         limits = split_limits(job, images, size, options.workers or 1)
         splits = sum(1 for _ in cut_splits(inventory.to_map(), *limits))
         sample = list(islice(inventory.to_map(), RULE_SAMPLE if job.rules else SAMPLE))
-        write_model_copy(open_store(str(folder)), job)
+        write_model_copy(open_store(str(folder), options.stores), job)
         # Tasks read the model from OUT, which must stay as it is.
         sample_plan = replace(plan, out=str(folder), columns=inventory.columns())
         estimate = _estimate(sample_plan, sample[:SAMPLE], images, options.workers)

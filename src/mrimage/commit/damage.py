@@ -48,6 +48,7 @@ from mrimage.tables.schemas import (
     FINDINGS,
     GROUPS,
     KNOWN,
+    MAPPED_MEMBERS,
     MEMBERS,
     OUTPUTS,
     PROGRAM_ROUNDS,
@@ -80,6 +81,7 @@ _PUBLISHED_TABLES = {
 _TASK_TABLES = {
     "catalogue": KNOWN,
     "records": RECORDS,
+    "members": MAPPED_MEMBERS,
     "outputs": OUTPUTS,
     "quarantine": QUARANTINE,
     "groups": DONE_GROUPS,
@@ -217,6 +219,9 @@ def _folders(store: Store, top: str) -> set[str]:
         name, slash, _ = item.path.removeprefix(top).partition("/")
         if slash:
             folders.add(top + name)
+    if store.local and (store.local / top).is_dir():
+        # An empty folder has no files to list.
+        folders |= {top + path.name for path in (store.local / top).iterdir() if path.is_dir()}
     return folders
 
 

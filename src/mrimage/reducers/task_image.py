@@ -64,6 +64,10 @@ class TaskImage(Image):
         result: Encoded = self._call("edited", edits)
         return result
 
+    def edited_each(self, all_edits: Sequence[Edits]) -> list[Encoded]:
+        results: list[Encoded] = self._call("edited_each", tuple(all_edits))
+        return results
+
     def pixels(self, edits: Edits = DEFAULT_EDITS) -> np.ndarray[Any, np.dtype[np.uint8]]:
         pixels: np.ndarray[Any, np.dtype[np.uint8]] = self._call("pixels", edits)
         return pixels
