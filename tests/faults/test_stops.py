@@ -85,7 +85,7 @@ def continues(
     whole = out.with_name("whole")
     run(job, str(photos), str(whole), HERE)
     expected = everything(whole)
-    for state in taken:
+    for state in taken[::2]:  # the soak stops runs at the steps in between
         shutil.rmtree(out)
         state.rename(out)
         run(job, str(photos), str(out), how)
