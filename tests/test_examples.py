@@ -201,5 +201,6 @@ def test_an_even_series_has_one_mean_in_each_folder(photos: Path, tmp_path: Path
         for path in folder.rglob("*.jpg"):
             with Image.open(path) as image:
                 means.append(float(np.asarray(image).mean()))
-        # Highlights that are cut off lower the mean of some.
-        assert np.std(means) < 8
+        # Highlights that are cut off lower the mean of some, but not of most.
+        middle = np.median(means)
+        assert np.median(np.abs(np.array(means) - middle)) < 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.image.samples import opened, photograph, pixels_of, sample
 
-from mrimage.image import CORRECTIONS as NAMES
+from mrimage.image import CORRECTIONS as ALL_NAMES
 from mrimage.image.correct import (
     CORRECTIONS,
     auto_levels,
@@ -17,7 +17,9 @@ from mrimage.image.correct import (
     gray_world,
     white_patch,
 )
-from mrimage.types import Edits
+from mrimage.types import GROUP_CORRECTIONS, Edits
+
+NAMES = tuple(CORRECTIONS)
 
 PHOTO = np.asarray(photograph())
 GRAY = np.asarray(photograph().convert("L"))
@@ -29,7 +31,7 @@ def two_by_two(*colours: tuple[int, int, int]) -> np.ndarray:
 
 
 def test_the_names_of_the_command_line_are_the_corrections() -> None:
-    assert tuple(CORRECTIONS) == NAMES
+    assert (*CORRECTIONS, *GROUP_CORRECTIONS) == ALL_NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
