@@ -66,7 +66,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
             "Edits.crop needs mrimage.Crop.width, height. or .*x, y",
         ),
         ({"edits": mr.Edits(fit="big", resize=(5, 5))}, "Edits.fit must be one of"),
-        ({"edits": mr.Edits(format="jpg")}, 'Edits.format must be one of .*Did you mean "jpeg"'),
+        ({"edits": mr.Edits(format="jpge")}, 'Edits.format must be one of .*Did you mean "jpeg"'),
         ({"edits": mr.Edits(to="rgb")}, 'Edits.to must be one of .*Did you mean "srgb"'),
         (
             {"edits": mr.Edits(correct="levels")},

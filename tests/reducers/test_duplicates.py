@@ -30,8 +30,6 @@ from mrimage.shuffle.records import Record, make_record
 from mrimage.tables.schemas import DUPLICATES
 from mrimage.types import Entry
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("all",), group=("duplicates",))
 

@@ -27,8 +27,6 @@ from mrimage.storage import LocalStore, open_uri
 from mrimage.storage.archives import parquet
 from mrimage.types import Edits
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HOW = RunOptions(workers=1, thumbnails=False)
 
 
