@@ -52,8 +52,8 @@ class Geometry:
 def geometry_of(width: int, height: int, edits: Edits) -> Geometry:
     """Return the geometry of ``edits`` on an oriented image of ``width`` x ``height`` pixels.
 
-    Of several sizes to resize to, it is that of ``chosen_size``. A crop that reaches over the image ends at its border. Raises ImageError ``unsupported`` if the
-    crop lies outside the image.
+    Of several sizes to resize to, it is that of ``chosen_size``. A crop that reaches over the image
+    ends at its border. Raises ImageError ``unsupported`` if the crop lies outside the image.
     """
     crop = _crop(width, height, edits.crop)
     if edits.resize is None:

@@ -42,8 +42,8 @@ class Image:
 
     ``metadata`` reads a bounded prefix, and ``data`` reads all bytes once. ``fields`` is what
     a list, a table or sidecars say about the image: a label, a caption. ``features``,
-    ``edited``, ``pixels`` and ``thumbnail`` decode. A notebook shows a small picture. Every method raises ImageError if the image is bad, and
-    StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
+    ``edited``, ``pixels`` and ``thumbnail`` decode. A notebook shows a small picture.
+    Every method raises ImageError if the image is bad, and StoreError if its bytes cannot be read. A bug in mrimage raises ImageError ``internal``, so
     that it is not taken for one in the caller's code.
     """
 
