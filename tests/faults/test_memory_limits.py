@@ -84,7 +84,7 @@ def test_a_child_is_ended_when_it_holds_too_much_and_not_for_what_it_maps() -> N
 REFUSED = """
 import sys
 from mrimage.guard.memory import limit_memory
-from mrimage.job.job import Job
+from mrimage.job.job import Job, Plan
 from mrimage.image import Buffer
 from mrimage.reducers.image_call import method_call, perform
 from mrimage.storage.settings import DEFAULT
@@ -93,7 +93,7 @@ from mrimage.types import Edits, Entry, Limits
 
 def mapped(data):
     job = Job(edits=Edits(resize=(8, 8)))
-    found = map_image(job, mapper_of(job), Entry("a", "a", len(data), ""), Buffer(data))
+    found = map_image(Plan(job, "a", "b"), mapper_of(job), Entry("a", "a", len(data), ""), Buffer(data))
     return found.failure.reason if found.failure else "processed"
 
 def asked(data):

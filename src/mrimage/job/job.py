@@ -346,7 +346,8 @@ class Plan:
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
     takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
-    it is listed.
+    it is listed. ``pictures`` is a local folder in which map keeps decoded pictures for the second
+    pass; it is empty if tasks may run on other machines.
     """
 
     job: Job
@@ -355,6 +356,7 @@ class Plan:
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
     columns: Columns = ()
+    pictures: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
