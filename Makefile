@@ -29,7 +29,7 @@ demo: env
 
 test: env-dev
 	sh tests/system-packages.sh
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 # Smaller ones: make soak SCHEDULES=100 FILES=0
 SCHEDULES := 10000

@@ -463,7 +463,7 @@ def planned(folder: Path, pending: bool) -> tuple[Exchange, list[tuple[str, str,
     return exchange, [(record.key, record.entry.uri, record.seq, record.value) for record in made]
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came to that"

@@ -120,9 +120,8 @@ def test_a_decoder_that_is_refused_memory_is_told_from_a_damaged_file(tmp_path: 
         ("large.jp2", 4000, None),
     ):
         buffer = io.BytesIO()
-        Image.effect_noise((size, size), 50).resize((64, 64)).resize((size, size)).convert(
-            "RGB"
-        ).save(buffer, "JPEG2000")
+        noise = Image.effect_noise((64, 64), 50).resize((size, size))
+        noise.convert("RGB").save(buffer, "JPEG2000")
         files.append(tmp_path / name)
         files[-1].write_bytes(buffer.getvalue()[:cut])
     done = subprocess.run(

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import pytest
 from PIL import Image, ImageCms
 
 import mrimage as mr
-from mrimage import report
 from mrimage.cli.main import main
 from mrimage.errors import JobError, SinkError, UsageError
 from mrimage.flow import members, phases
@@ -29,7 +27,7 @@ from mrimage.image.color.lab import rgb_space
 from mrimage.job.job import Plan
 from mrimage.shuffle.values import encode_value
 from mrimage.sink.shards import read_shard
-from mrimage.storage import Store, open_store
+from mrimage.storage import open_store
 from mrimage.tasks import kept_pictures
 from mrimage.tasks.edit_member import ImageMembers, Member, edit_member_image
 from mrimage.tasks.kept_pictures import KeptPictures
@@ -43,15 +41,8 @@ MATCH = mr.Job(key=("folder",), edits=mr.Edits(correct="match-group", format="pn
 
 @pytest.fixture(autouse=True)
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three images a split, and no report, which has tests of its own."""
-
-    def no_report(store: Store, *_: object, **__: object) -> None:
-        store.write("report.html", b"")
-        store.write("summary.json", b"{}")
-
+    """Three images a split."""
     monkeypatch.setattr(phases, "split_limits", lambda *_: (1 << 40, 3))
-    monkeypatch.setattr(phases, "write_report", no_report)
-    monkeypatch.setattr(report, "warm", lambda: nullcontext(lambda: None))
 
 
 def picture(number: int, side: int = 24) -> np.ndarray[Any, np.dtype[np.uint8]]:
