@@ -106,7 +106,6 @@ def run(
         phases.members()
         phases.rounds()
         published = phases.publish(weighed)
-        phases.draw_thumbnails()
         summary = phases.report(published)
         execution.require_no_internal_failures()
         return summary
