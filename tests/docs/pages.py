@@ -26,6 +26,11 @@ def _blocks(text: str, languages: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(block[1], block[2]) for block in found if block[1] in languages]
 
 
+def headings(page: Path) -> list[str]:
+    """The headings of the second level, with their signs."""
+    return [line for line in page.read_text().splitlines() if line.startswith("## ")]
+
+
 def blocks_below(page: Path, heading: str, *languages: str) -> list[tuple[str, str]]:
     """The blocks from ``heading`` to the next heading of the same level."""
     level = heading.split()[0]
@@ -51,8 +56,8 @@ def run_script(text: str) -> None:
 
 
 def run_commands(text: str) -> None:
-    """Run each command. mrimage itself runs in this process, because starting Python for each
-    command takes longer than the command; anything else runs in Bash."""
+    """Run each command. mrimage itself runs in this process and without thumbnails, because they
+    and the start of Python would take longer than the command; anything else runs in Bash."""
     for command in _commands(text):
         words = shlex.split(command)
         if words[0] != "mrimage":
@@ -63,7 +68,11 @@ def run_commands(text: str) -> None:
 
 
 def _mrimage(arguments: list[str], target: str | None) -> None:
-    alone = ["--workers", "1"] if arguments[0] == "run" and "--engine" not in arguments else []
+    alone = []
+    if arguments[0] == "run":
+        alone = ["--no-thumbnails"]
+        if "--engine" not in arguments:
+            alone += ["--workers", "1"]
     if target is None:
         assert main([*arguments, *alone]) == 0, arguments
         return
