@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 from PIL import Image
+from tests.docs.pages import DOCS, blocks_below, run_commands
 from tests.services.fixtures import unavailable
 from tests.services.process import Server, free_ports, is_open
 from tests.services.seaweed import find_weed
+
+import mrimage as mr
 
 CONTAINERS = Path(__file__).parents[2] / "containers"
 
@@ -120,3 +123,14 @@ def test_the_dockerfile_installs_extras_that_exist_and_copies_files_that_exist()
     compose = yaml.safe_load((CONTAINERS / "compose.yaml").read_text())
     target = compose["x-mrimage"]["build"]["target"]
     assert f" AS {target}\n" in text
+
+
+def test_the_cookbook_s_recipe_for_spark_runs(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain_report: None
+) -> None:
+    if not shutil.which("java"):
+        unavailable("Java is not installed")
+    monkeypatch.chdir(tmp_path)
+    [(_, command)] = blocks_below(DOCS / "cookbook.md", "## On a cluster", "sh")
+    run_commands(command)
+    assert len(mr.open("local-spark").outputs) == 9
