@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from markdown.extensions.toc import slugify
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -80,11 +81,13 @@ def _moved(link: re.Match[str], page: str) -> str:
     source = _source(target, page)
     if source is None:
         return link[0]
-    if source == "examples":
+    if source.startswith("examples"):
         place = "examples.md"
+        name = posixpath.relpath(source, "examples")
+        anchor = "" if name == "." else f"#{slugify(name, '-')}"
     elif source in FROM_THE_ROOT:
         place = FROM_THE_ROOT[source]
-    elif source.startswith("docs/"):
+    elif is_page(source):
         place = source.removeprefix("docs/")
     elif (ROOT / source).is_file():
         place = f"{source}.txt"
@@ -112,7 +115,12 @@ def _linked_sources(files: Files) -> Iterator[str]:
         text = file.content_string
         for link in LINK.finditer(BLOCK.sub("", text)):
             source = _source(link[2], file.src_uri)
-            if source is None or source in FROM_THE_ROOT or source.startswith("docs/"):
+            if source is None or source in FROM_THE_ROOT or is_page(source):
                 continue
-            if (ROOT / source).is_file():
+            if (ROOT / source).is_file() and not source.startswith("examples/"):
                 yield source
+
+
+def is_page(source: str) -> bool:
+    """Whether the file is a page or a picture in docs/."""
+    return source.startswith("docs/") and not source.startswith("docs/site/")
