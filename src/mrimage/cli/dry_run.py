@@ -15,6 +15,7 @@ from mrimage.commit.model_copy import write_model_copy
 from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
+from mrimage.flow.earlier import Earlier, earlier_of
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
@@ -56,12 +57,14 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
     require_engine(options.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, options.stores)
-    require_images(plan, options.strict)
-    require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
-    with temporary_folder() as folder:
+    with earlier_of(plan) as earlier, temporary_folder() as folder:
+        require_images(plan, options.strict, earlier.columns if earlier else ())
+        require_usable(open_store(out, options.stores), describe(plan), options.fresh)
         inventory = Inventory(folder, [], job.taken)
         inventory.write(entries_of(plan, counts, options.strict))
+        if earlier:
+            counts.ignored["not selected"] += inventory.select(earlier.chosen)
         counts.ignored["not in the sample"] += inventory.narrow(job.sample, job.limit)
         counts.ignored += Counter()  # without counts of 0
         images, size = inventory.totals()
@@ -77,6 +80,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
+        *_describe_earlier(job, earlier),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
         *_describe_rules(job, sample, images, options.stores),
@@ -89,6 +93,17 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("estimate", estimate),
         ("output", out),
     ]
+
+
+def _describe_earlier(job: Job, earlier: Earlier | None) -> Iterator[tuple[str, str]]:
+    """Say what is taken of an earlier run, if there is one."""
+    if earlier is None:
+        return
+    condition = f" where {job.where}" if job.where else ""
+    taken = f"{text.plural(earlier.images, 'image')} of {job.from_out}{condition}"
+    if earlier.columns:
+        taken += f", with {', '.join(earlier.columns)}"
+    yield "from", taken
 
 
 def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None) -> str:

@@ -49,6 +49,7 @@ from mrimage.commit.split_plan import (
 )
 from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
+from mrimage.flow.earlier import Earlier
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
 from mrimage.flow.members import MembersPass
@@ -99,6 +100,7 @@ class RunPhases:
     wait_for_bundle: Callable[[], None]
     started: float = field(default_factory=time.time)
     programs: tuple[NamedProgram, ...] = ()
+    earlier: Earlier | None = None
     counts: ListingCounts = field(default_factory=ListingCounts)
     repeated: int = 0
     bytes: int = 0
@@ -132,6 +134,8 @@ class RunPhases:
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
+            if self.earlier:
+                self.counts.ignored["not selected"] += inventory.select(self.earlier.chosen)
             left_out = inventory.narrow(self.plan.job.sample, self.plan.job.limit)
             self.counts.ignored["not in the sample"] += left_out
             self.counts.ignored += Counter()  # without counts of 0

@@ -27,6 +27,11 @@ def prepare_job(job: Job) -> Job:
     _check_members(job)
     if job.combine:
         _check_combine(job)
+    if job.where and not job.from_out:
+        raise UsageError(
+            "--where needs the OUT of an earlier run whose columns it is about, but there is none. "
+            "Add --from OUT."
+        )
     if job.needs and not (job.reduce or job.program):
         raise UsageError(
             "needs sends columns to the job's own reduce or program, but there is none. "

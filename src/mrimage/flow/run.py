@@ -16,6 +16,7 @@ from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
 from mrimage.flow.budget import Budget
+from mrimage.flow.earlier import earlier_of
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import require_images
 from mrimage.flow.phases import RunPhases
@@ -61,7 +62,8 @@ def run(
         has_work = options.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
         engine = open_engine(options.engine, _engine_options(job, options, warm=has_work))
         stack.callback(engine.close)
-        require_images(plan, options.strict)
+        earlier = stack.enter_context(earlier_of(plan))
+        require_images(plan, options.strict, earlier.columns if earlier else ())
         opened = open_store(out, plan.stores, create=True)
         held = stack.enter_context(locked(opened, _message_printer(options.quiet)))
         store = held.store
@@ -88,6 +90,7 @@ def run(
             execution,
             wait_for_bundle,
             programs=programs_of(job),
+            earlier=earlier,
         )
         phases.retry_internal_failures()
         if change:

@@ -179,6 +179,21 @@ FILES = Section(
             default="all",
         ),
         Field("limit", whole(1, MOST), "take only the first images, by uri", default="all"),
+        Field(
+            "from_out",
+            TEXT,
+            "take only images that an earlier run of the same SOURCE has in its catalogue",
+            option="--from",
+            metavar="OUT",
+            default="all",
+        ),
+        Field(
+            "where",
+            TEXT,
+            "of these, take only those that a condition in SQL selects",
+            metavar="SQL",
+            default="all",
+        ),
     ),
 )
 

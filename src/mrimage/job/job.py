@@ -95,7 +95,9 @@ class Job:
 
     ``include``, ``exclude`` and ``all_files`` select the files of the source. ``sample``, a number
     or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
-    the first ones by uri.
+    the first ones by uri. ``from_out``, the OUT of an earlier run of the same source, takes those
+    of its images that ``where`` selects, a condition in SQL over its catalogue. Its columns are keys
+    and columns to carry, too.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
     shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
     beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
@@ -127,6 +129,8 @@ class Job:
     shuffle: int | None = None
     limit: int | None = None
     sample: str | None = None
+    from_out: str | None = None
+    where: str | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     program: Program | None = None
@@ -167,6 +171,8 @@ class Job:
             if values[name] is not None:
                 # The same file from any working directory, and for every worker.
                 values[name] = os.path.abspath(values[name])  # noqa: PTH100
+        if values["from_out"] is not None:
+            values["from_out"] = absolute(values["from_out"])
         for name, value in values.items():
             object.__setattr__(self, name, value)
         check_own_columns(self.built_in, self.own_columns)
@@ -283,7 +289,8 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        for name in ("needs", "program", "each", "carry", "shuffle", "limit", "sample"):
+        optional = ("needs", "program", "each", "carry", "shuffle", "limit", "sample")
+        for name in (*optional, "from_out", "where"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
