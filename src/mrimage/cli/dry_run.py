@@ -30,9 +30,9 @@ from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Plan, RunOptions
 from mrimage.job.rules import NoEdit, first_match
 from mrimage.mappers.keys import needs_extractor
+from mrimage.patterns import pattern_of, programs_of
 from mrimage.reducers import group_reducer
 from mrimage.report import text
-from mrimage.rounds.programs import programs_of
 from mrimage.sink import describe_sink
 from mrimage.source import cut_splits, read_ahead
 from mrimage.storage import StoreSettings, open_store
@@ -154,7 +154,8 @@ def _describe_later_phases(job: Job) -> Iterator[tuple[str, str]]:
     if job.has_members:
         yield "members", f"a second pass over {_describe_members(job)}"
     for program in programs_of(job):
-        yield "program", f"{program.function}: rounds over the records of map"
+        over = "what map found in each image" if program.columns else "the records of map"
+        yield "program", f"{program.function}: rounds over {over}"
 
 
 def _describe_members(job: Job) -> str:
@@ -188,11 +189,12 @@ def _reasons_to_decode(job: Job) -> list[str]:
 
 
 def _describe_extractor(job: Job, extractor: str) -> str:
-    """Name the extractor, and the group reducers that need it."""
-    groups = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
-    if not groups:
+    """Name the extractor, and the group reducers and programs that need it."""
+    users = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
+    users += [f"--find {name}" for name in job.find if extractor in pattern_of(name).needs]
+    if not users:
         return extractor
-    return f"{extractor} (needed by {', '.join(groups)})"
+    return f"{extractor} (needed by {', '.join(users)})"
 
 
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:

@@ -66,7 +66,7 @@ from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import Summary
 from mrimage.flow.tables import Tables
-from mrimage.job.description import REDUCERS, Description
+from mrimage.job.description import PROGRAMS, REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
 from mrimage.rounds.programs import NamedProgram
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
@@ -402,7 +402,7 @@ class RunPhases:
 def _explain_again(change: Change) -> str:
     """Say what is kept, and what is done again."""
     reduces = bool(set(change.fields) & set(REDUCERS))
-    if "program" not in change.fields:
+    if not set(change.fields) & set(PROGRAMS):
         return "What map has done is kept; all groups are reduced again."
     if reduces:
         return "What map has done is kept; all groups are reduced, and the program runs, again."

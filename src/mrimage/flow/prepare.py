@@ -10,6 +10,7 @@ from mrimage.image.network import ModelOptions
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
 from mrimage.mappers.keys import by_keys
+from mrimage.patterns import with_columns
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
 from mrimage.types import Edits
@@ -37,7 +38,7 @@ def prepare_job(job: Job) -> Job:
             "needs sends columns to the job's own reduce or program, but there is none. "
             "Add one, or use extract."
         )
-    return _with_network(with_needs(job))
+    return _with_network(with_needs(with_columns(job)))
 
 
 def _with_network(job: Job) -> Job:

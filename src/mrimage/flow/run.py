@@ -28,7 +28,7 @@ from mrimage.job.job import Job, Plan
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.pickling import dumps
 from mrimage.job.references import with_references
-from mrimage.rounds.programs import programs_of
+from mrimage.patterns import programs_of
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 

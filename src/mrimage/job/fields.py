@@ -59,6 +59,13 @@ JOB = Section(
         ),
         Field("group", names("NAME"), "a group reducer", default="none", repeatable=True),
         Field(
+            "find",
+            names("NAME[,NAME...]"),
+            "what to look for in the whole source",
+            default="none",
+            repeatable=True,
+        ),
+        Field(
             "map",
             FUNCTION,
             "the job's own mapper: (image) -> (key, value) pairs",

@@ -73,7 +73,7 @@ class Job:
     records, and yields rounds (see ``Round``). ``extract`` names extractors, which compute the
     columns of the catalogue; those of your own are functions with ``mrimage.extractor``. ``edits``
     turn each image into an edited one. ``group``
-    names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
+    names built-in group reducers, and ``find`` built-in programs over the whole source. A Job without edits and reducers makes a catalogue only: it
     reads headers and decodes nothing.
 
     ``rules`` are edits for the images under some keys (see ``Rule``): the first rule that matches
@@ -120,6 +120,7 @@ class Job:
     edits: Edits | Mapping[str, Edits | None] | EditsFunction | None = None
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
+    find: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -289,7 +290,7 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        optional = ("needs", "program", "each", "carry", "shuffle", "limit", "sample")
+        optional = ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample")
         for name in (*optional, "from_out", "where"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.

@@ -59,6 +59,9 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
         results.append(f"what {reducer} makes")
     if results:
         yield f"Reduced each group to: {_in_a_row(results)}"
+    found = _names(job.get("find"))
+    if found:
+        yield f"Looked for {_in_a_row(found)} in the whole source"
     program = _function(job.get("program"))
     if program:
         yield f"Ran the rounds of {program} over all keys and values"
