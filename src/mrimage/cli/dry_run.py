@@ -23,7 +23,7 @@ from mrimage.flow.summary import describe_ignored
 from mrimage.guard.guard import Guard
 from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
-from mrimage.job.catalogue import catalogue_of
+from mrimage.job.catalogue import published_catalogue_of
 from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.functions import name_function
@@ -75,7 +75,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         # Tasks read the model from OUT, which must stay as it is.
         sample_plan = replace(plan, out=str(folder), columns=inventory.columns())
         estimate = _estimate(sample_plan, sample[:SAMPLE], images, options.workers)
-        schema = catalogue_of(job, inventory.columns())
+        schema = published_catalogue_of(job, inventory.columns())
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
@@ -191,7 +191,7 @@ def _reasons_to_decode(job: Job) -> list[str]:
 def _describe_extractor(job: Job, extractor: str) -> str:
     """Name the extractor, and the group reducers and programs that need it."""
     users = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
-    users += [f"--find {name}" for name in job.find if extractor in pattern_of(name).needs]
+    users += [f"--find {name}" for name in job.find if extractor in pattern_of(name).needs_of(job)]
     if not users:
         return extractor
     return f"{extractor} (needed by {', '.join(users)})"

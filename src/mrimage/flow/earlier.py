@@ -72,7 +72,8 @@ def _choose(plan: Plan, results: Path, chosen: Path) -> Earlier:
     """Write the images that the condition selects to the table ``chosen``."""
     images = 0
     with open_images(results) as run, pq.ParquetWriter(chosen, CHOSEN) as writer:
-        names = tuple(name for name in expected_columns(plan.job) if name in run.columns)
+        free = [name for name in run.columns if name.lower() not in plan.job.taken]
+        names = tuple(name for name in expected_columns(plan.job) if name in free)
         for batch in run.select(plan.job.where, names):
             fields = [""] * batch.num_rows
             if names:

@@ -28,6 +28,11 @@ def prepare_job(job: Job) -> Job:
     _check_members(job)
     if job.combine:
         _check_combine(job)
+    if job.clusters != Job().clusters and "clusters" not in job.find:
+        raise UsageError(
+            "--clusters says how many --find clusters makes, but it is not asked for. Add --find "
+            "clusters, or leave out --clusters."
+        )
     if job.where and not job.from_out:
         raise UsageError(
             "--where needs the OUT of an earlier run whose columns it is about, but there is none. "

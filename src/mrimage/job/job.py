@@ -15,7 +15,6 @@ from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.fields import (
     JOB_FIELDS,
-    MODEL,
     RULE_OPTIONS,
     RUN_FIELDS,
     check_fields,
@@ -23,6 +22,7 @@ from mrimage.job.fields import (
 )
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.model_fields import MODEL
 from mrimage.job.own_extractor import OwnExtractor
 from mrimage.job.rules import Rule, rules_of
 from mrimage.job.statistic import Statistic
@@ -72,9 +72,10 @@ class Job:
     image becomes one record under the key that ``key`` names. ``program`` gets the table of all
     records, and yields rounds (see ``Round``). ``extract`` names extractors, which compute the
     columns of the catalogue; those of your own are functions with ``mrimage.extractor``. ``edits``
-    turn each image into an edited one. ``group``
-    names built-in group reducers, and ``find`` built-in programs over the whole source. A Job without edits and reducers makes a catalogue only: it
-    reads headers and decodes nothing.
+    turn each image into an edited one. ``group`` names built-in group reducers, and ``find``
+    built-in programs over the whole source; ``clusters`` is how many clusters one of these makes,
+    or ``"auto"``. A Job without edits and reducers makes a catalogue only: it reads headers and
+    decodes nothing.
 
     ``rules`` are edits for the images under some keys (see ``Rule``): the first rule that matches
     a key applies, and ``edits`` apply under all other keys. Instead of ``Edits``, ``edits`` may be
@@ -121,6 +122,7 @@ class Job:
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
     find: tuple[str, ...] = ()
+    clusters: str = "auto"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -196,7 +198,7 @@ class Job:
     @property
     def taken(self) -> frozenset[str]:
         """The names that a column of the source cannot have; it gets a prefix."""
-        return taken_names(self.built_in, self.own_columns)
+        return taken_names(self.built_in, self.own_columns, self.find)
 
     @property
     def plain_edits(self) -> Edits | None:
@@ -295,6 +297,8 @@ class Job:
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
+        if facts["clusters"] == _DEFAULTS["clusters"]:
+            del facts["clusters"]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
         for name in MODEL_FIELDS:

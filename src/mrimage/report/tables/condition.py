@@ -15,8 +15,14 @@ from mrimage.report.tables.views import Tables, open_tables
 
 VIEW = "images_of_run"
 
-_FOUND = ("clusters", "duplicates")
+_FOUND = ("clusters", "duplicates", "neighbors")
 """Tables with one row for an image, whose columns a condition can use."""
+
+_IN_CATALOGUE = {
+    "clusters": frozenset({"cluster", "x", "y"}),
+    "neighbors": frozenset({"outlier"}),
+}
+"""Columns of these tables that the catalogue has as well, under the same names."""
 
 _ALWAYS = ("uri", "size", "version")
 
@@ -37,7 +43,8 @@ class ImagesOfRun:
         for table in _FOUND:
             if not tables.wrote(table):
                 continue
-            for name in sorted(tables.columns_of(table) - {"uri"}):
+            in_catalogue = _IN_CATALOGUE.get(table, frozenset())
+            for name in sorted(tables.columns_of(table) - {"uri"} - in_catalogue):
                 free = f"{table}_{name}" if name in columns else name
                 columns[free] = f'{table}."{_escaped(name)}"'
             joins.append(

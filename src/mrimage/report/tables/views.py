@@ -25,7 +25,8 @@ _COLUMNS = {
     "members": "key VARCHAR, uri VARCHAR",
     "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
     "clusters": "cluster INTEGER, uri VARCHAR, name VARCHAR, distance DOUBLE, rank INTEGER, "
-    "outlier DOUBLE, x DOUBLE, y DOUBLE",
+    "x DOUBLE, y DOUBLE",
+    "neighbors": "uri VARCHAR, outlier DOUBLE, neighbors VARCHAR[], distances DOUBLE[]",
     "duplicates": "cluster INTEGER, uri VARCHAR, keep BOOLEAN, kind VARCHAR",
     "corrected": "key VARCHAR, method VARCHAR, uri VARCHAR, lightness_before DOUBLE, "
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "

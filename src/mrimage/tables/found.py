@@ -1,0 +1,56 @@
+"""The tables that programs publish at the top of OUT, and which of their columns the catalogue has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+CLUSTERS = pa.schema(
+    [
+        ("cluster", pa.int32()),
+        ("uri", pa.string()),
+        ("name", pa.string()),
+        ("distance", pa.float64()),
+        ("rank", pa.int32()),
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+    ]
+)
+"""The images by cluster, numbered from 1, the largest first. ``distance`` is that to the center, in
+the unit of the vectors, whose length is 1. ``rank`` is 1 for the most typical member, which is the
+nearest to the center. ``x`` and ``y`` are its place on the map."""
+
+NEIGHBORS = pa.schema(
+    [
+        ("uri", pa.string()),
+        ("outlier", pa.float64()),
+        ("neighbors", pa.list_(pa.string())),
+        ("distances", pa.list_(pa.float64())),
+    ]
+)
+"""The most similar images of each image, the nearest first, and their distances in the unit of the
+vectors, whose length is 1. ``outlier`` is the mean of these distances (F. Angiulli and C. Pizzuti,
+Fast outlier detection in high dimensional spaces, PKDD 2002)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundColumns:
+    """Columns that the catalogue takes from the table ``table``, which has a row for an image."""
+
+    table: str
+    columns: tuple[str, ...]
+    schema: pa.Schema
+
+
+FOUND_COLUMNS: Mapping[str, FoundColumns] = {
+    "clusters": FoundColumns("clusters.parquet", ("cluster", "x", "y"), CLUSTERS),
+    "neighbors": FoundColumns("neighbors.parquet", ("outlier",), NEIGHBORS),
+}
+"""By the name of the program."""
+
+
+def found_columns(programs: Iterable[str]) -> list[FoundColumns]:
+    """Return what the catalogue of a job with these programs takes from their tables."""
+    return [FOUND_COLUMNS[name] for name in programs if name in FOUND_COLUMNS]
