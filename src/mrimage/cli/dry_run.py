@@ -16,6 +16,7 @@ from mrimage.commit.out_folder import check_apart, require_usable, temporary_fol
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.earlier import Earlier, earlier_of
+from mrimage.flow.examples import with_examples
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
@@ -53,7 +54,7 @@ RULE_SAMPLE = 10_000
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
     """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
-    job = prepare_job(job)
+    job = with_examples(prepare_job(job), options.stores)
     require_engine(options.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, options.stores)
@@ -83,6 +84,7 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         *_describe_earlier(job, earlier),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
+        *([("examples", job.example_set.summary())] if job.example_set else []),
         *_describe_rules(job, sample, images, options.stores),
         ("columns", ", ".join(schema.names)),
         ("pixels", _describe_decoding(job)),
@@ -247,7 +249,7 @@ def _unknown_keys(job: Job) -> str:
     """What makes the keys of the job, if they are not known from the headers; else empty."""
     if job.map:
         return "the job's own mapper"
-    return "the job's model" if needs_extractor(job.key, job.built_in) else ""
+    return "the job's model or its examples" if needs_extractor(job.key, job.built_in) else ""
 
 
 def _read_keys(

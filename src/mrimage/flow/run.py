@@ -17,6 +17,7 @@ from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
 from mrimage.flow.budget import Budget
 from mrimage.flow.earlier import earlier_of
+from mrimage.flow.examples import with_examples
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import require_images
 from mrimage.flow.phases import RunPhases
@@ -52,6 +53,9 @@ def run(
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
     """
     job = with_references(prepare_job(job), options.stores)
+    job = with_examples(job, options.stores)
+    if job.example_set:
+        _message_printer(options.quiet)(f"{job.example_set.summary()}.")
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
         dumps(replace(job, program=None))

@@ -59,6 +59,13 @@ JOB = Section(
             "columns of the catalogue that map computes",
             repeatable=True,
         ),
+        Field(
+            "examples",
+            TEXT,
+            "label images by examples: a folder with a folder of images for each label",
+            metavar="FOLDER",
+            default="none",
+        ),
         Field("group", names("NAME"), "a group reducer", default="none", repeatable=True),
         Field(
             "find",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.errors import UsageError, brief
+from mrimage.image.example_set import ExampleSet
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.fields import (
@@ -109,6 +110,10 @@ class Job:
     names of its classes. ``top`` labels of each image are kept, and an image whose confidence is
     below ``unsure`` has the label ``unsure``.
 
+    ``examples``, a folder with a folder of images for each label, gives each image the label of
+    the examples that it is most like, by its embedding if the job extracts that, or else by its
+    descriptor.
+
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
     """
@@ -139,6 +144,7 @@ class Job:
     program: Program | None = None
     statistic: Statistic | None = None
     each: Each | None = None
+    examples: str | None = None
     model: str | None = None
     model_size: tuple[int, int] | None = None
     model_layout: str | None = None
@@ -150,6 +156,8 @@ class Job:
     unsure: float = 0.5
     network: Network | None = field(default=None, repr=False)
     """The model, as a run has read it. A run sets this if an extractor needs it."""
+    example_set: ExampleSet | None = field(default=None, repr=False)
+    """The examples, as a run has read them. A run sets this if ``examples`` names some."""
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -165,6 +173,10 @@ class Job:
         if self.map is None:
             check_keys(values["key"])
         extractors = (*values["extract"], *values["needs"], *self.record_extractors)
+        if values["examples"] is not None:
+            values["examples"] = absolute(values["examples"])
+            vector = "embedding" if "embedding" in extractors else "descriptor"
+            extractors = (*extractors, vector, "examples")
         values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
         limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
@@ -273,7 +285,7 @@ class Job:
         functions = ("map", "reduce", "combine", "program", "each")
         left_out = (
             *(*functions, "edits", "rules"),
-            *("record_extractors", "statistic", "references", "network"),
+            *("record_extractors", "statistic", "references", "network", "example_set"),
         )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
@@ -293,7 +305,7 @@ class Job:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
         optional = ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample")
-        for name in (*optional, "from_out", "where"):
+        for name in (*optional, "from_out", "where", "examples"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
@@ -306,6 +318,8 @@ class Job:
                 del facts[name]
         if self.network:
             facts["network"] = self.network.describe()
+        if self.example_set:
+            facts["example_set"] = self.example_set.describe()
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
