@@ -11,6 +11,7 @@ from mrimage.report.figures import evidence, galleries, prices
 from mrimage.report.figures.galleries import PictureKind
 from mrimage.report.figures.insights import findings_on_images
 from mrimage.report.figures.made import find_duplicates
+from mrimage.report.figures.pile_map import map_pictures
 from mrimage.report.tables.views import Tables, open_tables
 
 THUMBNAIL_LIMIT = 300
@@ -85,6 +86,8 @@ def _wanted(tables: Tables) -> Iterator[tuple[str, PictureKind]]:
         for image in cluster.images:
             if not image.picture.unseen:
                 yield image.picture.uri, "copy"
+    for uri, *_ in map_pictures(tables):
+        yield uri, "map"
     yield from galleries.less_useful(found, examples)
 
 
