@@ -202,7 +202,8 @@ def _table(values: Iterable[Any]) -> pa.Table:
 def _names(rows: pa.Table, clusters: int) -> list[str | None]:
     """The commonest label of each cluster, the first by name of equally common ones; None without
     labels."""
-    known = rows.filter(pc.fill_null(pc.not_equal(rows["label"], NO_LABEL), False))
+    # A label that is null is left out, too.
+    known = rows.filter(pc.field("label") != NO_LABEL)
     counted = known.group_by(["cluster", "label"]).aggregate([("uri", "count")])
     best: dict[int, tuple[int, str]] = {}
     for row in counted.to_pylist():
@@ -220,7 +221,8 @@ def _members(table: pa.Table) -> list[dict[str, Any]]:
         size = int(sizes[number - 1])
         rows = table.slice(end - size, size)
         uris = rows["uri"]
-        mean = math.fsum(rows["distance"].to_pylist()) / len(rows)
+        distances: list[Any] = rows["distance"].to_pylist()
+        mean = math.fsum(distances) / len(rows)
         found.append(
             {
                 "cluster": number,

@@ -123,7 +123,8 @@ def _mean(vectors: Array) -> Array:
     """The mean of whole vectors, rounded to whole numbers."""
     count = len(vectors)
     total = vectors.astype(np.int64).sum(axis=0)
-    return ((2 * total + count) // (2 * count)).astype(np.float32)
+    mean: Array = ((2 * total + count) // (2 * count)).astype(np.float32)
+    return mean
 
 
 def _squared(vectors: Array, others: Array) -> Array:

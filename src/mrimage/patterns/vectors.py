@@ -33,7 +33,7 @@ def whole_vectors(batch: pa.RecordBatch, column: str) -> Array:
 
     ``column`` holds vectors of length 1 at most. An image without one has zeros.
     """
-    lists = batch.column(column)
+    lists: Any = batch.column(column)
     length = lists.type.list_size
     flat = lists.values.slice(lists.offset * length, len(lists) * length)
     # Not to_numpy: that of half floats is a view, which must not be written to.
@@ -57,7 +57,8 @@ def restored(data: bytes, length: int) -> Array:
 def squares(vectors: Array) -> Array:
     """Return the squared lengths of whole vectors, as int64."""
     whole = vectors.astype(np.int64)
-    return np.einsum("ij,ij->i", whole, whole)
+    found: Array = np.einsum("ij,ij->i", whole, whole)
+    return found
 
 
 def slices(vectors: int, others: int) -> Iterator[slice]:
@@ -72,7 +73,7 @@ def products(vectors: Array, others: Array) -> Array:
     return (vectors @ others.T).astype(np.int32)
 
 
-def hashes(uris: Iterable[str]) -> Array:
+def hashes(uris: Iterable[Any]) -> Array:
     """Return a hash of each uri, uint64: the same in every run, and as good as random."""
-    digests = b"".join(hashlib.blake2b(uri.encode(), digest_size=8).digest() for uri in uris)
+    digests = b"".join(hashlib.blake2b(str(uri).encode(), digest_size=8).digest() for uri in uris)
     return np.frombuffer(digests, "<u8")
