@@ -53,15 +53,16 @@ def earlier_of(plan: Plan) -> Iterator[Earlier | None]:
             "Choose another OUT for this run."
         )
     store = open_store(job.from_out, plan.stores)
-    with temporary_folder() as folder, explain_damage(store):
-        facts = read_facts(store)
-        if facts.source != plan.source:
-            raise UsageError(
-                f"--from needs the OUT of an earlier run of the same source, but {job.from_out} was "
-                f"made from {facts.source}, and this run has {plan.source}."
-            )
-        with results_folder(store, folder) as results:
-            earlier = _choose(plan, results, folder / "chosen.parquet")
+    with temporary_folder() as folder:
+        with explain_damage(store):
+            facts = read_facts(store)
+            if facts.source != plan.source:
+                raise UsageError(
+                    f"--from needs the OUT of an earlier run of the same source, but {job.from_out} "
+                    f"was made from {facts.source}, and this run has {plan.source}."
+                )
+            with results_folder(store, folder) as results:
+                earlier = _choose(plan, results, folder / "chosen.parquet")
         if not earlier.images:
             selected = f"--where {quoted(job.where)} selects" if job.where else "--from has"
             raise SourceError(f"{selected} no image of {job.from_out}. Check the condition.")
