@@ -45,7 +45,8 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, quoted_name, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
-from mrimage.tables.found import FoundColumns, found_columns
+from mrimage.tables.found import SCHEMAS
+from mrimage.tables.found_names import FoundColumns, found_columns
 from mrimage.tables.schemas import (
     CORRECTED,
     COUNTED,
@@ -307,7 +308,7 @@ class Publisher:
         for found in found_columns(job.find):
             table = self._with_found(table, schema, found)
             for name in found.columns:
-                schema = schema.append(found.schema.field(name))
+                schema = schema.append(SCHEMAS[found.table].field(name))
         published = published_catalogue_of(job, own)
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
         files = owned_files(self._store, "catalogue")
@@ -327,8 +328,8 @@ class Publisher:
 
     def _with_found(self, table: str, schema: pa.Schema, found: FoundColumns) -> str:
         """A table expression of the rows of ``table`` with columns that a program has found."""
-        names = [name for name in self._found if f"{table_name(name)}.parquet" == found.table]
-        rows = read_parquet(localize(self._store, names, self._scratch), found.schema)
+        names = [name for name in self._found if table_name(name) == found.table]
+        rows = read_parquet(localize(self._store, names, self._scratch), SCHEMAS[found.table])
         new = ", ".join(f"f.{quoted_name(name)}" for name in found.columns)
         old = ", ".join(f"c.{quoted_name(name)}" for name in schema.names)
         return f"(SELECT {old}, {new} FROM {table} c LEFT JOIN {rows} f ON c.uri = f.uri)"

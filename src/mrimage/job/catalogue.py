@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from mrimage.job.job import Job
 from mrimage.tables.column_types import Columns
-from mrimage.tables.found import found_columns
+from mrimage.tables.found import SCHEMAS
+from mrimage.tables.found_names import found_columns
 from mrimage.tables.schemas import catalogue_schema, mapped_schema
 
 
@@ -21,7 +22,7 @@ def published_catalogue_of(job: Job, source: Columns = ()) -> pa.Schema:
     schema = catalogue_of(job, source)
     for found in found_columns(job.find):
         for name in found.columns:
-            schema = schema.append(found.schema.field(name))
+            schema = schema.append(SCHEMAS[found.table].field(name))
     return schema
 
 

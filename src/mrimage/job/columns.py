@@ -9,7 +9,7 @@ from functools import lru_cache
 from mrimage.errors import UsageError, quoted
 from mrimage.image import EXTRACTORS, Metadata
 from mrimage.tables.column_types import Columns
-from mrimage.tables.found import found_columns
+from mrimage.tables.found_names import found_columns
 from mrimage.tables.source_columns import PREFIX
 
 CONTRACT = (

@@ -1,9 +1,8 @@
-"""The tables that programs publish at the top of OUT, and which of their columns the catalogue has."""
+"""The columns of the tables that programs publish at the top of OUT."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -36,22 +35,5 @@ vectors, whose length is 1. ``outlier`` is the mean of these distances (F. Angiu
 Fast outlier detection in high dimensional spaces, PKDD 2002)."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundColumns:
-    """Columns that the catalogue takes from the table ``table``, which has a row for an image."""
-
-    table: str
-    columns: tuple[str, ...]
-    schema: pa.Schema
-
-
-FOUND_COLUMNS: Mapping[str, FoundColumns] = {
-    "clusters": FoundColumns("clusters.parquet", ("cluster", "x", "y"), CLUSTERS),
-    "neighbors": FoundColumns("neighbors.parquet", ("outlier",), NEIGHBORS),
-}
-"""By the name of the program."""
-
-
-def found_columns(programs: Iterable[str]) -> list[FoundColumns]:
-    """Return what the catalogue of a job with these programs takes from their tables."""
-    return [FOUND_COLUMNS[name] for name in programs if name in FOUND_COLUMNS]
+SCHEMAS: Mapping[str, pa.Schema] = {"clusters": CLUSTERS, "neighbors": NEIGHBORS}
+"""By the name of the table."""

@@ -18,10 +18,7 @@ VIEW = "images_of_run"
 _FOUND = ("clusters", "duplicates", "neighbors")
 """Tables with one row for an image, whose columns a condition can use."""
 
-_IN_CATALOGUE = {
-    "clusters": frozenset({"cluster", "x", "y"}),
-    "neighbors": frozenset({"outlier"}),
-}
+_IN_CATALOGUE = {"clusters": {"cluster", "x", "y"}, "neighbors": {"outlier"}}
 """Columns of these tables that the catalogue has as well, under the same names."""
 
 _ALWAYS = ("uri", "size", "version")
@@ -43,7 +40,7 @@ class ImagesOfRun:
         for table in _FOUND:
             if not tables.wrote(table):
                 continue
-            in_catalogue = _IN_CATALOGUE.get(table, frozenset())
+            in_catalogue = _IN_CATALOGUE.get(table, set())
             for name in sorted(tables.columns_of(table) - {"uri"} - in_catalogue):
                 free = f"{table}_{name}" if name in columns else name
                 columns[free] = f'{table}."{_escaped(name)}"'
