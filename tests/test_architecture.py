@@ -23,7 +23,7 @@ ORDER = (
     {"shuffle"},
     {"rounds"},
     {"commit"},
-    {"reducers", "engine"},
+    {"reducers", "engine", "patterns"},
     {"tasks"},
     {"flow"},
     {"cli"},
