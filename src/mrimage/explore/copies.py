@@ -17,6 +17,8 @@ from mrimage.explore.database import Database
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
+ArrowColumn = Any
+
 TABLE = "duplicates.parquet"
 
 _GROUPS = f"""SELECT output, key FROM outputs
@@ -52,7 +54,7 @@ class Copies:
 NONE = Copies(np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, bool), ())
 
 
-def read_copies(database: Database, results: Path, uris: pa.ChunkedArray) -> Copies:
+def read_copies(database: Database, results: Path, uris: ArrowColumn) -> Copies:
     """Read the duplicates of the run in the folder ``results``, whose images are ``uris``.
 
     Files that the run does not name are not read, nor files outside of the folder. Images that are
@@ -62,15 +64,18 @@ def read_copies(database: Database, results: Path, uris: pa.ChunkedArray) -> Cop
     if not tables:
         return NONE
     # Clusters are numbered from 0 in each group's file.
-    offsets = np.cumsum([0, *(int(pc.max(one["cluster"]).as_py() or 0) + 1 for one in tables)])
-    clusters = np.concatenate(
-        [one["cluster"].to_numpy() + offset for one, offset in zip(tables, offsets, strict=False)]
-    )
+    numbers = [one["cluster"].to_numpy() for one in tables]
+    offset = 0
+    for place, ours in enumerate(numbers):
+        numbers[place] = ours + offset
+        offset += int(ours.max(initial=0)) + 1
+    clusters = np.concatenate(numbers)
     table = pa.concat_tables(tables)
-    rows = pc.index_in(table["uri"], value_set=uris.combine_chunks())
+    rows: ArrowColumn = pc.index_in(table["uri"], value_set=uris.combine_chunks())
     known = np.asarray(rows.is_valid().combine_chunks())
     order = np.flatnonzero(known)
-    keep = np.asarray(pc.fill_null(table["keep"], False).combine_chunks())
+    wanted: ArrowColumn = pc.fill_null(table["keep"], False)
+    keep = np.asarray(wanted.combine_chunks())
     order = order[np.lexsort((~keep[order], clusters[order]))]
     relations = table["relation"].to_pylist()
     return Copies(

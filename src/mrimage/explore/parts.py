@@ -12,8 +12,8 @@ from mrimage import __version__
 from mrimage.errors import REASONS, UsageError
 from mrimage.explore.columns import Column
 from mrimage.explore.marks import WORDS, Marks
-from mrimage.explore.packing import pack
-from mrimage.explore.pile import VECTORS, Many, Pile
+from mrimage.explore.packing import Array, pack
+from mrimage.explore.pile import VECTORS, ArrowColumn, Many, Pile
 from mrimage.explore.scatter import scatter
 
 NO_MARK = 255
@@ -85,8 +85,8 @@ def copies_part(pile: Pile) -> bytes:
     copies = pile.copies
     sizes = np.zeros(0)
     if "size" in pile.schema.names:
-        sizes = pc.fill_null(pile.read("size"), 0).combine_chunks().to_numpy()
-        sizes = sizes[copies.rows].astype(np.float64)
+        column: ArrowColumn = pc.fill_null(pile.read("size"), 0)
+        sizes = column.combine_chunks().to_numpy()[copies.rows].astype(np.float64)
     names = sorted(set(copies.relations))
     places = {name: place for place, name in enumerate(names)}
     relations = np.array([places[name] for name in copies.relations], np.uint8)
@@ -131,7 +131,7 @@ def marks_part(pile: Pile, marks: Marks) -> bytes:
         if row is not None:
             rows += [row] * len(tags)
             tag_codes += [names.index(tag) for tag in tags]
-    arrays = {
+    arrays: dict[str, Array] = {
         "codes": codes,
         "rows": np.array(rows, np.uint32),
         "tagCodes": np.array(tag_codes, np.uint8),

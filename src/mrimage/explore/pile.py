@@ -24,6 +24,9 @@ from mrimage.types import RunFacts
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
+ArrowColumn = Any
+"""An array of pyarrow, or one in chunks. The stubs of pyarrow lack much of what these can do."""
+
 VECTORS = ("embedding", "descriptor")
 """Columns that say what a picture looks like, the better one first."""
 
@@ -106,18 +109,18 @@ class Pile:
             return code_categories(values)
         return code_dates(values) if column.kind == "date" else code_numbers(values)
 
-    def _values(self, name: str) -> pa.ChunkedArray:
+    def _values(self, name: str) -> ArrowColumn:
         if name == "folder":
             cut = pc.replace_substring_regex(self.names, r"/?[^/]*$", "")
             return pa.chunked_array(cut)
         return self.read(name)
 
-    def read(self, name: str) -> pa.ChunkedArray:
+    def read(self, name: str) -> ArrowColumn:
         """Return a whole column of the catalogue."""
         parts = [pq.read_table(file, columns=[name]).column(0) for file in self.files]
         return pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
 
-    def batches(self, name: str) -> Iterator[tuple[int, pa.Array]]:
+    def batches(self, name: str) -> Iterator[tuple[int, ArrowColumn]]:
         """Yield a column of the catalogue piece by piece, each with its first row."""
         start = 0
         for file in self.files:
@@ -125,7 +128,7 @@ class Pile:
                 yield start, batch.column(0)
                 start += batch.num_rows
 
-    def _pairs(self, name: str) -> tuple[Numbers, pa.Array]:
+    def _pairs(self, name: str) -> tuple[Numbers, ArrowColumn]:
         """Return the rows and values of a column with any number of values a row."""
         if name == "findings":
             found = self.database.table("SELECT row, kind FROM rows JOIN findings USING (uri)")
@@ -135,12 +138,12 @@ class Pile:
         return rows, lists.flatten()
 
     @cached_property
-    def uris(self) -> pa.ChunkedArray:
+    def uris(self) -> ArrowColumn:
         """The name of every image, which a store can open."""
         return self.read("uri")
 
     @cached_property
-    def names(self) -> pa.ChunkedArray:
+    def names(self) -> ArrowColumn:
         """What the page calls every image: its path below the source."""
         return self.read("path") if "path" in self.schema.names else self.uris
 
@@ -150,11 +153,11 @@ class Pile:
         if not {"width", "height"} <= set(self.schema.names):
             nothing = np.zeros(self.count, np.int32)
             return nothing, nothing
-        width, height = (
-            np.asarray(pc.fill_null(self.read(name), 0).cast(pa.int32()).combine_chunks())
-            for name in ("width", "height")
-        )
-        return width, height
+        return self._pixels("width"), self._pixels("height")
+
+    def _pixels(self, name: str) -> Numbers:
+        values: ArrowColumn = pc.fill_null(self.read(name), 0)
+        return np.asarray(values.cast(pa.int32()).combine_chunks())
 
     def uri(self, row: int) -> str:
         """Return the uri of a row. Raises UsageError if there is no such row."""
@@ -163,7 +166,7 @@ class Pile:
         return str(self.uris[row].as_py())
 
     @cached_property
-    def _versions(self) -> pa.ChunkedArray:
+    def _versions(self) -> ArrowColumn:
         return self.read("version")
 
     def version(self, row: int) -> str:
@@ -190,9 +193,9 @@ class Pile:
         vectors = [name for name in VECTORS if name in self.schema.names]
         without = ", ".join(["row", *vectors])
         sql = f"SELECT row, COLUMNS(* EXCLUDE ({without})) FROM rows {{where}} ORDER BY row"
-        found = []
-        for facts in self._of_rows(sql, rows):
-            found.append({"row": facts.pop("row"), "facts": facts})
+        found: list[dict[str, Any]] = [
+            {"row": facts.pop("row"), "facts": facts} for facts in self._of_rows(sql, rows)
+        ]
         more = {
             "findings": self._of_rows(
                 "SELECT row, kind, score, threshold, evidence FROM rows JOIN findings USING (uri) "
@@ -203,8 +206,11 @@ class Pile:
             "outputs": self.lineage(rows),
         }
         for name, records in more.items():
+            by_row: dict[int, list[dict[str, Any]]] = {}
+            for record in records:
+                by_row.setdefault(record["row"], []).append(record)
             for one in found:
-                one[name] = [record for record in records if record["row"] == one["row"]]
+                one[name] = by_row.get(one["row"], [])
         return found
 
     def outputs_of(self, row: int) -> list[dict[str, Any]]:
@@ -270,8 +276,8 @@ class Pile:
             flags[rows[hits]] = True
             return flags
         column = self.names if name == "path" else self.read(name)
-        hits = pc.match_substring(column.cast(pa.string()), word, ignore_case=True)
-        return np.asarray(hits.fill_null(False).combine_chunks())
+        matches: ArrowColumn = pc.match_substring(column.cast(pa.string()), word, ignore_case=True)
+        return np.asarray(matches.fill_null(False).combine_chunks())
 
     def matching(self, condition: str) -> Numbers:
         """Return the rows that meet an SQL condition, as flags. Raises UsageError."""
@@ -304,6 +310,24 @@ class Pile:
         pairs = zip(rows.tolist(), cosines.tolist(), strict=True)
         return [(other, round(cosine, 4)) for other, cosine in pairs if other != row][:limit]
 
+    def all_near(self, limit: int) -> dict[int, list[tuple[int, float]]]:
+        """Return ``near`` of every row that has a vector. It needs all vectors in memory."""
+        names = [name for name in VECTORS if name in self.schema.names]
+        pieces = list(self.vectors(names[0])) if names else []
+        if not pieces:
+            return {}
+        rows = np.concatenate([rows for rows, _ in pieces])
+        vectors = np.concatenate([vectors for _, vectors in pieces])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)
+        found = {}
+        for place, row in enumerate(rows.tolist()):
+            cosines = vectors @ vectors[place]
+            cosines[place] = -np.inf
+            best = np.lexsort((rows, -cosines))[: min(limit, len(rows) - 1)]
+            found[row] = [(int(rows[other]), round(float(cosines[other]), 4)) for other in best]
+        return found
+
     def _vector(self, name: str, row: int) -> Numbers | None:
         """Return the vector of a row, or None if it has none."""
         place = bisect_right(self.starts, row) - 1
@@ -330,7 +354,7 @@ class Many:
         self.values = values
 
 
-def _code_many(rows: Numbers, values: pa.Array) -> Many:
+def _code_many(rows: Numbers, values: ArrowColumn) -> Many:
     coded = code_categories(pa.chunked_array([values]))
     if coded is None:
         return Many(rows[:0], np.zeros(0, np.uint8), ())

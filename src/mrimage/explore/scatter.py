@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.explore.pile import VECTORS, Pile
+from mrimage.explore.pile import VECTORS, ArrowColumn, Pile
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -42,7 +42,7 @@ def scatter(pile: Pile) -> Scatter | None:
     placed = _from_clusters(pile)
     if placed is not None:
         about = "Pictures that look alike are near each other, as the run placed them."
-        return Scatter(*map(_scaled, placed), about)
+        return Scatter(_scaled(placed[0]), _scaled(placed[1]), about)
     vectors = [name for name in VECTORS if name in pile.schema.names]
     if not vectors:
         return None
@@ -50,7 +50,8 @@ def scatter(pile: Pile) -> Scatter | None:
         f"The two directions in which the {vectors[0]}s of the pictures differ most (principal "
         "components). Neighbors on the map look alike in these two ways only."
     )
-    return Scatter(*map(_scaled, _from_vectors(pile, vectors[0])), about)
+    x, y = _from_vectors(pile, vectors[0])
+    return Scatter(_scaled(x), _scaled(y), about)
 
 
 def _from_clusters(pile: Pile) -> tuple[Numbers, Numbers] | None:
@@ -60,7 +61,7 @@ def _from_clusters(pile: Pile) -> tuple[Numbers, Numbers] | None:
     if not {"uri", "x", "y"} <= set(pq.read_schema(path).names):
         return None
     table = pq.read_table(path, columns=["uri", "x", "y"])
-    rows = pc.index_in(table["uri"], value_set=pile.uris.combine_chunks())
+    rows: ArrowColumn = pc.index_in(table["uri"], value_set=pile.uris.combine_chunks())
     known = np.asarray(rows.is_valid().combine_chunks())
     at = np.asarray(rows.fill_null(0).combine_chunks())[known]
     found = []

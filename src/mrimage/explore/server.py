@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from mrimage.errors import MrimageError, UsageError
 from mrimage.explore import parts
 from mrimage.explore.marks import MarksFile
 from mrimage.explore.packing import pack, pack_flags, unpack_flags
+from mrimage.explore.page_files import read_asset
 from mrimage.explore.pictures import (
     CHILDREN,
     LARGEST,
@@ -242,19 +242,6 @@ def _crop(text: str) -> tuple[int, int, int, int]:
     if not (0 < width <= LARGEST and 0 < height <= LARGEST):
         raise UsageError(f"A rectangle has at most {LARGEST} pixels a side.")
     return x, y, width, height
-
-
-def read_asset(name: str) -> bytes | None:
-    """Return a file of the page by its name, or None if there is none.
-
-    ``report.css`` is the style of the report, which the page shares.
-    """
-    if name == "report.css":
-        return files("mrimage.report").joinpath("assets/page.css").read_bytes()
-    known = {entry.name for entry in files("mrimage.explore").joinpath("assets").iterdir()}
-    if name not in known:
-        return None
-    return files("mrimage.explore").joinpath("assets", name).read_bytes()
 
 
 def _asset_response(name: str) -> Response:

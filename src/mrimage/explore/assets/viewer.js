@@ -146,7 +146,12 @@ export class Viewer {
     const canvas = make("canvas", { width: 256, height: 256 });
     const context = canvas.getContext("2d", { willReadFrequently: true });
     context.drawImage(image, 0, 0, 256, 256);
-    const { data } = context.getImageData(0, 0, 256, 256);
+    let data;
+    try {
+      data = context.getImageData(0, 0, 256, 256).data;
+    } catch {
+      return; // A browser does not let a page from a folder read its own pictures.
+    }
     const counts = [0, 1, 2].map(() => new Uint32Array(64));
     for (let place = 0; place < data.length; place += 4) {
       for (const channel of [0, 1, 2]) counts[channel][data[place + channel] >> 2] += 1;
