@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Codes = np.ndarray[Any, np.dtype[np.uint8]]
 Numbers = np.ndarray[Any, np.dtype[Any]]
+
+ArrowColumn = Any
+"""An array of pyarrow, or one in chunks. The stubs of pyarrow lack much of what these can do."""
 
 MISSING = 255
 """The code of a row without a value."""
@@ -51,33 +53,33 @@ class Coded:
         return bool(len(self.codes)) and bool((self.codes != self.codes[0]).any())
 
 
-def code_categories(column: pa.ChunkedArray) -> Coded | None:
+def code_categories(column: ArrowColumn) -> Coded | None:
     """Code a column of text or truth values, the most frequent values first.
 
     Return None for free text: nearly as many values as rows.
     """
     if pa.types.is_boolean(column.type):
         flags = column.combine_chunks()
-        codes = np.asarray(pc.fill_null(flags.cast(pa.uint8()), MISSING))
+        codes = np.asarray(flags.cast(pa.uint8()).fill_null(MISSING))
         return Coded(codes, (False, True))
     dictionary = column.combine_chunks().dictionary_encode()
     names = dictionary.dictionary
     rows = len(column) - column.null_count
     if len(names) > OTHER and len(names) > rows / 4:
         return None
-    indices = np.asarray(pc.fill_null(dictionary.indices, -1))
+    indices = np.asarray(dictionary.indices.fill_null(-1))
     counts = np.bincount(indices[indices >= 0], minlength=len(names))
     # Sorted by name where counts are equal, so that the page does not depend on the order of rows.
-    frequent = sorted(range(len(names)), key=lambda place: (-counts[place], names[place].as_py()))
+    texts = [str(name) for name in names.to_pylist()]
+    frequent = sorted(range(len(texts)), key=lambda place: (-int(counts[place]), texts[place]))
     kept = frequent[:OTHER]
     table = np.full(len(names) + 1, OTHER, np.uint8)
     table[kept] = np.arange(len(kept), dtype=np.uint8)
     table[-1] = MISSING
-    values = tuple(str(names[place].as_py()) for place in kept)
-    return Coded(table[indices], values)
+    return Coded(table[indices], tuple(texts[place] for place in kept))
 
 
-def code_numbers(column: pa.ChunkedArray) -> Coded:
+def code_numbers(column: ArrowColumn) -> Coded:
     """Code a column of numbers: few whole numbers as categories, all others in bins."""
     numbers = column.cast(pa.float64()).to_numpy()
     known = numbers[np.isfinite(numbers)]
@@ -90,7 +92,7 @@ def code_numbers(column: pa.ChunkedArray) -> Coded:
     return Coded(*_binned(numbers, number_edges(known)))
 
 
-def code_dates(column: pa.ChunkedArray) -> Coded:
+def code_dates(column: ArrowColumn) -> Coded:
     """Code a column of times in bins of a year, a month, a day, an hour or a minute."""
     milliseconds = column.cast(pa.timestamp("ms")).cast(pa.int64())
     numbers = milliseconds.cast(pa.float64(), safe=False).to_numpy()
@@ -136,8 +138,8 @@ def _growing(low: float, high: float) -> Numbers:
     for digits in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,)):
         exponents = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 2)
         edges = np.array([digit * 10.0**exponent for exponent in exponents for digit in digits])
-        first = max(np.searchsorted(edges, low, side="right") - 1, 0)
-        last = np.searchsorted(edges, high, side="right")
+        first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
+        last = int(np.searchsorted(edges, high, side="right"))
         if last - first <= BINS:
             break
     return edges[first : last + 1][: OTHER + 1]
@@ -159,19 +161,19 @@ def date_edges(known: Numbers) -> Numbers:
     """Return edges in milliseconds since 1970: the finest unit that needs at most 254 bins.
 
     >>> edges = date_edges(np.array([0.0, 86_400_000.0 * 40]))
-    >>> len(edges), edges[1] - edges[0]
+    >>> len(edges), float(edges[1] - edges[0])
     (42, 86400000.0)
     """
     if not len(known):
         return np.array([0.0, 1.0])
-    first, last = int(known.min()), int(known.max())
+    ends = np.array([known.min(), known.max()]).astype("datetime64[ms]")
     for unit in _DATE_UNITS:
-        start = np.datetime64(first, "ms").astype(f"datetime64[{unit}]")
-        end = np.datetime64(last, "ms").astype(f"datetime64[{unit}]") + 1
-        if (end - start).astype(int) <= OTHER:
+        units = ends.astype(f"datetime64[{unit}]").astype(np.int64)
+        start, last = int(units[0]), int(units[1])
+        if last - start < OTHER:
             break
-    else:
-        start = end - OTHER
-    edges = np.arange(start, end + 1, dtype=f"datetime64[{unit}]")
+    # Years before the last 254 of them share the first bin.
+    start = max(start, last + 1 - OTHER)
+    edges = np.arange(start, last + 2).astype(f"datetime64[{unit}]")
     milliseconds: Numbers = edges.astype("datetime64[ms]").astype(np.int64).astype(np.float64)
     return milliseconds

@@ -12,12 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.explore.bins import MISSING
+from mrimage.explore.bins import MISSING, ArrowColumn
 from mrimage.explore.database import Database
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-
-ArrowColumn = Any
 
 TABLE = "duplicates.parquet"
 
@@ -74,8 +72,8 @@ def read_copies(database: Database, results: Path, uris: ArrowColumn) -> Copies:
     rows: ArrowColumn = pc.index_in(table["uri"], value_set=uris.combine_chunks())
     known = np.asarray(rows.is_valid().combine_chunks())
     order = np.flatnonzero(known)
-    wanted: ArrowColumn = pc.fill_null(table["keep"], False)
-    keep = np.asarray(wanted.combine_chunks())
+    wanted: ArrowColumn = table["keep"]
+    keep = np.asarray(wanted.fill_null(False).combine_chunks())
     order = order[np.lexsort((~keep[order], clusters[order]))]
     relations = table["relation"].to_pylist()
     return Copies(

@@ -85,7 +85,7 @@ class Database:
         except duckdb.Error as error:
             reason = " ".join(str(error).split())
             raise UsageError(text.cut(reason, 400)) from error
-        if found.column_names != ["row"] or not pa.types.is_integer(found.schema[0].type):
+        if found.column_names != ["row"] or not pa.types.is_integer(found.schema.types[0]):
             raise UsageError("A condition is one SQL expression that is true or false.")
         return found
 

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from mrimage import __version__
 from mrimage.errors import REASONS, UsageError
+from mrimage.explore.bins import ArrowColumn
 from mrimage.explore.columns import Column
 from mrimage.explore.marks import WORDS, Marks
 from mrimage.explore.packing import Array, pack
-from mrimage.explore.pile import VECTORS, ArrowColumn, Many, Pile
+from mrimage.explore.pile import VECTORS, Many, Pile
 from mrimage.explore.scatter import scatter
 
 NO_MARK = 255

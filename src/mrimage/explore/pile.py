@@ -16,16 +16,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError, UsageError
-from mrimage.explore.bins import MISSING, OTHER, Coded, code_categories, code_dates, code_numbers
+from mrimage.explore.bins import (
+    MISSING,
+    OTHER,
+    ArrowColumn,
+    Coded,
+    code_categories,
+    code_dates,
+    code_numbers,
+)
 from mrimage.explore.columns import Column, columns_of
 from mrimage.explore.copies import Copies, read_copies
 from mrimage.explore.database import Database, open_database
 from mrimage.types import RunFacts
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-
-ArrowColumn = Any
-"""An array of pyarrow, or one in chunks. The stubs of pyarrow lack much of what these can do."""
 
 VECTORS = ("embedding", "descriptor")
 """Columns that say what a picture looks like, the better one first."""
@@ -271,7 +276,8 @@ class Pile:
     def _containing(self, name: str, word: str) -> Numbers:
         if pa.types.is_list(self.schema.field(name).type):
             rows, values = self._pairs(name)
-            hits = np.asarray(pc.match_substring(values, word, ignore_case=True).fill_null(False))
+            matched: ArrowColumn = pc.match_substring(values, word, ignore_case=True)
+            hits = np.asarray(matched.fill_null(False))
             flags = np.zeros(self.count, bool)
             flags[rows[hits]] = True
             return flags
@@ -291,10 +297,10 @@ class Pile:
 
     def near(self, row: int, limit: int = 24) -> list[tuple[int, float]]:
         """Return the rows that look most like ``row``, each with the cosine of their vectors."""
-        vectors = [name for name in VECTORS if name in self.schema.names]
-        if not vectors:
+        kinds = [name for name in VECTORS if name in self.schema.names]
+        if not kinds:
             return []
-        name = vectors[0]
+        name = kinds[0]
         wanted = self._vector(name, row)
         if wanted is None:
             return []
@@ -312,12 +318,12 @@ class Pile:
 
     def all_near(self, limit: int) -> dict[int, list[tuple[int, float]]]:
         """Return ``near`` of every row that has a vector. It needs all vectors in memory."""
-        names = [name for name in VECTORS if name in self.schema.names]
-        pieces = list(self.vectors(names[0])) if names else []
+        kinds = [name for name in VECTORS if name in self.schema.names]
+        pieces = list(self.vectors(kinds[0])) if kinds else []
         if not pieces:
             return {}
-        rows = np.concatenate([rows for rows, _ in pieces])
-        vectors = np.concatenate([vectors for _, vectors in pieces])
+        rows = np.concatenate([here for here, _ in pieces])
+        vectors = np.concatenate([ours for _, ours in pieces])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(lengths, np.finfo(np.float32).tiny)
         found = {}

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mrimage.explore.pile import VECTORS, ArrowColumn, Pile
+from mrimage.explore.bins import ArrowColumn
+from mrimage.explore.pile import VECTORS, Pile
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 

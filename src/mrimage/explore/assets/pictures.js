@@ -25,6 +25,7 @@ function fromSheet(source, row, label) {
     context.drawImage(
       sheet, place.x, place.y, place.width, place.height, 0, 0, place.width, place.height,
     );
+    canvas.dispatchEvent(new Event("load"));
   });
   sheet.src = place.url;
   return canvas;

@@ -192,8 +192,8 @@ export class Viewer {
     if (outputs.length) content.push(make("h3", {}, "Outputs"), this.#outputs(outputs));
     content.push(make("h3", {}, "Facts"), list, make("div", { id: "viewer-near" }));
     byId("viewer-facts").replaceChildren(...content);
-    const image = this.stage.querySelector("img, canvas");
-    if (image?.complete || image?.tagName === "CANVAS") this.#histogram(image);
+    const image = this.stage.querySelector("img");
+    if (image?.complete && image.naturalWidth) this.#histogram(image);
   }
 
   #outputs(outputs) {
