@@ -97,6 +97,8 @@ class Pile:
         with self._lock:
             if name not in self._coded:
                 self._coded[name] = self._code(self.column(name))
+                # The column itself was far larger than its codes.
+                pa.default_memory_pool().release_unused()
             return self._coded[name]
 
     def many(self, name: str) -> Many:

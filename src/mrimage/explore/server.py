@@ -301,6 +301,9 @@ def open_explorer(
     painter = stack.enter_context(painting(settings))
     # Starting the children takes a second, in which the page is loaded.
     for row in range(min(pile.count, CHILDREN)):
-        wanted = PictureWanted(pile.uri(row), pile.version(row))
-        painter.threads.submit(painter.paint, wanted)
+        painter.threads.submit(_paint_row, painter, pile, row)
     return Explorer(Served(pile, store, painter, marks), host, port)
+
+
+def _paint_row(painter: Painter, pile: Pile, row: int) -> bytes:
+    return painter.paint(PictureWanted(pile.uri(row), pile.version(row)))
