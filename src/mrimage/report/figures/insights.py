@@ -70,6 +70,7 @@ SINGLE_SHARE = 0.2
 SINGLE_GROUPS = 5
 """The fewest groups for that finding."""
 
+
 def find_insights(
     tables: Tables, found: Survey, facts: RunFacts, groups: Groups, health: Health
 ) -> tuple[Insight, ...]:

@@ -224,5 +224,3 @@ def _enlarged(tables: Tables) -> Iterator[Insight]:
         count=count,
         counts="files",
     )
-
-
