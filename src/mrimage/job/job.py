@@ -119,6 +119,8 @@ class Job:
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
     find: tuple[str, ...] = ()
+    similar: str = "same-picture"
+    keep: tuple[str, ...] = ("best",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -295,6 +297,8 @@ class Job:
                 del facts[name]
         if self.network:
             facts["network"] = self.network.describe()
+        if "duplicates" not in self.find:
+            del facts["similar"], facts["keep"]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):

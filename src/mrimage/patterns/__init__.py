@@ -47,8 +47,21 @@ _PATTERNS = (
         "duplicates",
         "mrimage.patterns.duplicates:find_duplicates",
         "copies of images: equal, re-encoded, resized, mirrored, turned, cropped",
-        columns=("sha256", "phash", "descriptor", "width", "height", "size"),
-        needs=("hash", "descriptor"),
+        columns=(
+            "sha256",
+            "picture_hash",
+            "descriptor",
+            "miniature",
+            "width",
+            "height",
+            "size",
+            "file",
+            "format",
+            "camera",
+            "taken_at",
+        ),
+        needs=("hash", "descriptor", "miniature"),
+        options=("similar", "keep"),
     ),
 )
 
