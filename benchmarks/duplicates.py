@@ -13,15 +13,39 @@ from __future__ import annotations
 import io
 import random
 import re
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+import mrimage as mr
 from benchmarks.corpus import CACHE, CLIPART, package, wallpapers
+from mrimage.commit.task_writer import TaskWriter
+from mrimage.engine import EngineOptions, open_engine
+from mrimage.flow.budget import Budget
+from mrimage.flow.execution import Execution
+from mrimage.flow.programs import drive
+from mrimage.flow.progress import Silent
+from mrimage.flow.rounds import RoundRunner
+from mrimage.flow.run import RunOptions, run
+from mrimage.flow.tables import Tables
+from mrimage.job.job import Plan
+from mrimage.patterns import programs_of
+from mrimage.sink.files import FileSink
+from mrimage.storage import open_store
+from mrimage.types import Attempt
 
 SIDE = 640
 """The longer side of the original pictures."""
@@ -269,3 +293,155 @@ def _write_distractors(folder: Path, originals: list[tuple[str, Picture]]) -> No
             left, top = 400 * (part % 3), 300 * (part // 3)
             cut = cloth.crop((left, top, left + 400, top + 300))
             cut.save(target / f"texture-{name}-{part:02}.jpg", quality=85)
+
+
+def measure_quality() -> None:
+    """Print the recall of each transform, and the false pairs."""
+    out = CACHE / "duplicates-out"
+    begun = time.process_time()
+    run(
+        mr.Job(find="duplicates", keep="original"),
+        str(build()),
+        str(out),
+        RunOptions(thumbnails=False, fresh=True),
+    )
+    print(f"{time.process_time() - begun:.1f} s of the driver's processor")
+    rows = pq.read_table(out / "duplicates.parquet").to_pylist()
+    clusters: dict[int, list[str]] = {}
+    for row in rows:
+        clusters.setdefault(row["cluster"], []).append(row["uri"])
+    found: Counter[str] = Counter()
+    false: list[tuple[str, str]] = []
+    for uris in clusters.values():
+        first = Path(uris[0])
+        # The cluster with the original counts; a copy in another one was not found.
+        has_original = any(Path(uri).stem == "original" for uri in uris)
+        for uri in uris:
+            if _family(uri) != _family(str(first)):
+                false.append((str(first), uri))
+            elif has_original:
+                found[Path(uri).stem] += 1
+    families = sum(1 for _ in (build() / "families").iterdir())
+    for transform in TRANSFORMS:
+        recall = found[transform.replace(" ", "-")] / families
+        print(f"{transform:14} {recall:.3f}")
+    print(f"{families} families, {len(rows)} images in {len(clusters)} clusters")
+    print(f"{len(false)} images in clusters of another family")
+    for first, other in false[:40]:
+        print("  ", *(str(Path(path).relative_to(build())) for path in (first, other)))
+
+
+def _family(uri: str) -> str:
+    """The name of an original; of a distractor, its own path."""
+    path = Path(uri)
+    return path.parent.name if path.parent.parent.name == "families" else uri
+
+
+CHUNK = 10_000
+"""Images of a part of the catalogue that ``scale`` makes."""
+
+PLANTED = 0.1
+"""The share of the images that are in clusters of four."""
+
+HOT = 0.02
+"""The share of the images whose sketches agree in many bits, though they are no copies."""
+
+
+def measure_scale(images: int, added: int = 0) -> None:
+    """Print the seconds and the memory of a run of the program over made signatures."""
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        out = Path(folder) / "out"
+        _commit_signatures(out, 0, images)
+        _measure(out, Path(folder), images)
+        if added:
+            _commit_signatures(out, images, added)
+            _measure(out, Path(folder), images + added)
+
+
+def _measure(out: Path, folder: Path, images: int) -> None:
+    job = mr.Job(find="duplicates", extract=("hash", "descriptor", "miniature"))
+    store = open_store(str(out))
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    plan = Plan(job, "/photos", str(out))
+    execution = Execution(store, scratch, Budget(), Silent(), "")
+    engine = open_engine("local", EngineOptions(workers=2))
+    tables = Tables(store, scratch, job)
+    runner = RoundRunner(plan, store, engine, scratch, execution, tables, lambda: None)
+    (named,) = programs_of(job)
+    begun = time.monotonic()
+    try:
+        found = drive(named, tables.images(named.columns), runner)
+    finally:
+        engine.close()
+    seconds = time.monotonic() - begun
+    sizes = Counter(found.rows["cluster"].to_pylist())
+    whole = sum(1 for size in sizes.values() if size == 4)
+    peak = max(
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    planted = int(images * PLANTED) // 4
+    rounds = ", ".join(f"{phase.name} {phase.seconds:.1f}" for phase in execution.phases)
+    print(
+        f"{images} images: {seconds:.1f} s ({rounds}), at most {peak / 1e3:.0f} MB a process; "
+        f"{whole} of {planted} planted clusters, {len(sizes)} clusters in all",
+        flush=True,
+    )
+
+
+def _commit_signatures(out: Path, start: int, images: int) -> None:
+    """Commit parts of the catalogue as map would."""
+    store = open_store(str(out), create=True)
+    for first in range(start, start + images, CHUNK):
+        split = f"split-{first:09}"
+        writer = TaskWriter(store, FileSink(store), "map", split, Attempt())
+        table = _signatures(first, min(CHUNK, start + images - first))
+        writer.commit(table.num_rows, 0, {"catalogue": table})
+
+
+def _signatures(first: int, count: int) -> pa.Table:
+    """The catalogue of ``count`` made images: first planted clusters of four, then hot ones."""
+    chance = np.random.default_rng(first)
+    planted = int(count * PLANTED) // 4 * 4
+    vectors = chance.normal(size=(count, 236))
+    vectors[:planted] = vectors[:planted:4].repeat(4, axis=0)
+    vectors[:planted] += 0.05 * chance.normal(size=(planted, 236))
+    hot = slice(planted, planted + int(count * HOT))
+    vectors[hot] = np.random.default_rng(1).normal(size=236) + 0.7 * vectors[hot]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    small = chance.normal(128, 50, (count, 16, 16)).repeat(2, axis=1).repeat(2, axis=2)
+    small = small.reshape(count, 1024)
+    small[:planted] = small[:planted:4].repeat(4, axis=0)
+    small[:planted] += chance.normal(0, 2, (planted, 1024))
+    hashes = [chance.bytes(32).hex() for _ in range(count)]
+    return pa.table(
+        {
+            "uri": [f"/photos/{number:09}.jpg" for number in range(first, first + count)],
+            "version": ["1"] * count,
+            "status": ["processed"] * count,
+            "sha256": hashes,
+            "picture_hash": [text[:32] for text in hashes],
+            "descriptor": _vectors(vectors.astype(np.float16)),
+            "miniature": _vectors(small.clip(0, 255).astype(np.uint8)),
+            "width": pa.array([4000] * count, pa.int32()),
+            "height": pa.array([3000] * count, pa.int32()),
+            "size": pa.array(chance.integers(10**6, 10**7, count), pa.int64()),
+            "file": pa.nulls(count, pa.string()),
+            "format": ["jpeg"] * count,
+            "camera": pa.nulls(count, pa.string()),
+            "taken_at": pa.nulls(count, pa.timestamp("ms")),
+        }
+    )
+
+
+def _vectors(values: np.ndarray[Any, Any]) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["quality"]:
+        measure_quality()
+    else:
+        measure_scale(*map(int, sys.argv[2:] or ["100000"]))

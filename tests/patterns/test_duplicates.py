@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 import mrimage as mr
+from mrimage.cli.main import main
 from mrimage.flow.run import RunOptions, run
 
 HERE = RunOptions(workers=1, thumbnails=False)
@@ -171,3 +174,58 @@ def test_the_folder_that_comes_first_in_the_list_has_the_copy_to_keep(
     kept = [(row["name"], row["keep"], row["reason"]) for row in found_in(out, rows)]
     reason = "in the preferred folder"
     assert kept == [("small", True, reason), ("large", False, reason)]
+
+
+def test_a_picture_is_looked_up_in_a_run_and_two_runs_are_compared(
+    tmp_path: Path, plain_report: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        copies_of(scene(number), tmp_path / f"photos{number}" / "all")
+    (tmp_path / "photos1/all/shared.jpg").write_bytes(
+        (tmp_path / "photos0/all/turned 90.jpg").read_bytes()
+    )
+    outs = [str(tmp_path / f"out{number}") for number in range(2)]
+    for number, out in enumerate(outs):
+        run(mr.Job(find="duplicates"), str(tmp_path / f"photos{number}"), out, HERE)
+    new = tmp_path / "new.png"
+    scene(0).resize((280, 210)).save(new)
+    unknown = tmp_path / "unknown.png"
+    scene(9).save(unknown)
+    capsys.readouterr()
+    assert main(["similar", outs[0], str(new), str(unknown), "--json", "--limit", "20"]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    kinds = {Path(match["uri"]).stem: match["kind"] for match in first["similar"]}
+    assert len(kinds) == 9
+    assert (kinds["original"], kinds["mirrored"]) == ("resized", "mirrored")
+    assert (kinds["turned 90"], kinds["cropped"]) == ("turned 90", "cropped")
+    assert second == {"file": str(unknown), "similar": []}
+    assert main(["similar", outs[0], str(unknown)]) == 3
+    assert main(["similar", outs[0], "--against", outs[1], "--json"]) == 0
+    shared = [json.loads(line) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [Path(row["file"]).stem for row in shared] == ["shared"]
+    assert shared[0]["similar"][0]["kind"] == "exact"
+    assert main(["similar", outs[0]]) == 2
+
+
+def test_the_report_shows_copies_side_by_side_and_groups_that_share_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies_of(scene(0), tmp_path / "photos" / "a")
+    (tmp_path / "photos/b").mkdir()
+    (tmp_path / "photos/a/mirrored.jpg").rename(tmp_path / "photos/b/other.jpg")
+    out = tmp_path / "out"
+    job = mr.Job(key="folder", find="duplicates")
+    run(job, str(tmp_path / "photos"), str(out), RunOptions(workers=1))
+    found = json.loads((out / "summary.json").read_bytes())["duplicates"]
+    assert (found["total"], found["extra"]) == (1, 8)
+    kinds = {kind: images for kind, images, _ in found["kinds"]}
+    assert kinds["mirrored"] == kinds["cropped"] == 1
+    assert found["shared"] == [["a", "b", 1]]
+    (cluster,) = found["clusters"]
+    assert cluster["images"][0]["keep"]
+    assert "to keep" in cluster["images"][0]["kind"]
+    page = (out / "report.html").read_text()
+    assert "Groups that share pictures" in page
+    assert main(["query", str(out), "SELECT count(*) AS n FROM duplicates", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.split()[-1] == "9"
+    assert main(["verify", str(out)]) == 0

@@ -186,8 +186,7 @@ def _agree_before(differing: Array, band: int, width: int) -> Array:
         return np.zeros(len(differing), bool)
     bits = np.unpackbits(np.ascontiguousarray(differing).view(np.uint8), axis=1)
     bands = bits[:, : band * width].reshape(len(bits), band, width)
-    agree: Array = ~bands.any(axis=2)
-    found: Array = agree.any(axis=1)
+    found: Array = (bands.sum(axis=2) == 0).sum(axis=1) > 0
     return found
 
 

@@ -38,10 +38,20 @@ class Limits:
     window_alike: float
     window_detail: float
     cosine: float
+    turned: bool = True
+
+    def accept(self, edges: Array, *, is_whole: Array) -> Array:
+        """Whether the pictures of ``edges``, one or an array, are one. ``is_whole`` says that the one
+        lies over all of the other."""
+        whole = (edges["alike"] >= self.alike) & (edges["detail"] >= self.detail)
+        whole &= edges["cosine"] >= self.cosine
+        window = (edges["alike"] >= self.window_alike) & (edges["detail"] >= self.window_detail)
+        fits: Array = np.where(is_whole, whole, window)
+        return fits if self.turned else fits & (edges["way"] == 0)
 
 
 LIMITS = {
-    "copies": Limits(0.95, 0.85, 2, 2, 0.8),
+    "copies": Limits(0.95, 0.85, 2, 2, 0.8, turned=False),
     "same-picture": Limits(0.9, 0.75, 0.9, 0.85, 0.75),
     "same-scene": Limits(0.75, 0.5, 0.8, 0.7, 0.4),
 }
@@ -220,15 +230,7 @@ def _all_pairs(found: Found) -> tuple[Array, Array]:
 def _accepted(found: Found) -> Array:
     """The edges between pictures that are one, as strictly as the job says."""
     edges = found.edges
-    limits = LIMITS[found.similar]
-    is_whole = edges["lies"] == WHOLE
-    whole = (edges["alike"] >= limits.alike) & (edges["detail"] >= limits.detail)
-    whole &= edges["cosine"] >= limits.cosine
-    window = (edges["alike"] >= limits.window_alike) & (edges["detail"] >= limits.window_detail)
-    fits = np.where(is_whole, whole, window)
-    if found.similar == "copies":
-        fits &= edges["way"] == 0
-    edges = edges[fits]
+    edges = edges[LIMITS[found.similar].accept(edges, is_whole=edges["lies"] == WHOLE)]
     return edges[_of_one_shot(found.facts, edges)]
 
 
@@ -268,8 +270,8 @@ def _relations(found: Found) -> dict[int, dict[int, Relation]]:
     heights = table["height"].to_pylist()
     sizes = list(zip(widths, heights, strict=True))
     for row, one, other in zip(edges, first, second, strict=True):
-        add(one, other, _relation(row, sizes[one], sizes[other], is_first=True))
-        add(other, one, _relation(row, sizes[other], sizes[one], is_first=False))
+        add(one, other, relation_of(row, sizes[one], sizes[other], is_first=True))
+        add(other, one, relation_of(row, sizes[other], sizes[one], is_first=False))
     for pairs, kind in ((found.same_pixels, "same-pixels"), (found.exact, "exact")):
         for group in _equal_groups(facts, pairs):
             for one in group:
@@ -277,10 +279,6 @@ def _relations(found: Found) -> dict[int, dict[int, Relation]]:
                     if one != other:
                         add(one, other, Relation(kind, 1.0))
     return relations
-
-
-MOST_MUTUAL = 1000
-"""Equal images that are all related to each other; of more, only the first is related to all."""
 
 
 def _equal_groups(facts: Facts, pairs: Array) -> Iterator[Sequence[int]]:
@@ -296,7 +294,7 @@ def _equal_groups(facts: Facts, pairs: Array) -> Iterator[Sequence[int]]:
             yield group.tolist()
 
 
-def _relation(
+def relation_of(
     edge: Any, kept: tuple[int, int], other: tuple[int, int], *, is_first: bool
 ) -> Relation:
     """How the other image of an edge relates to the kept one; ``is_first`` if that is the first."""
