@@ -20,10 +20,11 @@ ORDER = (
     {"source", "tables", "mappers"},
     {"job"},
     {"sink"},
-    {"shuffle"},
+    {"shuffle", "explore"},
     {"rounds"},
     {"commit"},
-    {"reducers", "engine", "patterns"},
+    {"reducers", "engine"},
+    {"patterns"},
     {"tasks"},
     {"flow"},
     {"cli"},
@@ -45,6 +46,8 @@ HEAVY = CODECS | {
     "hdfs_native",
     "onnxruntime",
     "onnx",
+    "starlette",
+    "uvicorn",
 }
 
 

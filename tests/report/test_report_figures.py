@@ -30,8 +30,8 @@ from mrimage.report.figures.measures import MEASURES
 from mrimage.report.figures.prices import MAX_COST
 from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
+from mrimage.report.reporter import THUMBNAIL_LIMIT
 from mrimage.report.tables.views import open_tables
-from mrimage.report.thumbnails import THUMBNAIL_LIMIT
 from mrimage.types import RuleCount
 
 

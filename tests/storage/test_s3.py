@@ -42,6 +42,7 @@ def photos(tmp_path: Path) -> Path:
     return make_photos(tmp_path / "photos")
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_job_from_s3_to_s3_makes_the_same_images_and_every_command_works_there(
     photos: Path, tmp_path: Path, s3_folder: str, upload: Upload, capsys: pytest.CaptureFixture[str]
 ) -> None:

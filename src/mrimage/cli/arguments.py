@@ -80,6 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     inspect.add_argument("files", nargs="+", metavar="FILE")
     inspect.add_argument("--json", action="store_true", help="one line of JSON for each file")
 
+    _add_similar(commands)
     _command(
         commands,
         "doctor",
@@ -225,6 +226,30 @@ def _add_commands_on_results(commands: Commands) -> None:
         help="let the SQL read and write other files, use the network and load extensions",
     )
 
+    explore = _command(
+        commands,
+        "explore",
+        "look through OUT's images in a browser: filter, compare, select",
+        "explore_out",
+    )
+    explore.add_argument("out", metavar="OUT")
+    explore.add_argument(
+        "--port", type=int, default=0, metavar="N", help="the server's port (default: a free one)"
+    )
+    explore.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="answer on this address of the machine (default: 127.0.0.1, this machine only)",
+    )
+    explore.add_argument("--open", action="store_true", help="open the page in the browser")
+    explore.add_argument(
+        "--export",
+        metavar="DIR",
+        help="write the page as files into DIR, which need no server, and stop",
+    )
+    _add_store_options(explore)
+
     verify = _command(
         commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
     )
@@ -237,6 +262,32 @@ def _add_commands_on_results(commands: Commands) -> None:
     )
     _add_job_of_out(verify)
     _add_fields(verify, (RUN_FIELDS[name] for name in ("engine", "workers")))
+
+
+def _add_similar(commands: Commands) -> None:
+    similar = _command(
+        commands,
+        "similar",
+        "look for pictures in OUT that need not be of its source; the exit status is 3 if none is "
+        "there",
+        "find_similar",
+    )
+    similar.add_argument("out", metavar="OUT")
+    similar.add_argument("files", nargs="*", metavar="FILE")
+    similar.add_argument(
+        "--against", metavar="OUT", help="look for all images of this other run instead of files"
+    )
+    similar.add_argument(
+        "--similar",
+        choices=["copies", "same-picture", "same-scene"],
+        default="same-picture",
+        help="what counts as one picture",
+    )
+    similar.add_argument(
+        "--limit", type=int, default=10, metavar="N", help="at most so many for each picture"
+    )
+    similar.add_argument("--json", action="store_true", help="one line of JSON for each picture")
+    _add_store_options(similar)
 
 
 def _add_output_options(parser: argparse._ActionsContainer) -> None:

@@ -41,6 +41,10 @@ TASKS = (
 """Modules that workers import while the source is listed."""
 
 
+PICTURES = "pictures"
+"""The folder below scratch of the pictures that map keeps for the second pass."""
+
+
 def run(
     job: Job,
     source: str,
@@ -79,6 +83,8 @@ def run(
         scratch = stack.enter_context(scratch_folder(store))
         # Workers write to scratch, so they have to end before it is deleted.
         stack.callback(engine.close)
+        if engine.name == "local":
+            plan = replace(plan, pictures=str(scratch / PICTURES))
         warming = report.warm() if has_work else nullcontext(lambda: None)
         wait_for_bundle = stack.enter_context(warming)
         execution = Execution(
@@ -107,7 +113,6 @@ def run(
         phases.members()
         phases.rounds()
         published = phases.publish(weighed)
-        phases.draw_thumbnails()
         summary = phases.report(published)
         execution.require_no_internal_failures()
         return summary

@@ -128,6 +128,8 @@ class Job:
     group: tuple[str, ...] = ()
     find: tuple[str, ...] = ()
     clusters: str = "auto"
+    similar: str = "same-picture"
+    keep: tuple[str, ...] = ("best",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -320,6 +322,8 @@ class Job:
             facts["network"] = self.network.describe()
         if self.example_set:
             facts["example_set"] = self.example_set.describe()
+        if "duplicates" not in self.find:
+            del facts["similar"], facts["keep"]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -372,7 +376,8 @@ class Plan:
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
     takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
-    it is listed.
+    it is listed. ``pictures`` is a local folder in which map keeps decoded pictures for the second
+    pass; it is empty if tasks may run on other machines.
     """
 
     job: Job
@@ -381,6 +386,7 @@ class Plan:
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
     columns: Columns = ()
+    pictures: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mrimage.report import text
 from mrimage.report.figures import evidence, galleries, history
+from mrimage.report.figures.contents import Contents
 from mrimage.report.figures.corrections import list_corrections
 from mrimage.report.figures.describe import describe
 from mrimage.report.figures.figures import (
@@ -21,7 +22,7 @@ from mrimage.report.figures.figures import (
 from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
 from mrimage.report.figures.job import RunFigures
-from mrimage.report.figures.made import find_duplicates, show_tables
+from mrimage.report.figures.made import show_tables
 from mrimage.report.figures.pile_map import draw_map
 from mrimage.report.figures.quarantine import list_quarantine
 from mrimage.report.figures.shown import describe_images, pictures_of
@@ -44,25 +45,26 @@ class Gathered:
 
 
 def gather(
-    tables: Tables, facts: RunFacts, *, places: bool, records: Sequence[RunRecord] = ()
+    contents: Contents, facts: RunFacts, *, places: bool, records: Sequence[RunRecord] = ()
 ) -> Gathered:
     """Compute every figure once.
 
     ``places`` adds the map of GPS positions, and ``records`` are the earlier runs.
     """
+    tables = contents.tables
     thumbnails = read_thumbnails(tables)
     available = frozenset(thumbnails)
     pictures = galleries.EMPTY
     examples: Mapping[str, Sequence[str]] = {}
-    duplicates = find_duplicates(tables)
+    duplicates = contents.duplicates
     if thumbnails:
-        pictures, examples = galleries.select(tables)
+        pictures, examples = contents.selected
         pictures = galleries.only_available(pictures, available)
     groups = _groups(tables, examples, available)
     health = examine(facts, groups)
-    insights = find_insights(tables, facts, groups, health)
+    insights = find_insights(tables, contents.survey, facts, groups, health)
     if thumbnails:
-        illustrated = evidence.illustrate(tables, insights)
+        illustrated = contents.illustrate(insights)
         insights = tuple(
             replace(one, pictures=galleries.only_seen(one.pictures, available))
             for one in illustrated
