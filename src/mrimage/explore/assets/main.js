@@ -377,6 +377,7 @@ function setUp() {
     const isOpen = byId("side").classList.toggle("open");
     byId("show-side").setAttribute("aria-expanded", isOpen);
   });
+  byId("hide-side").addEventListener("click", () => byId("show-side").click());
   setUpTheme();
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
