@@ -374,7 +374,7 @@ function setUp() {
   });
   byId("dialog-close").addEventListener("click", () => byId("dialog").close());
   byId("show-side").addEventListener("click", () => {
-    const isOpen = byId("side").classList.toggle("open");
+    const isOpen = byId("side").classList.toggle("shown");
     byId("show-side").setAttribute("aria-expanded", isOpen);
   });
   byId("hide-side").addEventListener("click", () => byId("show-side").click());
@@ -418,7 +418,7 @@ function keys(event) {
     byId("query").select();
     event.preventDefault();
   } else if (event.key === "Escape") {
-    if (byId("side").classList.contains("open")) byId("show-side").click();
+    if (byId("side").classList.contains("shown")) byId("show-side").click();
     else unselect();
   } else if ((event.key === "a" || event.key === "r") && state.view === "pictures") {
     const rows = grid.selected.size ? [...grid.selected] : [grid.rows[grid.focus]];
