@@ -23,7 +23,7 @@ ORDER = (
     {"shuffle", "explore"},
     {"rounds"},
     {"commit"},
-    {"reducers", "engine"},
+    {"reducers", "engine", "patterns"},
     {"tasks"},
     {"flow"},
     {"cli"},

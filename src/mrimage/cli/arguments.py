@@ -16,6 +16,7 @@ from mrimage.job.field import Field, Section
 from mrimage.job.fields import JOB_FIELDS, JOB_SECTIONS, RUN, RUN_FIELDS, STORES
 from mrimage.job.option_types import FLAG
 from mrimage.mappers.keys import KEY_NAMES
+from mrimage.patterns import PATTERNS
 from mrimage.reducers import GROUPS
 
 
@@ -321,4 +322,6 @@ def describe_values(field: Field) -> Mapping[str, str]:
         return {name: name for name in KEY_NAMES}
     if field.name == "group":
         return {name: f"{name} ({reducer.help})" for name, reducer in GROUPS.items()}
+    if field.name == "find":
+        return {name: f"{name} ({pattern.help})" for name, pattern in PATTERNS.items()}
     return {name: name for name in field.type.names}

@@ -19,7 +19,13 @@ from mrimage.commit.damage import explain_damage
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import stdout_to_stderr
-from mrimage.flow.results import read_facts, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    read_facts,
+    reporting,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
@@ -86,6 +92,7 @@ def make_report(options: argparse.Namespace) -> int:
             store,
             facts,
             scratch,
+            stack.enter_context(reporting(store, scratch)),
             places=options.places,
             against=other,
             against_name=options.against or "",
