@@ -339,7 +339,7 @@ const acts = new Acts(source, {
 });
 
 function useMarks(marks) {
-  for (const column of markFilters(marks)) {
+  for (const column of markFilters(marks, start.marksInSql)) {
     const filter = filterOf(column.name);
     Object.assign(filter, column);
     if (!cross.has(column.name)) cross.add(column.name, filter);
@@ -352,7 +352,7 @@ function setUp() {
   document.title = `${visible(title)}: mrimage`;
   byId("title").textContent = visible(title);
   document.body.classList.toggle("exported", !start.live);
-  const sortable = filters.filter((one) => one.sql && one.kind !== "many" && !["duplicate", "cluster"].includes(one.name));
+  const sortable = filters.filter((one) => one.sql && one.kind !== "many" && !["duplicate", "mark"].includes(one.name));
   byId("sort").append(make("option", { value: "" }, "as listed"), make("option", { value: "name" }, "Name"));
   for (const one of sortable) byId("sort").append(make("option", { value: one.name }, one.title));
   byId("sort").addEventListener("change", () => change({ sort: byId("sort").value }));
@@ -430,7 +430,7 @@ setUp();
 if (start.live) {
   const after = filters.findIndex((one) => one.name === "format");
   const none = { codes: new Uint8Array(start.count).fill(255), rows: new Uint32Array(0), tagCodes: new Uint8Array(0), tags: [] };
-  filters.splice(Math.max(after, 0), 0, ...markFilters(none));
+  filters.splice(Math.max(after, 0), 0, ...markFilters(none, start.marksInSql));
   // Pictures first; marks follow.
   useMarks(none);
   acts.marks = none;
