@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mrimage.report.tables.files import allowed_paths, parquet_files
 from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
+from mrimage.storage.layout import MARKS
 
 MEMORY_LIMIT = "1GB"
 """The most memory that DuckDB may use. A larger query spills to a temporary folder."""
@@ -34,6 +37,7 @@ _COLUMNS = {
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
     "clipped DOUBLE",
     "removed": "output VARCHAR",
+    "marks": "uri VARCHAR, mark VARCHAR, tags VARCHAR[]",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
 """The columns that each view has even if the run did not write its table."""
@@ -185,7 +189,20 @@ def _files(results: Path, name: str) -> list[str]:
     if name == "catalogue":
         return [str(path) for path in sorted((results / "catalogue").glob("*.parquet"))]
     path = results / _FILES.get(name, f"{name}.parquet")
+    if name == "marks":
+        # The explorer keeps them beside OUT, because it writes nothing into it.
+        path = Path(f"{results.absolute()}{MARKS}")
+        return [str(path)] if _is_parquet(path) else []
     return [str(path)] if path.exists() else []
+
+
+def _is_parquet(path: Path) -> bool:
+    """Return whether the user's own file can be read, so that a bad one spoils no report."""
+    try:
+        names = pq.read_schema(path).names
+    except (OSError, pa.ArrowException):
+        return False
+    return {"uri", "mark", "tags"} <= set(names)
 
 
 def _make_view(connection: Connection, name: str, files: list[str], columns: str) -> None:
