@@ -27,6 +27,7 @@ from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Plan, RunOptions
+from mrimage.job.references import with_references
 from mrimage.job.rules import NoEdit, first_match
 from mrimage.mappers.keys import needs_extractor
 from mrimage.reducers import group_reducer
@@ -52,7 +53,7 @@ RULE_SAMPLE = 10_000
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
     """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
-    job = prepare_job(job)
+    job = with_references(prepare_job(job), options.stores)
     require_engine(options.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, options.stores)

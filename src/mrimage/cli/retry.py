@@ -48,7 +48,8 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     merge = functions.pop("merge")
     if callable(of) and callable(merge):
         functions["statistic"] = Statistic(of, merge)
-    facts.pop("references", None)  # The run reads them again.
+    for name in ("references", "watermarks"):
+        facts.pop(name, None)  # The run reads them again.
     rules = JOB_FIELDS["rules"].type.from_text("rules", facts.pop("rules", ()))
     facts["extract"] = _find_extractors(facts.pop("extract"), named, trust)
     limits = Limits(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 from mrimage.errors import UsageError, brief
 from mrimage.image.extractors import EXTRACTORS
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
+from mrimage.job.edit_fields import EDITS
 from mrimage.job.field import Field, Section
 from mrimage.job.option_types import (
     BYTES,
@@ -31,9 +31,8 @@ from mrimage.job.option_types import (
     whole,
 )
 from mrimage.job.own_extractor import EXTRACT
-from mrimage.job.picture_options import CHANNELS, COLOR, CROP, PROBABILITY, SIZE, SIZES
+from mrimage.job.picture_options import CHANNELS, PROBABILITY, SIZE
 from mrimage.job.rule_options import RuleOptions
-from mrimage.types import Fit
 
 OUTPUTS = ("files", "webdataset", "parquet")
 """The values of ``--output``."""
@@ -180,69 +179,6 @@ FILES = Section(
         ),
         Field("limit", whole(1, MOST), "take only the first images, by uri", default="all"),
     ),
-)
-
-EDITS = Section(
-    "edits",
-    (
-        Field("crop", CROP, "cut out a rectangle; without +X+Y, in the middle", "Edits"),
-        Field(
-            "resize",
-            SIZES,
-            "fit the image to a box of W x H pixels; of several, to the one nearest to its shape",
-            "Edits",
-        ),
-        Field("fit", one_of(*get_args(Fit), metavar="FIT"), "how --resize fits", "Edits"),
-        Field(
-            "enlarge",
-            FLAG,
-            "leave images smaller than the box at their size",
-            "Edits",
-            option="--no-enlarge",
-        ),
-        Field(
-            "to",
-            one_of(*COLOR_SPACES, metavar="SPACE"),
-            "convert the colors to this color space",
-            "Edits",
-            default="unchanged",
-        ),
-        Field(
-            "correct",
-            one_of(*CORRECTION_NAMES, metavar="METHOD", installed="corrections"),
-            "correct the colors",
-            "Edits",
-        ),
-        Field(
-            "reference",
-            TEXT,
-            "image that --correct match-histogram matches, in place of the group",
-            "Edits",
-            metavar="FILE",
-            default="the group",
-        ),
-        Field(
-            "format",
-            one_of(*ENCODER_NAMES, metavar="FORMAT", aliases=FORMAT_ALIASES),
-            "encode as",
-            "Edits",
-        ),
-        Field(
-            "quality",
-            whole(1, 100),
-            "quality of a lossy format, from 1 to 100",
-            "Edits",
-            default="85 for JPEG, 80 for WebP, 60 for AVIF",
-        ),
-        Field("background", COLOR, "color behind transparency and around --fit pad", "Edits"),
-        Field(
-            "metadata",
-            one_of("keep", "copyright", "strip", metavar="WHICH"),
-            "which metadata of the source the output keeps",
-            "Edits",
-        ),
-    ),
-    note="applied to each image in this order: orient, crop, resize, color, correct, encode",
 )
 
 RULE_OPTIONS = RuleOptions(EDITS.fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from mrimage.errors import UsageError, brief
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
+from mrimage.job.edit_facts import Watermark, describe_edits
 from mrimage.job.fields import (
     JOB_FIELDS,
     MODEL,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from mrimage.image import Image, Metadata
     from mrimage.rounds.round import Program
     from mrimage.sink.output import Output
-
 Value = Any
 """A record's value: plain data (None, bool, int, float, str, bytes, datetime, list or dict), but
 never pixels."""
@@ -148,6 +148,8 @@ class Job:
     ``group``."""
     references: tuple[tuple[str, tuple[int, ...]], ...] = field(default=(), repr=False)
     """The statistic of each reference image that the edits name. A run sets this."""
+    watermarks: tuple[Watermark, ...] = field(default=(), repr=False)
+    """The watermarks that the edits name. A run sets this."""
 
     def __post_init__(self) -> None:
         values = check_fields(self, JOB_FIELDS.values(), "Job.")
@@ -224,6 +226,11 @@ class Job:
                 yield edits
 
     @property
+    def watermark_files(self) -> Mapping[str, bytes]:
+        """The pictures of the watermarks by name."""
+        return {watermark.name: watermark.png for watermark in self.watermarks}
+
+    @property
     def has_members(self) -> bool:
         """Whether images may be edited in a second pass, which knows their groups."""
         if self.each is not None or self.edits_function is not None:
@@ -264,7 +271,7 @@ class Job:
         functions = ("map", "reduce", "combine", "program", "each")
         left_out = (
             *(*functions, "edits", "rules"),
-            *("record_extractors", "statistic", "references", "network"),
+            *("record_extractors", "statistic", "references", "watermarks", "network"),
         )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
@@ -274,10 +281,7 @@ class Job:
         ]
         facts["edits"] = describe_function(self.edits_function)
         if self.plain_edits:
-            edits = asdict(self.plain_edits)
-            if not edits["reference"]:
-                del edits["reference"]  # An older OUT has none either.
-            facts["edits"] = edits
+            facts["edits"] = describe_edits(self.plain_edits)
         if self.rules:
             facts["rules"] = [RULE_OPTIONS.show(rule) for rule in self.rules]
         if self.statistic:
@@ -289,6 +293,8 @@ class Job:
                 del facts[name]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
+        if self.watermarks:
+            facts["watermarks"] = [f"{made.name} ({made.digest})" for made in self.watermarks]
         for name in MODEL_FIELDS:
             if facts[name] == _DEFAULTS[name]:
                 del facts[name]

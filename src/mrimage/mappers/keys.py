@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import UsageError, quoted, unknown
 from mrimage.image.geometry import chosen_size
-from mrimage.image.sizes import show_size
+from mrimage.image.sizes import relative_size, show_size
 from mrimage.installed import is_installed, load_installed
 from mrimage.types import ASPECT_TOLERANCE, ASPECTS, LONG_ASPECT, Edits
 
@@ -319,7 +319,7 @@ def key_named(name: str, edits: Edits | None = None, extract: Sequence[str] = ()
 
 
 def _key_of_edits(name: str, edits: Edits | None) -> Key:
-    if edits is None or edits.resize is None:
+    if edits is None or edits.resize is None or relative_size(edits.resize) is not None:
         raise UsageError(
             f"The key {name} needs the sizes of --resize, but there are none. Add --resize, for "
             "example --resize sdxl, or choose another key. Sizes of a rule do not count, because a "

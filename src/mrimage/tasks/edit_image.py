@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mrimage.image import Image
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job
-from mrimage.job.references import matching_of
+from mrimage.job.references import matching_of, require_watermark
 from mrimage.job.rules import NoEdit
 from mrimage.sink.naming import source_extension
 from mrimage.tasks.statistics import MemberStatistic, group_member, own_members
@@ -45,6 +45,8 @@ def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
         edits = edits_for(job, key, image.metadata)
         if edits is None or edits is NoEdit.SKIP:
             continue
+        if isinstance(edits, Edits):
+            require_watermark(job, edits)
         if isinstance(edits, Edits) and edits.sees_group:
             edited.members.append(group_member(image, key, edits))
         else:

@@ -87,7 +87,14 @@ def edit_member_image(job: Job, image: ImageMembers, source: ByteSource) -> Edit
     """
     entry = image.entry
     fields = named_columns(entry.fields, job.taken)
-    opened = Image(source, job.limits, entry.path, whole=True, fields=fields)
+    opened = Image(
+        source,
+        job.limits,
+        entry.path,
+        whole=True,
+        fields=fields,
+        watermarks=job.watermark_files,
+    )
     try:
         edited = tuple(_edit(job, opened, member) for member in image.members)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one

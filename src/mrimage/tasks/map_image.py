@@ -86,7 +86,14 @@ def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
     """
     row = _row(entry)
     fields = named_columns(entry.fields, job.taken)
-    image = Image(source, job.limits, entry.path, whole=job.decodes, fields=fields)
+    image = Image(
+        source,
+        job.limits,
+        entry.path,
+        whole=job.decodes,
+        fields=fields,
+        watermarks=job.watermark_files,
+    )
     try:
         row |= _facts_of(image.metadata)
         row |= image.features([name for name in job.built_in if not EXTRACTORS[name].model])
