@@ -183,6 +183,8 @@ def _describe_extractor(job: Job, extractor: str) -> str:
 
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """Say how many images of the sample would be decoded at which scale."""
+    if job.copies_originals:
+        return "none: the originals are copied"
     if not job.edits_images:
         if any(EXTRACTORS[name].pixels for name in job.built_in):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"

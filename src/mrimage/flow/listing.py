@@ -10,7 +10,8 @@ from mrimage.errors import SourceError, StoreError, unknown
 from mrimage.flow.summary import describe_ignored
 from mrimage.job.catalogue import catalogue_of
 from mrimage.job.job import Job, Plan
-from mrimage.mappers.keys import columns_among, unknown_key
+from mrimage.job.name_template import OF_THE_NAME
+from mrimage.mappers.keys import KEYS_OF_HEADERS, columns_among, unknown_key
 from mrimage.source import Selection, list_entries
 from mrimage.tables.source_columns import named_columns
 from mrimage.types import Entry
@@ -72,9 +73,11 @@ def require_images(plan: Plan, strict: bool) -> None:
             return
     missing = [name for name in columns if name not in seen]
     if missing and not is_empty:
+        known = catalogue_of(plan.job).names
         if missing[0] in plan.job.carry:
-            known = catalogue_of(plan.job).names
             raise unknown("carry", missing[0], [*known, *seen])
+        if missing[0] not in plan.job.key:
+            raise unknown("name", missing[0], [*OF_THE_NAME, *KEYS_OF_HEADERS, *known, *seen])
         raise unknown_key(missing[0], seen)
     if is_empty:
         raise SourceError(
@@ -84,7 +87,10 @@ def require_images(plan: Plan, strict: bool) -> None:
 
 
 def _expected_columns(job: Job) -> list[str]:
-    """The columns that the source must have: keys, and what shards carry."""
+    """The columns that the source must have: keys, what shards carry, and what names consist of."""
     keys = columns_among(job.key, job.built_in) if job.map is None else []
     known = catalogue_of(job).names
-    return [*keys, *(name for name in job.carry if name not in known)]
+    template = job.name_template
+    named = [part.field for part in template.parts] if template else []
+    in_names = [name for name in named if name not in KEYS_OF_HEADERS]
+    return [*keys, *(name for name in (*job.carry, *in_names) if name not in known)]

@@ -20,6 +20,7 @@ from mrimage.job.option_types import (
     FUNCTION,
     KEYS_OF_IMAGES,
     MOST,
+    NAME,
     PATTERNS,
     SECONDS,
     SHARE,
@@ -34,7 +35,10 @@ from mrimage.job.own_extractor import EXTRACT
 from mrimage.job.picture_options import CHANNELS, PROBABILITY, SIZE
 from mrimage.job.rule_options import RuleOptions
 
-OUTPUTS = ("files", "webdataset", "parquet")
+ORIGINALS = "originals"
+"""The value of ``--output`` that copies the originals."""
+
+OUTPUTS = ("files", ORIGINALS, "webdataset", "parquet")
 """The values of ``--output``."""
 
 MOST_WORKERS = 4096
@@ -207,12 +211,19 @@ RULES = Section(
 )
 
 SINK = Section(
-    "where edited images go",
+    "where images go",
     (
         Field(
             "output",
             one_of(*OUTPUTS, metavar="SINK"),
-            "one file per image, or shards in tar or Parquet files",
+            "one file per image, the originals as they are, or shards in tar or Parquet files",
+        ),
+        Field(
+            "output_name",
+            NAME,
+            "name of each output, such as {year}/{camera}/{stem}, of any columns of the catalogue",
+            option="--name",
+            default="<key>/<path>",
         ),
         Field("shard_size", BYTES, "approximate maximum size of a shard", default="256MB"),
         Field(

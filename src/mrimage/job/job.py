@@ -17,15 +17,17 @@ from mrimage.job.edit_facts import Watermark, describe_edits
 from mrimage.job.fields import (
     JOB_FIELDS,
     MODEL,
+    ORIGINALS,
     RULE_OPTIONS,
-    RUN_FIELDS,
     check_fields,
     require_instance,
 )
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.name_template import Template, read_template
 from mrimage.job.own_extractor import OwnExtractor
 from mrimage.job.rules import Rule, rules_of
+from mrimage.job.run_options import RunOptions as RunOptions
 from mrimage.job.statistic import Statistic
 from mrimage.mappers.keys import check_keys, reads_content
 from mrimage.storage.names import local_uri, path_if_local, scheme
@@ -97,7 +99,9 @@ class Job:
     or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
     the first ones by uri.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
-    shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
+    shards of about ``shard_size`` bytes at most; ``originals`` copies the images as they are.
+    ``output_name`` is a template of their names below ``images/``, such as
+    ``"{year}/{camera}/{stem}"``. Shards have the columns ``carry`` of the catalogue
     beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
 
     ``model`` is a file with the neural network for the extractors ``embedding`` and ``labels``, by
@@ -125,6 +129,7 @@ class Job:
     shard_size: int | None = None
     carry: tuple[str, ...] = ()
     shuffle: int | None = None
+    output_name: str | None = None
     limit: int | None = None
     sample: str | None = None
     limits: Limits = field(default_factory=Limits)
@@ -206,8 +211,27 @@ class Job:
 
     @property
     def edits_images(self) -> bool:
-        """Whether any image may get an output of its own."""
-        return self.edits is not None or any(not rule.skip for rule in self.rules)
+        """Whether any image may get an output of its own in map."""
+        return (
+            self.copies_originals
+            or self.edits is not None
+            or any(not rule.skip for rule in self.rules)
+        )
+
+    @property
+    def copies_originals(self) -> bool:
+        """Whether the outputs are the originals."""
+        return self.output == ORIGINALS
+
+    @property
+    def in_shards(self) -> bool:
+        """Whether the outputs go into shards."""
+        return self.output not in ("files", ORIGINALS)
+
+    @property
+    def name_template(self) -> Template | None:
+        """The template of the names of outputs, if there is one."""
+        return None if self.output_name is None else read_template(self.output_name)
 
     @property
     def makes_images(self) -> bool:
@@ -287,7 +311,16 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        for name in ("needs", "program", "each", "carry", "shuffle", "limit", "sample"):
+        for name in (
+            "needs",
+            "program",
+            "each",
+            "carry",
+            "shuffle",
+            "limit",
+            "sample",
+            "output_name",
+        ):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
@@ -377,34 +410,6 @@ class Plan:
         facts = {**self.job.describe(), "source": self.source}
         data = msgspec.json.encode(facts, order="sorted")
         return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a job runs, as opposed to what it does: nothing here changes a result.
-
-    ``fields.RUN`` explains the options. ``max_failures`` is a number of images or a share such
-    as ``"5%"``. ``command`` is what the user typed, for the report. Raises UsageError for a
-    value of the wrong type.
-    """
-
-    engine: str = "local"
-    workers: int | None = None
-    retries: int = 3
-    speculate: bool = True
-    fresh: bool = False
-    max_failures: int | str | None = None
-    quiet: bool = True
-    thumbnails: bool = True
-    strict: bool = False
-    title: str = ""
-    owner: str = ""
-    command: str = ""
-    stores: StoreSettings = field(default_factory=StoreSettings)
-
-    def __post_init__(self) -> None:
-        for name, value in check_fields(self, RUN_FIELDS.values()).items():
-            object.__setattr__(self, name, value)
 
 
 def absolute(place: str) -> str:

@@ -191,6 +191,10 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 )
 
 
+KEYS_OF_HEADERS = frozenset(KEYS) - {"folder", "hue", "label"}
+"""The keys that need the columns of the header alone."""
+
+
 EXTRACTOR_OF_KEY: Mapping[str, str] = MappingProxyType({"label": "labels"})
 """The extractor whose column a key is. In a job without it, the name is that of a column of the
 source: most data sets have a ``label`` of their own."""

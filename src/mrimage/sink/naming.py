@@ -71,17 +71,24 @@ def image_name(path: str, extension: str) -> str:
     """
     folders, name = _split_path(path)
     stem, old = _split_extension(name)
-    if old.lower() in ALIASES.get(extension, {extension}):
-        tail = f".{old}"
-    else:
-        tail = f"~{_old_extension(old)}.{extension}"
-    file = component(stem) + tail
+    file = component(stem) + extension_tail(old, extension)
     if len(file.encode()) > MAX_BYTES + 40:
-        file = _cut(name, extension)
+        file = cut_name(name, extension)
     whole = "/".join([*folders, file])
     if len(whole.encode()) > MAX_NAME:
-        return _cut(path, extension)
+        return cut_name(path, extension)
     return whole
+
+
+def extension_tail(old: str, extension: str) -> str:
+    """The end of a name whose extension was ``old``: it stays if it means the same format.
+
+    >>> extension_tail("JPEG", "jpg"), extension_tail("png", "jpg")
+    ('.JPEG', '~png.jpg')
+    """
+    if old.lower() in ALIASES.get(extension, {extension}):
+        return f".{old}"
+    return f"~{_old_extension(old)}.{extension}"
 
 
 def _split_path(path: str) -> tuple[list[str], str]:
@@ -108,7 +115,7 @@ def _old_extension(old: str) -> str:
     return component(old) if old else ""
 
 
-def _cut(text: str, extension: str) -> str:
+def cut_name(text: str, extension: str) -> str:
     """A single component for a name that is too long.
 
     The padding makes ``component`` cut it and add a hash even where the text itself would fit.

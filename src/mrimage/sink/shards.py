@@ -107,7 +107,9 @@ class ShardSink:
         self._number = 0
         self._open: ShardWriter | None = None
 
-    def name(self, key: str, path: str, extension: str) -> str:
+    def name(
+        self, key: str, path: str, extension: str, extras: Mapping[str, object] = NO_EXTRAS
+    ) -> str:
         if self._keyed_by_folder:
             path = posixpath.basename(path)
         return sample_name(key, path, extension)

@@ -3,11 +3,14 @@
 from mrimage.source.listing import list_entries, names_its_images
 from mrimage.source.readahead import open_entry, read_ahead
 from mrimage.source.selection import EXTENSIONS, Selection
+from mrimage.source.sidecars import SIDECAR, beside, sidecar_uri
 from mrimage.source.splits import cut_splits, find_starts, place_in_order
 
 __all__ = [
     "EXTENSIONS",
+    "SIDECAR",
     "Selection",
+    "beside",
     "cut_splits",
     "find_starts",
     "list_entries",
@@ -15,4 +18,5 @@ __all__ = [
     "open_entry",
     "place_in_order",
     "read_ahead",
+    "sidecar_uri",
 ]

@@ -43,6 +43,8 @@ def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
     wanted: dict[str, Edits | NoEdit] = {}
     for key in keys:
         edits = edits_for(job, key, image.metadata)
+        if edits is None and job.copies_originals:
+            edits = NoEdit.COPY
         if edits is None or edits is NoEdit.SKIP:
             continue
         if isinstance(edits, Edits):

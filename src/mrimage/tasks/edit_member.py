@@ -168,7 +168,7 @@ def _from_output(job: Job, each: Each, output: Output) -> OwnResult:
         data, width, height = output.encoded()
     except JobError as error:
         raise _bad(each, "an Output that can be written", str(error).removesuffix(".")) from None
-    if width is None and job.output != "files":
+    if width is None and job.in_shards:
         received = f"it returned {brief(output.name)}, which is none"
         raise _bad(each, f"images, because --output {job.output} holds only these", received)
     return OwnResult(data, width, height, extension)
