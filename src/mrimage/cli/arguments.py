@@ -271,11 +271,31 @@ def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> 
             action = parser.add_argument(
                 field.flag,
                 dest=field.name,
-                action="append" if field.repeatable else "store",
+                action=_action_of(field),
                 metavar=field.metavar or field.type.metavar,
                 help=text,
             )
             vars(action)["completions"] = list(describe_values(field))
+
+
+def _action_of(field: Field) -> str | type[argparse.Action]:
+    """What argparse does with the values of an option."""
+    if not field.joined:
+        return "append" if field.repeatable else "store"
+
+    class Join(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option: str | None = None,
+        ) -> None:
+            earlier = getattr(namespace, self.dest, None)
+            joined = values if earlier is None else f"{earlier}{field.joined}{values}"
+            setattr(namespace, self.dest, joined)
+
+    return Join
 
 
 def describe(field: Field) -> str:

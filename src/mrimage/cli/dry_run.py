@@ -115,7 +115,7 @@ def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None)
                 continue
             if number > 0:
                 seconds += time.monotonic() - started
-                written += sum(len(made.data) for made in mapped.outputs.values())
+                written += sum(len(output.made.data) for output in mapped.outputs)
                 has_members |= bool(mapped.members)
                 done += 1
     finally:

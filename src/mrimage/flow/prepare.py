@@ -7,13 +7,14 @@ from dataclasses import replace
 from mrimage.errors import UsageError
 from mrimage.image import EXTRACTORS
 from mrimage.image.network import ModelOptions
-from mrimage.image.sizes import relative_size
+from mrimage.image.sizes import each_size, relative_size
+from mrimage.job.edit_facts import require_one_size
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
 from mrimage.mappers.keys import by_keys
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
-from mrimage.types import Edits
+from mrimage.types import Edits, Resize
 
 
 def prepare_job(job: Job) -> Job:
@@ -26,6 +27,8 @@ def prepare_job(job: Job) -> Job:
     check_sink(job)
     _check_fits(job)
     _check_watermark(job)
+    for edits in job.known_edits:
+        require_one_size(edits)
     _check_members(job)
     if job.combine:
         _check_combine(job)
@@ -102,10 +105,13 @@ def _check_watermark(job: Job) -> None:
             )
 
 
-def _require_box(fit: str, resize: object, fit_name: str) -> None:
+def _require_box(fit: str, resize: Resize | None, fit_name: str) -> None:
     """Raise UsageError for a fit to a size that keeps the shape of the image."""
-    relative = relative_size(resize)
-    if fit != "contain" and relative is not None:
+    sizes = each_size(resize) if fit != "contain" and resize is not None else ()
+    for size in sizes:
+        relative = relative_size(size)
+        if relative is None:
+            continue
         raise UsageError(
             f"{fit_name} {fit} needs a box such as 512x512, but got the size {relative}, which keeps "
             f"the shape of each image. Leave out {fit_name}, or give both sides."

@@ -15,6 +15,7 @@ from mrimage.image.sizes import (
     LONGEST_SIDE,
     SIZE_SETS,
     UnknownSetError,
+    each_size,
     relative_size,
     sizes_of,
 )
@@ -64,6 +65,11 @@ def check_alone(edits: Edits, watermarks: Mapping[str, bytes]) -> None:
             f"correct {edits.correct} needs the other images of the group, but got one image alone. "
             "Put the edits into mrimage.Job(edits=...)."
         )
+    if edits.resize is not None and len(each_size(edits.resize)) > 1:
+        raise UsageError(
+            f"One image is to be edited, but resize {brief(edits.resize)} makes a result of each "
+            "size. Give one size, or put the edits into mrimage.Job(edits=...)."
+        )
     if edits.reference is not None:
         raise UsageError(
             "reference is read when a run begins, so it works only in mrimage.Job(edits=...) and in "
@@ -89,8 +95,9 @@ def check_box(what: str, edits: Edits) -> None:
 
 def _check_sizes(resize: Resize) -> None:
     try:
-        if relative_size(resize) is None:
-            sizes_of(resize)
+        for size in each_size(resize):
+            if relative_size(size) is None:
+                sizes_of(size)
     except UnknownSetError as error:
         raise unknown("resize", error.name, SIZE_SETS) from None
     except ValueError:

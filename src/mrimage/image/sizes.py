@@ -109,6 +109,46 @@ def relative_size(resize: object) -> int | str | None:
     return f"{Decimal(number).normalize():f}{unit}"
 
 
+EACH = "+"
+"""Joins sizes of which each image gets one result each: ``320+1280``."""
+
+
+def each_size(resize: Resize) -> tuple[Resize, ...]:
+    """Return what an image is resized to, for one result each; nearly always ``resize`` alone.
+
+    >>> each_size("320+640x480"), each_size("2mp"), each_size((512, 512))
+    ((320, (640, 480)), ('2mp',), ((512, 512),))
+    """
+    if not isinstance(resize, str) or EACH not in resize:
+        return (resize,)
+    return _read_each(resize)
+
+
+@lru_cache(maxsize=64)
+def _read_each(text: str) -> tuple[Resize, ...]:
+    return tuple(dict.fromkeys(map(read_size, text.split(EACH))))
+
+
+def read_size(text: str) -> Resize:
+    """Read one size, one of several, or the name of a set, as on a command line. Raises
+    ValueError."""
+    relative = relative_size(text)
+    if relative is not None:
+        return relative
+    sizes = sizes_of([_read_box(item.strip()) for item in text.split(",")])
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _read_box(text: str) -> Size | str:
+    """Width and height; the text itself if it may be the name of a set."""
+    match = re.fullmatch("([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    if match:
+        return int(match[1]), int(match[2])
+    if re.fullmatch("[a-z][a-z0-9-]*", text):
+        return text
+    raise ValueError
+
+
 def size_relative_to(width: int, height: int, resize: int | str, *, enlarge: bool) -> Size:
     """Return the size that a canonical relative size gives an image of ``width`` x ``height``.
 

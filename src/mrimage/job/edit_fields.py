@@ -18,8 +18,10 @@ EDITS = Section(
             "resize",
             SIZES,
             "fit the image to a box of W x H pixels; of several, to the one nearest to its shape; or "
-            "scale it to a longest side of N pixels, to P% of both sides, or to N megapixels",
+            "scale it to a longest side of N pixels, to P% of both sides, or to N megapixels; given "
+            "several times, or joined by +, it makes a result of each size",
             "Edits",
+            joined="+",
         ),
         Field(
             "fit",

@@ -13,7 +13,7 @@ import msgspec
 from mrimage.errors import UsageError, brief
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
-from mrimage.job.edit_facts import Watermark, describe_edits
+from mrimage.job.edit_facts import Watermark, describe_edits, require_one_size
 from mrimage.job.fields import (
     JOB_FIELDS,
     MODEL,
@@ -347,8 +347,11 @@ def _digest(numbers: Iterable[int]) -> str:
 
 
 def checked_edits(edits: Edits) -> Edits:
-    """Return ``edits`` in canonical form. Raises UsageError for a value of the wrong type."""
-    return replace(edits, **check_fields(edits, JOB_FIELDS.values(), "Edits."))
+    """Return ``edits`` in canonical form. Raises UsageError for a value of the wrong type, and for
+    values that do not go together."""
+    checked = replace(edits, **check_fields(edits, JOB_FIELDS.values(), "Edits."))
+    require_one_size(checked)
+    return checked
 
 
 def _checked_edits_and_rules(edits: Any, rules: tuple[Rule, ...]) -> dict[str, Any]:

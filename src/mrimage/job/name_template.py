@@ -13,8 +13,10 @@ STEM = "stem"
 FOLDER = "folder"
 PATH = "path"
 KEY = "key"
-OF_THE_NAME = (STEM, FOLDER, PATH, KEY)
-"""Fields that come from the names of the image and of its group, and not from the catalogue."""
+SIZE = "size"
+OF_THE_NAME = (STEM, FOLDER, PATH, KEY, SIZE)
+"""Fields that come from the names of the image, of its group and of its size, and not from the
+catalogue."""
 
 _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)(?::(%[^{}/]*))?\}")
 

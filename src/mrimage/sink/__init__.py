@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from mrimage.errors import UsageError, quoted
+from mrimage.job.edit_facts import makes_several
 from mrimage.job.job import Job
 from mrimage.sink.files import FileSink, Sink
 from mrimage.sink.shards import SHARD_FORMATS, SHARD_SIZE, ShardSink
@@ -78,6 +79,11 @@ def _check_name(job: Job) -> None:
             "--name needs images to name, but the job makes none. Add --output originals or an "
             "edit, or leave out --name."
         )
+    if any(map(makes_several, job.known_edits)) and not template.names("size"):
+        raise UsageError(
+            "--name needs {size} for images of several sizes, but got "
+            f'{quoted(str(job.output_name))}. Add it, for example "{{size}}/{{stem}}".'
+        )
     if job.map is not None and not template.names("key"):
         raise UsageError(
             "--name needs {key} in a job with its own map, which may give an image several keys, "
@@ -91,7 +97,8 @@ def describe_sink(job: Job) -> str:
     if not job.makes_images:
         return "no images"
     if not job.in_shards:
-        name = f"images/{job.output_name or '<key>/<name>'}"
+        sizes = "~<size>/" if any(map(makes_several, job.known_edits)) else ""
+        name = f"images/{job.output_name or f'{sizes}<key>/<name>'}"
         kind = (
             "the originals, with their sidecars" if job.copies_originals else "one file per image"
         )

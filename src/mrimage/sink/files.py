@@ -19,10 +19,15 @@ class Sink(Protocol):
     """Where a task's outputs go. One sink serves one attempt at one task."""
 
     def name(
-        self, key: str, path: str, extension: str, extras: Mapping[str, object] = NO_EXTRAS
+        self,
+        key: str,
+        path: str,
+        extension: str,
+        extras: Mapping[str, object] = NO_EXTRAS,
+        size: str = "",
     ) -> str:
         """The name under ``key`` of the image made from the source ``path``. ``extras`` has the
-        values of a template's fields, by their placeholders.
+        values of a template's fields, by their placeholders. ``size`` names one of several sizes.
 
         It does not include the name of a shard.
         """
@@ -56,14 +61,19 @@ class FileSink:
         self._keyed_by_folder = keyed_by_folder
 
     def name(
-        self, key: str, path: str, extension: str, extras: Mapping[str, object] = NO_EXTRAS
+        self,
+        key: str,
+        path: str,
+        extension: str,
+        extras: Mapping[str, object] = NO_EXTRAS,
+        size: str = "",
     ) -> str:
         if self._template is not None:
             values = {name: str(value) for name, value in extras.items()}
-            return templated_path(self._template, values, key, path, extension)
+            return templated_path(self._template, values, key, path, extension, size)
         if self._keyed_by_folder:
             path = posixpath.basename(path)
-        return image_path(key, path, extension)
+        return image_path(key, path, extension, size)
 
     def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
         self._writer.write(row.output, data)

@@ -141,13 +141,25 @@ def source_extension(path: str, format: str) -> str:
     return known.extensions[0] if known else format
 
 
-def image_path(key: str, path: str, extension: str) -> str:
-    """``images/<key>/<name>.<extension>``, for the image made from the source ``path``."""
-    return f"images/{component(key)}/{image_name(path, extension)}"
+def image_path(key: str, path: str, extension: str, size: str = "") -> str:
+    """``images/<key>/<name>.<extension>``, for the image made from the source ``path``.
+
+    Of several sizes, each has a folder ``~<size>`` above the keys, none of which begins like that.
+
+    >>> image_path("srgb", "a/b.jpg", "jpg", "50%")
+    'images/~50pct/srgb/a/b.jpg'
+    """
+    name = f"{component(key)}/{image_name(path, extension)}"
+    return f"images/{size_folder(size)}{name}"
 
 
-def sample_name(key: str, path: str, extension: str) -> str:
-    """``<key>/<name>.<extension>``: the name in a shard of the image made from the source ``path``.
+def size_folder(size: str) -> str:
+    """The folder of one of several sizes with its slash; empty without a ``size``."""
+    return f"~{component(size.replace('%', 'pct'), unsafe='.')}/" if size else ""
+
+
+def sample_name(key: str, path: str, extension: str, size: str = "") -> str:
+    """``<key>/<name>.<extension>``, below the folder of its size if there are several: the name in a shard of the image made from the source ``path``.
 
     Readers of WebDataset take everything before a name's first dot as the name of the sample, and
     the rest as the name of a field. So the only dot of the last component is the extension's. The
@@ -165,7 +177,7 @@ def sample_name(key: str, path: str, extension: str) -> str:
     file = f"{component(stem, unsafe='.')}~{_old_extension(old)}"
     if len(file.encode()) > MAX_BYTES:
         file = component(name + " " * MAX_BYTES, unsafe=".")
-    return "/".join([top, *folders, f"{file}.{extension}"])
+    return size_folder(size) + "/".join([top, *folders, f"{file}.{extension}"])
 
 
 def group_path(key: str, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mrimage.job.name_template import FOLDER, KEY, PATH, STEM, Part, Template
+from mrimage.job.name_template import FOLDER, KEY, PATH, SIZE, STEM, Part, Template
 from mrimage.sink.naming import (
     LONGEST_EXTENSION,
     MAX_NAME,
@@ -35,9 +35,15 @@ def show_value(value: Any, date_format: str = "") -> str:
 
 
 def templated_path(
-    template: Template, values: Mapping[str, str], key: str, path: str, extension: str
+    template: Template,
+    values: Mapping[str, str],
+    key: str,
+    path: str,
+    extension: str,
+    size: str = "",
 ) -> str:
-    """``images/<name>.<extension>`` for the image made from the source ``path`` under ``key``.
+    """``images/<name>.<extension>`` for the image made from the source ``path`` under ``key``, in
+    one of several sizes if ``size`` names one.
 
     ``values`` has the text of each field of the catalogue, by its placeholder. The names of
     different images differ: see ``hidden_place``.
@@ -45,6 +51,8 @@ def templated_path(
     folder, _, name = path.rpartition("/")
     stem, old = split_name(name)
     known = {**values, STEM: stem, KEY: key}
+    if size:
+        known[SIZE] = size.replace("%", "pct")
     folders: list[str] = []
     for parts in template.components[:-1]:
         if parts == (Part(field=FOLDER),):

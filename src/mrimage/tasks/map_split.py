@@ -65,8 +65,9 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             statistics.add(mapped.entry, mapped.members, carried)
             extras = extras_of(plan, mapped.entry, carried)
             sidecar = sidecar_of(plan, mapped.entry) if mapped.outputs else None
-            for key, made in mapped.outputs.items():
-                path = writer.image(mapped.entry, key, made, extras)
+            for output in mapped.outputs:
+                key = output.key
+                path = writer.image(mapped.entry, key, output.made, extras, output.size)
                 if sidecar is not None:
                     name = beside(path, mapped.entry.path, sidecar.path)
                     writer.output(mapped.entry.uri, key, name, sidecar.data, None, None)
