@@ -124,7 +124,9 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder, an archive or a list of images, here or in a store",
+        nargs="+",
+        help="a folder, an archive or a list of images, here or in a store; several make one OUT; - "
+        "reads the names of images from standard input",
     )
     parser.add_argument("out", metavar="OUT", help="a folder for the results, here or in a store")
     parser.add_argument(

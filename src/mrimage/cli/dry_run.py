@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.model_copy import write_model_copy
-from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
+from mrimage.commit.out_folder import require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
+from mrimage.flow.run import sources_of
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.guard.guard import Guard
@@ -51,12 +52,18 @@ RULE_SAMPLE = 10_000
 """How many headers are read to count the images of each rule."""
 
 
-def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
+def describe_plan(
+    job: Job,
+    source: Sequence[str],
+    out: str,
+    options: RunOptions,
+    names: tuple[str, ...] | None = None,
+) -> list[tuple[str, str]]:
     """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
     job = with_references(prepare_job(job), options.stores)
     require_engine(options.engine)
-    check_apart(source, out)
-    plan = Plan(job, source, out, options.stores)
+    sources = sources_of(source, out)
+    plan = Plan(job, sources[0], out, options.stores, others=sources[1:], names=names)
     require_images(plan, options.strict)
     require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()

@@ -26,11 +26,11 @@ from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
 from mrimage.job.name_template import Template, read_template
 from mrimage.job.own_extractor import OwnExtractor
+from mrimage.job.places import absolute as absolute
 from mrimage.job.rules import Rule, rules_of
 from mrimage.job.run_options import RunOptions as RunOptions
 from mrimage.job.statistic import Statistic
 from mrimage.mappers.keys import check_keys, reads_content
-from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.tables.column_types import Columns
 from mrimage.types import Edits, Limits
@@ -397,37 +397,36 @@ class Plan:
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
     columns: Columns = ()
+    others: tuple[str, ...] = ()
+    """Further sources."""
+    names: tuple[str, ...] | None = None
+    """The names of the images on standard input, relative to the folder of ``source``. Tasks get
+    an empty tuple in their place."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
+        object.__setattr__(self, "others", tuple(map(absolute, self.others)))
         object.__setattr__(self, "out", absolute(self.out))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All sources."""
+        return (self.source, *self.others)
+
+    def describe_source(self) -> str | list[str]:
+        """Return the source as plain data: a list if there are several."""
+        return list(self.sources) if self.others else self.source
+
     def for_tasks(self) -> Plan:
-        """Return the plan as tasks get it: without the program, which stays in the driver."""
+        """Return the plan as tasks get it: without the program and the names, which stay in the
+        driver."""
+        names = None if self.names is None else ()
         if self.job.program is None:
-            return self
-        return replace(self, job=replace(self.job, program=None))
+            return replace(self, names=names)
+        return replace(self, job=replace(self.job, program=None), names=names)
 
     def hash(self) -> str:
         """Return the hash of the job and its source: 16 hexadecimal digits."""
-        facts = {**self.job.describe(), "source": self.source}
+        facts = {**self.job.describe(), "source": self.describe_source()}
         data = msgspec.json.encode(facts, order="sorted")
         return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
-def absolute(place: str) -> str:
-    """Return a path or url that means the same from any working directory. ``photos``,
-    ``photos/`` and ``file:///home/me/photos`` all become ``/home/me/photos``.
-
-    >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
-    ('/photos', 's3://bucket/photos')
-    """
-    if not place:
-        raise UsageError("SOURCE and OUT need a path or a url, but got an empty text.")
-    path = path_if_local(place)
-    if path is not None:
-        # Path.resolve() would follow links.
-        return local_uri(os.path.abspath(path))  # noqa: PTH100
-    if scheme(place) in ("http", "https"):
-        return place
-    return place.rstrip("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mrimage.errors import (
     UsageError,
 )
 from mrimage.source.earlier import EarlierRuns, OnEarlier, ignore_earlier
-from mrimage.source.rows import list_rows
+from mrimage.source.rows import list_names, list_rows
 from mrimage.source.scan import OnIgnored, Scan
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
@@ -49,8 +49,10 @@ def list_entries(
     settings: StoreSettings = DEFAULT,
     on_unlisted: OnUnlisted | None = None,
     on_earlier: OnEarlier = ignore_earlier,
+    names: Iterable[str] | None = None,
 ) -> Iterator[Entry]:
-    """Yield every image of ``source``, in no particular order.
+    """Yield every image of ``source``, in no particular order; with ``names``, those that they
+    name, relative to the folder of ``source``.
 
     A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a
     single image. An archive in a folder counts as a folder itself: its members are entries.
@@ -65,7 +67,11 @@ def list_entries(
     """
     _require_no_credentials(source)
     try:
-        yield from _list(source, Scan(selection, on_ignored, settings, on_unlisted, on_earlier))
+        scan = Scan(selection, on_ignored, settings, on_unlisted, on_earlier)
+        if names is None:
+            yield from _list(source, scan)
+        else:
+            yield from list_names(source, names, scan)
     except (StoreError, ImageError) as error:
         advice = ""
         if isinstance(error, DeniedError):
