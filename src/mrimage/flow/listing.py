@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from mrimage.commit.names import read_names
@@ -11,7 +11,7 @@ from mrimage.errors import SourceError, StoreError, unknown
 from mrimage.flow.summary import describe_ignored
 from mrimage.job.catalogue import catalogue_of
 from mrimage.job.job import Job, Plan
-from mrimage.job.name_template import OF_THE_NAME
+from mrimage.job.name_template import OF_THE_NAME, template_of
 from mrimage.mappers.keys import KEYS_OF_HEADERS, columns_among, unknown_key
 from mrimage.source import Selection, below, labels_of, list_entries
 from mrimage.storage import open_store
@@ -76,15 +76,15 @@ def _entries_of(plan: Plan, source: str, counts: ListingCounts, strict: bool) ->
     )
 
 
-def require_images(plan: Plan, strict: bool) -> None:
+def require_images(plan: Plan, strict: bool, known: Collection[str] = ()) -> None:
     """Raise SourceError if the source is missing or holds no image, and UsageError if no image has
     a column that is a key. This is before anything is written, and reads the listing only as far as
-    it must."""
+    it must. The columns ``known`` come from an earlier run."""
     counts = ListingCounts()
     for source in plan.others:
         # The first of several has the images that the loop below finds.
         next(_entries_of(plan, source, counts, strict), None)
-    columns = _expected_columns(plan.job)
+    columns = [name for name in expected_columns(plan.job) if name not in known]
     seen: set[str] = set()
     is_empty = True
     for entry in entries_of(plan, counts, strict):
@@ -107,11 +107,11 @@ def require_images(plan: Plan, strict: bool) -> None:
         )
 
 
-def _expected_columns(job: Job) -> list[str]:
+def expected_columns(job: Job) -> list[str]:
     """The columns that the source must have: keys, what shards carry, and what names consist of."""
     keys = columns_among(job.key, job.built_in) if job.map is None else []
     known = catalogue_of(job).names
-    template = job.name_template
+    template = template_of(job.output_name)
     named = [part.field for part in template.parts] if template else []
     in_names = [name for name in named if name not in KEYS_OF_HEADERS]
     return [*keys, *(name for name in (*job.carry, *in_names) if name not in known)]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.errors import UsageError, brief
+from mrimage.image.example_set import ExampleSet
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.edit_facts import Watermark, describe_edits, require_one_size
 from mrimage.job.fields import (
     JOB_FIELDS,
-    MODEL,
     ORIGINALS,
     RULE_OPTIONS,
     check_fields,
@@ -24,7 +24,7 @@ from mrimage.job.fields import (
 )
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
-from mrimage.job.name_template import Template, read_template
+from mrimage.job.model_fields import MODEL
 from mrimage.job.own_extractor import OwnExtractor
 from mrimage.job.places import absolute as absolute
 from mrimage.job.rules import Rule, rules_of
@@ -74,9 +74,10 @@ class Job:
     image becomes one record under the key that ``key`` names. ``program`` gets the table of all
     records, and yields rounds (see ``Round``). ``extract`` names extractors, which compute the
     columns of the catalogue; those of your own are functions with ``mrimage.extractor``. ``edits``
-    turn each image into an edited one. ``group``
-    names built-in group reducers. A Job without edits and reducers makes a catalogue only: it
-    reads headers and decodes nothing.
+    turn each image into an edited one. ``group`` names built-in group reducers, and ``find``
+    built-in programs over the whole source; ``clusters`` is how many clusters one of these makes,
+    or ``"auto"``. A Job without edits and reducers makes a catalogue only: it reads headers and
+    decodes nothing.
 
     ``rules`` are edits for the images under some keys (see ``Rule``): the first rule that matches
     a key applies, and ``edits`` apply under all other keys. Instead of ``Edits``, ``edits`` may be
@@ -97,7 +98,9 @@ class Job:
 
     ``include``, ``exclude`` and ``all_files`` select the files of the source. ``sample``, a number
     or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
-    the first ones by uri.
+    the first ones by uri. ``from_out``, the OUT of an earlier run of the same source, takes those
+    of its images that ``where`` selects, a condition in SQL over its catalogue. Its columns are keys
+    and columns to carry, too.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
     shards of about ``shard_size`` bytes at most; ``originals`` copies the images as they are.
     ``output_name`` is a template of their names below ``images/``, such as
@@ -109,6 +112,10 @@ class Job:
     ``image.network.ModelOptions``), as far as the file does not. ``labels`` is a file with the
     names of its classes. ``top`` labels of each image are kept, and an image whose confidence is
     below ``unsure`` has the label ``unsure``.
+
+    ``examples``, a folder with a folder of images for each label, gives each image the label of
+    the examples that it is most like, by its embedding if the job extracts that, or else by its
+    descriptor.
 
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
@@ -122,6 +129,8 @@ class Job:
     edits: Edits | Mapping[str, Edits | None] | EditsFunction | None = None
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
+    find: tuple[str, ...] = ()
+    clusters: str = "auto"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -132,11 +141,14 @@ class Job:
     output_name: str | None = None
     limit: int | None = None
     sample: str | None = None
+    from_out: str | None = None
+    where: str | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     program: Program | None = None
     statistic: Statistic | None = None
     each: Each | None = None
+    examples: str | None = None
     model: str | None = None
     model_size: tuple[int, int] | None = None
     model_layout: str | None = None
@@ -148,6 +160,8 @@ class Job:
     unsure: float = 0.5
     network: Network | None = field(default=None, repr=False)
     """The model, as a run has read it. A run sets this if an extractor needs it."""
+    example_set: ExampleSet | None = field(default=None, repr=False)
+    """The examples, as a run has read them. A run sets this if ``examples`` names some."""
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -165,6 +179,10 @@ class Job:
         if self.map is None:
             check_keys(values["key"])
         extractors = (*values["extract"], *values["needs"], *self.record_extractors)
+        if values["examples"] is not None:
+            values["examples"] = absolute(values["examples"])
+            vector = "embedding" if "embedding" in extractors else "descriptor"
+            extractors = (*extractors, vector, "examples")
         values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
         limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
@@ -174,6 +192,8 @@ class Job:
             if values[name] is not None:
                 # The same file from any working directory, and for every worker.
                 values[name] = os.path.abspath(values[name])  # noqa: PTH100
+        if values["from_out"] is not None:
+            values["from_out"] = absolute(values["from_out"])
         for name, value in values.items():
             object.__setattr__(self, name, value)
         check_own_columns(self.built_in, self.own_columns)
@@ -196,7 +216,7 @@ class Job:
     @property
     def taken(self) -> frozenset[str]:
         """The names that a column of the source cannot have; it gets a prefix."""
-        return taken_names(self.built_in, self.own_columns)
+        return taken_names(self.built_in, self.own_columns, self.find)
 
     @property
     def plain_edits(self) -> Edits | None:
@@ -227,11 +247,6 @@ class Job:
     def in_shards(self) -> bool:
         """Whether the outputs go into shards."""
         return self.output not in ("files", ORIGINALS)
-
-    @property
-    def name_template(self) -> Template | None:
-        """The template of the names of outputs, if there is one."""
-        return None if self.output_name is None else read_template(self.output_name)
 
     @property
     def makes_images(self) -> bool:
@@ -296,6 +311,7 @@ class Job:
         left_out = (
             *(*functions, "edits", "rules"),
             *("record_extractors", "statistic", "references", "watermarks", "network"),
+            "example_set",
         )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
@@ -311,19 +327,13 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        for name in (
-            "needs",
-            "program",
-            "each",
-            "carry",
-            "shuffle",
-            "limit",
-            "sample",
-            "output_name",
-        ):
+        optional = ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample")
+        for name in (*optional, "from_out", "where", "examples", "output_name"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
+        if facts["clusters"] == _DEFAULTS["clusters"]:
+            del facts["clusters"]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
         if self.watermarks:
@@ -333,6 +343,8 @@ class Job:
                 del facts[name]
         if self.network:
             facts["network"] = self.network.describe()
+        if self.example_set:
+            facts["example_set"] = self.example_set.describe()
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):
@@ -388,7 +400,8 @@ class Plan:
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
     takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
-    it is listed.
+    it is listed. ``pictures`` is a local folder in which map keeps decoded pictures for the second
+    pass; it is empty if tasks may run on other machines.
     """
 
     job: Job
@@ -402,6 +415,7 @@ class Plan:
     names: tuple[str, ...] | None = None
     """The names of the images on standard input, relative to the folder of ``source``. Tasks get
     an empty tuple in their place."""
+    pictures: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

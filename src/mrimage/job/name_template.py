@@ -79,6 +79,11 @@ def read_template(text: str) -> Template:
     return template
 
 
+def template_of(text: str | None) -> Template | None:
+    """Return the template of the names of outputs, if a job has one."""
+    return None if text is None else read_template(text)
+
+
 def _parts(piece: str) -> list[Part]:
     parts = []
     position = 0

@@ -5,6 +5,7 @@ import pyarrow as pa
 from mrimage.errors import UsageError, quoted
 from mrimage.job.edit_facts import makes_several
 from mrimage.job.job import Job
+from mrimage.job.name_template import template_of
 from mrimage.sink.files import FileSink, Sink
 from mrimage.sink.shards import SHARD_FORMATS, SHARD_SIZE, ShardSink
 from mrimage.storage import Store
@@ -18,7 +19,7 @@ def open_sink(job: Job, store: Store, task: str, extras: pa.Schema | None = None
     ``extras`` are the columns of what comes along with the images.
     """
     if not job.in_shards:
-        return FileSink(store, keyed_by_folder(job), job.name_template)
+        return FileSink(store, keyed_by_folder(job), template_of(job.output_name))
     limit = job.shard_size or SHARD_SIZE
     return ShardSink(store, SHARD_FORMATS[job.output], task, limit, extras, keyed_by_folder(job))
 
@@ -66,7 +67,7 @@ def _check_originals(job: Job) -> None:
 def _check_name(job: Job) -> None:
     """Raise UsageError for a template of names that is of no use, or that gives one name to two
     outputs."""
-    template = job.name_template
+    template = template_of(job.output_name)
     if template is None:
         return
     if job.in_shards:

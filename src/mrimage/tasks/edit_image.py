@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mrimage.image import Image
 from mrimage.job.edit_facts import edits_of_each_size
@@ -17,6 +18,8 @@ from mrimage.tasks.statistics import MemberStatistic, group_member, own_members
 from mrimage.types import Edits
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mrimage.image import Encoded
 
 
@@ -29,6 +32,10 @@ class ImageOutput:
     size: str = ""
 
 
+Keep = Callable[[Edits, "NDArray[Any]"], None]
+"""Keeps the pixels that the edits make of an image, for the second pass."""
+
+
 @dataclass
 class EditedImage:
     """The outputs of an image, and what the second pass needs to edit it under other
@@ -38,7 +45,7 @@ class EditedImage:
     members: list[MemberStatistic] = field(default_factory=list)
 
 
-def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
+def edit_image(job: Job, image: Image, keys: Iterable[str], keep: Keep) -> EditedImage:
     """Edit ``image`` under each of ``keys``. A key may have no output.
 
     Keys with the same edits share one result. Raises ImageError, or CodeError if the job's own
@@ -62,7 +69,7 @@ def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
             continue
         require_watermark(job, edits)
         if edits.sees_group:
-            edited.members.append(group_member(image, key, edits))
+            edited.members.append(group_member(image, key, edits, partial(keep, edits)))
         else:
             wanted += [(key, size, one) for size, one in edits_of_each_size(edits)]
     made = _made_each(job, image, list(dict.fromkeys(edits for _, _, edits in wanted)))

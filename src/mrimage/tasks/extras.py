@@ -12,7 +12,7 @@ import pyarrow as pa
 from mrimage.job.catalogue import catalogue_of
 from mrimage.job.columns import carried_name
 from mrimage.job.job import Job, Plan
-from mrimage.job.name_template import Template
+from mrimage.job.name_template import Template, template_of
 from mrimage.mappers.keys import KEYS, KEYS_OF_HEADERS
 from mrimage.sink.templated import show_value
 from mrimage.storage.fields import decode_fields
@@ -36,7 +36,7 @@ def extras_schema(plan: Plan) -> pa.Schema:
 def carried_values(job: Job, row: Mapping[str, object]) -> dict[str, object]:
     """The values of the catalogue that the job carries, from an image's ``row`` there. The source's
     own columns are left out, because they come along anyway."""
-    template = job.name_template
+    template = template_of(job.output_name)
     if template is not None:
         return name_values(job, template, row) if row["status"] == "processed" else {}
     if not job.carry:
