@@ -93,6 +93,9 @@ def make_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=SHELLS)
     completion.set_defaults(parser=parser)
 
+    manual = _command(commands, "man", "print the manual page", "print_manual")
+    manual.set_defaults(parser=parser)
+
     demo = _command(
         commands, "demo", "make a folder of real photographs to try things on", "make_demo"
     )

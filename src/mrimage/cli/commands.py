@@ -340,6 +340,14 @@ def complete(options: argparse.Namespace) -> int:
     return 0
 
 
+def print_manual(options: argparse.Namespace) -> int:
+    """``mrimage man``."""
+    from mrimage.cli.manual import manual
+
+    print(manual(options.parser), end="")
+    return 0
+
+
 def make_demo(options: argparse.Namespace) -> int:
     """``mrimage demo``."""
     from mrimage.demo import build
