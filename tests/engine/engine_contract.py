@@ -278,6 +278,7 @@ class EngineContract:
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
         assert len(made["groups/rounds/records.json"]) > 1000
+        assert len([name for name in made if name.startswith("images/of 2/20x20/40x30 ")]) == 3
         assert made.keys() >= {"clusters.parquet", "duplicates.parquet", "neighbors.parquet"}
         assert made == EXPECTED.setdefault(self.has_processes, made)
 
@@ -400,7 +401,14 @@ def job_with(deadly: str) -> mr.Job:
     groups = ("contact-sheet", "mean")
     rules = [
         mr.Rule("of 1", copy=True),
-        mr.Rule("of 2", resize=((16, 12), (12, 16)), fit="cover", format="jpeg"),
+        mr.Rule(
+            "of 2",
+            resize="16x12,12x16+20x20",
+            fit="cover",
+            sharpen=1.5,
+            watermark=str(SOURCES[0] / "0.png"),
+            format="jpeg",
+        ),
     ]
     return mr.Job(
         map=mapper,
@@ -410,6 +418,7 @@ def job_with(deadly: str) -> mr.Job:
         group=groups,
         program=rounds,
         find=("clusters", "duplicates", "neighbors"),
+        output_name="{key}/{size}/{dimensions} {stem}",
     )
 
 

@@ -94,6 +94,9 @@ def make_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=SHELLS)
     completion.set_defaults(parser=parser)
 
+    manual = _command(commands, "man", "print the manual page", "print_manual")
+    manual.set_defaults(parser=parser)
+
     demo = _command(
         commands, "demo", "make a folder of real photographs to try things on", "make_demo"
     )
@@ -126,7 +129,9 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder, an archive or a list of images, here or in a store",
+        nargs="+",
+        help="a folder, an archive or a list of images, here or in a store; several make one OUT; - "
+        "reads the names of images from standard input",
     )
     parser.add_argument("out", metavar="OUT", help="a folder for the results, here or in a store")
     parser.add_argument(
@@ -323,11 +328,31 @@ def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> 
             action = parser.add_argument(
                 field.flag,
                 dest=field.name,
-                action="append" if field.repeatable else "store",
+                action=_action_of(field),
                 metavar=field.metavar or field.type.metavar,
                 help=text,
             )
             vars(action)["completions"] = list(describe_values(field))
+
+
+def _action_of(field: Field) -> str | type[argparse.Action]:
+    """What argparse does with the values of an option."""
+    if not field.joined:
+        return "append" if field.repeatable else "store"
+
+    class Join(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option: str | None = None,
+        ) -> None:
+            earlier = getattr(namespace, self.dest, None)
+            joined = values if earlier is None else f"{earlier}{field.joined}{values}"
+            setattr(namespace, self.dest, joined)
+
+    return Join
 
 
 def describe(field: Field) -> str:
