@@ -28,7 +28,7 @@ from mrimage.flow.progress import Silent
 from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.tables import Tables
 from mrimage.job.job import Plan
-from mrimage.rounds.programs import programs_of
+from mrimage.patterns import programs_of
 from mrimage.shuffle.records import Spill, make_records
 from mrimage.sink.files import FileSink
 from mrimage.storage import open_store

@@ -20,10 +20,10 @@ ORDER = (
     {"source", "tables", "mappers"},
     {"job"},
     {"sink"},
-    {"shuffle"},
+    {"shuffle", "explore"},
     {"rounds"},
     {"commit"},
-    {"reducers", "engine"},
+    {"reducers", "engine", "patterns"},
     {"tasks"},
     {"flow"},
     {"cli"},
@@ -45,6 +45,8 @@ HEAVY = CODECS | {
     "hdfs_native",
     "onnxruntime",
     "onnx",
+    "starlette",
+    "uvicorn",
 }
 
 

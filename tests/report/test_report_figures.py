@@ -106,7 +106,7 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     assert {wish.kind for wish in wanted} >= {"typical", "before", "after", "sheet"}
     wanted = report.choose_thumbnails(hostile)
     assert len(wanted) <= THUMBNAIL_LIMIT
-    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy"}
+    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy", "map"}
     assert all(wish.uri.startswith(("images/", "groups/")) == wish.is_output for wish in wanted)
     assert report.choose_thumbnails(hostile, 0) == []
     with open_tables(hostile) as tables:

@@ -188,6 +188,8 @@ def published(out: Path) -> dict[str, bytes]:
         "groups.parquet",
         "outputs.parquet",
         "quarantine.parquet",
+        "clusters.parquet",
+        "neighbors.parquet",
     )
     found = [
         path

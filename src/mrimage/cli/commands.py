@@ -176,6 +176,21 @@ def run_query(options: argparse.Namespace) -> int:
     return 0
 
 
+def explore_out(options: argparse.Namespace) -> int:
+    """``mrimage explore``: serve the page until Ctrl-C, or write it as files."""
+    from mrimage.cli.explore import export_page, serve_page
+
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
+        facts = read_facts(store)
+        settings = _store_settings(options)
+        if options.export:
+            return export_page(results, facts, store, settings, options.export)
+        return serve_page(results, facts, store, settings, options)
+
+
 def verify_out(options: argparse.Namespace) -> int:
     """``mrimage verify``: print one line per problem. The status is 1 if there is any, with
     ``--repair`` if there is any left."""
@@ -255,6 +270,7 @@ OPTIONAL_PARTS = {
     "engine spark": ("pyspark", "spark"),
     "engine ray": ("ray", "ray"),
     "extract embedding": ("onnxruntime", "embed"),
+    "explore": ("starlette", "explore"),
     "store file": None,
     "store s3, gs, az": ("obstore", "objects"),
     "store hdfs": ("hdfs_native", "hdfs"),

@@ -49,6 +49,7 @@ from mrimage.commit.split_plan import (
 )
 from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
+from mrimage.flow.earlier import Earlier
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
 from mrimage.flow.members import MembersPass
@@ -65,7 +66,7 @@ from mrimage.flow.rounds import RoundRunner
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import Summary
 from mrimage.flow.tables import Tables
-from mrimage.job.description import REDUCERS, Description
+from mrimage.job.description import PROGRAMS, REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
 from mrimage.rounds.programs import NamedProgram
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
@@ -99,6 +100,7 @@ class RunPhases:
     wait_for_bundle: Callable[[], None]
     started: float = field(default_factory=time.time)
     programs: tuple[NamedProgram, ...] = ()
+    earlier: Earlier | None = None
     counts: ListingCounts = field(default_factory=ListingCounts)
     repeated: int = 0
     bytes: int = 0
@@ -132,6 +134,8 @@ class RunPhases:
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
+            if self.earlier:
+                self.counts.ignored["not selected"] += inventory.select(self.earlier.chosen)
             left_out = inventory.narrow(self.plan.job.sample, self.plan.job.limit)
             self.counts.ignored["not in the sample"] += left_out
             self.counts.ignored += Counter()  # without counts of 0
@@ -406,7 +410,7 @@ class RunPhases:
 def _explain_again(change: Change) -> str:
     """Say what is kept, and what is done again."""
     reduces = bool(set(change.fields) & set(REDUCERS))
-    if "program" not in change.fields:
+    if not set(change.fields) & set(PROGRAMS):
         return "What map has done is kept; all groups are reduced again."
     if reduces:
         return "What map has done is kept; all groups are reduced, and the program runs, again."

@@ -32,28 +32,33 @@ T = TypeVar("T")
 
 
 def run_programs(programs: Sequence[NamedProgram], new_runner: Callable[[], RoundRunner]) -> None:
-    """Run the programs over the records that map has emitted, unless they have finished with the
-    very same ones; then forget the rounds that none of them has used.
+    """Run the programs over what map has made, unless they have finished with the very same; then forget the rounds that none of them has used.
 
     ``new_runner`` makes the runner of one program. Raises JobError if a program fails, or yields or
     returns anything else than it should.
     """
     runner = new_runner()
     store = runner.store
-    tasks: dict[str, NamedProgram] = {}
-    if programs:
-        first = runner.tables.mapped()
-        tasks = {_task_of(program, first): program for program in programs}
+    tasks: dict[str, tuple[NamedProgram, Table]] = {}
+    for program in programs:
+        first = _first_table(program, runner)
+        tasks[_task_of(program, first)] = (program, first)
     finished = Committed(store, PROGRAM).tasks
     if finished != tasks.keys():
         runner.outdate()
         forget_outputs(store, PROGRAM, finished - tasks.keys())
     used: set[str] = set()
-    for task, program in tasks.items():
+    for task, (program, first) in tasks.items():
         if task not in finished:
             _run_program(program, task, first, new_runner())
         used.update(read_column(store, table_path(PROGRAM, task, "rounds"), "round"))
     forget_unused(store, used, runner.outdate)
+
+
+def _first_table(program: NamedProgram, runner: RoundRunner) -> Table:
+    if program.columns:
+        return runner.tables.images(program.columns)
+    return runner.tables.mapped()
 
 
 def _run_program(program: NamedProgram, task: str, first: Table, runner: RoundRunner) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from mrimage.commit.ledger import Committed, localize
+from mrimage.job.catalogue import mapped_catalogue_of
 from mrimage.job.job import Job, Value
-from mrimage.rounds.table import MAPPED, Part, Table, content_id
+from mrimage.rounds.table import IMAGES, MAPPED, Part, Table, content_id
 from mrimage.shuffle.planning import sort_records, sum_digests
 from mrimage.shuffle.records import Record, from_batch
 from mrimage.storage import Store
+from mrimage.tasks.image_batches import describe_images, sorted_images
 from mrimage.tasks.round_records import with_values
 
 BATCH = 10_000
@@ -38,6 +40,17 @@ class Tables:
         names = Committed(self.store, "map").tables("records")
         return self.table(MAPPED, self.parts(names))
 
+    def images(self, columns: tuple[str, ...]) -> Table:
+        """The images that map has processed, with ``columns`` of the catalogue."""
+        names = Committed(self.store, "map").tables("catalogue")
+        paths = localize(self.store, names, self.scratch)
+        described = describe_images(paths, self.scratch)
+        parts = []
+        for name, path in zip(names, paths, strict=True):
+            if path in described:
+                parts.append(Part(name, *described[path]))
+        return Table(content_id(parts), tuple(parts), IMAGES, self.read, columns)
+
     def table(self, origin: str, parts: tuple[Part, ...]) -> Table:
         """The table of these parts, made by the round ``origin``."""
         return Table(content_id(parts), parts, origin, self.read)
@@ -58,6 +71,9 @@ class Tables:
     def read(self, table: Table) -> Iterator[tuple[str, Value]]:
         """Stream the pairs of a table, sorted."""
         try:
+            if table.columns:
+                yield from self._batches(table)
+                return
             path = self._sorted(table)
             records = with_values(self.job, _records(path), table.origin == MAPPED)
             for record, value in records:
@@ -65,6 +81,13 @@ class Tables:
         except Exception as error:
             self.damage = error
             raise
+
+    def _batches(self, table: Table) -> Iterator[tuple[str, Value]]:
+        names = [part.path for part in table.parts]
+        paths = localize(self.store, names, self.scratch)
+        schema = mapped_catalogue_of(self.job)
+        for batch in sorted_images(paths, table.columns, schema, self.scratch):
+            yield "", batch
 
     def _sorted(self, table: Table) -> Path:
         """A local file with the records of the table, sorted."""

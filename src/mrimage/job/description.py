@@ -32,7 +32,10 @@ MEMBERS = ("each", "merge")
 """Fields that affect only the second pass over the images. Map leaves it what it needs, so a job
 cannot get or lose them."""
 
-AFTER_MAP = (*REDUCERS, "program", *MEMBERS)
+PROGRAMS = ("program", "find", "clusters")
+"""Fields that affect only what programs find."""
+
+AFTER_MAP = (*REDUCERS, *PROGRAMS, *MEMBERS)
 """Fields that do not affect what map computes."""
 
 

@@ -10,6 +10,7 @@ from mrimage.report.figures import galleries, prices
 from mrimage.report.figures.contents import Contents
 from mrimage.report.figures.galleries import PictureKind
 from mrimage.report.figures.insights import findings_on_images
+from mrimage.report.figures.pile_map import map_pictures
 from mrimage.report.tables.views import Tables
 
 BYTES_LIMIT = 6_000_000
@@ -80,6 +81,8 @@ def _wanted(contents: Contents) -> Iterator[tuple[str, PictureKind]]:
         for image in cluster.images:
             if not image.picture.unseen:
                 yield image.picture.uri, "copy"
+    for uri, *_ in map_pictures(contents.tables):
+        yield uri, "map"
     yield from galleries.less_useful(found, examples)
 
 

@@ -27,7 +27,8 @@ class MapPart:
     """A part of a table as a map task gets it.
 
     ``id`` names its content, and the table by its number ``table`` among those of the round.
-    ``mapped`` says whether its records are those that map has emitted.
+    ``mapped`` says whether its records are those that map has emitted. A part of a table of images
+    has ``columns``.
     """
 
     id: str
@@ -35,6 +36,7 @@ class MapPart:
     table: int
     records: int
     mapped: bool
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def parts_to_map(tables: Sequence[Table]) -> list[MapPart]:
             seen[content] += 1
             part_id = _hash([content, str(seen[content])])
             mapped = table.origin == MAPPED
-            found.append(MapPart(part_id, part.path, number, part.records, mapped))
+            found.append(MapPart(part_id, part.path, number, part.records, mapped, table.columns))
     return found
 
 

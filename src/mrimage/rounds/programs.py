@@ -1,12 +1,11 @@
-"""Programs by name, and what only they may return: tables at the top of OUT."""
+"""A job's programs as a run sees them, and what only built-in ones return: tables at the top of OUT."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mrimage.job.functions import describe_function, innermost, name_function
-from mrimage.job.job import Job
+from mrimage.job.functions import describe_function, name_function
 from mrimage.rounds.round import Program
 
 if TYPE_CHECKING:
@@ -15,10 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NamedProgram:
-    """A program of a job. ``name`` is that of its folder below ``groups``."""
+    """A program of a job. ``name`` is that of its folder below ``groups``.
+
+    Its first table has the records of map. With ``columns``, it has the images of the source
+    instead, whatever the keys, in batches of these columns of the catalogue (see ``Table``).
+    """
 
     name: str
     program: Program
+    columns: tuple[str, ...] = ()
 
     @property
     def function(self) -> str:
@@ -27,7 +31,7 @@ class NamedProgram:
 
     def describe(self) -> list[str | None]:
         """The program as plain data, which changes with its code."""
-        return [self.name, describe_function(self.program)]
+        return [self.name, describe_function(self.program), *self.columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,3 @@ class FoundTable:
 
     name: str
     rows: pa.Table
-
-
-def programs_of(job: Job) -> tuple[NamedProgram, ...]:
-    """The programs of a job, in the order in which they run."""
-    if job.program is None:
-        return ()
-    named = innermost(job.program)
-    if not hasattr(named, "__name__"):
-        named = type(named)
-    return (NamedProgram(str(named.__name__), job.program),)

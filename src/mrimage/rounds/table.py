@@ -13,8 +13,8 @@ from mrimage.job.job import Value
 class Part:
     """One file of a table.
 
-    ``path`` is its path below OUT. ``records`` is their number, and ``digest`` the sum of their
-    digests: the two name the content, in whatever order it is.
+    ``path`` is its path below OUT. ``records`` is the number of its records, or of its images, and
+    ``digest`` the sum of their digests: the two name the content, in whatever order it is.
     """
 
     path: str
@@ -31,6 +31,12 @@ class Table:
     their number. The order depends on neither the engine nor the number of tasks. ``id`` names the
     content: equal records have an equal id.
 
+    A table of images has ``columns`` of the catalogue. It is read in batches: each value is a
+    ``pyarrow.RecordBatch`` of ``uri`` and these columns, a row for each image that map has
+    processed, under an empty key, and ``len`` counts images. A mapper gets batches of up to BATCH
+    images in no particular order, and how they are cut depends on the number of workers; a program
+    that iterates gets them sorted by uri.
+
     A program cannot make a table of its own; it gets them from the run.
     """
 
@@ -39,6 +45,7 @@ class Table:
     origin: str = field(repr=False)
     """The name of the round that made the table, or MAPPED."""
     read: Callable[[Table], Iterator[tuple[str, Value]]] = field(repr=False, compare=False)
+    columns: tuple[str, ...] = field(repr=False, default=())
 
     def __len__(self) -> int:
         return sum(part.records for part in self.parts)
@@ -49,6 +56,12 @@ class Table:
 
 MAPPED = "map"
 """The origin of a program's first table: the records that map has emitted."""
+
+IMAGES = "images"
+"""The origin of a table of images."""
+
+BATCH = 50_000
+"""Images of a batch, at most."""
 
 
 def content_id(parts: Iterable[Part]) -> str:

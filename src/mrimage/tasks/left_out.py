@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mrimage.job.job import Value
 from mrimage.shuffle.records import Record, make_record
 
@@ -54,12 +57,16 @@ def without(value: Any, uris: set[str]) -> Any:
     - A text is removed if it is one of the uris.
     - A dictionary that has one as a value is about that image, and is removed as a whole. If it has
       one as a key, only that item is removed.
+    - A batch of images loses their rows.
     - A list of texts, or of lists and dictionaries, loses the items that are removed. Any other
       list is a tuple about the image, such as (uri, score), and is removed as a whole. So is a
       real tuple.
     """
     if isinstance(value, str):
         return GONE if value in uris else value
+    if isinstance(value, pa.RecordBatch):
+        failed = pc.is_in(value.column("uri"), value_set=pa.array(sorted(uris), pa.string()))
+        return value.filter(pc.invert(failed))
     if isinstance(value, list):
         return _list_without(value, uris)
     if isinstance(value, tuple):

@@ -118,6 +118,13 @@ def finish_image(
             found = network_columns(job.network, job.built_in, outputs, job.top, job.unsure)
             image.keep_model_columns(found)
             row |= found
+        if job.example_set:
+            from mrimage.patterns.examples import label_of
+
+            vector: Any = row[job.example_set.column]
+            labelled = label_of(job.example_set, vector, job.unsure)
+            image.keep_model_columns(labelled)
+            row |= labelled
         metadata = image.metadata
         row |= own_columns(job, image)
         _require_fit(row, job)

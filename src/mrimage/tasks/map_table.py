@@ -6,7 +6,9 @@ same result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -20,8 +22,10 @@ from mrimage.rounds.planning import Bundle, MapPart
 from mrimage.rounds.round import Step
 from mrimage.shuffle.records import Record, Spill
 from mrimage.sink.files import FileSink
+from mrimage.storage import Store
 from mrimage.tables.schemas import ROUND_PARTS
 from mrimage.tasks.faults import Faults
+from mrimage.tasks.image_batches import BATCH_OF_IMAGES, read_images
 from mrimage.tasks.left_out import GONE, without
 from mrimage.tasks.passes import run_passes
 from mrimage.tasks.round_records import NO_IMAGE, read_part, run_function, with_values
@@ -38,16 +42,28 @@ def map_table(plan: Plan, step: Step, bundle: Bundle, attempt: Attempt) -> TaskR
     writer = TaskWriter(store, FileSink(store), phase_of(step.name, "map"), bundle.id, attempt)
     spill = Spill(step.combine, writer.table, members=False)
     with running(Context(plan.job.limits, attempt, plan.stores, stage="round")) as context:
-        for part in bundle.parts:
-            records = read_part(store, part.path)
-            for record, value in with_values(plan.job, records, part.mapped):
-                spill.add(_map_record(context, plan, step, part, record, value))
+        for part, record, value in _records(plan, store, bundle):
+            spill.add(_map_record(context, plan, step, part, record, value))
         faults = Faults()
         for failure in context.failures.values():
             writer.fail(failure)
             faults.note(failure)
     parts = pa.Table.from_pylist([{"part": part.id} for part in bundle.parts], ROUND_PARTS)
     return writer.commit(0, 0, {"parts": parts, **spill.rest()})
+
+
+def _records(plan: Plan, store: Store, bundle: Bundle) -> Iterator[tuple[MapPart, Record, Value]]:
+    """Yield the records of the parts with their values; batches of images as one record each."""
+    for (_, columns), group in groupby(bundle.parts, attrgetter("table", "columns")):
+        parts = list(group)
+        if columns:
+            for batch in read_images(store, [part.path for part in parts], columns):
+                yield parts[0], BATCH_OF_IMAGES, batch
+            continue
+        for part in parts:
+            records = read_part(store, part.path)
+            for record, value in with_values(plan.job, records, part.mapped):
+                yield part, record, value
 
 
 def _map_record(

@@ -23,6 +23,7 @@ from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
 from mrimage.report.figures.job import RunFigures
 from mrimage.report.figures.made import show_tables
+from mrimage.report.figures.pile_map import draw_map
 from mrimage.report.figures.quarantine import list_quarantine
 from mrimage.report.figures.shown import describe_images, pictures_of
 from mrimage.report.figures.steps import describe_steps
@@ -70,7 +71,9 @@ def gather(
         )
     insights, lists = evidence.make_lists(tables, insights)
     data = describe(tables, places=places)
-    shown = pictures_of(pictures, insights, duplicates)
+    drawn = draw_map(tables, available)
+    shown = [*pictures_of(pictures, insights, duplicates)]
+    shown += [one.picture for one in drawn.pictures] if drawn else []
     figures = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
@@ -88,6 +91,7 @@ def gather(
         duplicates=duplicates,
         made=show_tables(tables, duplicates),
         images=describe_images(tables, shown, groups, data),
+        map=drawn,
     )
     figures = replace(figures, history=history.shown(records, figures))
     return Gathered(figures, thumbnails, lists)

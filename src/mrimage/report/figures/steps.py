@@ -42,6 +42,9 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
         yield _mapping(job, mapper)
     else:
         yield f"Grouped the images by {_in_a_row(_names(job.get('key')))}"
+    examples = job.get("examples")
+    if examples:
+        yield f"Labelled each image by the examples in {examples}"
     if isinstance(edits, Mapping):
         yield f"Edited each image: {', '.join(_edits(edits))}{_shards(job)}"
     elif edits:
@@ -59,6 +62,9 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
         results.append(f"what {reducer} makes")
     if results:
         yield f"Reduced each group to: {_in_a_row(results)}"
+    found = _names(job.get("find"))
+    if found:
+        yield f"Looked for {_in_a_row(found)} in the whole source"
     program = _function(job.get("program"))
     if program:
         yield f"Ran the rounds of {program} over all keys and values"

@@ -24,6 +24,10 @@ _COLUMNS = {
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
     "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
+    "clusters": "cluster INTEGER, uri VARCHAR, name VARCHAR, distance DOUBLE, rank INTEGER, "
+    "x DOUBLE, y DOUBLE",
+    "neighbors": "uri VARCHAR, outlier DOUBLE, neighbors VARCHAR[], distances DOUBLE[]",
+    "duplicates": "cluster INTEGER, uri VARCHAR, keep BOOLEAN, kind VARCHAR",
     "corrected": "key VARCHAR, method VARCHAR, uri VARCHAR, lightness_before DOUBLE, "
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
     "clipped DOUBLE",
