@@ -278,7 +278,7 @@ class EngineContract:
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
         assert len(made["groups/rounds/records.json"]) > 1000
-        assert made.keys() >= {"clusters.parquet", "neighbors.parquet"}
+        assert made.keys() >= {"clusters.parquet", "duplicates.parquet", "neighbors.parquet"}
         assert made == EXPECTED.setdefault(self.has_processes, made)
 
     def test_errors_of_the_user_s_code_name_its_line_and_stop_a_job_that_always_fails(
@@ -409,7 +409,7 @@ def job_with(deadly: str) -> mr.Job:
         rules=rules,
         group=groups,
         program=rounds,
-        find=("clusters", "neighbors"),
+        find=("clusters", "duplicates", "neighbors"),
     )
 
 

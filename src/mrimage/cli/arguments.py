@@ -82,6 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     inspect.add_argument("files", nargs="+", metavar="FILE", help="an image")
     inspect.add_argument("--json", action="store_true", help="one line of JSON for each file")
 
+    _add_similar(commands)
     _command(
         commands,
         "doctor",
@@ -268,6 +269,32 @@ def _add_commands_on_results(commands: Commands) -> None:
     )
     _add_job_of_out(verify)
     _add_fields(verify, (RUN_FIELDS[name] for name in ("engine", "workers")))
+
+
+def _add_similar(commands: Commands) -> None:
+    similar = _command(
+        commands,
+        "similar",
+        "look for pictures in OUT that need not be of its source; the exit status is 3 if none is "
+        "there",
+        "find_similar",
+    )
+    similar.add_argument("out", metavar="OUT")
+    similar.add_argument("files", nargs="*", metavar="FILE")
+    similar.add_argument(
+        "--against", metavar="OUT", help="look for all images of this other run instead of files"
+    )
+    similar.add_argument(
+        "--similar",
+        choices=["copies", "same-picture", "same-scene"],
+        default="same-picture",
+        help="what counts as one picture",
+    )
+    similar.add_argument(
+        "--limit", type=int, default=10, metavar="N", help="at most so many for each picture"
+    )
+    similar.add_argument("--json", action="store_true", help="one line of JSON for each picture")
+    _add_store_options(similar)
 
 
 def _add_output_options(parser: argparse._ActionsContainer) -> None:

@@ -265,6 +265,13 @@ def inspect_files(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def find_similar(options: argparse.Namespace) -> int:
+    """``mrimage similar``."""
+    from mrimage.cli.similar import find_similar_images
+
+    return find_similar_images(options, _store_settings(options))
+
+
 OPTIONAL_PARTS = {
     "engine local": None,
     "engine spark": ("pyspark", "spark"),

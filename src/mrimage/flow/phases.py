@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage import report
 from mrimage.commit.damage import fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
@@ -68,6 +67,7 @@ from mrimage.flow.summary import Summary
 from mrimage.flow.tables import Tables
 from mrimage.job.description import PROGRAMS, REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
+from mrimage.report import Reporter
 from mrimage.rounds.programs import NamedProgram
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
@@ -338,7 +338,7 @@ class RunPhases:
         forget_removed(self.store)
         return Summary(facts, self.plan.stores)
 
-    def _draw_thumbnails(self, reporter: report.Reporter) -> None:
+    def _draw_thumbnails(self, reporter: Reporter) -> None:
         """Make the thumbnails that the report will show."""
         chosen = reporter.choose_thumbnails()
         weighed = reporter.choose_conversion_samples()
@@ -353,7 +353,7 @@ class RunPhases:
         localize(self.store, [THUMBNAILS_TABLE], self.scratch)
         reporter.read_again("thumbnails")
 
-    def _write_report(self, reporter: report.Reporter, published: Published) -> None:
+    def _write_report(self, reporter: Reporter, published: Published) -> None:
         with self.execution.phase("report", None):
             self.wait_for_bundle()
             facts = self._facts(published)

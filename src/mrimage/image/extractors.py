@@ -57,6 +57,7 @@ EXTRACTORS: Mapping[str, Extractor] = {
     ),
     "hash": Extractor({"phash": str, "sha256": str}, pixels=True, bytes=True),
     "descriptor": Extractor({"descriptor": Vector(236, "float16")}, pixels=True),
+    "miniature": Extractor({"miniature": Vector(1024, "uint8"), "picture_hash": str}, pixels=True),
     "findings": Extractor(dict.fromkeys((*MEASURED, *OF_PILE), float), pixels=True),
     "embedding": Extractor({"embedding": Vector(0, "float16")}, pixels=True, model=True),
     "labels": Extractor(
@@ -87,7 +88,7 @@ def measure(
     alpha = pixels[:, :, 3] if pixels.shape[2] == 4 else None
     pixels = pixels[:, :, :3]
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
-    if "content" in names or "hash" in names:
+    if not {"content", "hash", "miniature"}.isdisjoint(names):
         luma = features.luma_of(planes)
         small = features.at_analysis_size(luma)
         if "content" in names:
@@ -95,6 +96,11 @@ def measure(
         if "hash" in names:
             columns["phash"] = features.perceptual_hash(small)
             columns["sha256"] = hashlib.sha256(data).hexdigest()
+    if "miniature" in names:
+        from mrimage.image.miniature import hash_picture, shrink
+
+        columns["miniature"] = shrink(luma).tolist()
+        columns["picture_hash"] = hash_picture(pixels)
     if "descriptor" in names:
         from mrimage.image.descriptor import describe
 

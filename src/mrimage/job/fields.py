@@ -67,12 +67,17 @@ JOB = Section(
             default="none",
         ),
         Field("group", names("NAME"), "a group reducer", default="none", repeatable=True),
+        Field("find", names("NAME"), "what to look for", default="none", repeatable=True),
         Field(
-            "find",
-            names("NAME[,NAME...]"),
-            "what to look for in the whole source",
-            default="none",
-            repeatable=True,
+            "similar",
+            one_of("copies", "same-picture", "same-scene", metavar="HOW"),
+            "what --find duplicates takes for one picture",
+        ),
+        Field(
+            "keep",
+            names("WHICH"),
+            "which copy is the one to keep: best, largest, oldest, original or first, or folders by "
+            "preference",
         ),
         Field("clusters", CLUSTERS, "how many clusters --find clusters makes"),
         Field(

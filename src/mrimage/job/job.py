@@ -128,6 +128,8 @@ class Job:
     group: tuple[str, ...] = ()
     find: tuple[str, ...] = ()
     clusters: str = "auto"
+    similar: str = "same-picture"
+    keep: tuple[str, ...] = ("best",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     all_files: bool = False
@@ -320,6 +322,8 @@ class Job:
             facts["network"] = self.network.describe()
         if self.example_set:
             facts["example_set"] = self.example_set.describe()
+        if "duplicates" not in self.find:
+            del facts["similar"], facts["keep"]
         limits = facts.pop("limits")
         # The other limits, deadline and memory, do not make a different job.
         for name in ("max_pixels", "allow_truncated"):

@@ -92,6 +92,7 @@ _SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.uint64(): "UBIGINT",
+    pa.uint8(): "UTINYINT",
     pa.float16(): "FLOAT",
     pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",

@@ -24,7 +24,11 @@ ARROW_TYPES: Mapping[Any, pa.DataType] = {
 }
 """Arrow types of the values of Metadata and of the extractors."""
 
-_VECTOR_TYPES: Mapping[str, pa.DataType] = {"float16": pa.float16(), "float32": pa.float32()}
+_VECTOR_TYPES: Mapping[str, pa.DataType] = {
+    "float16": pa.float16(),
+    "float32": pa.float32(),
+    "uint8": pa.uint8(),
+}
 """Arrow types of the numbers of a Vector."""
 
 
@@ -222,6 +226,29 @@ DUPLICATES = _schema(
 )
 """One row per image that has a duplicate in its group. ``reducers.duplicates`` describes the
 columns."""
+
+FOUND_DUPLICATES = _schema(
+    cluster=pa.int32(),
+    uri=pa.string(),
+    keep=pa.bool_(),
+    reason=pa.string(),
+    kind=pa.string(),
+    score=pa.float64(),
+    rectangle=pa.list_(pa.int32()),
+    width=pa.int32(),
+    height=pa.int32(),
+    bytes=pa.int64(),
+    saved=pa.int64(),
+)
+"""``duplicates.parquet``: one row per image that has a copy in the source, the one to keep first.
+
+``reason`` says why the kept image is better than this one, or, in its own row, than the next.
+``kind`` is how the image relates to the kept one, and null for that one: ``same-file`` (another
+name of the file), ``exact``, ``same-pixels``, ``re-encoded``, ``resized``, ``toned``, ``mirrored``,
+``turned 90`` and so on, ``cropped`` (a part of the kept one), ``pasted`` (the kept one is a part of
+it). ``score`` is the correlation of details, 0..1. ``rectangle`` is left, top, width and height of
+the smaller picture in the larger, in pixels. ``saved`` is the bytes that are free without it.
+"""
 
 FINDINGS = _schema(
     uri=pa.string(),

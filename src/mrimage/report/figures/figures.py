@@ -149,11 +149,16 @@ class DuplicatesFile:
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """What the reducer ``duplicates`` found in the groups.
+    """What ``--find duplicates`` found in the whole source; else what the reducer ``duplicates``
+    found in the groups.
 
     ``clusters`` are those of ``total`` that free the most bytes. ``extra`` images are not the ones
     to keep; without them, ``saved`` bytes are free. A second name of one file is neither. ``read``
     are the files that were counted, those of the largest groups, and ``files`` is the number of all.
+
+    Only ``--find duplicates`` has ``kinds``: how copies relate to the one to keep, with the number
+    of images and the bytes that they free; and ``shared``: pairs of groups, and the number of
+    clusters that have images in both.
     """
 
     clusters: tuple[Cluster, ...]
@@ -162,6 +167,8 @@ class Duplicates:
     saved: int
     read: tuple[DuplicatesFile, ...]
     files: int
+    kinds: tuple[tuple[str, int, int], ...] = ()
+    shared: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

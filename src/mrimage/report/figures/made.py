@@ -22,6 +22,7 @@ from mrimage.report.figures.figures import (
     DuplicatesFile,
     MadeTable,
 )
+from mrimage.report.figures.found_duplicates import IMAGES, find_in_source
 from mrimage.report.figures.galleries import named
 from mrimage.report.figures.prices import look_up
 from mrimage.report.tables.files import is_nameable, parquet_files
@@ -44,9 +45,6 @@ COLUMNS = 8
 
 CLUSTERS = 8
 """The most clusters of duplicates that the page shows: those that free the most bytes."""
-
-IMAGES = 6
-"""The most images of a cluster that the page shows."""
 
 LONGEST_TEXT = 200_000
 """The most bytes of a JSON or text file that are parsed."""
@@ -100,7 +98,11 @@ def _local_files(tables: Tables) -> Iterator[_File]:
 
 
 def find_duplicates(tables: Tables) -> Duplicates | None:
-    """Return what the reducer ``duplicates`` found, or None if the job had no such reducer."""
+    """Return what ``--find duplicates`` found, or else the reducer ``duplicates``; None if the job had
+    neither."""
+    whole = find_in_source(tables)
+    if whole:
+        return whole
     name = "duplicates.parquet"
     files = tables.row(
         f"SELECT count(*) FROM outputs WHERE uri IS NULL AND ends_with(output, '/{name}')"

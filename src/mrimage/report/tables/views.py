@@ -23,6 +23,8 @@ _COLUMNS = {
     "bytes BIGINT, sha256 VARCHAR",
     "quarantine": "uri VARCHAR, stage VARCHAR, reason VARCHAR, message VARCHAR",
     "members": "key VARCHAR, uri VARCHAR",
+    "duplicates": "cluster INTEGER, uri VARCHAR, keep BOOLEAN, reason VARCHAR, kind VARCHAR, "
+    "score DOUBLE, rectangle INTEGER[], width INTEGER, height INTEGER, bytes BIGINT, saved BIGINT",
     "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
     "clusters": "cluster INTEGER, uri VARCHAR, name VARCHAR, distance DOUBLE, rank INTEGER, "
     "x DOUBLE, y DOUBLE",
@@ -65,8 +67,8 @@ ResultRows = list[tuple[Any, ...]]
 class Tables:
     """A DuckDB connection with a view for each table in the folder ``results``.
 
-    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``, ``findings``,
-    ``corrected``, ``removed`` and ``thumbnails``. A table that the run did not write is an empty
+    The views are ``catalogue``, ``groups``, ``outputs``, ``quarantine``, ``members``,
+    ``duplicates``, ``findings``, ``corrected``, ``removed`` and ``thumbnails``. A table that the run did not write is an empty
     view. A ``prefix`` before the names lets the views of two runs share a connection.
     """
 
