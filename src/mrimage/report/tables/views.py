@@ -29,7 +29,6 @@ _COLUMNS = {
     "clusters": "cluster INTEGER, uri VARCHAR, name VARCHAR, distance DOUBLE, rank INTEGER, "
     "x DOUBLE, y DOUBLE",
     "neighbors": "uri VARCHAR, outlier DOUBLE, neighbors VARCHAR[], distances DOUBLE[]",
-    "duplicates": "cluster INTEGER, uri VARCHAR, keep BOOLEAN, kind VARCHAR",
     "corrected": "key VARCHAR, method VARCHAR, uri VARCHAR, lightness_before DOUBLE, "
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
     "clipped DOUBLE",
