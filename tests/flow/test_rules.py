@@ -289,7 +289,7 @@ def test_an_error_of_the_function_quarantines_the_image_and_names_the_line(
     ]
     assert str(failed["uri"]).endswith("ink.jpg")
     line = edits.__code__.co_firstlineno + 1
-    summarized = (
+    expected = (
         rf"the edits .*edits raised KeyError: 'cmyk' \(.*test_rules.py, line {line}, in edits\)"
     )
     assert re.fullmatch(expected, str(failed["message"]))
