@@ -279,8 +279,8 @@ def _add_similar(commands: Commands) -> None:
         "there",
         "find_similar",
     )
-    similar.add_argument("out", metavar="OUT")
-    similar.add_argument("files", nargs="*", metavar="FILE")
+    similar.add_argument("out", metavar="OUT", help=OUT_HELP)
+    similar.add_argument("files", nargs="*", metavar="FILE", help="a picture to look for")
     similar.add_argument(
         "--against", metavar="OUT", help="look for all images of this other run instead of files"
     )
