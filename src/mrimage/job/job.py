@@ -311,11 +311,9 @@ class Job:
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
-        if facts["clusters"] == _DEFAULTS["clusters"]:
-            del facts["clusters"]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
-        for name in MODEL_FIELDS:
+        for name in (*MODEL_FIELDS, "clusters"):
             if facts[name] == _DEFAULTS[name]:
                 del facts[name]
         if self.network:

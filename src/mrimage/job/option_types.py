@@ -22,7 +22,7 @@ MOST = (1 << 62) - 1
 """The largest number of bytes or pixels that fits the tables."""
 
 
-MOST_CLUSTERS = 10_000
+MOST_CLUSTERS = 1_000
 """The most clusters: every image is compared with each of them."""
 
 
