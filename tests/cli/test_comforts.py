@@ -46,9 +46,9 @@ def test_repair_makes_missing_and_altered_outputs_again(
     assert main(["verify", str(out)]) == 1
     capsys.readouterr()
     assert main(["verify", str(out), "--repair", "--workers", "1"]) == 0
-    told = capsys.readouterr().out
-    assert f"missing: {names[0]}" in told
-    assert told.splitlines()[-1].endswith("11 images accounted for")
+    printed = capsys.readouterr().out
+    assert f"missing: {names[0]}" in printed
+    assert printed.splitlines()[-1].endswith("11 images accounted for")
     if output == "files":
         assert files_of(out) == before
     assert sum(1 for _ in mr.open(out).edited_images()) == 9

@@ -307,12 +307,12 @@ class EngineContract:
         run(mr.Job(map=mapper), str(source), str(tmp_path / "once"), how)
         line = mapper.__code__.co_firstlineno + 1
         place = f"({__file__}, line {line}, in mapper)"
-        (told,) = pq.read_table(tmp_path / "once/quarantine.parquet").to_pylist()
-        assert (told["uri"], told["reason"]) == (str(source / "05.png"), "mapper-failed")
-        assert told["message"].endswith(
+        (failure,) = pq.read_table(tmp_path / "once/quarantine.parquet").to_pylist()
+        assert (failure["uri"], failure["reason"]) == (str(source / "05.png"), "mapper-failed")
+        assert failure["message"].endswith(
             f"ZeroDivisionError: integer division or modulo by zero {place}"
         )
-        assert f"mapper-failed: {told['uri']}: {told['message']}" in capsys.readouterr().err
+        assert f"mapper-failed: {failure['uri']}: {failure['message']}" in capsys.readouterr().err
         with pytest.raises(JobError) as caught:
             run(mr.Job(map=always), str(source), str(tmp_path / "always"), how)
         line = always.__code__.co_firstlineno + 1
