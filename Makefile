@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test soak lint services bench clean env env-dev
+.PHONY: demo test soak lint docs pictures services bench clean env env-dev env-docs
 
 env: $(VENV)/ready
 env-dev: $(VENV)/ready-dev
+env-docs: $(VENV)/ready-docs
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("mrimage needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
@@ -20,6 +21,10 @@ $(VENV)/ready-dev: $(VENV)/ready requirements-dev.lock
 	$(PIP) --requirement requirements-dev.lock
 	touch $@
 
+$(VENV)/ready-docs: $(VENV)/ready-dev requirements-docs.lock
+	$(PIP) --requirement requirements-docs.lock
+	touch $@
+
 demo: env
 	$(BIN)/mrimage demo demo/photos
 	$(BIN)/mrimage run demo/photos demo/out --fresh --key color_space --extract content,hash \
@@ -27,9 +32,9 @@ demo: env
 	@echo
 	@echo "Open demo/out/report.html in a browser; the processed images are in demo/out/images."
 
-test: env-dev
+test: env-docs
 	sh tests/system-packages.sh
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 # Smaller ones: make soak SCHEDULES=100 FILES=0
 SCHEDULES := 10000
@@ -44,6 +49,15 @@ lint: env-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The pictures of the site are in docs/pictures; make pictures makes them again, from real runs.
+docs: env-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/site/links.py site
+	@echo "Open site/index.html in a browser."
+
+pictures: env-docs
+	$(BIN)/python docs/site/pictures.py
+
 services: env-dev
 	$(BIN)/python -m tests.services
 
@@ -51,4 +65,4 @@ bench: env-dev
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site

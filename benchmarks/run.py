@@ -15,6 +15,7 @@ BENCHMARKS = (
     "benchmarks.remote",
     "benchmarks.spark",
     "benchmarks.rounds",
+    "benchmarks.patterns",
 )
 
 if __name__ == "__main__":

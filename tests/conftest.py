@@ -7,13 +7,24 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
+from tests.services.fixtures import (
+    hadoop,
+    hdfs_folder,
+    s3_environment,
+    s3_folder,
+    seaweed,
+    upload,
+)
 
 from mrimage.storage import Store
+
+__all__ = ["hadoop", "hdfs_folder", "s3_environment", "s3_folder", "seaweed", "upload"]
 
 # Ray reads these once, when a process first imports it, and collecting the doctests imports it.
 os.environ["RAY_AUTH_MODE"] = "token"
@@ -26,22 +37,58 @@ settings.register_profile(
 )
 settings.load_profile("any-machine")
 
+ROOT = Path(__file__).parents[1]
+
+TOGETHER = {
+    "spark": ("tests/spark/",),
+    "engines": ("tests/engine/",),
+    "s3": (
+        "tests/storage/test_s3.py",
+        "tests/storage/test_races.py",
+        "tests/storage/test_secrets.py",
+        "tests/flow/test_apart.py",
+        "tests/sink/test_remote_shards.py",
+    ),
+    "pages": ("tests/report/",),
+    "doctests": ("src/",),
+}
+"""Files that share a server, a cluster or a browser: one worker runs them, and starts it once."""
+
 SLOW = ("spark", "soak", "storage", "engine", "faults", "report")
-"""Folders whose files take long."""
+"""Folders whose files take long, the slowest first."""
+
+
+def group_of(path: str) -> str:
+    """The group of the file ``path``, which is relative to the project: the file itself for most."""
+    found = (name for name, places in TOGETHER.items() if path.startswith(places))
+    return next(found, path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each group of tests to one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.partition("::")[0])
+
+    return GroupScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put slow files first, so that no core is left alone with one at the end. Take one of each
-    folder at a time, because all of Spark's at once need more memory and cores than there are."""
-    turns: dict[Path, tuple[int, int]] = {}
+    """Put slow groups first, so that no core is left alone with one at the end. Take one of each
+    folder at a time, because what is alike needs the same: memory, cores or the disk."""
+    turns: dict[str, tuple[int, int]] = {}
     counts = Counter[str]()
-    for item in items:
+    groups = {item: group_of(item.path.relative_to(ROOT).as_posix()) for item in items}
+    for item, group in groups.items():
         folder = item.path.parent.name
-        if folder in SLOW and item.path not in turns:
-            turns[item.path] = (counts[folder], SLOW.index(folder))
+        if folder in SLOW and group not in turns:
+            turns[group] = (counts[folder], SLOW.index(folder))
             counts[folder] += 1
     last = (len(turns), 0)
-    items.sort(key=lambda item: turns.get(item.path, last))
+    items.sort(key=lambda item: turns.get(groups[item], last))
 
 
 @pytest.fixture
@@ -72,9 +119,16 @@ def rows() -> Callable[[Path, str], list[dict[str, object]]]:
 
 
 @pytest.fixture
-def plain_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of this process write an empty page and summary. The real ones are more than half of the
-    time of a small run, and this is for tests that look at neither."""
+def real_report() -> None:
+    """Runs of the test write the real page and summary, because the test looks at them."""
+
+
+@pytest.fixture(autouse=True)
+def plain_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process write an empty page and summary, unless a test asks for ``real_report``.
+    The real ones are more than half of the time of a small run."""
+    if "real_report" in request.fixturenames:
+        return
 
     def write_report(store: Store, *_: object, **__: object) -> None:
         for name in ("report.html", "summary.json"):

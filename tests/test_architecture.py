@@ -20,7 +20,7 @@ ORDER = (
     {"source", "tables", "mappers"},
     {"job"},
     {"sink"},
-    {"shuffle"},
+    {"shuffle", "explore"},
     {"rounds"},
     {"commit"},
     {"reducers", "engine"},
@@ -46,6 +46,8 @@ HEAVY = CODECS | {
     "hdfs_native",
     "onnxruntime",
     "onnx",
+    "starlette",
+    "uvicorn",
 }
 
 

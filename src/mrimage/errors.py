@@ -31,7 +31,7 @@ from collections.abc import Iterable
 _PACKAGE = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 
 REASONS = {
-    "not-an-image": "the content is not in any known image format",
+    "not-an-image": "mrimage does not recognize the content as an image",
     "truncated": "the file ends before the image does",
     "corrupt": "the content contradicts its format",
     "too-large": "the image is over a limit (--max-pixels, or an archive's bound)",

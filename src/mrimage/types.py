@@ -31,6 +31,7 @@ IGNORED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "without an extension, and not images",
         ),
         "sidecar": ("sidecar of an image", "sidecars of images"),
+        "not selected": ("not selected by --from", "not selected by --from"),
         "not in the sample": ("not in the sample", "not in the sample"),
         "hidden": ("hidden", "hidden"),
         "excluded": ("by --include or --exclude", "by --include or --exclude"),

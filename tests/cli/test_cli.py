@@ -25,6 +25,7 @@ def test_a_run_with_quarantined_images_is_done(photos: Path, tmp_path: Path, cap
     assert "map: " in told.err
 
 
+@pytest.mark.usefixtures("real_report")
 def test_quiet_prints_nothing_and_json_only_json(photos: Path, tmp_path: Path, capsys) -> None:
     assert main(["run", str(photos), str(tmp_path / "quiet"), *QUICK, "--quiet"]) == 0
     told = capsys.readouterr()
@@ -271,11 +272,13 @@ def test_retry_maps_what_was_mended(photos: Path, tmp_path: Path, capsys) -> Non
     assert "9 processed + 2 quarantined" in told.out
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+# Workers inherit what the driver has: a run of one process is enough for each alone.
+@pytest.mark.parametrize(("closed", "workers"), [(">&-", 1), ("2>&-", 1), ("<&- >&- 2>&-", 2)])
 def test_closed_streams_end_no_run_and_nothing_of_ours_is_opened_in_their_place(
-    photos: Path, tmp_path: Path, closed: str
+    photos: Path, tmp_path: Path, closed: str, workers: int
 ) -> None:
-    command = f"{sys.executable} -m mrimage run {photos} {tmp_path}/out --resize 9x9 --no-thumbnails {closed}"
+    options = f"--resize 9x9 --no-thumbnails --workers {workers}"
+    command = f"{sys.executable} -m mrimage run {photos} {tmp_path}/out {options} {closed}"
     assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == 0
     assert main(["verify", str(tmp_path / "out")]) == 0
 

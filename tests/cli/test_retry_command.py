@@ -69,6 +69,7 @@ def test_retry_imports_nothing_that_out_names(
     assert not (place / "mark").exists()
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_planted_name_is_not_imported_either(place: Path) -> None:
     planted = place / "planted.py"
     planted.write_text(
@@ -82,6 +83,7 @@ def test_a_planted_name_is_not_imported_either(place: Path) -> None:
     assert processed(place) == 1
 
 
+@pytest.mark.usefixtures("real_report")
 def test_retry_takes_the_functions_of_the_job_that_is_named(place: Path) -> None:
     mend(place)
     assert main(["retry", "out", "--job", "own_job:JOB", *QUICK]) == 0
@@ -97,6 +99,7 @@ def test_another_job_is_refused_before_anything_is_forgotten(
     assert main(["verify", "out"]) == 0
 
 
+@pytest.mark.usefixtures("real_report")
 def test_retry_trusts_where_it_is_told_to(place: Path) -> None:
     mend(place)
     assert main(["retry", "out", "--trust", *QUICK]) == 0
@@ -104,6 +107,7 @@ def test_retry_trusts_where_it_is_told_to(place: Path) -> None:
     assert processed(place) == 2
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_job_without_functions_needs_neither(place: Path) -> None:
     assert main(["run", "photos", "plain", "--key", "format", *QUICK]) == 0
     mend(place)

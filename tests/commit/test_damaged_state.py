@@ -13,8 +13,6 @@ from tests.faults.states import everything
 
 from mrimage.cli.main import main
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 
 def cut(path: Path) -> None:
     data = path.read_bytes()

@@ -16,8 +16,6 @@ from mrimage.errors import SinkError
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage.local import LocalStore
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(8, 8)), group=("mean",))
 HERE = RunOptions(workers=1, thumbnails=False)
 FRESH = RunOptions(workers=1, thumbnails=False, fresh=True)

@@ -23,7 +23,7 @@ def opened(name: str, workers: int) -> Iterator[Engine]:
     finally:
         engine.close()
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
-    _, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=120)
     assert alive == []
 
 
@@ -57,8 +57,11 @@ class TestSpark(EngineContract):
         require("pyspark", "java")
         from pyspark import SparkContext
 
-        if SparkContext._active_spark_context is not None:
-            pytest.skip("another test's Spark application runs in this process")
+        from mrimage.engine.spark.session import Session
+
+        left = SparkContext._active_spark_context
+        if left is not None:  # of tests/spark, which are done if this process runs them
+            Session(left, ours=True, java=True).close()
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
             yield from opened("local[2]", workers=2)

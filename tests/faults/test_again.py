@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from mrimage.errors import SinkError
 from mrimage.flow import phases
 from mrimage.flow.run import RunOptions, run
 
-HERE = RunOptions(workers=1)
+HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(20, 20)), group=("mean",))
 
 
@@ -30,14 +31,15 @@ def stamps(out: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def test_a_run_with_nothing_to_do_writes_nothing(photos: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    run(JOB, str(photos), str(out), HERE)
+    out, how = tmp_path / "out", RunOptions(workers=1)
+    run(JOB, str(photos), str(out), how)
     before = stamps(out)
-    again = run(JOB, str(photos), str(out), HERE)
+    again = run(JOB, str(photos), str(out), how)
     assert (again.facts.reused, again.processed, again.quarantined) == (11, 9, 2)
     assert stamps(out) == before
 
 
+@pytest.mark.usefixtures("real_report")
 @pytest.mark.parametrize("step", ["write_report", "write_facts"])
 def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -58,6 +60,7 @@ def test_a_run_that_was_stopped_before_its_report_makes_it_when_it_continues(
     assert (totals["listed"], totals["processed"]) == (12, 10)
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_report_that_was_removed_or_is_out_of_date_is_made_again(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -82,8 +85,8 @@ def test_files_that_a_power_failure_left_empty_stop_nothing(
     (out / "_run/job.json").write_bytes(b"")
     with pytest.raises(SinkError, match=r"job\.json.*damaged\. Add --fresh"):
         run(JOB, str(photos), str(out), HERE)
-    assert main(["retry", str(out)]) == 1
-    run(JOB, str(photos), str(out), RunOptions(workers=1, fresh=True))
+    assert main(["retry", str(out), "--workers", "1"]) == 1
+    run(JOB, str(photos), str(out), replace(HERE, fresh=True))
     assert main(["verify", str(out)]) == 0
 
 
@@ -95,6 +98,7 @@ def one_slow(image: mr.Image) -> Iterator[tuple[str, None]]:
     yield "all", None
 
 
+@pytest.mark.usefixtures("real_report")
 def test_retry_with_more_time_processes_what_had_timed_out(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job = mr.Job(map=one_slow, limits=mr.Limits(deadline=1))

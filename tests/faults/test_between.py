@@ -15,8 +15,6 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.shuffle import records as spilling
 from mrimage.storage import open_store
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

@@ -84,7 +84,7 @@ def test_a_child_is_ended_when_it_holds_too_much_and_not_for_what_it_maps() -> N
 REFUSED = """
 import sys
 from mrimage.guard.memory import limit_memory
-from mrimage.job.job import Job
+from mrimage.job.job import Job, Plan
 from mrimage.image import Buffer
 from mrimage.reducers.image_call import method_call, perform
 from mrimage.storage.settings import DEFAULT
@@ -93,7 +93,7 @@ from mrimage.types import Edits, Entry, Limits
 
 def mapped(data):
     job = Job(edits=Edits(resize=(8, 8)))
-    found = map_image(job, mapper_of(job), Entry("a", "a", len(data), ""), Buffer(data))
+    found = map_image(Plan(job, "a", "b"), mapper_of(job), Entry("a", "a", len(data), ""), Buffer(data))
     return found.failure.reason if found.failure else "processed"
 
 def asked(data):
@@ -120,9 +120,8 @@ def test_a_decoder_that_is_refused_memory_is_told_from_a_damaged_file(tmp_path: 
         ("large.jp2", 4000, None),
     ):
         buffer = io.BytesIO()
-        Image.effect_noise((size, size), 50).resize((64, 64)).resize((size, size)).convert(
-            "RGB"
-        ).save(buffer, "JPEG2000")
+        noise = Image.effect_noise((64, 64), 50).resize((size, size))
+        noise.convert("RGB").save(buffer, "JPEG2000")
         files.append(tmp_path / name)
         files[-1].write_bytes(buffer.getvalue()[:cut])
     done = subprocess.run(

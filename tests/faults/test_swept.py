@@ -17,8 +17,6 @@ from mrimage.commit.task_writer import TaskWriter
 from mrimage.flow import phases
 from mrimage.flow.run import RunOptions, run
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 JOB = mr.Job(key=("format",), edits=mr.Edits(resize=(9, 9)), group=("mean",))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.commit.memory import memory_backend, same_bucket
-from tests.services.fixtures import s3_environment, s3_folder, seaweed
 
 import mrimage as mr
 from mrimage.cli.dry_run import describe_plan
@@ -18,10 +17,6 @@ from mrimage.commit.out_folder import check_apart
 from mrimage.errors import SourceError
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage import Store, open_store
-
-pytestmark = pytest.mark.usefixtures("plain_report")
-
-__all__ = ["s3_environment", "s3_folder", "seaweed"]
 
 HERE = RunOptions(workers=1, thumbnails=False)
 SMALLER = mr.Job(key=("format",), edits=mr.Edits(resize=(6, 6)), group=("mean",))

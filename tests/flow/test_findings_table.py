@@ -88,6 +88,7 @@ def test_findings_are_rows_and_their_scores_are_columns(pile: Path, tmp_path: Pa
     assert not (out / "findings.parquet").exists()
 
 
+@pytest.mark.usefixtures("real_report")
 def test_the_report_and_expectations_count_the_rows(pile: Path, tmp_path: Path, capsys) -> None:
     assert {score.name for score in SCORES} == {kind.name for kind in KINDS}
     # Dark by the mean of luma, but not by its 99th percentile.

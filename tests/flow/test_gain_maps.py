@@ -13,6 +13,7 @@ from tests.image.test_gain_map import described_by_xmp
 import mrimage as mr
 
 
+@pytest.mark.usefixtures("real_report")
 @pytest.mark.parametrize(("format", "dropped"), [("webp", 2), ("jpeg", 0), ("none", 0)])
 def test_gain_maps_that_are_dropped_are_counted(tmp_path: Path, format: str, dropped: int) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import pytest
 from PIL import Image, ImageCms
 
 import mrimage as mr
-from mrimage import report
 from mrimage.cli.main import main
 from mrimage.errors import JobError, SinkError, UsageError
 from mrimage.flow import members, phases
@@ -26,10 +24,13 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.image import Buffer
 from mrimage.image.color.conversion import adobe_rgb
 from mrimage.image.color.lab import rgb_space
+from mrimage.job.job import Plan
 from mrimage.shuffle.values import encode_value
 from mrimage.sink.shards import read_shard
-from mrimage.storage import Store, open_store
+from mrimage.storage import open_store
+from mrimage.tasks import kept_pictures
 from mrimage.tasks.edit_member import ImageMembers, Member, edit_member_image
+from mrimage.tasks.kept_pictures import KeptPictures
 from mrimage.tasks.statistics import OWN
 from mrimage.types import Entry
 
@@ -40,15 +41,8 @@ MATCH = mr.Job(key=("folder",), edits=mr.Edits(correct="match-group", format="pn
 
 @pytest.fixture(autouse=True)
 def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three images a split, and no report, which has tests of its own."""
-
-    def no_report(store: Store, *_: object, **__: object) -> None:
-        store.write("report.html", b"")
-        store.write("summary.json", b"{}")
-
+    """Three images a split."""
     monkeypatch.setattr(phases, "split_limits", lambda *_: (1 << 40, 3))
-    monkeypatch.setattr(phases, "write_report", no_report)
-    monkeypatch.setattr(report, "warm", lambda: nullcontext(lambda: None))
 
 
 def picture(number: int, side: int = 24) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -122,9 +116,9 @@ def test_the_result_does_not_depend_on_splits(
     assert outputs(tmp_path / "out") == outputs(tmp_path / "whole")
 
 
-def test_alpha_gray_16_bits_wide_gamut_and_cmyk_in_a_group(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """One scene as RGB, gray, CMYK, in a wide gamut, with alpha, and of 16 bits."""
     folder = tmp_path / "mixed"
     folder.mkdir()
     rgb = Image.fromarray(picture(3))
@@ -136,9 +130,55 @@ def test_alpha_gray_16_bits_wide_gamut_and_cmyk_in_a_group(
     Image.fromarray(with_alpha).save(folder / "alpha.png")
     deep = Image.fromarray(picture(1)[..., 1].astype(np.uint16) * 257)
     deep.save(folder / "deep.png")
+    return folder
+
+
+@pytest.mark.parametrize("to", [None, "gray", "display-p3"])
+def test_the_second_pass_decodes_nothing_and_makes_what_a_decode_makes(
+    mixed: Path, tmp_path: Path, to: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine that kept no pictures. The shape and the padding are not the source's own."""
+    edits = mr.Edits(resize=(20, 16), fit="pad", to=to, correct="match-group", format="tiff")
+    job = mr.Job(key=("all",), edits=edits)
+    found: list[bool] = []
+
+    def find(self: KeptPictures, *name: Any) -> Any:
+        pixels = kept(self, *name)
+        found.append(pixels is not None)
+        return pixels
+
+    kept = KeptPictures.find
+    monkeypatch.setattr(KeptPictures, "find", find)
+    run(job, str(mixed), str(tmp_path / "kept"), HERE)
+    assert found == [True] * 6
+    assert not (tmp_path / "kept/_run/scratch").exists()
+    monkeypatch.setattr(KeptPictures, "find", lambda *_: None)
+    run(job, str(mixed), str(tmp_path / "decoded"), HERE)
+    assert outputs(tmp_path / "kept") == outputs(tmp_path / "decoded")
+
+
+@pytest.mark.parametrize("limit", ["MOST_BYTES", "SPARE_BYTES"])
+def test_pictures_are_kept_only_while_there_is_room(
+    tmp_path: Path, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_pictures, limit, {"MOST_BYTES": 4_000, "SPARE_BYTES": 1 << 60}[limit])
+    pictures = KeptPictures(str(tmp_path / "pictures"))
+    for number in range(3):
+        entry = Entry(f"{number}.png", f"{number}.png", 1, "1")
+        pictures.keep(entry, MATCH.plain_edits, picture(number))
+        found = pictures.find(entry, MATCH.plain_edits)
+        if limit == "MOST_BYTES" and number < 2:
+            assert (found == picture(number)).all()
+        else:
+            assert found is None
+
+
+def test_alpha_gray_16_bits_wide_gamut_and_cmyk_in_a_group(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     job = mr.Job(key=("all",), edits=mr.Edits(correct="match-group", format="png"))
-    assert run(job, str(folder), str(out), HERE).processed == 6
+    assert run(job, str(mixed), str(out), HERE).processed == 6
     made = {path.name.split(".")[0].split("~")[0]: path for path in (out / "images/all").iterdir()}
     with Image.open(made["gray"]) as gray, Image.open(made["deep"]) as sixteen:
         assert (gray.mode, sixteen.mode) == ("L", "I;16")
@@ -428,7 +468,9 @@ def test_an_each_that_fails_is_told_like_a_mapper(
         Entry(str(path), "a/0.png", path.stat().st_size, ""), (member,), encode_value({})
     )
     job = mr.Job(map=folder_of, each=each)
-    failure = edit_member_image(job, image, Buffer(path.read_bytes())).failure
+    failure = edit_member_image(
+        Plan(job, "photos", "out"), image, Buffer(path.read_bytes())
+    ).failure
     assert failure
     assert (failure.stage, failure.reason) == ("members", "mapper-failed")
     assert told in failure.message

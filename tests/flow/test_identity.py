@@ -21,8 +21,6 @@ from mrimage.flow.summary import Summary
 from mrimage.job.functions import explain_change
 from mrimage.job.identity import identify
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

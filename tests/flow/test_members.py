@@ -99,6 +99,7 @@ def published(out: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.usefixtures("real_report")
 @pytest.mark.parametrize(
     ("mapper", "sink", "combine"),
     [
@@ -164,6 +165,7 @@ def test_group_reducers_see_every_image_beside_a_combiner(corpus: Path, tmp_path
             assert made[0][name] == made[1][name], name
 
 
+@pytest.mark.usefixtures("real_report")
 def test_retry_maps_the_images_of_a_combined_split_again(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows
 ) -> None:

@@ -18,8 +18,6 @@ from mrimage.shuffle import records as shuffle_records
 from mrimage.tables.fitting import misfits
 from mrimage.tables.schemas import catalogue_schema
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

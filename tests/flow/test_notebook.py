@@ -28,7 +28,7 @@ def kernel(env: dict[str, str], folder: Path) -> Iterator[Any]:
     client = manager.client()
     client.start_channels()
     try:
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=240)
         yield client
     finally:
         client.stop_channels()
@@ -45,7 +45,7 @@ def answer(client: Any, cell: str) -> dict[str, str]:
             pytest.fail("\n".join(content["traceback"]))
         shown.update(content.get("data", {}))
 
-    client.execute_interactive(cell, timeout=120, output_hook=keep, allow_stdin=False)
+    client.execute_interactive(cell, timeout=240, output_hook=keep, allow_stdin=False)
     return shown
 
 

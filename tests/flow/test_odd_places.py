@@ -86,7 +86,8 @@ def answer(out: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> list[dict
     return rows
 
 
-@pytest.mark.parametrize("name", ODD)
+# A bracket and an asterisk alone are in the pattern too, and test_query has them alone.
+@pytest.mark.parametrize("name", [name for name in ODD if name not in ("r[1]", "r*")])
 def test_every_command_on_an_out_with_an_odd_name(
     name: str, told: tuple[Path, State, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,8 +13,6 @@ import mrimage as mr
 from mrimage.cli.main import main
 from mrimage.errors import SourceError, StoreError, UsageError
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 Rows = Callable[[Path, str], list[dict[str, object]]]
 NAMES = (
     b"-dash.jpg",

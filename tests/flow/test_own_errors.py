@@ -15,8 +15,6 @@ from mrimage.errors import JobError
 from mrimage.flow.run import RunOptions, run
 from mrimage.tasks.trial import TRIAL_IMAGES
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 JOBS = """
 import mrimage as mr
 

@@ -395,6 +395,7 @@ COUNTED = [
 ]
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_run_tells_what_each_rule_applied_to_and_so_does_one_that_is_resumed(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -431,6 +432,7 @@ def test_a_dry_run_counts_the_images_of_each_rule_by_their_headers(
 # Growth, prune, retry, verify, combiners and shards.
 
 
+@pytest.mark.usefixtures("real_report")
 @pytest.mark.parametrize("output", ["files", "parquet"])
 def test_rules_hold_when_the_source_grows_and_shrinks(
     photos: Path, tmp_path: Path, rows: Rows, output: str
@@ -483,6 +485,7 @@ def test_retry_makes_the_rules_again(photos: Path, tmp_path: Path) -> None:
 # Groups by size.
 
 
+@pytest.mark.usefixtures("real_report")
 def test_images_are_grouped_by_the_size_that_they_get(photos: Path, tmp_path: Path) -> None:
     job = mr.Job(
         key=("size-class",),

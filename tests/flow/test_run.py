@@ -200,6 +200,7 @@ def test_growth_equals_a_fresh_run_and_touches_only_its_groups(
     assert everything(out) == everything(tmp_path / "fresh")
 
 
+@pytest.mark.usefixtures("real_report")
 def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -419,6 +420,7 @@ def test_verify_finds_one_flipped_bit_a_missing_and_a_foreign_file(
     assert sorted(problems()) == ["altered", "foreign", "missing"]
 
 
+@pytest.mark.usefixtures("real_report")
 def test_published_tables_have_the_contracts_columns(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(mr.Job(extract=("content", "hash")), str(photos), str(out), HERE)

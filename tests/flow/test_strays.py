@@ -14,8 +14,6 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.flow.summary import Summary
 from mrimage.job.job import Job
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

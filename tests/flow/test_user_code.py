@@ -15,8 +15,6 @@ from mrimage.cli.main import main
 from mrimage.errors import JobError
 from mrimage.flow.run import RunOptions, run
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 GO_ON = RunOptions(workers=1, thumbnails=False, max_failures="100%")
 

@@ -16,8 +16,6 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.job.job import Plan
 from mrimage.types import Crop
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

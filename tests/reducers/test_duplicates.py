@@ -120,6 +120,7 @@ def test_names_of_one_file_are_no_copies_and_a_link_is_never_kept_over_its_file(
     assert [row["kind"] for row in clusters(only_links)] == [None, "same-file"]
 
 
+@pytest.mark.usefixtures("real_report")
 def test_deleting_what_the_guide_says_loses_no_picture(tmp_path: Path, photos: Path) -> None:
     """Links to files and to folders, hard links and copies: after the recipe every content is still there, and bytes are
     counted once for each file."""

@@ -14,8 +14,6 @@ from mrimage.flow.run import RunOptions, run
 from mrimage.image import EXTRACTORS
 from mrimage.reducers import GROUPS
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 
 

@@ -26,6 +26,11 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
+@pytest.fixture(autouse=True)
+def plain_report() -> None:
+    """Runs of these tests write the real report."""
+
+
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 800 images whose names, keys and EXIF attack the page."""

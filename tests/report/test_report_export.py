@@ -44,6 +44,27 @@ def test_a_pdf_has_pages_and_needs_no_browser(made: report.Report) -> None:
     assert made.to_pdf().startswith(b"%PDF-")
 
 
+def test_pictures_of_a_pdf_do_not_cover_the_text_below_them(
+    made: report.Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WeasyPrint gives buttons the height of a line, whatever is in them, if the style lets it."""
+    weasyprint = pytest.importorskip("weasyprint", reason="WeasyPrint is not installed")
+    laid_out: list[tuple[float, float]] = []
+
+    def lay_out(document: object) -> bytes:
+        for page in document.render().pages:
+            for box in page._page_box.descendants():
+                if box.element_tag == "button":
+                    inner = max((child.height for child in box.children), default=0)
+                    laid_out.append((box.height, inner))
+        return b"%PDF-"
+
+    monkeypatch.setattr(weasyprint.HTML, "write_pdf", lay_out)
+    made.to_pdf()
+    assert len(laid_out) > 10
+    assert [pair for pair in laid_out if pair[0] < pair[1]] == []
+
+
 def test_a_pdf_without_weasyprint_says_what_to_install(
     made: report.Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:

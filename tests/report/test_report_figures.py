@@ -30,8 +30,8 @@ from mrimage.report.figures.measures import MEASURES
 from mrimage.report.figures.prices import MAX_COST
 from mrimage.report.figures.quarantine import ADVICE
 from mrimage.report.figures.schema import summary_schema
+from mrimage.report.reporter import THUMBNAIL_LIMIT
 from mrimage.report.tables.views import open_tables
-from mrimage.report.thumbnails import THUMBNAIL_LIMIT
 from mrimage.types import RuleCount
 
 
@@ -106,7 +106,7 @@ def test_thumbnails_are_bounded_distinct_and_cheap(hostile: Path) -> None:
     assert {wish.kind for wish in wanted} >= {"typical", "before", "after", "sheet"}
     wanted = report.choose_thumbnails(hostile)
     assert len(wanted) <= THUMBNAIL_LIMIT
-    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy"}
+    assert {wish.kind for wish in wanted} == set(get_args(PictureKind)) - {"copy", "map"}
     assert all(wish.uri.startswith(("images/", "groups/")) == wish.is_output for wish in wanted)
     assert report.choose_thumbnails(hostile, 0) == []
     with open_tables(hostile) as tables:

@@ -94,6 +94,7 @@ def tasks_of(summary: Summary) -> Counter[str]:
     return Counter(task.phase.partition(" ")[0] for task in summary.facts.tasks)
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_bad_image_is_left_out_retried_and_taken_back_and_a_grown_source_gives_what_a_fresh_run_gives(
     tmp_path: Path, rows: Any, unreported: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_changed_program_keeps_what_map_and_reduce_have_done(
     assert not (out / "_run/rounds").exists()
 
 
+@pytest.mark.usefixtures("real_report")
 def test_rounds_have_rows_in_the_report_and_a_run_with_them_is_verified(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -86,13 +86,13 @@ class Hadoop:
     def start(self) -> None:
         done = subprocess.run(
             [*self._java, f"{_NODE}.namenode.NameNode", "-format", "-force", "-nonInteractive"],
-            cwd=self._folder, env=self._environment(), capture_output=True, text=True, timeout=120,
+            cwd=self._folder, env=self._environment(), capture_output=True, text=True, timeout=240,
         )  # fmt: skip
         if done.returncode:
             raise ServiceError(f"The NameNode could not be formatted:\n{done.stderr[-2000:]}")
         for each in reversed(self.servers):
             each.start()
-        self.namenode.wait_until(self.answers, 120)
+        self.namenode.wait_until(self.answers)
 
     def answers(self) -> bool:
         """Whether all DataNodes have reported to the NameNode, judged by a file that needs every one of them."""

@@ -70,7 +70,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 180) -> None:
         """Return once ``ready()``; raise ServiceError if the process dies or the time is over before."""
         end = time.monotonic() + seconds
         while not ready():

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.services.fixtures import s3_environment, s3_folder, seaweed
 from tests.sink.shard_files import images_in, shards_of
 
 import mrimage as mr
@@ -15,10 +14,6 @@ from mrimage.cli.main import main
 from mrimage.flow import execution, splitting
 from mrimage.flow.run import RunOptions, run
 from mrimage.storage import open_store, open_uri
-
-pytestmark = pytest.mark.usefixtures("plain_report")
-
-__all__ = ["s3_environment", "s3_folder", "seaweed"]
 
 HERE = RunOptions(workers=1, thumbnails=False)
 

@@ -26,7 +26,6 @@ from mrimage.storage.deliver import deliver
 from mrimage.storage.local import LocalStore
 
 HERE = RunOptions(workers=1, thumbnails=False)
-pytestmark = pytest.mark.usefixtures("plain_report")
 SHARDS = pytest.mark.parametrize("output", ["webdataset", "parquet"])
 
 

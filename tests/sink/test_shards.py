@@ -26,8 +26,6 @@ from mrimage.storage.local import LocalStore
 from mrimage.tasks.map_split import map_split
 from mrimage.types import Attempt, OutputRow
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HERE = RunOptions(workers=1, thumbnails=False)
 EDITS = mr.Edits(resize=(16, 16), fit="cover", format="webp")
 SHARDS = pytest.mark.parametrize("output", ["webdataset", "parquet"])

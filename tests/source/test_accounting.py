@@ -80,6 +80,7 @@ LISTS: dict[str, tuple[str, tuple[int, int, dict[str, int]]]] = {
 }
 
 
+@pytest.mark.usefixtures("real_report")
 @pytest.mark.parametrize("name", LISTS)
 def test_every_row_of_a_list_is_accounted_for(folder: Path, tmp_path: Path, name: str) -> None:
     text, expected = LISTS[name]

@@ -23,8 +23,6 @@ from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import open_uri
 from mrimage.types import Edits, Entry
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HOW = RunOptions(workers=1, thumbnails=False)
 NAMES = ("a.jpg", "sub/b.jpg", "c")
 

@@ -18,8 +18,6 @@ from mrimage.job.job import RunOptions
 from mrimage.source import Selection, list_entries, open_entry
 from mrimage.types import Edits, Entry
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 Listed = tuple[dict[str, Entry], list[str]]
 HOW = RunOptions(workers=1, thumbnails=False)
 

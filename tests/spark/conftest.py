@@ -1,4 +1,5 @@
-"""A standalone cluster on loopback: a master and two workers as processes of their own, started once.
+"""A standalone cluster on loopback: a master and two workers as processes of their own. It and one
+application on it are started once for all tests of this folder, which run one after another.
 
 The workers have addresses of their own, because Spark never starts a speculative attempt on the host of the first.
 """
@@ -25,6 +26,9 @@ from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
 
 WORKER_HOSTS = ("127.0.0.2", "127.0.0.3")
+
+JAVA = ("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A JVM that starts fast: the compiler and the collector of servers keep the cores busy."""
 
 
 class Cluster:
@@ -54,12 +58,13 @@ class Cluster:
         command = self._java(
             "Worker", "--host", host, *size, "--work-dir", str(self._folder / host), self.url
         )
-        own = {"SPARK_LOCAL_IP": host, **environment}
+        # The executors are its children.
+        own = {"SPARK_LOCAL_IP": host, "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC", **environment}
         return Server(f"worker-{host}", command, self._folder, self.environment | own)
 
     def _java(self, role: str, *arguments: str) -> list[str]:
         start = f"org.apache.spark.deploy.{role.lower()}.{role}"
-        return ["java", "-Xmx256m", "-cp", self._jars, start, *arguments]
+        return [*JAVA, "-cp", self._jars, start, *arguments]
 
     def start(self) -> None:
         self.master.start()
@@ -162,12 +167,13 @@ def small_splits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def same_as_local(tmp_path: Path) -> Callable[[mr.Job, Path, Path], None]:
-    """Asserts that OUT holds what the embedded engine makes of the same job, byte for byte."""
+def same_as_local(tmp_path: Path) -> Callable[..., None]:
+    """Asserts that OUT holds what the embedded engine makes of the same job, byte for byte. It runs
+    in this process, unless an image that ends its process needs ``workers=2``."""
 
-    def check(job: mr.Job, source: Path, out: Path) -> None:
+    def check(job: mr.Job, source: Path, out: Path, workers: int = 1) -> None:
         local = tmp_path / "local"
-        run(job, str(source), str(local), RunOptions(workers=2, thumbnails=False))
+        run(job, str(source), str(local), RunOptions(workers=workers, thumbnails=False))
         assert published(out) == published(local)
 
     return check
@@ -182,6 +188,8 @@ def published(out: Path) -> dict[str, bytes]:
         "groups.parquet",
         "outputs.parquet",
         "quarantine.parquet",
+        "clusters.parquet",
+        "neighbors.parquet",
     )
     found = [
         path

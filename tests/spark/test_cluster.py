@@ -20,7 +20,7 @@ from tests.services.process import Server
 from tests.spark.conftest import WORKER_HOSTS, Cluster
 
 import mrimage as mr
-from mrimage.demo import build
+from mrimage import demo
 from mrimage.errors import BudgetError, JobError
 from mrimage.flow import splitting
 from mrimage.flow.run import RunOptions, run
@@ -46,9 +46,13 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
     monkeypatch: pytest.MonkeyPatch,
     same_as_local: Callable[..., None],
 ) -> None:
-    """Photographs of every format, orientation and color space, with damaged files, links and duplicates."""
+    """Photographs of every format, orientation and color space, and damaged files. The rest of the
+    corpus would take three times as long, and no other path to the cluster."""
     monkeypatch.setattr(splitting, "PIXEL_SPLIT", (1 << 20, 1 << 20))
-    build(tmp_path / "demo")
+    folders = ("color/", "damaged/", "formats/", "frames/", "orientation/")
+    chosen = [file for file in demo.FILES if file.path.startswith(folders)]
+    monkeypatch.setattr(demo, "FILES", chosen)
+    demo.build(tmp_path / "demo")
     job = mr.Job(
         key=("color_space",),
         extract=("content", "hash", "descriptor", "findings"),
@@ -57,7 +61,7 @@ def test_outputs_of_the_demo_corpus_are_those_of_the_embedded_engine(
     )
     summary = run(job, str(tmp_path / "demo"), str(tmp_path / "out"), ON_SPARK)
     assert summary.facts.engine == "spark"
-    assert (summary.processed > 100, summary.quarantined > 3) == (True, True)
+    assert (summary.processed > 40, summary.quarantined > 3) == (True, True)
     assert len({task.worker.partition(" ")[2] for task in summary.facts.tasks}) > 1
     same_as_local(job, tmp_path / "demo", tmp_path / "out")
 
@@ -80,41 +84,15 @@ def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
         for row in rows(tmp_path / "out", "quarantine")
     }
     assert told == POISONS
-    same_as_local(chaotic.JOB, tmp_path / "faults", tmp_path / "out")
+    same_as_local(chaotic.JOB, tmp_path / "faults", tmp_path / "out", workers=2)
 
 
 def test_the_application_retries_speculates_and_leaves_out_bad_executors(context: Any) -> None:
     settings = dict(context.getConf().getAll())
     assert settings["spark.task.maxFailures"] == "4"
     assert settings["spark.speculation"] == settings["spark.excludeOnFailure.enabled"] == "true"
+    assert settings["spark.excludeOnFailure.stage.maxFailedTasksPerExecutor"] == "20"
     assert settings["spark.executor.memory"] == "512m"  # what the user has set stays
-
-
-def test_jobs_bear_readable_names(
-    context: Any, corpus: Path, tmp_path: Path, small_splits: None, tasks_of
-) -> None:
-    run(mr.Job(group=("mean",)), str(corpus), str(tmp_path / "out"), ON_SPARK)
-    names = {task["stage"]["description"] for task in tasks_of()}
-    assert {"mrimage: map 8 splits", "mrimage: reduce 1 partitions"} <= names
-
-
-@pytest.mark.parametrize(("kind", "reason"), [("segfault", "crashed"), ("spin", "timed-out")])
-def test_a_poison_image_is_quarantined_alone(
-    context: Any, corpus: Path, tmp_path: Path, rows, small_splits: None, kind: str, reason: str
-) -> None:
-    def mapper(image: mr.Image):
-        if "05" in image.uri.rpartition("/")[2]:
-            if kind == "segfault":
-                os.kill(os.getpid(), signal.SIGSEGV)
-            while True:
-                pass
-        yield "all", None
-
-    job = mr.Job(map=mapper, limits=Limits(deadline=4))
-    summary = run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
-    assert (summary.processed, summary.quarantined) == (23, 1)
-    (row,) = rows(tmp_path / "out", "quarantine")
-    assert (str(row["uri"]).rpartition("/")[2], row["reason"]) == ("05.png", reason)
 
 
 def test_a_failing_reducer_ends_the_run_with_its_own_error_and_is_not_tried_again(
@@ -201,7 +179,7 @@ def test_a_straggler_is_beaten_by_a_speculative_attempt(
 
 def until_ended(ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """The tasks that ``ask`` answers, once none of them is running."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while "RUNNING" in {task["status"] for task in ask()}:
         assert time.monotonic() < end
         time.sleep(0.1)
@@ -268,11 +246,12 @@ def kill_with_executors(worker: int) -> None:
         each.kill()
 
 
-def test_a_hot_key_streams_and_its_edits_run_everywhere(
+def test_a_hot_key_streams_its_edits_run_everywhere_and_jobs_bear_readable_names(
     context: Any,
     corpus: Path,
     tmp_path: Path,
     small_splits: None,
+    tasks_of,
     same_as_local: Callable[..., None],
 ) -> None:
     def mapper(image: mr.Image):
@@ -285,6 +264,8 @@ def test_a_hot_key_streams_and_its_edits_run_everywhere(
     job = mr.Job(map=mapper, reduce=total, edits=mr.Edits(resize=(8, 8)))
     summary = run(job, str(corpus), str(tmp_path / "out"), ON_SPARK)
     assert len({task.worker for task in summary.facts.tasks if task.phase == "map"}) > 1
+    names = {task["stage"]["description"] for task in tasks_of()}
+    assert {"mrimage: map 8 splits", "mrimage: reduce 2 partitions"} <= names
     same_as_local(job, corpus, tmp_path / "out")
 
 

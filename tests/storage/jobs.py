@@ -31,7 +31,7 @@ def mrimage(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Co
     """The command, in a process of its own."""
     command = [sys.executable, "-m", "mrimage", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env={**os.environ, **(env or {})}
+        command, capture_output=True, text=True, timeout=240, env={**os.environ, **(env or {})}
     )
 
 

@@ -21,8 +21,6 @@ from mrimage.cli.main import main
 from mrimage.flow.run import run
 from mrimage.storage import Store, open_store
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 Upload = Callable[[Path, str], None]
 
 
@@ -112,6 +110,7 @@ def test_a_job_there_and_back_makes_the_same_images(
     assert "14 images accounted for" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("real_report")
 def test_the_options_say_where_a_server_is_and_that_its_buckets_are_hosts(
     virtual: str, tmp_path: Path, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:

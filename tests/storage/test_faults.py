@@ -21,8 +21,6 @@ from mrimage.errors import StoreError
 from mrimage.flow.run import run
 from mrimage.storage import Store, objects, open_store
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 Upload = Callable[[Path, str], None]
 
 

@@ -24,8 +24,6 @@ from mrimage.source import Selection, list_entries, open_entry
 from mrimage.storage import Store, open_store
 from mrimage.storage.settings import StoreSettings
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 hdfs_native = pytest.importorskip("hdfs_native")
 hdfs = pytest.importorskip("mrimage.storage.hdfs")
 Upload = Callable[[Path, str], None]
@@ -134,7 +132,7 @@ def test_a_datanode_that_dies_half_way_costs_time_only(
     finally:
         hadoop.datanodes[0].kill()
         hadoop.datanodes[0].start()
-        hadoop.namenode.wait_until(hadoop.answers, 60)
+        hadoop.namenode.wait_until(hadoop.answers)
 
 
 def test_a_name_service_of_the_users_configuration_is_found(

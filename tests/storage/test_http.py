@@ -22,8 +22,6 @@ from mrimage.storage.guard import is_public
 from mrimage.storage.settings import StoreSettings
 from mrimage.types import Edits
 
-pytestmark = pytest.mark.usefixtures("plain_report")
-
 HOW = RunOptions(workers=1, thumbnails=False, retries=0, stores=StoreSettings(allow_private=True))
 
 

@@ -42,6 +42,7 @@ def photos(tmp_path: Path) -> Path:
     return make_photos(tmp_path / "photos")
 
 
+@pytest.mark.usefixtures("real_report")
 def test_a_job_from_s3_to_s3_makes_the_same_images_and_every_command_works_there(
     photos: Path, tmp_path: Path, s3_folder: str, upload: Upload, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,19 @@ def test_a_job_from_s3_to_s3_makes_the_same_images_and_every_command_works_there
     assert main(["retry", out, "--workers", "1", "--quiet", "--no-thumbnails"]) == 0
     assert run(JOB, f"{s3_folder}/in", out, HOW).images == 14
     assert b"<html" in open_store(out).read("report.html")[:500]
+
+
+def test_an_earlier_run_on_s3_selects_the_images_of_the_next_and_gives_it_keys(
+    photos: Path, s3_folder: str, upload: Upload, plain_report: None
+) -> None:
+    upload(photos, f"{s3_folder}/in")
+    out = f"{s3_folder}/out"
+    run(mr.Job(find=("clusters", "neighbors"), clusters=2), f"{s3_folder}/in", out, HOW)
+    job = mr.Job(key="cluster", from_out=out, where="rank <= 2 AND outlier > 0")
+    assert run(job, f"{s3_folder}/in", f"{s3_folder}/next", HOW).processed == 4
+    with mr.open(f"{s3_folder}/next") as results:
+        assert results.groups["key"].to_pylist() == ["1", "2"]
+        assert results.groups["images"].to_pylist() == [2, 2]
 
 
 def test_what_is_done_on_s3_is_kept_and_a_grown_bucket_maps_only_what_is_new(

@@ -114,6 +114,7 @@ class Heard:
         self.said += self._capsys.readouterr()
 
 
+@pytest.mark.usefixtures("real_report")
 def test_nothing_that_runs_leave_or_say_holds_a_secret(
     tmp_path: Path, s3_folder: str, lists: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -226,6 +226,30 @@ def _add_commands_on_results(commands: Commands) -> None:
         help="let the SQL read and write other files, use the network and load extensions",
     )
 
+    explore = _command(
+        commands,
+        "explore",
+        "look through OUT's images in a browser: filter, compare, select",
+        "explore_out",
+    )
+    explore.add_argument("out", metavar="OUT")
+    explore.add_argument(
+        "--port", type=int, default=0, metavar="N", help="the server's port (default: a free one)"
+    )
+    explore.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="answer on this address of the machine (default: 127.0.0.1, this machine only)",
+    )
+    explore.add_argument("--open", action="store_true", help="open the page in the browser")
+    explore.add_argument(
+        "--export",
+        metavar="DIR",
+        help="write the page as files into DIR, which need no server, and stop",
+    )
+    _add_store_options(explore)
+
     verify = _command(
         commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
     )

@@ -19,7 +19,13 @@ from mrimage.commit.damage import explain_damage
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import stdout_to_stderr
-from mrimage.flow.results import read_facts, results_folder, write_facts, write_report
+from mrimage.flow.results import (
+    read_facts,
+    reporting,
+    results_folder,
+    write_facts,
+    write_report,
+)
 from mrimage.flow.run import run
 from mrimage.flow.summary import Summary
 from mrimage.job.fields import JOB_FIELDS, RUN_FIELDS, STORES
@@ -86,6 +92,7 @@ def make_report(options: argparse.Namespace) -> int:
             store,
             facts,
             scratch,
+            stack.enter_context(reporting(store, scratch)),
             places=options.places,
             against=other,
             against_name=options.against or "",
@@ -167,6 +174,21 @@ def run_query(options: argparse.Namespace) -> int:
         ):
             print(shown(piece), end="")
     return 0
+
+
+def explore_out(options: argparse.Namespace) -> int:
+    """``mrimage explore``: serve the page until Ctrl-C, or write it as files."""
+    from mrimage.cli.explore import export_page, serve_page
+
+    with (
+        _opened(options.out, options) as (store, scratch),
+        results_folder(store, scratch) as results,
+    ):
+        facts = read_facts(store)
+        settings = _store_settings(options)
+        if options.export:
+            return export_page(results, facts, store, settings, options.export)
+        return serve_page(results, facts, store, settings, options)
 
 
 def verify_out(options: argparse.Namespace) -> int:
@@ -255,6 +277,7 @@ OPTIONAL_PARTS = {
     "engine spark": ("pyspark", "spark"),
     "engine ray": ("ray", "ray"),
     "extract embedding": ("onnxruntime", "embed"),
+    "explore": ("starlette", "explore"),
     "store file": None,
     "store s3, gs, az": ("obstore", "objects"),
     "store hdfs": ("hdfs_native", "hdfs"),

@@ -15,6 +15,8 @@ from mrimage.commit.model_copy import write_model_copy
 from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
+from mrimage.flow.earlier import Earlier, earlier_of
+from mrimage.flow.examples import with_examples
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
 from mrimage.flow.splitting import split_limits
@@ -22,7 +24,7 @@ from mrimage.flow.summary import describe_ignored
 from mrimage.guard.guard import Guard
 from mrimage.image import EXTRACTORS, Image, Metadata, plan_scale
 from mrimage.image.features import ANALYSIS_SIDE
-from mrimage.job.catalogue import catalogue_of
+from mrimage.job.catalogue import published_catalogue_of
 from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.functions import name_function
@@ -52,16 +54,18 @@ RULE_SAMPLE = 10_000
 
 def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
     """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
-    job = prepare_job(job)
+    job = with_examples(prepare_job(job), options.stores)
     require_engine(options.engine)
     check_apart(source, out)
     plan = Plan(job, source, out, options.stores)
-    require_images(plan, options.strict)
-    require_usable(open_store(out, options.stores), describe(plan), options.fresh)
     counts = ListingCounts()
-    with temporary_folder() as folder:
+    with earlier_of(plan) as earlier, temporary_folder() as folder:
+        require_images(plan, options.strict, earlier.columns if earlier else ())
+        require_usable(open_store(out, options.stores), describe(plan), options.fresh)
         inventory = Inventory(folder, [], job.taken)
         inventory.write(entries_of(plan, counts, options.strict))
+        if earlier:
+            counts.ignored["not selected"] += inventory.select(earlier.chosen)
         counts.ignored["not in the sample"] += inventory.narrow(job.sample, job.limit)
         counts.ignored += Counter()  # without counts of 0
         images, size = inventory.totals()
@@ -72,13 +76,15 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         # Tasks read the model from OUT, which must stay as it is.
         sample_plan = replace(plan, out=str(folder), columns=inventory.columns())
         estimate = _estimate(sample_plan, sample[:SAMPLE], images, options.workers)
-        schema = catalogue_of(job, inventory.columns())
+        schema = published_catalogue_of(job, inventory.columns())
     return [
         ("images", str(images)),
         ("bytes", f"{size} ({size / 1e6:.1f} MB)"),
         ("ignored", describe_ignored(counts.ignored, counts.earlier)),
+        *_describe_earlier(job, earlier),
         ("splits", str(splits)),
         ("key", ",".join(job.key) if job.map is None else "the job's own mapper"),
+        *([("examples", job.example_set.summary())] if job.example_set else []),
         *_describe_rules(job, sample, images, options.stores),
         ("columns", ", ".join(schema.names)),
         ("pixels", _describe_decoding(job)),
@@ -89,6 +95,17 @@ def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[
         ("estimate", estimate),
         ("output", out),
     ]
+
+
+def _describe_earlier(job: Job, earlier: Earlier | None) -> Iterator[tuple[str, str]]:
+    """Say what is taken of an earlier run, if there is one."""
+    if earlier is None:
+        return
+    condition = f" where {job.where}" if job.where else ""
+    taken = f"{text.plural(earlier.images, 'image')} of {job.from_out}{condition}"
+    if earlier.columns:
+        taken += f", with {', '.join(earlier.columns)}"
+    yield "from", taken
 
 
 def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None) -> str:
@@ -176,7 +193,7 @@ def _reasons_to_decode(job: Job) -> list[str]:
 def _describe_extractor(job: Job, extractor: str) -> str:
     """Name the extractor, and the group reducers and programs that need it."""
     users = [f"--group {name}" for name in job.group if extractor in group_reducer(name).needs]
-    users += [f"--find {name}" for name in job.find if extractor in pattern_of(name).needs]
+    users += [f"--find {name}" for name in job.find if extractor in pattern_of(name).needs_of(job)]
     if not users:
         return extractor
     return f"{extractor} (needed by {', '.join(users)})"
@@ -232,7 +249,7 @@ def _unknown_keys(job: Job) -> str:
     """What makes the keys of the job, if they are not known from the headers; else empty."""
     if job.map:
         return "the job's own mapper"
-    return "the job's model" if needs_extractor(job.key, job.built_in) else ""
+    return "the job's model or its examples" if needs_extractor(job.key, job.built_in) else ""
 
 
 def _read_keys(

@@ -55,8 +55,9 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
         max_pixels=msgspec.convert(facts.pop("max_pixels"), int),
         allow_truncated=msgspec.convert(facts.pop("allow_truncated"), bool),
     )
-    # The run reads the model again.
+    # The run reads the model and the examples again.
     facts.pop("network", None)
+    facts.pop("example_set", None)
     # JSON has no tuples.
     rest = {
         name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()

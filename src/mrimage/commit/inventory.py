@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mrimage.storage.fields import decode_fields
+from mrimage.storage.fields import decode_fields, encode_fields
 from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, read_parquet
 from mrimage.tables.entries import from_listing, to_listing
-from mrimage.tables.schemas import IDENTITY, LISTING
+from mrimage.tables.schemas import CHOSEN, IDENTITY, LISTING
 from mrimage.tables.source_columns import ColumnTypes, named_columns
 from mrimage.types import Entry
 
@@ -56,6 +56,41 @@ class Inventory:
                     writer.write_table(to_listing(batch))
                     batch = []
             writer.write_table(to_listing(batch))
+
+    def select(self, chosen: Path) -> int:
+        """Keep only the images that the table ``chosen`` has in their present version, and give
+        them its fields. Returns how many are left out.
+
+        The table has the columns of tables.schemas.CHOSEN.
+        """
+        before, _ = self._totals(self._by_uri([self._listed]))
+        selected = self._scratch / "selected.parquet"
+        columns = ", ".join(f"l.{name}" for name in LISTING.names)
+        query = f"""
+            SELECT {columns}, c.fields AS chosen_fields
+            FROM {self._by_uri([self._listed])} l
+            JOIN {read_parquet([str(chosen)], CHOSEN)} c USING (uri, size, version)
+            ORDER BY uri
+        """
+        self._types = ColumnTypes()
+        with (
+            connect(self._scratch) as connection,
+            pq.ParquetWriter(selected, LISTING, compression="zstd") as writer,
+        ):
+            for batch in batches(connection, query):
+                fields = [self._with_fields(row) for row in batch.to_pylist()]
+                place = LISTING.get_field_index("fields")
+                table = pa.Table.from_batches([batch]).select(LISTING.names)
+                table = table.set_column(place, "fields", pa.array(fields, pa.string()))
+                writer.write_table(table.cast(LISTING))
+        selected.replace(self._listed)
+        return before - self.rows()
+
+    def _with_fields(self, row: Mapping[str, Any]) -> str:
+        """The fields of a listed image with those that it was chosen with, which win."""
+        fields = decode_fields(row["fields"]) | decode_fields(row["chosen_fields"])
+        self._types.add(named_columns(fields, self._taken))
+        return encode_fields(fields)
 
     def narrow(self, sample: str | None, limit: int | None) -> int:
         """Keep only a sample of the listing, and of that the first by uri. Returns how many images

@@ -34,7 +34,7 @@ from mrimage.commit.rounds import FOUND_TABLE, task_phases
 from mrimage.commit.rule_counts import count_rules
 from mrimage.errors import AccountingError, NotFoundError
 from mrimage.image.finding_names import OF_PILE
-from mrimage.job.catalogue import catalogue_of, mapped_catalogue_of
+from mrimage.job.catalogue import mapped_catalogue_of, published_catalogue_of
 from mrimage.job.job import Job
 from mrimage.shuffle.records import LARGEST_INT64
 from mrimage.sink.shards import is_shard_name
@@ -45,6 +45,8 @@ from mrimage.storage.parallel import in_parallel
 from mrimage.tables.column_types import Columns
 from mrimage.tables.duck import batches, connect, quoted_name, read_parquet
 from mrimage.tables.findings import findings_of, odd_columns
+from mrimage.tables.found import SCHEMAS
+from mrimage.tables.found_names import FoundColumns, found_columns
 from mrimage.tables.schemas import (
     CORRECTED,
     COUNTED,
@@ -302,8 +304,12 @@ class Publisher:
         """Write the catalogue in files of bounded size. ``own`` are the source's columns, which
         map's tables have as JSON."""
         schema = mapped_catalogue_of(job)
-        published = catalogue_of(job, own)
         table = self._catalogue(schema)
+        for found in found_columns(job.find):
+            table = self._with_found(table, schema, found)
+            for name in found.columns:
+                schema = schema.append(SCHEMAS[found.table].field(name))
+        published = published_catalogue_of(job, own)
         query = f"SELECT {_names(schema)} FROM {table} WHERE status <> 'ignored' ORDER BY uri"
         files = owned_files(self._store, "catalogue")
         old = {name for name in files if CATALOGUE_PART.fullmatch(name)}
@@ -319,6 +325,14 @@ class Publisher:
                 self._put(name, chunks_of_file, published)
                 old.discard(name)
         delete_all(self._store, sorted(old))
+
+    def _with_found(self, table: str, schema: pa.Schema, found: FoundColumns) -> str:
+        """A table expression of the rows of ``table`` with columns that a program has found."""
+        names = [name for name in self._found if table_name(name) == found.table]
+        rows = read_parquet(localize(self._store, names, self._scratch), SCHEMAS[found.table])
+        new = ", ".join(f"f.{quoted_name(name)}" for name in found.columns)
+        old = ", ".join(f"c.{quoted_name(name)}" for name in schema.names)
+        return f"(SELECT {old}, {new} FROM {table} c LEFT JOIN {rows} f ON c.uri = f.uri)"
 
     def _write(self, name: str, table: str, schema: pa.Schema, order: str) -> None:
         """Write the rows of a table expression as the table ``name``, sorted by ``order``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from mrimage.errors import SourceError, StoreError, unknown
@@ -57,12 +57,12 @@ def entries_of(plan: Plan, counts: ListingCounts, strict: bool) -> Iterator[Entr
     )
 
 
-def require_images(plan: Plan, strict: bool) -> None:
+def require_images(plan: Plan, strict: bool, known: Collection[str] = ()) -> None:
     """Raise SourceError if the source is missing or holds no image, and UsageError if no image has
     a column that is a key. This is before anything is written, and reads the listing only as far as
-    it must."""
+    it must. The columns ``known`` come from an earlier run."""
     counts = ListingCounts()
-    columns = _expected_columns(plan.job)
+    columns = [name for name in expected_columns(plan.job) if name not in known]
     seen: set[str] = set()
     is_empty = True
     for entry in entries_of(plan, counts, strict):
@@ -83,7 +83,7 @@ def require_images(plan: Plan, strict: bool) -> None:
         )
 
 
-def _expected_columns(job: Job) -> list[str]:
+def expected_columns(job: Job) -> list[str]:
     """The columns that the source must have: keys, and what shards carry."""
     keys = columns_among(job.key, job.built_in) if job.map is None else []
     known = catalogue_of(job).names

@@ -80,6 +80,16 @@ class Results:
         return self._found("findings.parquet")
 
     @cached_property
+    def clusters(self) -> pa.Table | None:
+        """The images by cluster; None if the job did not look for clusters."""
+        return self._found("clusters.parquet")
+
+    @cached_property
+    def neighbors(self) -> pa.Table | None:
+        """The most similar images of each image; None if the job did not look for them."""
+        return self._found("neighbors.parquet")
+
+    @cached_property
     def duplicates(self) -> pa.Table | None:
         """The copies that the job found; None if it did not look for copies, or found none.
 

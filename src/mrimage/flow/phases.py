@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from mrimage import report
 from mrimage.commit.damage import fingerprint
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.ledger import (
@@ -49,6 +48,7 @@ from mrimage.commit.split_plan import (
 )
 from mrimage.engine import Engine
 from mrimage.errors import DeniedError, JobError
+from mrimage.flow.earlier import Earlier
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import ListingCounts, entries_of
 from mrimage.flow.members import MembersPass
@@ -57,7 +57,7 @@ from mrimage.flow.results import (
     FACTS,
     is_reported,
     library_versions,
-    results_folder,
+    reporting,
     write_facts,
     write_report,
 )
@@ -67,6 +67,7 @@ from mrimage.flow.summary import Summary
 from mrimage.flow.tables import Tables
 from mrimage.job.description import PROGRAMS, REDUCERS, Description
 from mrimage.job.job import Plan, RunOptions
+from mrimage.report import Reporter
 from mrimage.rounds.programs import NamedProgram
 from mrimage.shuffle.exchange import Exchange, SortedTable, describe_table
 from mrimage.shuffle.planning import plan_partitions, weigh_groups, write_pending
@@ -99,6 +100,7 @@ class RunPhases:
     wait_for_bundle: Callable[[], None]
     started: float = field(default_factory=time.time)
     programs: tuple[NamedProgram, ...] = ()
+    earlier: Earlier | None = None
     counts: ListingCounts = field(default_factory=ListingCounts)
     repeated: int = 0
     bytes: int = 0
@@ -132,6 +134,8 @@ class RunPhases:
         with self.execution.phase("list", None):
             entries = entries_of(self.plan, self.counts, self.options.strict)
             inventory.write(self.execution.counted(entries))
+            if self.earlier:
+                self.counts.ignored["not selected"] += inventory.select(self.earlier.chosen)
             left_out = inventory.narrow(self.plan.job.sample, self.plan.job.limit)
             self.counts.ignored["not in the sample"] += left_out
             self.counts.ignored += Counter()  # without counts of 0
@@ -317,14 +321,27 @@ class RunPhases:
         self.store.write(PUBLISHED, msgspec.json.encode(published), durable=True)
         return published
 
-    def draw_thumbnails(self) -> None:
-        """Make the thumbnails of the report."""
-        if not self.options.thumbnails or exists(self.store, THUMBNAILS_TABLE):
-            return
-        self.store.delete(FACTS)
-        with results_folder(self.store, self.scratch) as results:
-            chosen = report.choose_thumbnails(results)
-            weighed = report.choose_conversion_samples(results)
+    def report(self, published: Published) -> Summary:
+        """Make the thumbnails, and write facts, summary and page, unless nothing has changed since
+        they were written."""
+        needs_thumbnails = self.options.thumbnails and not exists(self.store, THUMBNAILS_TABLE)
+        facts = self._facts(published)
+        if needs_thumbnails or not is_reported(self.store, facts):
+            self.store.delete(FACTS)
+            self.removed = publish_removed(self.store, self.scratch)
+            with reporting(self.store, self.scratch) as reporter:
+                if needs_thumbnails:
+                    self._draw_thumbnails(reporter)
+                self._write_report(reporter, published)
+            facts = self._facts(published)
+            write_facts(self.store, facts)
+        forget_removed(self.store)
+        return Summary(facts, self.plan.stores)
+
+    def _draw_thumbnails(self, reporter: Reporter) -> None:
+        """Make the thumbnails that the report will show."""
+        chosen = reporter.choose_thumbnails()
+        weighed = reporter.choose_conversion_samples()
         if chosen:
             shown = [(thumbnail.uri, thumbnail.is_output) for thumbnail in chosen]
             tasks = cut_gallery(shown, weighed, self.engine.workers)
@@ -333,19 +350,14 @@ class RunPhases:
         made = Committed(self.store, "thumbnails")
         merge_tables(self.store, made.tables("thumbnails"), THUMBNAILS_TABLE, THUMBNAILS)
         made.forget(made.tasks)
+        localize(self.store, [THUMBNAILS_TABLE], self.scratch)
+        reporter.read_again("thumbnails")
 
-    def report(self, published: Published) -> Summary:
-        """Write facts, summary and page, unless nothing has changed since they were written."""
-        facts = self._facts(published)
-        if not is_reported(self.store, facts):
-            with self.execution.phase("report", None):
-                self.wait_for_bundle()
-                self.removed = publish_removed(self.store, self.scratch)
-                write_report(self.store, self._facts(published), self.scratch, is_new=True)
+    def _write_report(self, reporter: Reporter, published: Published) -> None:
+        with self.execution.phase("report", None):
+            self.wait_for_bundle()
             facts = self._facts(published)
-            write_facts(self.store, facts)
-        forget_removed(self.store)
-        return Summary(facts, self.plan.stores)
+            write_report(self.store, facts, self.scratch, reporter, is_new=True)
 
     def _facts(self, published: Published) -> RunFacts:
         execution = self.execution

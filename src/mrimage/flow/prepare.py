@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mrimage.errors import UsageError
-from mrimage.image import EXTRACTORS
 from mrimage.image.network import ModelOptions
+from mrimage.image.network.network import NETWORK_EXTRACTORS
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
 from mrimage.mappers.keys import by_keys
@@ -28,6 +28,17 @@ def prepare_job(job: Job) -> Job:
     _check_members(job)
     if job.combine:
         _check_combine(job)
+    if job.clusters != Job().clusters and "clusters" not in job.find:
+        raise UsageError(
+            "--clusters says how many --find clusters makes, but it is not asked for. Add --find "
+            "clusters, or leave out --clusters."
+        )
+    _check_examples(job)
+    if job.where and not job.from_out:
+        raise UsageError(
+            "--where needs the OUT of an earlier run whose columns it is about, but there is none. "
+            "Add --from OUT."
+        )
     if job.needs and not (job.reduce or job.program):
         raise UsageError(
             "needs sends columns to the job's own reduce or program, but there is none. "
@@ -38,7 +49,7 @@ def prepare_job(job: Job) -> Job:
 
 def _with_network(job: Job) -> Job:
     """Return the job with its model, which is read here once. Raises UsageError."""
-    wanted = [name for name in job.built_in if EXTRACTORS[name].model]
+    wanted = [name for name in job.built_in if name in NETWORK_EXTRACTORS]
     if not wanted:
         _check_unused_model(job)
         return job
@@ -55,10 +66,25 @@ def _with_network(job: Job) -> Job:
     return replace(job, network=read_network(job.model, options, wanted, job.labels))
 
 
+def _check_examples(job: Job) -> None:
+    """Raise UsageError for examples that are not there, and for two ways to label an image."""
+    if "examples" in job.built_in and job.examples is None:
+        raise UsageError(
+            "--extract examples needs examples, but there are none. Add --examples FOLDER."
+        )
+    if job.examples is not None and "labels" in job.built_in:
+        raise UsageError(
+            "An image gets its label by --examples or by --extract labels, but got both. Leave out "
+            "one of them."
+        )
+
+
 def _check_unused_model(job: Job) -> None:
     """Raise UsageError for an option about a model that the job does not use."""
     defaults = Job()
     for name in MODEL_FIELDS:
+        if name == "unsure" and job.examples:
+            continue
         if getattr(job, name) != getattr(defaults, name):
             flag = JOB_FIELDS[name].flag
             raise UsageError(

@@ -122,32 +122,38 @@ def library_versions(has_model: bool = False) -> dict[str, str]:
     return {"python": platform.python_version()} | versions
 
 
+@contextmanager
+def reporting(store: Store, scratch: Path) -> Iterator[report.Reporter]:
+    """Yield what makes the report, from the published tables."""
+    with results_folder(store, scratch) as results, report.Reporter(results) as reporter:
+        yield reporter
+
+
 def write_report(
     store: Store,
     facts: RunFacts,
     scratch: Path,
+    reporter: report.Reporter,
     *,
     places: bool = False,
     against: Path | None = None,
     against_name: str = "",
     is_new: bool = False,
 ) -> report.Report:
-    """Write ``report.html``, its long lists and ``summary.json``, made from the published tables.
+    """Write ``report.html``, its long lists and ``summary.json``, made by ``reporter``.
 
     ``against`` is the folder of another run to compare with, or a local copy of it. The report
     calls it ``against_name``. A run that ``is_new`` is added to the history.
     """
     history = read_if_there(store, HISTORY)
-    with results_folder(store, scratch) as results:
-        built = report.build(
-            results,
-            facts,
-            places=places,
-            against=against,
-            against_name=against_name,
-            history=history,
-        )
-        _write_lists(store, results, built, scratch)
+    built = reporter.build(
+        facts,
+        places=places,
+        against=against,
+        against_name=against_name,
+        history=history,
+    )
+    _write_lists(store, reporter, built, scratch)
     store.write("report.html", built.html)
     store.write("summary.json", msgspec.json.format(msgspec.json.encode(built.summary)))
     if is_new:
@@ -155,7 +161,9 @@ def write_report(
     return built
 
 
-def _write_lists(store: Store, results: Path, built: report.Report, scratch: Path) -> None:
+def _write_lists(
+    store: Store, reporter: report.Reporter, built: report.Report, scratch: Path
+) -> None:
     """Write the lists that are too long for the page, and remove those of an earlier report."""
     if store.local and (store.local / LISTS).is_symlink():
         raise SinkError(
@@ -163,7 +171,7 @@ def _write_lists(store: Store, results: Path, built: report.Report, scratch: Pat
         )
     folder = scratch / LISTS
     folder.mkdir(parents=True, exist_ok=True)
-    lists = report.write_lists(results, built.figures, folder)
+    lists = reporter.write_lists(built.figures, folder)
     for name, path in lists.items():
         store.write(name, path.read_bytes())
     delete_all(store, [name for name in owned_files(store, LISTS) if name not in lists])

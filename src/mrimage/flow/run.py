@@ -16,6 +16,8 @@ from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
 from mrimage.flow.budget import Budget
+from mrimage.flow.earlier import earlier_of
+from mrimage.flow.examples import with_examples
 from mrimage.flow.execution import Execution
 from mrimage.flow.listing import require_images
 from mrimage.flow.phases import RunPhases
@@ -39,6 +41,10 @@ TASKS = (
 """Modules that workers import while the source is listed."""
 
 
+PICTURES = "pictures"
+"""The folder below scratch of the pictures that map keeps for the second pass."""
+
+
 def run(
     job: Job,
     source: str,
@@ -51,6 +57,9 @@ def run(
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
     """
     job = with_references(prepare_job(job), options.stores)
+    job = with_examples(job, options.stores)
+    if job.example_set:
+        _message_printer(options.quiet)(f"{job.example_set.summary()}.")
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
         dumps(replace(job, program=None))
@@ -61,7 +70,8 @@ def run(
         has_work = options.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
         engine = open_engine(options.engine, _engine_options(job, options, warm=has_work))
         stack.callback(engine.close)
-        require_images(plan, options.strict)
+        earlier = stack.enter_context(earlier_of(plan))
+        require_images(plan, options.strict, earlier.columns if earlier else ())
         opened = open_store(out, plan.stores, create=True)
         held = stack.enter_context(locked(opened, _message_printer(options.quiet)))
         store = held.store
@@ -73,6 +83,8 @@ def run(
         scratch = stack.enter_context(scratch_folder(store))
         # Workers write to scratch, so they have to end before it is deleted.
         stack.callback(engine.close)
+        if engine.name == "local":
+            plan = replace(plan, pictures=str(scratch / PICTURES))
         warming = report.warm() if has_work else nullcontext(lambda: None)
         wait_for_bundle = stack.enter_context(warming)
         execution = Execution(
@@ -88,6 +100,7 @@ def run(
             execution,
             wait_for_bundle,
             programs=programs_of(job),
+            earlier=earlier,
         )
         phases.retry_internal_failures()
         if change:
@@ -100,7 +113,6 @@ def run(
         phases.members()
         phases.rounds()
         published = phases.publish(weighed)
-        phases.draw_thumbnails()
         summary = phases.report(published)
         execution.require_no_internal_failures()
         return summary

@@ -12,6 +12,7 @@ from mrimage.image.color.conversion import (
     built_in,
     colors_of,
     converted,
+    embedded_profile,
     is_srgb,
     source_profile,
     standard,
@@ -194,7 +195,10 @@ def _prepared(
     matching: Matching | None,
 ) -> Prepared:
     encoder = ENCODERS[format]
-    image, profile = colored(opened, geometry, edits, format, limits)
+    if matching is not None and matching.kept is not None:
+        image, profile = _as_kept(matching.kept, edits)
+    else:
+        image, profile = colored(opened, geometry, edits, format, limits)
     change = None
     if edits.correct in GROUP_CORRECTIONS:
         from mrimage.image.group.picture import matched
@@ -211,6 +215,13 @@ def _prepared(
     if not encoder.sixteen_bits:
         image = eight_bits(image)
     return Prepared(image, profile, change)
+
+
+def _as_kept(kept: Array, edits: Edits) -> tuple[Picture, bytes | None]:
+    """What ``colored`` returned, from the pixels that were kept of it."""
+    image = from_array(kept)
+    space = edits.to or ("gray" if colors_of(image) == 1 else "srgb")
+    return image, embedded_profile(space)
 
 
 def colored(

@@ -32,7 +32,7 @@ class Extractor:
     """A named set of columns.
 
     ``columns`` maps each column to its Python type, or to a Vector. ``pixels`` and ``bytes`` say
-    what it reads. ``model`` says that a run's model computes it, not ``measure``.
+    what it reads. ``model`` says that a run's model, or its examples, compute it, not ``measure``.
     """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
@@ -65,6 +65,7 @@ EXTRACTORS: Mapping[str, Extractor] = {
         pixels=True,
         model=True,
     ),
+    "examples": Extractor({"label": str, "confidence": float}, pixels=True, model=True),
 }
 """The extractors by their names in ``--extract``. ``header`` adds no column to those that every
 catalog has."""

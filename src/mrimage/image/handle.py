@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -206,13 +206,15 @@ class Image:
 
             return edited(self._opened(), edits, self._limits, matching)
 
-    def group_statistic(self, edits: Edits) -> Statistic:
+    def group_statistic(
+        self, edits: Edits, keep: Callable[[np.ndarray[Any, np.dtype[Any]]], None] | None = None
+    ) -> Statistic:
         """Return what the image contributes to its group's statistic, for the group correction of
-        ``edits``: whole numbers, in lists."""
+        ``edits``: whole numbers, in lists. ``keep`` gets the pixels that a ``Matching`` can have."""
         with own_faults():
             from mrimage.image.group.statistic import statistic_of
 
-            return statistic_of(self._opened(), edits, self._limits)
+            return statistic_of(self._opened(), edits, self._limits, keep)
 
     def pixels(self, edits: Edits = DEFAULT_EDITS) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Return the decoded picture after ``edits``, uint8 H x W x C. Nothing is encoded.

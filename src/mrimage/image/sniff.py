@@ -91,7 +91,7 @@ def sniff(blocks: Blocks) -> str:
             )
     raise ImageError(
         "not-an-image",
-        f"The content is not in any known image format: it begins with {_shown(head)}.",
+        f"mrimage does not recognize the content as an image: it begins with {_shown(head)}.",
     )
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from mrimage.errors import UsageError, quoted
 from mrimage.image import EXTRACTORS, Metadata
 from mrimage.tables.column_types import Columns
+from mrimage.tables.found_names import found_columns
 from mrimage.tables.source_columns import PREFIX
 
 CONTRACT = (
@@ -31,10 +32,14 @@ _IN_SHARDS = ("image", "key", "uri", "width", "height", "sha256")
 
 
 @lru_cache(maxsize=8)
-def taken_names(extractors: tuple[str, ...], own: Columns) -> frozenset[str]:
+def taken_names(
+    extractors: tuple[str, ...], own: Columns, programs: tuple[str, ...] = ()
+) -> frozenset[str]:
     """Return the names that a column of the source cannot have, because the job's catalogue or
     its shards have them."""
-    names = (*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own))
+    names = [*CONTRACT, *_IN_SHARDS, *columns_of(extractors), *(name for name, _ in own)]
+    for found in found_columns(programs):
+        names += found.columns
     return frozenset(name.lower() for name in names)
 
 

@@ -32,7 +32,7 @@ MEMBERS = ("each", "merge")
 """Fields that affect only the second pass over the images. Map leaves it what it needs, so a job
 cannot get or lose them."""
 
-PROGRAMS = ("program", "find", "similar", "keep")
+PROGRAMS = ("program", "find", "clusters", "similar", "keep")
 """Fields that affect only what programs find."""
 
 AFTER_MAP = (*REDUCERS, *PROGRAMS, *MEMBERS)

@@ -14,8 +14,10 @@ from mrimage.errors import UsageError, brief
 from mrimage.image.extractors import EXTRACTORS
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
 from mrimage.job.field import Field, Section
+from mrimage.job.model_fields import MODEL
 from mrimage.job.option_types import (
     BYTES,
+    CLUSTERS,
     FLAG,
     FUNCTION,
     KEYS_OF_IMAGES,
@@ -31,7 +33,7 @@ from mrimage.job.option_types import (
     whole,
 )
 from mrimage.job.own_extractor import EXTRACT
-from mrimage.job.picture_options import CHANNELS, COLOR, CROP, PROBABILITY, SIZE, SIZES
+from mrimage.job.picture_options import COLOR, CROP, SIZES
 from mrimage.job.rule_options import RuleOptions
 from mrimage.types import Fit
 
@@ -57,6 +59,13 @@ JOB = Section(
             "columns of the catalogue that map computes",
             repeatable=True,
         ),
+        Field(
+            "examples",
+            TEXT,
+            "label images by examples: a folder with a folder of images for each label",
+            metavar="FOLDER",
+            default="none",
+        ),
         Field("group", names("NAME"), "a group reducer", default="none", repeatable=True),
         Field("find", names("NAME"), "what to look for", default="none", repeatable=True),
         Field(
@@ -70,6 +79,7 @@ JOB = Section(
             "which copy is the one to keep: best, largest, oldest, original or first, or folders by "
             "preference",
         ),
+        Field("clusters", CLUSTERS, "how many clusters --find clusters makes"),
         Field(
             "map",
             FUNCTION,
@@ -114,54 +124,6 @@ JOB = Section(
     ),
 )
 
-MODEL = Section(
-    "the model of --extract embedding and labels",
-    (
-        Field(
-            "model",
-            TEXT,
-            "a neural network in the ONNX format",
-            metavar="FILE.onnx",
-            default="EfficientNet-Lite0",
-        ),
-        Field("model_size", SIZE, "size of the images that the model takes", default="the model's"),
-        Field(
-            "model_layout",
-            one_of("nchw", "nhwc", metavar="LAYOUT"),
-            "order of the dimensions of the model's input",
-            default="the model's",
-        ),
-        Field(
-            "model_channels",
-            one_of("rgb", "bgr", metavar="ORDER"),
-            "order of the channels of the model's input",
-            default="the model's, or rgb",
-        ),
-        Field(
-            "model_mean",
-            CHANNELS,
-            "subtracted from pixels from 0 to 1, for red, green and blue",
-            default="the model's",
-        ),
-        Field(
-            "model_deviation",
-            CHANNELS,
-            "divides the pixels after that",
-            default="the model's",
-        ),
-        Field(
-            "labels",
-            TEXT,
-            "names of the model's classes, one on each line",
-            metavar="FILE",
-            default="the model's",
-        ),
-        Field("top", whole(1, 1000), "how many labels of an image to keep"),
-        Field("unsure", PROBABILITY, "below this confidence, the label of an image is unsure"),
-    ),
-    note="a sidecar beside the model, FILE.toml, can say the same and more",
-)
-
 FILES = Section(
     "which files",
     (
@@ -191,6 +153,21 @@ FILES = Section(
             default="all",
         ),
         Field("limit", whole(1, MOST), "take only the first images, by uri", default="all"),
+        Field(
+            "from_out",
+            TEXT,
+            "take only images that an earlier run of the same SOURCE has in its catalogue",
+            option="--from",
+            metavar="OUT",
+            default="all",
+        ),
+        Field(
+            "where",
+            TEXT,
+            "of these, take only those that a condition in SQL selects",
+            metavar="SQL",
+            default="all",
+        ),
     ),
 )
 

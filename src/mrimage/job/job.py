@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mrimage.errors import UsageError, brief
+from mrimage.image.example_set import ExampleSet
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
 from mrimage.job.fields import (
     JOB_FIELDS,
-    MODEL,
     RULE_OPTIONS,
     RUN_FIELDS,
     check_fields,
@@ -23,6 +23,7 @@ from mrimage.job.fields import (
 )
 from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
+from mrimage.job.model_fields import MODEL
 from mrimage.job.own_extractor import OwnExtractor
 from mrimage.job.rules import Rule, rules_of
 from mrimage.job.statistic import Statistic
@@ -72,9 +73,10 @@ class Job:
     image becomes one record under the key that ``key`` names. ``program`` gets the table of all
     records, and yields rounds (see ``Round``). ``extract`` names extractors, which compute the
     columns of the catalogue; those of your own are functions with ``mrimage.extractor``. ``edits``
-    turn each image into an edited one. ``group``
-    names built-in group reducers, and ``find`` built-in programs over the whole source. A Job without edits and reducers makes a catalogue only: it
-    reads headers and decodes nothing.
+    turn each image into an edited one. ``group`` names built-in group reducers, and ``find``
+    built-in programs over the whole source; ``clusters`` is how many clusters one of these makes,
+    or ``"auto"``. A Job without edits and reducers makes a catalogue only: it reads headers and
+    decodes nothing.
 
     ``rules`` are edits for the images under some keys (see ``Rule``): the first rule that matches
     a key applies, and ``edits`` apply under all other keys. Instead of ``Edits``, ``edits`` may be
@@ -95,7 +97,9 @@ class Job:
 
     ``include``, ``exclude`` and ``all_files`` select the files of the source. ``sample``, a number
     or a share such as ``"5%"``, takes images at random, the same ones in each run; ``limit`` takes
-    the first ones by uri.
+    the first ones by uri. ``from_out``, the OUT of an earlier run of the same source, takes those
+    of its images that ``where`` selects, a condition in SQL over its catalogue. Its columns are keys
+    and columns to carry, too.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
     shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
     beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
@@ -105,6 +109,10 @@ class Job:
     ``image.network.ModelOptions``), as far as the file does not. ``labels`` is a file with the
     names of its classes. ``top`` labels of each image are kept, and an image whose confidence is
     below ``unsure`` has the label ``unsure``.
+
+    ``examples``, a folder with a folder of images for each label, gives each image the label of
+    the examples that it is most like, by its embedding if the job extracts that, or else by its
+    descriptor.
 
     A field that takes several names also takes a single one: ``key="camera"``. Raises UsageError
     for a value of the wrong type.
@@ -119,6 +127,7 @@ class Job:
     rules: tuple[Rule, ...] = ()
     group: tuple[str, ...] = ()
     find: tuple[str, ...] = ()
+    clusters: str = "auto"
     similar: str = "same-picture"
     keep: tuple[str, ...] = ("best",)
     include: tuple[str, ...] = ()
@@ -130,11 +139,14 @@ class Job:
     shuffle: int | None = None
     limit: int | None = None
     sample: str | None = None
+    from_out: str | None = None
+    where: str | None = None
     limits: Limits = field(default_factory=Limits)
     needs: tuple[str, ...] = ()
     program: Program | None = None
     statistic: Statistic | None = None
     each: Each | None = None
+    examples: str | None = None
     model: str | None = None
     model_size: tuple[int, int] | None = None
     model_layout: str | None = None
@@ -146,6 +158,8 @@ class Job:
     unsure: float = 0.5
     network: Network | None = field(default=None, repr=False)
     """The model, as a run has read it. A run sets this if an extractor needs it."""
+    example_set: ExampleSet | None = field(default=None, repr=False)
+    """The examples, as a run has read them. A run sets this if ``examples`` names some."""
     record_extractors: tuple[str, ...] = field(default=(), repr=False)
     """Extractors whose columns are part of the records. A run sets this from ``needs`` and
     ``group``."""
@@ -161,6 +175,10 @@ class Job:
         if self.map is None:
             check_keys(values["key"])
         extractors = (*values["extract"], *values["needs"], *self.record_extractors)
+        if values["examples"] is not None:
+            values["examples"] = absolute(values["examples"])
+            vector = "embedding" if "embedding" in extractors else "descriptor"
+            extractors = (*extractors, vector, "examples")
         values["extract"] = tuple(dict.fromkeys(extractors))
         require_instance("Job.limits", self.limits, Limits)
         limits = check_fields(self.limits, JOB_FIELDS.values(), "Limits.")
@@ -170,6 +188,8 @@ class Job:
             if values[name] is not None:
                 # The same file from any working directory, and for every worker.
                 values[name] = os.path.abspath(values[name])  # noqa: PTH100
+        if values["from_out"] is not None:
+            values["from_out"] = absolute(values["from_out"])
         for name, value in values.items():
             object.__setattr__(self, name, value)
         check_own_columns(self.built_in, self.own_columns)
@@ -192,7 +212,7 @@ class Job:
     @property
     def taken(self) -> frozenset[str]:
         """The names that a column of the source cannot have; it gets a prefix."""
-        return taken_names(self.built_in, self.own_columns)
+        return taken_names(self.built_in, self.own_columns, self.find)
 
     @property
     def plain_edits(self) -> Edits | None:
@@ -267,7 +287,7 @@ class Job:
         functions = ("map", "reduce", "combine", "program", "each")
         left_out = (
             *(*functions, "edits", "rules"),
-            *("record_extractors", "statistic", "references", "network"),
+            *("record_extractors", "statistic", "references", "network", "example_set"),
         )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
@@ -286,10 +306,13 @@ class Job:
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
-        for name in ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample"):
+        optional = ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample")
+        for name in (*optional, "from_out", "where", "examples"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
+        if facts["clusters"] == _DEFAULTS["clusters"]:
+            del facts["clusters"]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
         for name in MODEL_FIELDS:
@@ -297,6 +320,8 @@ class Job:
                 del facts[name]
         if self.network:
             facts["network"] = self.network.describe()
+        if self.example_set:
+            facts["example_set"] = self.example_set.describe()
         if "duplicates" not in self.find:
             del facts["similar"], facts["keep"]
         limits = facts.pop("limits")
@@ -351,7 +376,8 @@ class Plan:
 
     ``lease`` identifies the run that holds the lock of OUT, so that its tasks stop if another run
     takes over. It is empty if OUT is local. ``columns`` are the source's own, which are known when
-    it is listed.
+    it is listed. ``pictures`` is a local folder in which map keeps decoded pictures for the second
+    pass; it is empty if tasks may run on other machines.
     """
 
     job: Job
@@ -360,6 +386,7 @@ class Plan:
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
     columns: Columns = ()
+    pictures: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))

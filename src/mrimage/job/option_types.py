@@ -22,6 +22,10 @@ MOST = (1 << 62) - 1
 """The largest number of bytes or pixels that fits the tables."""
 
 
+MOST_CLUSTERS = 10_000
+"""The most clusters: every image is compared with each of them."""
+
+
 BYTE_UNITS = ("", "k", "M", "G", "T")
 """Each unit is 1000 times the one before it."""
 
@@ -262,6 +266,17 @@ def _accept_share(value: object) -> str:
     return match[0]
 
 
+def _accept_clusters(value: object) -> str:
+    """The text ``auto``, or a number as text."""
+    if value == "auto":
+        return "auto"
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,5}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= MOST_CLUSTERS:
+        raise ValueError
+    return str(value)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError
@@ -351,6 +366,10 @@ SECONDS = OptionType(
 )
 _SHARE_WANTED = "a number of images such as 10, or a share such as 5%"
 SHARE = OptionType(_accept_share, _accept_share, _SHARE_WANTED, _SHARE_WANTED, "N|P%")
+_CLUSTERS_WANTED = f"auto, or a whole number from 2 to {MOST_CLUSTERS}"
+CLUSTERS = OptionType(
+    _accept_clusters, _accept_clusters, _CLUSTERS_WANTED, _CLUSTERS_WANTED, "K|auto"
+)
 FLAG = OptionType(_flag, _flag, "true or false", "True or False", show=_show_flag)
 KEYS_OF_IMAGES = OptionType(
     _parse_keys,

@@ -100,6 +100,8 @@ def _load_toml(path: Path) -> Job:
         named = {name.replace("-", "_"): value for name, value in options.items()}
         if "rule" in named:  # [[rule]] is one rule, as --rule is
             named["rules"] = named.pop("rule")
+        if "from" in named:  # a word that Python keeps for itself
+            named["from_out"] = named.pop("from")
         return build_job(named, called=lambda field: field.name)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None

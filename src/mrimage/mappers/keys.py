@@ -99,6 +99,11 @@ def label(image: Image) -> str:
     return str(image.features(["labels"])["label"])
 
 
+def label_by_example(image: Image) -> str:
+    """The label of the job's examples that are most like the image, or ``unsure``."""
+    return str(image.features(["examples"])["label"])
+
+
 def day(image: Image) -> str:
     """The day the photograph was taken: ``2024-06-01``."""
     taken_at = image.metadata.taken_at
@@ -191,8 +196,10 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 )
 
 
-EXTRACTOR_OF_KEY: Mapping[str, str] = MappingProxyType({"label": "labels"})
-"""The extractor whose column a key is. In a job without it, the name is that of a column of the
+EXTRACTOR_OF_KEY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"label": ("labels", "examples")}
+)
+"""The extractors of which a key is a column. In a job without them, the name is that of a column of the
 source: most data sets have a ``label`` of their own."""
 
 
@@ -275,7 +282,7 @@ def check_keys(names: Iterable[str]) -> None:
 def needs_extractor(names: Iterable[str], extract: Sequence[str]) -> bool:
     """Whether one of the keys is a column of an extractor, in a job with the extractors
     ``extract``."""
-    return any(EXTRACTOR_OF_KEY.get(name) in extract for name in names)
+    return any(not set(EXTRACTOR_OF_KEY.get(name, ())).isdisjoint(extract) for name in names)
 
 
 def columns_among(names: Iterable[str], extract: Sequence[str] = ()) -> list[str]:
@@ -288,14 +295,16 @@ def columns_among(names: Iterable[str], extract: Sequence[str] = ()) -> list[str
 def _is_known(name: str, extract: Sequence[str]) -> bool:
     """Whether a key is not a column of the source."""
     if name in EXTRACTOR_OF_KEY:
-        return EXTRACTOR_OF_KEY[name] in extract
+        return not set(EXTRACTOR_OF_KEY[name]).isdisjoint(extract)
     return name in KEY_NAMES or name.startswith(SPLIT) or is_installed("keys", name)
 
 
 def unknown_key(name: str, columns: Iterable[str], hint: str = "") -> UsageError:
     """Return the error for a key that is neither known nor one of the source's ``columns``."""
     if name in EXTRACTOR_OF_KEY:
-        hint = f" For the {name} of a model, add --extract {EXTRACTOR_OF_KEY[name]}."
+        hint = (
+            f" For the {name} of a model, add --extract {EXTRACTOR_OF_KEY[name][0]}, or --examples."
+        )
     known = [known for known in KEY_NAMES if known != name]
     return UsageError(f"{unknown('key', name, [*known, *columns])}{hint}")
 
@@ -308,6 +317,8 @@ def key_named(name: str, edits: Edits | None = None, extract: Sequence[str] = ()
     """
     if not _is_known(name, extract):
         return partial(_field, name.removeprefix(COLUMN))
+    if name == "label" and "labels" not in extract:
+        return label_by_example
     if name in KEYS:
         return KEYS[name]
     if name in KEYS_OF_EDITS:

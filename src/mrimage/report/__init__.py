@@ -6,13 +6,13 @@ this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mrimage.report.files import SUMMARY
+from mrimage.report.reporter import THUMBNAIL_LIMIT, Report, Reporter
 from mrimage.types import RunFacts
 
 if TYPE_CHECKING:
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from mrimage.report.expectations import Outcome
     from mrimage.report.figures.figures import Comparison, Figures
-    from mrimage.report.thumbnails import PageThumbnail, ThumbnailChoice
+    from mrimage.report.thumbnails import ThumbnailChoice
 
 __all__ = [
     "SUMMARY",
     "Report",
+    "Reporter",
     "build",
     "check",
     "choose_conversion_samples",
@@ -44,37 +45,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Report:
-    """A finished report.
-
-    ``html`` is report.html in UTF-8. ``figures`` are all its numbers and texts, and ``summary`` is
-    the same as plain data, which becomes summary.json. ``thumbnails`` are its pictures by uri, and
-    ``lists`` the CSV of the lists in it by name.
-    """
-
-    html: bytes
-    summary: dict[str, object]
-    figures: Figures
-    thumbnails: Mapping[str, PageThumbnail]
-    lists: Mapping[str, str]
-
-    def write_pngs(self, folder: Path) -> list[Path]:
-        """Write each chart as a PNG into ``folder``, and return the paths."""
-        from mrimage.report import export
-
-        return export.write_pngs(self.figures, folder)
-
-    def to_pdf(self) -> bytes:
-        """Return the report as a PDF. Raises UsageError if WeasyPrint (extra ``pdf``) is missing."""
-        from mrimage.report import export
-
-        return export.to_pdf(self.figures, self.thumbnails, self.lists)
-
-    def _repr_html_(self) -> str:
-        return notebook_html(self.figures)
-
-
 def build(
     results: Path,
     facts: RunFacts | None = None,
@@ -84,33 +54,11 @@ def build(
     against_name: str = "",
     history: bytes = b"",
 ) -> Report:
-    """Make the report of the run whose tables are in the folder ``results``.
-
-    Without ``facts``, they are read from ``_run/facts.json``. ``places`` adds a coarse map of GPS
-    positions. ``against`` is the folder of another run to compare with; ``against_name`` is what
-    the page calls it, if the folder is only a temporary copy. ``history`` is the content of
-    ``_run/history.jsonl``. No image is decoded: the pictures
-    come from ``_run/thumbnails.parquet``, if the run made it. Raises SinkError if a run has no facts.
-    """
-    import msgspec
-
-    from mrimage.report.figures.comparison import compare_tables
-    from mrimage.report.figures.facts import read_facts
-    from mrimage.report.figures.gather import gather
-    from mrimage.report.figures.history import read_history
-    from mrimage.report.page import render
-    from mrimage.report.tables.views import open_tables
-
-    comparison = None
-    records = read_history(history)
-    with open_tables(results) as tables:
-        gathered = gather(tables, facts or read_facts(results), places=places, records=records)
-        if against:
-            comparison = compare_tables(tables, against, against_name)
-    figures = replace(gathered.figures, comparison=comparison)
-    html = render(figures, gathered.thumbnails, gathered.lists)
-    summary: dict[str, object] = msgspec.to_builtins(figures)
-    return Report(html, summary, figures, gathered.thumbnails, gathered.lists)
+    """Make the report of the run whose tables are in the folder ``results``; see ``Reporter``."""
+    with Reporter(results) as reporter:
+        return reporter.build(
+            facts, places=places, against=against, against_name=against_name, history=history
+        )
 
 
 def wanted_files(results: Path) -> list[str]:
@@ -123,15 +71,9 @@ def wanted_files(results: Path) -> list[str]:
 
 
 def write_lists(results: Path, figures: Figures, folder: Path) -> dict[str, Path]:
-    """Write the lists that are too long for the page into ``folder``, as CSV.
-
-    Return the local path of each by its path below OUT.
-    """
-    from mrimage.report.figures import evidence
-    from mrimage.report.tables.views import open_tables
-
-    with open_tables(results) as tables:
-        return evidence.write_lists(tables, figures.insights, folder)
+    """Write the long lists of a report into ``folder``; see ``Reporter``."""
+    with Reporter(results) as reporter:
+        return reporter.write_lists(figures, folder)
 
 
 def next_history(history: bytes, figures: Figures) -> bytes:
@@ -168,25 +110,16 @@ def notebook_html(figures: Figures) -> str:
     return notebook.to_html(figures)
 
 
-def choose_thumbnails(results: Path, limit: int = 300) -> list[ThumbnailChoice]:
-    """Return at most ``limit`` pictures that the report of ``results`` would show, best first.
-
-    All are cheap to decode. Those with ``is_output`` are paths below OUT, and all others are uris
-    of the source.
-    """
-    from mrimage.report import thumbnails
-
-    return thumbnails.choose_thumbnails(results, limit)
+def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[ThumbnailChoice]:
+    """Return the pictures that the report of ``results`` would show; see ``Reporter``."""
+    with Reporter(results) as reporter:
+        return reporter.choose_thumbnails(limit)
 
 
 def choose_conversion_samples(results: Path) -> list[str]:
-    """Return the uris of a few images to convert, to measure what another format would save.
-
-    They are in formats that waste bytes, and cheap to decode.
-    """
-    from mrimage.report.figures import savings
-
-    return savings.choose_conversion_samples(results)
+    """Return the uris of a few images to convert, to measure what that saves; see ``Reporter``."""
+    with Reporter(results) as reporter:
+        return reporter.choose_conversion_samples()
 
 
 def warm() -> AbstractContextManager[Callable[[], None]]:

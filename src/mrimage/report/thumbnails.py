@@ -5,16 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from mrimage.report.figures import evidence, galleries, prices
+from mrimage.report.figures import galleries, prices
+from mrimage.report.figures.contents import Contents
 from mrimage.report.figures.galleries import PictureKind
 from mrimage.report.figures.insights import findings_on_images
-from mrimage.report.figures.made import find_duplicates
-from mrimage.report.tables.views import Tables, open_tables
-
-THUMBNAIL_LIMIT = 300
-"""The most thumbnails that a run makes, so that the report costs the same for any source."""
+from mrimage.report.figures.pile_map import map_pictures
+from mrimage.report.tables.views import Tables
 
 BYTES_LIMIT = 6_000_000
 """The most bytes of thumbnails that one page holds: 8 MB of the page, because of base64."""
@@ -45,7 +42,7 @@ class PageThumbnail:
     source: str
 
 
-def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[ThumbnailChoice]:
+def choose_thumbnails(contents: Contents, limit: int) -> list[ThumbnailChoice]:
     """Return at most ``limit`` distinct pictures to make, the most useful first.
 
     All are cheap to decode.
@@ -53,12 +50,11 @@ def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumb
     if limit <= 0:
         return []
     chosen: dict[str, ThumbnailChoice] = {}
-    with open_tables(results) as tables:
-        for uri, kind in _wanted(tables):
-            chosen.setdefault(uri, ThumbnailChoice(uri, kind))
-            if len(chosen) == limit:
-                break
-        costs = prices.costs(tables, list(chosen))
+    for uri, kind in _wanted(contents):
+        chosen.setdefault(uri, ThumbnailChoice(uri, kind))
+        if len(chosen) == limit:
+            break
+    costs = prices.costs(contents.tables, list(chosen))
     left = prices.TOTAL_COST
     affordable = []
     for uri, choice in chosen.items():
@@ -68,23 +64,25 @@ def choose_thumbnails(results: Path, limit: int = THUMBNAIL_LIMIT) -> list[Thumb
     return affordable
 
 
-def _wanted(tables: Tables) -> Iterator[tuple[str, PictureKind]]:
+def _wanted(contents: Contents) -> Iterator[tuple[str, PictureKind]]:
     """Yield the uri or output path of every picture of the page, the most useful first.
 
     A picture may come more than once.
     """
-    found, examples = galleries.select(tables)
+    found, examples = contents.selected
     yield from galleries.most_useful(found, examples)
-    for insight in evidence.illustrate(tables, findings_on_images(tables)):
+    for insight in contents.illustrate(findings_on_images(contents.tables, contents.survey)):
         for picture in insight.pictures:
             if not picture.unseen:
                 yield picture.uri, "finding"
-    duplicates = find_duplicates(tables)
+    duplicates = contents.duplicates
     clusters = duplicates.clusters if duplicates else ()
     for cluster in clusters:
         for image in cluster.images:
             if not image.picture.unseen:
                 yield image.picture.uri, "copy"
+    for uri, *_ in map_pictures(contents.tables):
+        yield uri, "map"
     yield from galleries.less_useful(found, examples)
 
 

@@ -14,7 +14,7 @@ HISTORY = f"{ROOT}/history.jsonl"
 LISTS = "lists"
 """The lists of the report that are too long for its page."""
 
-FOUND = ("duplicates.parquet", "clusters.parquet", "findings.parquet")
+FOUND = ("duplicates.parquet", "clusters.parquet", "neighbors.parquet", "findings.parquet")
 """Tables that only some jobs publish."""
 
 FOLDERS = ("images", "groups", "catalogue", LISTS, ROOT)

@@ -76,6 +76,9 @@ IDENTITY = KNOWN.append(pa.field("fields", pa.string()))
 """KNOWN with the source's own columns, as JSON. The tables of map have them in this form, because
 the types of the columns may change when the source grows. (See ``source_columns``.)"""
 
+CHOSEN = _schema(uri=pa.string(), size=pa.int64(), version=pa.string(), fields=pa.string())
+"""The images of an earlier run that a job takes, with columns of that run as JSON."""
+
 COUNTED = KNOWN.append(pa.field("status", pa.string()))
 """KNOWN with the status. The tables of map also have rows for files that turned out not to be
 images; their status is ``ignored``."""

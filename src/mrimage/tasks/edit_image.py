@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mrimage.image import Image
 from mrimage.job.edits_by_key import edits_for
@@ -16,7 +17,13 @@ from mrimage.tasks.statistics import MemberStatistic, group_member, own_members
 from mrimage.types import Edits
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mrimage.image import Encoded
+
+
+Keep = Callable[[Edits, "NDArray[Any]"], None]
+"""Keeps the pixels that the edits make of an image, for the second pass."""
 
 
 @dataclass
@@ -28,7 +35,7 @@ class EditedImage:
     members: list[MemberStatistic] = field(default_factory=list)
 
 
-def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
+def edit_image(job: Job, image: Image, keys: Iterable[str], keep: Keep) -> EditedImage:
     """Edit ``image`` under each of ``keys``. A key may have no output.
 
     Keys with the same edits share one result. Raises ImageError, or CodeError if the job's own
@@ -46,7 +53,7 @@ def edit_image(job: Job, image: Image, keys: Iterable[str]) -> EditedImage:
         if edits is None or edits is NoEdit.SKIP:
             continue
         if isinstance(edits, Edits) and edits.sees_group:
-            edited.members.append(group_member(image, key, edits))
+            edited.members.append(group_member(image, key, edits, partial(keep, edits)))
         else:
             wanted[key] = edits
     made = _made_each(job, image, list(dict.fromkeys(wanted.values())))

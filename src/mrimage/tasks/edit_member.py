@@ -13,11 +13,12 @@ from mrimage.image import Image
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.faults import bad_result_error, code_error
 from mrimage.job.functions import name_function
-from mrimage.job.job import Each, Job, checked_edits
+from mrimage.job.job import Each, Job, Plan, checked_edits
 from mrimage.reducers.image_call import pixels_of
 from mrimage.shuffle.values import decode_value
 from mrimage.sink.output import Output
 from mrimage.tables.source_columns import named_columns
+from mrimage.tasks.kept_pictures import KeptPictures
 from mrimage.tasks.statistics import OWN
 from mrimage.types import ByteSource, Edits, Entry, Failure
 
@@ -80,16 +81,17 @@ class OwnResult:
     extension: str
 
 
-def edit_member_image(job: Job, image: ImageMembers, source: ByteSource) -> EditedImage:
+def edit_member_image(plan: Plan, image: ImageMembers, source: ByteSource) -> EditedImage:
     """Edit one image under each of its keys; an image that fails gives a result too.
 
     Raises StoreError if its bytes cannot be read now but perhaps later.
     """
+    job = plan.job
     entry = image.entry
     fields = named_columns(entry.fields, job.taken)
     opened = Image(source, job.limits, entry.path, whole=True, fields=fields)
     try:
-        edited = tuple(_edit(job, opened, member) for member in image.members)
+        edited = tuple(_edit(plan, entry, opened, member) for member in image.members)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         if was_refused(error, pixels_of(opened)):
             error = MemoryError()
@@ -102,7 +104,8 @@ def failed(image: ImageMembers, failure: Failure) -> EditedImage:
     return EditedImage(image, tuple(map(EditedMember, image.members)), failure)
 
 
-def _edit(job: Job, image: Image, member: Member) -> EditedMember:
+def _edit(plan: Plan, entry: Entry, image: Image, member: Member) -> EditedMember:
+    job = plan.job
     if member.method == OWN:
         return EditedMember(member, _by_own_code(job, image, member))
     from mrimage.image.group.picture import Matching
@@ -114,7 +117,8 @@ def _edit(job: Job, image: Image, member: Member) -> EditedMember:
             f"{brief(member.key)} it returned correct={member.method} first, and now {brief(edits)}.",
             "edits that change",
         )
-    matching = Matching(decode_value(member.own), decode_value(member.goal))
+    kept = KeptPictures(plan.pictures).find(entry, edits)
+    matching = Matching(decode_value(member.own), decode_value(member.goal), kept)
     made = image.matched(edits, matching)
     return EditedMember(member, made, made.change)
 

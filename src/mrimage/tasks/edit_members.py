@@ -114,7 +114,7 @@ def _one_by_one(job: Job, opened: Iterator[Opened], attempt: Attempt) -> Iterato
 
 
 def _editing(plan: Plan) -> Callable[[ImageMembers, ByteSource], EditedImage]:
-    return partial(edit_member_image, plan.job)
+    return partial(edit_member_image, plan)
 
 
 def _row(edited: EditedMember, *, failed: bool) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mrimage.errors import ImageError, StoreError, brief
@@ -14,7 +15,7 @@ from mrimage.job.catalogue import mapped_catalogue_of
 from mrimage.job.columns import columns_of
 from mrimage.job.faults import bad_result_error, code_error
 from mrimage.job.functions import name_function
-from mrimage.job.job import Job, Mapper, Value
+from mrimage.job.job import Job, Mapper, Plan, Value
 from mrimage.mappers.keys import by_keys
 from mrimage.shuffle.records import Record, make_records
 from mrimage.storage.fields import encode_fields
@@ -22,6 +23,7 @@ from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.source_columns import named_columns
 from mrimage.tasks.edit_image import edit_image, gain_map_kept
+from mrimage.tasks.kept_pictures import KeptPictures
 from mrimage.tasks.own_code import own_columns
 from mrimage.tasks.statistics import MemberStatistic
 from mrimage.types import ByteSource, Entry, Failure
@@ -65,18 +67,18 @@ class Begun:
 
 
 def map_image(
-    job: Job, mapper: Mapper, entry: Entry, source: ByteSource, model: Model | None = None
+    plan: Plan, mapper: Mapper, entry: Entry, source: ByteSource, model: Model | None = None
 ) -> Mapped:
     """Map one image; an image that fails gives a result too.
 
     ``model`` is that of a job which has a network. Raises StoreError if the bytes of the image
     cannot be read now but perhaps later.
     """
-    begun = begin_image(job, entry, source)
+    begun = begin_image(plan.job, entry, source)
     outputs: Mapping[str, NDArray[Any]] = {}
     if model and begun.model_input is not None:
         [outputs] = model.run([begun.model_input])
-    return finish_image(job, mapper, begun, outputs)
+    return finish_image(plan, mapper, begun, outputs)
 
 
 def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
@@ -97,12 +99,13 @@ def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
 
 
 def finish_image(
-    job: Job, mapper: Mapper, begun: Begun, outputs: Mapping[str, NDArray[Any]]
+    plan: Plan, mapper: Mapper, begun: Begun, outputs: Mapping[str, NDArray[Any]]
 ) -> Mapped:
     """Map the image that was begun. ``outputs`` are what the job's model made of it, if it has one.
 
     Raises StoreError like ``map_image``.
     """
+    job = plan.job
     entry = begun.entry
     row = begun.row
     image = begun.image
@@ -115,6 +118,13 @@ def finish_image(
             found = network_columns(job.network, job.built_in, outputs, job.top, job.unsure)
             image.keep_model_columns(found)
             row |= found
+        if job.example_set:
+            from mrimage.patterns.examples import label_of
+
+            vector: Any = row[job.example_set.column]
+            labelled = label_of(job.example_set, vector, job.unsure)
+            image.keep_model_columns(labelled)
+            row |= labelled
         metadata = image.metadata
         row |= own_columns(job, image)
         _require_fit(row, job)
@@ -126,7 +136,7 @@ def finish_image(
         # Each key once, in the mapper's order.
         keys = list(dict.fromkeys(record.key for record in records))
         row["keys"] = keys
-        made = edit_image(job, image, keys)
+        made = edit_image(job, image, keys, partial(KeptPictures(plan.pictures).keep, entry))
         row["gain_map_kept"] = gain_map_kept(image, made)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
         return quarantined(entry, row, _failure(entry, row, error))

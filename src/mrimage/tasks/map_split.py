@@ -95,7 +95,7 @@ def _mapping(plan: Plan) -> Callable[[Entry, ByteSource], Mapped]:
     job = plan.job
     # The set-up of the job's own code must not count for an image.
     set_up(job)
-    return partial(map_image, job, mapper_of(job), model=model_of(plan))
+    return partial(map_image, plan, mapper_of(job), model=model_of(plan))
 
 
 def _failed(entry: Entry, failure: Failure) -> Mapped:

@@ -57,7 +57,7 @@ def map_in_batches(plan: Plan, split: Split, attempt: Attempt) -> Iterator[Mappe
             all_begun.append(begun)
         for begun, outputs in _with_outputs(model, all_begun):
             with clock():
-                mapped = finish_image(job, mapper, begun, outputs)
+                mapped = finish_image(plan, mapper, begun, outputs)
             require_memory(mapped.failure)
             yield mapped
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -22,6 +22,9 @@ from mrimage.storage.fields import encode_fields
 from mrimage.tables.entries import places_of
 from mrimage.tables.schemas import STATISTICS
 from mrimage.types import Edits, Entry
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OWN = ""
 """The method of a member that the job's own ``each`` edits."""
@@ -46,12 +49,17 @@ class MemberStatistic:
     rank: str = ""
 
 
-def group_member(image: Image, key: str, edits: Edits) -> MemberStatistic:
-    """What ``image`` contributes for the group correction of ``edits``. Raises ImageError."""
+def group_member(
+    image: Image, key: str, edits: Edits, keep: Callable[[NDArray[Any]], None]
+) -> MemberStatistic:
+    """What ``image`` contributes for the group correction of ``edits``. Raises ImageError.
+
+    ``keep`` gets the pixels that the second pass needs, if they are few.
+    """
     method = edits.correct
     assert method
     rank = time_rank(image.metadata, image.path) if method == "deflicker" else ""
-    return MemberStatistic(key, method, encode_value(image.group_statistic(edits)), rank)
+    return MemberStatistic(key, method, encode_value(image.group_statistic(edits, keep)), rank)
 
 
 def own_members(job: Job, image: Image, keys: Iterable[str]) -> list[MemberStatistic]:

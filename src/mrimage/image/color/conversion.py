@@ -128,7 +128,8 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
     image = standard(image)
     if to == "gray":
         return _gray(image, profile), None
-    target = _target_profile(to)
+    target = embedded_profile(to)
+    assert target
     if colors_of(image) == 3 and is_srgb(profile) and to == "srgb":
         return image, target
     if colors_of(image) == 1 and profile is None:
@@ -138,7 +139,10 @@ def converted(image: Picture, profile: bytes | None, to: str) -> tuple[Picture, 
     return icc_transformed(image, profile or built_in("srgb"), target), target
 
 
-def _target_profile(space: str) -> bytes:
+def embedded_profile(space: str) -> bytes | None:
+    """The profile that ``converted`` has embedded in an image of this color space."""
+    if space == "gray":
+        return None
     if space == "adobe-rgb":
         return adobe_rgb()
     return built_in({"srgb": "srgb", "display-p3": "p3"}[space])

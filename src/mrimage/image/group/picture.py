@@ -21,11 +21,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Matching:
     """The statistic of an image, and the one that it is to have: its group's, or a reference's.
 
-    If ``own`` is None, it is measured on the whole picture.
+    If ``own`` is None, it is measured on the whole picture. ``kept`` are the pixels that the first
+    pass kept (see ``statistic_of``); None if it kept none, so that the image is decoded.
     """
 
     own: Statistic | None
     group: Statistic
+    kept: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

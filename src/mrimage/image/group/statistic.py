@@ -1,10 +1,13 @@
-"""The first pass of a group correction: an image's statistic, from a small picture of its result."""
+"""The first pass of a group correction: an image's statistic, from pixels of its result."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from mrimage.image.decode.arrays import Picture
+import numpy as np
+
+from mrimage.image.decode.arrays import Array, Picture, from_array, to_array
 from mrimage.image.edit import Opened, colored, decoded_for
 from mrimage.image.encoding import encoder_for
 from mrimage.image.geometry import Box, Geometry, geometry_of
@@ -14,30 +17,48 @@ from mrimage.image.stages import stages
 from mrimage.types import Edits, Limits
 
 SIDE = 128
-"""Longest side, in pixels, of the picture that is measured. Means need no more; and a camera's JPEG
-is decoded at 1/8 of its size, which takes a fraction of the time of the second pass."""
+"""Longest side, in pixels, of what is measured, or up to twice as long. Means need no more."""
+
+WHOLE = 1 << 20
+"""Pixels of the largest result that is made in full to be measured: it can be kept for the second
+pass. Of a larger one, a small picture is made: a camera's JPEG is decoded at 1/8 of its size, which
+takes a fraction of the time of the second pass."""
 
 
-def statistic_of(opened: Opened, edits: Edits, limits: Limits) -> Statistic:
+def statistic_of(
+    opened: Opened, edits: Edits, limits: Limits, keep: Callable[[Array], None] | None = None
+) -> Statistic:
     """The statistic of the image for the group correction of ``edits``. Raises ImageError.
 
-    It is that of the result's crop, shape and colors, before padding.
+    It is that of the result's crop, shape and colors, before padding. ``keep`` is called with the
+    pixels of that picture, H x W x bands, or H x W if gray, if it has no more than ``WHOLE``. The
+    statistic does not depend on it.
     """
     assert edits.correct
     method = METHODS[edits.correct]
     format = encoder_for(edits.format, opened.header.format)
     geometry = geometry_of(*opened.displayed, edits)
-    small = reduced(geometry, SIDE)
+    width, height = _inner_size(geometry)
+    is_whole = width * height <= WHOLE
+    made = replace(geometry, canvas=None) if is_whole else reduced(geometry, SIDE)
 
     def decoded() -> Picture:
-        return decoded_for(opened, small, limits)
+        return decoded_for(opened, made, limits)
 
     def prepared() -> Picture:
-        return colored(opened, small, edits, format, limits)[0]
+        return colored(opened, made, edits, format, limits)[0]
 
     with stages(opened.data, opened.header, decoded, prepared):
-        width, height = _inner_size(geometry)
-        return method.of(frame_of(prepared(), edits, width * height))
+        pixels = to_array(prepared())
+    if is_whole and keep is not None:
+        keep(pixels)
+    return method.of(frame_of(_sampled(pixels), edits, width * height))
+
+
+def _sampled(pixels: Array) -> Picture:
+    """Pixels at even distances, so that the longest side is from ``SIDE`` to twice that, or less."""
+    step = max(1, max(pixels.shape[:2]) // SIDE)
+    return from_array(np.ascontiguousarray(pixels[::step, ::step]))
 
 
 def reduced(geometry: Geometry, side: int) -> Geometry:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -54,12 +54,36 @@ Edge = Callable[[int], float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Bins:
-    """Images and bytes by bin, the images without a value, and the query that counted them."""
+class _Binning:
+    """How the images are counted by ``measure``: by the result of the SQL expression ``value``.
 
-    sql: str
-    missing: int
-    counted: Mapping[Any, tuple[int, int]]
+    ``edge`` gives the lower edge of a numbered bin. ``low`` and ``high`` are the smallest and the
+    largest value, both None if no image has one.
+    """
+
+    measure: Measure
+    value: str
+    edge: Edge | None = None
+    low: Any = None
+    high: Any = None
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What was counted by one measure.
+
+    ``bins`` has the images and bytes by label, the most frequent first; ``examples`` the uris of
+    some images of each; ``groups`` the group (the column ``g``), label and number of images.
+    ``distinct`` labels have ``images`` and ``bytes`` together; ``missing`` images have no label.
+    """
+
+    bins: dict[str, tuple[int, int]] = field(default_factory=dict)
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: list[tuple[int, str, int]] = field(default_factory=list)
+    distinct: int = 0
+    images: int = 0
+    bytes: int = 0
+    missing: int = 0
 
 
 def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...]:
@@ -67,91 +91,79 @@ def count_all(tables: Tables, filters: Sequence[str]) -> tuple[Distribution, ...
 
     ``filters`` are the keys of the table ``grouped``, in the order of its column ``g``.
     """
-    _make_pool(tables)
+    images, binnings = _choose_bins(tables)
+    counted = _count(tables, binnings, images)
+    if filters:
+        _count_groups(tables, binnings, counted)
     distributions = []
-    for measure in MEASURES:
-        if not tables.has(*measure.needs):
-            continue
-        distribution = _count(tables, measure, filters)
+    for binning, found in zip(binnings, counted, strict=True):
+        distribution = _distribution(binning, found, filters)
         if any(bar.label for bar in distribution.bars):
             distributions.append(distribution)
     return tuple(distributions)
 
 
-def _count(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
-    if measure.scale == "category":
-        return _categories(tables, measure, filters)
-    if measure.scale == "time":
-        return _timeline(tables, measure, filters)
-    return _histogram(tables, measure, filters)
+def _distribution(binning: _Binning, found: _Counted, filters: Sequence[str]) -> Distribution:
+    if binning.measure.scale == "category":
+        return _categories(binning, found, filters)
+    if binning.measure.scale == "time":
+        return _timeline(binning, found, filters)
+    return _histogram(binning, found, filters)
 
 
-def _histogram(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
-    """Count in bins of a number."""
-    value, edge = _binning(tables, measure)
-    bins = _count_bins(tables, value)
-    numbers = _without_gaps(list(bins.counted))
-    examples = _examples(tables, value)
+def _histogram(binning: _Binning, found: _Counted, filters: Sequence[str]) -> Distribution:
+    """Show the counts in bins of a number."""
+    measure = binning.measure
+    edge = binning.edge
+    assert edge
+    numbers = _without_gaps([int(label) for label in found.bins])
     bars = []
     for number in numbers:
-        images, size = bins.counted.get(number, (0, 0))
+        images, size = found.bins.get(str(number), (0, 0))
         low = edge(number)
         high = edge(number + 1)
         label = _range(low, high, measure.unit)
-        bars.append(Bar(label, images, size, low, high, examples.get(number, ())))
-    places = {number: place for place, number in enumerate(numbers)}
+        examples = found.examples.get(str(number), ())
+        bars.append(Bar(label, images, size, low, high, examples))
+    places = {str(number): place for place, number in enumerate(numbers)}
+    has_one_value = len(bars) == 1 and binning.low == binning.high
     return Distribution(
         name=measure.name,
         title=measure.title,
         kind="histogram",
         about=measure.about,
-        sql=bins.sql,
+        sql=_sql_of_bins(binning),
         bars=tuple(bars),
-        missing=bins.missing,
-        same=_only_value(tables, measure) if len(bars) == 1 else "",
-        groups=_by_group(tables, value, places, len(bars), None, filters),
+        missing=found.missing,
+        same=_amount(binning.low, measure.unit) if has_one_value else "",
+        groups=_by_group(found, places, len(bars), None, filters),
     )
 
 
-def _only_value(tables: Tables, measure: Measure) -> str:
-    """Return the value that all images share, or "" if there are two."""
-    low, high = _extent(tables, measure)
-    if low is None or low != high:
-        return ""
-    return _amount(low, measure.unit)
-
-
-def _extent(tables: Tables, measure: Measure) -> tuple[Any, Any]:
-    """Return the smallest and the largest value, both None if no image has one."""
-    value = measure.expression
-    low, high = tables.row(f"SELECT min({value}), max({value}) FROM image")
-    return low, high
-
-
-def _timeline(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
-    """Count by days, months or years, whichever makes a readable chart."""
-    period = _period(*_extent(tables, measure))
-    value = f"date_trunc('{period}', {measure.expression})::TIMESTAMP"
-    bins = _count_bins(tables, value)
-    starts = sorted(bins.counted)[-PERIODS_LIMIT:]
-    examples = _examples(tables, value)
+def _timeline(binning: _Binning, found: _Counted, filters: Sequence[str]) -> Distribution:
+    """Show the counts by days, months or years, whichever makes a readable chart."""
+    measure = binning.measure
+    period = _period(binning.low, binning.high)
+    # The labels are dates in ISO format, whose order is that of the dates.
+    starts = sorted(found.bins)[-PERIODS_LIMIT:]
     bars = []
     for start in starts:
-        images, size = bins.counted[start]
-        label = start.strftime(_DATE_FORMATS[period])
-        low = _epoch(start)
+        images, size = found.bins[start]
+        moment = datetime.fromisoformat(start)
+        label = moment.strftime(_DATE_FORMATS[period])
+        low = _epoch(moment)
         high = low + _SECONDS[period]
-        bars.append(Bar(label, images, size, low, high, examples.get(start, ())))
+        bars.append(Bar(label, images, size, low, high, found.examples.get(start, ())))
     places = {start: place for place, start in enumerate(starts)}
     return Distribution(
         name=measure.name,
         title=measure.title,
         kind="timeline",
         about=measure.about,
-        sql=bins.sql,
+        sql=_sql_of_bins(binning),
         bars=tuple(bars),
-        missing=bins.missing,
-        groups=_by_group(tables, value, places, len(bars), None, filters),
+        missing=found.missing,
+        groups=_by_group(found, places, len(bars), None, filters),
     )
 
 
@@ -171,87 +183,40 @@ def _epoch(moment: datetime) -> float:
     return (moment - datetime(1970, 1, 1)).total_seconds()
 
 
-def _count_bins(tables: Tables, value: str) -> _Bins:
-    """Count the images and bytes for each result of the SQL expression ``value``."""
-    sql = (
-        f"SELECT {value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes "
-        "FROM image GROUP BY ALL ORDER BY bin"
-    )
-    missing = 0
-    counted: dict[Any, tuple[int, int]] = {}
-    for number, images, size in tables.rows(sql):
-        if number is None:
-            missing += images
-        else:
-            counted[number] = (images, size or 0)
-    return _Bins(sql, missing, counted)
-
-
-def _categories(tables: Tables, measure: Measure, filters: Sequence[str]) -> Distribution:
-    """Count by the most frequent values, and all other values together."""
-    sql = (
-        f"SELECT {measure.expression} AS label, count(*) AS images, sum(size)::BIGINT AS bytes "
-        "FROM image GROUP BY ALL ORDER BY images DESC, label"
-    )
-    found = tables.rows(
-        "SELECT *, count(*) OVER (), sum(images) OVER (), sum(bytes) OVER () "
-        f"FROM ({sql}) WHERE label IS NOT NULL "
-        f"ORDER BY images DESC, label LIMIT {CATEGORY_LIMIT}"
-    )
-    labels = text.unique(text.cut(row[0], 60) for row in found)
-    examples = _examples(tables, measure.expression)
+def _categories(binning: _Binning, found: _Counted, filters: Sequence[str]) -> Distribution:
+    """Show the counts of the most frequent values, and of all other values together."""
+    measure = binning.measure
+    labels = text.unique(text.cut(label, 60) for label in found.bins)
     bars = [
-        Bar(label, row[1], int(row[2] or 0), examples=examples.get(row[0], ()))
-        for label, row in zip(labels, found, strict=True)
+        Bar(label, images, size, examples=found.examples.get(value, ()))
+        for label, (value, (images, size)) in zip(labels, found.bins.items(), strict=True)
     ]
-    counted = 0
-    folded = 0
+    folded = found.distinct - len(bars)
     rest = None
-    if found:
-        distinct, images, size = found[0][3:6]
-        counted = int(images)
-        folded = distinct - len(bars)
-        if folded:
-            rest = len(bars)
-            bars.append(_rest(bars, counted, int(size or 0)))
-    total = tables.row("SELECT count(*) FROM image")[0]
-    places = {row[0]: place for place, row in enumerate(found)}
+    if folded:
+        rest = len(bars)
+        bars.append(_rest(bars, found.images, found.bytes))
+    places = {value: place for place, value in enumerate(found.bins)}
     return Distribution(
         name=measure.name,
         title=measure.title,
         kind="category",
         about=measure.about,
-        sql=sql,
+        sql=f"SELECT {binning.value} AS label, count(*) AS images, sum(size)::BIGINT AS bytes "
+        "FROM image GROUP BY ALL ORDER BY images DESC, label",
         bars=tuple(bars),
-        missing=total - counted,
+        missing=found.missing,
         folded=folded,
-        groups=_by_group(tables, measure.expression, places, len(bars), rest, filters),
+        groups=_by_group(found, places, len(bars), rest, filters),
     )
 
 
-def _make_pool(tables: Tables) -> None:
-    """Make the table ``pool``: the images that bars open to, with their ``rank``.
-
-    Those with a thumbnail come first. The hash of the uri is the chance: with many images, the pool
-    is a sample of about EXAMPLE_POOL of them, so that it costs the same for any source.
-    """
-    pictured = "uri IN (SELECT uri FROM thumbnails WHERE width IS NOT NULL)"
-    step = -(-tables.row("SELECT count(*) FROM image")[0] // EXAMPLE_POOL)
-    excluded = ", ".join(sorted(tables.columns & HEAVY_COLUMNS))
-    tables.connection.execute(
-        f"""CREATE TEMP TABLE IF NOT EXISTS pool AS SELECT * EXCLUDE ({excluded}),
-            (hash(uri) >> 2)::BIGINT + if({pictured}, 0, {1 << 62}) AS rank
-        FROM image WHERE hash(uri) % {max(1, step)} = 0 OR {pictured}"""
+def _sql_of_bins(binning: _Binning) -> str:
+    """Return the query that gives the counts of one measure, for the page."""
+    return (
+        f"SELECT {binning.value} AS bin, count(*) AS images, sum(size)::BIGINT AS bytes "
+        "FROM image GROUP BY ALL ORDER BY bin"
     )
-
-
-def _examples(tables: Tables, value: str) -> dict[Any, tuple[str, ...]]:
-    """Return the uris of some images for each result of the SQL expression ``value``."""
-    found = tables.rows(
-        f"SELECT bin, min_by(uri, rank, {EXAMPLES}) FROM "
-        f"(SELECT {value} AS bin, uri, rank FROM pool) WHERE bin IS NOT NULL GROUP BY bin"
-    )
-    return {number: tuple(uris) for number, uris in found}
 
 
 def _rest(bars: Sequence[Bar], images: int, size: int) -> Bar:
@@ -262,30 +227,110 @@ def _rest(bars: Sequence[Bar], images: int, size: int) -> Bar:
 
 
 def _by_group(
-    tables: Tables,
-    value: str,
-    places: Mapping[Any, int],
+    found: _Counted,
+    places: Mapping[str, int],
     width: int,
     rest: int | None,
     filters: Sequence[str],
 ) -> dict[str, tuple[int, ...]]:
-    """Count within each group, by key: a number of images for each of the ``width`` bars.
+    """Return the counts within each group, by key: a number of images for each of ``width`` bars.
 
-    ``places`` gives the bar of a result of the SQL expression ``value``. A result without a bar is
-    counted in the bar ``rest``, or not at all if that is None.
+    ``places`` gives the bar of a label. A label without a bar is counted in the bar ``rest``, or
+    not at all if that is None.
     """
-    if not filters:
-        return {}
     counts = [[0] * width for _ in filters]
-    found = tables.rows(f"SELECT g, {value} AS label, count(*) FROM grouped GROUP BY ALL")
-    for group, label, images in found:
+    for group, label, images in found.groups:
         place = places.get(label, rest)
-        if place is not None and label is not None:
+        if place is not None:
             counts[group][place] += images
     return {key: tuple(row) for key, row in zip(filters, counts, strict=True)}
 
 
-def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
+def _count(tables: Tables, binnings: Sequence[_Binning], images: int) -> list[_Counted]:
+    """Count the images and bytes by each measure: by all bins, or by the most frequent names.
+
+    One query does it all, because a query takes milliseconds even on an empty catalogue.
+
+    Each label also gets the uris of some of its images, those with a thumbnail first. The hash of
+    the uri is the chance: of many ``images``, they are chosen from a sample of about EXAMPLE_POOL,
+    so that it costs the same for any source.
+    """
+    counted = [_Counted() for _ in binnings]
+    step = max(1, -(-images // EXAMPLE_POOL))
+    chance = "(hash(uri) >> 2)::BIGINT"
+    found = tables.rows(
+        f"""SELECT *, count(*) OVER each, sum(images) OVER each, sum(bytes) OVER each FROM (
+            SELECT place, label, count(*) AS images, sum(size)::BIGINT AS bytes,
+                min_by(uri, rank, {EXAMPLES}) FILTER (rank IS NOT NULL) AS examples
+            FROM (SELECT {_labels(binnings)}, size, uri, CASE
+                    WHEN uri IN (SELECT uri FROM thumbnails WHERE width IS NOT NULL) THEN {chance}
+                    WHEN hash(uri) % {step} = 0 THEN {chance} + {1 << 62} END AS rank
+                FROM image)
+            GROUP BY place, label)
+        WINDOW each AS (PARTITION BY place, label IS NULL)
+        QUALIFY NOT list_contains(?, place) OR row_number() OVER (
+            PARTITION BY place, label IS NULL ORDER BY images DESC, label) <= {CATEGORY_LIMIT}
+        ORDER BY images DESC, label""",
+        [[place for place, one in enumerate(binnings) if one.measure.scale == "category"]],
+    )
+    for place, label, number, size, examples, distinct, all_images, all_bytes in found:
+        one = counted[place]
+        if label is None:
+            one.missing = number
+            continue
+        one.bins[label] = (number, size or 0)
+        one.examples[label] = tuple(examples or ())
+        one.distinct = distinct
+        one.images = int(all_images)
+        one.bytes = int(all_bytes or 0)
+    return counted
+
+
+def _count_groups(
+    tables: Tables, binnings: Sequence[_Binning], counted: Sequence[_Counted]
+) -> None:
+    """Count the images by each measure within the groups of the table ``grouped``."""
+    found = tables.rows(
+        f"SELECT g, place, label, count(*) FROM (SELECT g, {_labels(binnings)} FROM grouped) "
+        "WHERE label IS NOT NULL GROUP BY ALL"
+    )
+    for group, place, label, images in found:
+        counted[place].groups.append((group, label, images))
+
+
+def _labels(binnings: Sequence[_Binning]) -> str:
+    """Return SQL that makes a row for each measure of an image: its ``place``, and ``label``, the
+    value as text."""
+    texts = ", ".join(f"({binning.value})::VARCHAR" for binning in binnings)
+    return f"unnest(range({len(binnings)})) AS place, unnest([{texts}]) AS label"
+
+
+def _choose_bins(tables: Tables) -> tuple[int, list[_Binning]]:
+    """Return the number of images, and the binning of every Measure that the catalogue has."""
+    measures = [measure for measure in MEASURES if tables.has(*measure.needs)]
+    numbers = [measure for measure in measures if measure.scale != "category"]
+    columns = ["count(*)"]
+    for measure in numbers:
+        columns += [f"min({measure.expression})", f"max({measure.expression})"]
+    images, *extents = tables.row(f"SELECT {', '.join(columns)} FROM image")
+    lows = dict(zip(numbers, extents[::2], strict=True))
+    highs = dict(zip(numbers, extents[1::2], strict=True))
+    return images, [_binning(one, lows.get(one), highs.get(one)) for one in measures]
+
+
+def _binning(measure: Measure, low: Any, high: Any) -> _Binning:
+    """Return the binning of values from ``low`` to ``high``."""
+    value = measure.expression
+    if measure.scale == "category":
+        return _Binning(measure, value)
+    if measure.scale == "time":
+        start = f"date_trunc('{_period(low, high)}', {value})::TIMESTAMP"
+        return _Binning(measure, start, low=low, high=high)
+    sql, edge = _numbered(measure, low, high)
+    return _Binning(measure, sql, edge, low, high)
+
+
+def _numbered(measure: Measure, low: Any, high: Any) -> tuple[str, Edge]:
     """Return the SQL that gives an image its bin, and the function that gives a bin its edge."""
     value = measure.expression
     if measure.scale == "decade":
@@ -295,7 +340,7 @@ def _binning(tables: Tables, measure: Measure) -> tuple[str, Edge]:
         step = measure.step
         octave_bin = f"floor(log2({value} / {anchor}) * {step})::INTEGER"
         return octave_bin, lambda number: anchor * 2.0 ** (number / step)
-    width = nice_step(*_extent(tables, measure))
+    width = nice_step(low, high)
     # A value on an edge belongs to the bin that begins there, whatever the quotient's last digit.
     linear_bin = f"floor({value} / {width!r} + 1e-9)::INTEGER"
     return linear_bin, lambda number: round(number * width, 12)

@@ -46,12 +46,8 @@ _OF = {"copy_of": "copy of", "looks_like": "looks like"}
 _UNSAID = frozenset({"latitude", "longitude", "has_alpha", "reason", "message"})
 
 
-def illustrate(tables: Tables, insights: Iterable[Insight]) -> tuple[Insight, ...]:
-    """Return the findings with the first pictures of their lists, and leave out look-alikes."""
-    return tuple(replace(one, pictures=_pictures(tables, one)) for one in insights)
-
-
-def _pictures(tables: Tables, insight: Insight) -> tuple[Picture, ...]:
+def pictures(tables: Tables, insight: Insight) -> tuple[Picture, ...]:
+    """Return the first pictures of a finding's list, without look-alikes."""
     if not insight.sql or insight.name in _WITHOUT_LIST:
         return ()
     columns, rows = _rows(tables, f"{insight.sql} LIMIT {CANDIDATES}")
@@ -59,12 +55,12 @@ def _pictures(tables: Tables, insight: Insight) -> tuple[Picture, ...]:
         return ()
     looks = look_up(tables, [row[0] for row in rows])
     chosen = _of_each(rows) if insight.name in _ON_COPIES else _apart(rows, looks)
-    pictures = []
+    shown = []
     for row in chosen[:PICTURES]:
         look = looks.get(row[0])
         unseen = look.unseen if look else _reason_unseen(columns, row)
-        pictures.append(named(row[0], _note(columns, row), unseen))
-    return tuple(pictures)
+        shown.append(named(row[0], _note(columns, row), unseen))
+    return tuple(shown)
 
 
 def _of_each(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

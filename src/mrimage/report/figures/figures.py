@@ -390,6 +390,48 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class MapDot:
+    """An image on the map: the place of its middle, and the number of the color of its cluster,
+    0 for those of small clusters."""
+
+    x: float
+    y: float
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapPicture:
+    """A picture on the map: the corner of its cell, and the color of its cluster."""
+
+    picture: Picture
+    x: int
+    y: int
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapCluster:
+    """A cluster with a color of its own; ``name`` is empty if it has none."""
+
+    cluster: int
+    name: str
+    images: int
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class PileMap:
+    """The map: ``images`` are on it, in ``total`` clusters, of which the largest are ``clusters``."""
+
+    images: int
+    total: int
+    dots: tuple[MapDot, ...]
+    pictures: tuple[MapPicture, ...]
+    clusters: tuple[MapCluster, ...]
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """All figures of the report, exactly as ``summary.json`` has them."""
 
@@ -409,3 +451,4 @@ class Figures:
     made: tuple[MadeTable, ...] = ()
     images: tuple[ShownImage, ...] = ()
     history: tuple[RunRecord, ...] = ()
+    map: PileMap | None = None

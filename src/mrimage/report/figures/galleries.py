@@ -14,7 +14,9 @@ from mrimage.report.figures.figures import Galleries, Gallery, Pair, Picture
 from mrimage.report.figures.prices import look_up, make_priced_view
 from mrimage.report.tables.views import Tables
 
-PictureKind = Literal["typical", "before", "after", "sheet", "finding", "copy", "group", "extreme"]
+PictureKind = Literal[
+    "typical", "before", "after", "sheet", "finding", "copy", "group", "extreme", "map"
+]
 """What the page shows a picture for. Those of the kinds "after" and "sheet" are outputs."""
 
 REPRESENTATIVES = 24

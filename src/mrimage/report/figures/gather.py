@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mrimage.report import text
 from mrimage.report.figures import evidence, galleries, history
+from mrimage.report.figures.contents import Contents
 from mrimage.report.figures.corrections import list_corrections
 from mrimage.report.figures.describe import describe
 from mrimage.report.figures.figures import (
@@ -21,7 +22,8 @@ from mrimage.report.figures.figures import (
 from mrimage.report.figures.health import examine
 from mrimage.report.figures.insights import find_insights
 from mrimage.report.figures.job import RunFigures
-from mrimage.report.figures.made import find_duplicates, show_tables
+from mrimage.report.figures.made import show_tables
+from mrimage.report.figures.pile_map import draw_map
 from mrimage.report.figures.quarantine import list_quarantine
 from mrimage.report.figures.shown import describe_images, pictures_of
 from mrimage.report.figures.steps import describe_steps
@@ -43,32 +45,35 @@ class Gathered:
 
 
 def gather(
-    tables: Tables, facts: RunFacts, *, places: bool, records: Sequence[RunRecord] = ()
+    contents: Contents, facts: RunFacts, *, places: bool, records: Sequence[RunRecord] = ()
 ) -> Gathered:
     """Compute every figure once.
 
     ``places`` adds the map of GPS positions, and ``records`` are the earlier runs.
     """
+    tables = contents.tables
     thumbnails = read_thumbnails(tables)
     available = frozenset(thumbnails)
     pictures = galleries.EMPTY
     examples: Mapping[str, Sequence[str]] = {}
-    duplicates = find_duplicates(tables)
+    duplicates = contents.duplicates
     if thumbnails:
-        pictures, examples = galleries.select(tables)
+        pictures, examples = contents.selected
         pictures = galleries.only_available(pictures, available)
     groups = _groups(tables, examples, available)
     health = examine(facts, groups)
-    insights = find_insights(tables, facts, groups, health)
+    insights = find_insights(tables, contents.survey, facts, groups, health)
     if thumbnails:
-        illustrated = evidence.illustrate(tables, insights)
+        illustrated = contents.illustrate(insights)
         insights = tuple(
             replace(one, pictures=galleries.only_seen(one.pictures, available))
             for one in illustrated
         )
     insights, lists = evidence.make_lists(tables, insights)
     data = describe(tables, places=places)
-    shown = pictures_of(pictures, insights, duplicates)
+    drawn = draw_map(tables, available)
+    shown = [*pictures_of(pictures, insights, duplicates)]
+    shown += [one.picture for one in drawn.pictures] if drawn else []
     figures = Figures(
         schema_version=SCHEMA_VERSION,
         run=_run(facts),
@@ -86,6 +91,7 @@ def gather(
         duplicates=duplicates,
         made=show_tables(tables, duplicates),
         images=describe_images(tables, shown, groups, data),
+        map=drawn,
     )
     figures = replace(figures, history=history.shown(records, figures))
     return Gathered(figures, thumbnails, lists)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from mrimage.report import text
 from mrimage.report.figures.copies import find_copies
@@ -88,35 +89,56 @@ _SINGULAR = {"their": "its", "Their": "Its", "are": "is", "have": "has", "they":
 _PLURAL = {word: word for word in _SINGULAR}
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a run's tables say about its images, before anyone asks what the job's edits settle.
+
+    ``rules`` and ``scores`` are the images and bytes by name, of ``images`` images with ``bytes``
+    in all. ``others`` are findings that no edit settles.
+    """
+
+    images: int
+    bytes: int
+    rules: Mapping[str, tuple[int, int]]
+    scores: Mapping[str, tuple[int, int]]
+    others: tuple[Insight, ...]
+
+
+def survey(tables: Tables) -> Survey:
+    """Count what the findings are made of."""
+    images, size, rules = _count_images(tables)
+    scores = count_scores(tables)
+    others = (
+        *_from_scores(tables, scores, images, size),
+        *find_copies(tables),
+        *_heaviest(tables),
+        *_cameras(tables),
+        *_outputs(tables),
+    )
+    return Survey(images, size, rules, scores, others)
+
+
 def find_insights(
-    tables: Tables, facts: RunFacts, groups: Groups, health: Health
+    tables: Tables, found: Survey, facts: RunFacts, groups: Groups, health: Health
 ) -> tuple[Insight, ...]:
     """Return what a person would want to know, the most pressing first."""
-    found = [
+    insights = [
         *_from_job(facts, health),
-        *findings_on_images(tables, _edits_of(facts)),
+        *findings_on_images(tables, found, _edits_of(facts)),
         *_from_groups(tables, groups),
     ]
-    return tuple(sorted(found, key=_urgency))
+    return tuple(sorted(insights, key=_urgency))
 
 
 def findings_on_images(
-    tables: Tables, edits: Sequence[Mapping[str, object] | None] = (None,)
+    tables: Tables, found: Survey, edits: Sequence[Mapping[str, object] | None] = (None,)
 ) -> list[Insight]:
     """Return the findings that come from the tables alone, the most pressing first.
 
     A finding is settled if each of the described ``edits`` settles it; None edits nothing.
     """
-    found = [
-        *_from_rules(tables, edits),
-        *_from_scores(tables),
-        *find_copies(tables),
-        *_heaviest(tables),
-        *_cameras(tables),
-        *find_savings(tables),
-        *_outputs(tables),
-    ]
-    return sorted(found, key=_urgency)
+    insights = [*_from_rules(tables, found, edits), *found.others, *find_savings(tables)]
+    return sorted(insights, key=_urgency)
 
 
 def _urgency(insight: Insight) -> tuple[bool, int, int]:
@@ -126,19 +148,24 @@ def _urgency(insight: Insight) -> tuple[bool, int, int]:
 
 
 def count_rules(tables: Tables) -> dict[str, tuple[int, int]]:
-    """Return the images and bytes that meet each rule whose columns the catalogue has, by name.
+    """Return the images and bytes that meet each rule whose columns the catalogue has, by name."""
+    return _count_images(tables)[2]
+
+
+def _count_images(tables: Tables) -> tuple[int, int, dict[str, tuple[int, int]]]:
+    """Return the images, their bytes, and what ``count_rules`` does.
 
     One pass over the catalogue counts them all.
     """
     rules = [rule for rule in RULES if tables.has(*rule.needs)]
-    counts = ["count(*)"]
+    counts = ["count(*)", "coalesce(sum(size), 0)::BIGINT"]
     for rule in rules:
         condition = rule.where(tables)
         counts.append(f"count(*) FILTER ({condition})")
         counts.append(f"coalesce(sum(size) FILTER ({condition}), 0)::BIGINT")
-    _, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
+    images, total_bytes, *counted = tables.row(f"SELECT {', '.join(counts)} FROM image")
     pairs = zip(counted[::2], counted[1::2], strict=True)
-    return {rule.name: pair for rule, pair in zip(rules, pairs, strict=True)}
+    return images, total_bytes, {rule.name: pair for rule, pair in zip(rules, pairs, strict=True)}
 
 
 def _edits_of(facts: RunFacts) -> list[Mapping[str, object] | None]:
@@ -149,20 +176,20 @@ def _edits_of(facts: RunFacts) -> list[Mapping[str, object] | None]:
     return [edits if isinstance(edits, Mapping) else None]
 
 
-def _from_rules(tables: Tables, edits: Sequence[Mapping[str, object] | None]) -> Iterator[Insight]:
+def _from_rules(
+    tables: Tables, found: Survey, edits: Sequence[Mapping[str, object] | None]
+) -> Iterator[Insight]:
     """Yield the findings of RULES, without those that the run has scores for."""
-    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
-    counted = count_rules(tables)
-    scored = count_scores(tables)
     for rule in RULES:
-        if rule.name in scored:
+        if rule.name in found.scores:
             continue
-        images, size = counted.get(rule.name, (0, 0))
-        if images and images >= rule.share * total:
+        images, size = found.rules.get(rule.name, (0, 0))
+        if images and images >= rule.share * found.images:
             is_settled = all(map(rule.is_settled, edits))
-            bytes_share = size / total_bytes if total_bytes else 0.0
+            share = images / found.images
+            bytes_share = size / found.bytes if found.bytes else 0.0
             condition = rule.where(tables)
-            yield _insight(rule, condition, is_settled, images, images / total, bytes_share)
+            yield _insight(rule, condition, is_settled, images, share, bytes_share)
 
 
 def _insight(
@@ -184,10 +211,13 @@ def _insight(
     )
 
 
-def _from_scores(tables: Tables) -> Iterator[Insight]:
-    """Yield the kinds of findings.parquet, if the run looked for them."""
-    counted = count_scores(tables)
-    total, total_bytes = tables.row("SELECT count(*), coalesce(sum(size), 0)::BIGINT FROM image")
+def _from_scores(
+    tables: Tables, counted: Mapping[str, tuple[int, int]], total: int, total_bytes: int
+) -> Iterator[Insight]:
+    """Yield the kinds of findings.parquet, if the run looked for them.
+
+    ``counted`` are those of ``total`` images with ``total_bytes``.
+    """
     for score in SCORES:
         images, size = counted.get(score.name, (0, 0))
         if not images:

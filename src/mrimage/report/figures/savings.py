@@ -6,11 +6,10 @@ It is measured on the images that the run converted, or else on a few samples th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from mrimage.report import text
 from mrimage.report.figures.figures import Insight
-from mrimage.report.tables.views import Tables, open_tables
+from mrimage.report.tables.views import Tables
 
 WASTEFUL = ("bmp", "tiff", "ppm", "tga")
 """Formats that are usually stored without compression."""
@@ -52,33 +51,32 @@ _NAMES = {"webp": "lossy WebP", "avif": "lossy AVIF", "jpg": "JPEG"}
 """Formats that are not called by their extension in capitals."""
 
 
-def choose_conversion_samples(results: Path) -> list[str]:
+def choose_conversion_samples(tables: Tables) -> list[str]:
     """Return the uris of images to convert for the measurement.
 
     They are a few images of each wasteful format with many bytes, unless the run has converted
     enough images of that format.
     """
-    with open_tables(results) as tables:
-        if not tables.has("format", "width", "height"):
-            return []
-        _make_single_view(tables)
-        # Chance is the hash of the uri, so that a repeated report chooses the same images.
-        found = tables.rows(
-            f"""WITH known AS (
-                SELECT format FROM ({_CONVERTED}) GROUP BY format HAVING count(*) >= {ENOUGH}),
-            heavy AS (
-                SELECT format FROM single
-                WHERE format IN ({_LISTED}) AND format NOT IN (FROM known)
-                GROUP BY format HAVING count(*) >= {ENOUGH} AND sum(size) >= {WORTH_BYTES}),
-            chosen AS (
-                SELECT uri, pixels, hash(uri) AS chance,
-                    row_number() OVER (PARTITION BY format ORDER BY hash(uri), uri) AS turn
-                FROM single WHERE pixels BETWEEN 1 AND {MOST_PIXELS} AND format IN (FROM heavy)
-                QUALIFY turn <= {SAMPLES})
-            SELECT uri FROM chosen
-            QUALIFY sum(pixels) OVER (ORDER BY turn, chance, uri) <= {ALL_PIXELS}
-            ORDER BY turn, chance, uri"""
-        )
+    if not tables.has("format", "width", "height"):
+        return []
+    _make_single_view(tables)
+    # Chance is the hash of the uri, so that a repeated report chooses the same images.
+    found = tables.rows(
+        f"""WITH known AS (
+            SELECT format FROM ({_CONVERTED}) GROUP BY format HAVING count(*) >= {ENOUGH}),
+        heavy AS (
+            SELECT format FROM single
+            WHERE format IN ({_LISTED}) AND format NOT IN (FROM known)
+            GROUP BY format HAVING count(*) >= {ENOUGH} AND sum(size) >= {WORTH_BYTES}),
+        chosen AS (
+            SELECT uri, pixels, hash(uri) AS chance,
+                row_number() OVER (PARTITION BY format ORDER BY hash(uri), uri) AS turn
+            FROM single WHERE pixels BETWEEN 1 AND {MOST_PIXELS} AND format IN (FROM heavy)
+            QUALIFY turn <= {SAMPLES})
+        SELECT uri FROM chosen
+        QUALIFY sum(pixels) OVER (ORDER BY turn, chance, uri) <= {ALL_PIXELS}
+        ORDER BY turn, chance, uri"""
+    )
     return [uri for (uri,) in found]
 
 
@@ -137,7 +135,7 @@ def _make_single_view(tables: Tables) -> None:
     The formats to convert to keep no more than that.
     """
     tables.connection.execute(
-        f"CREATE TEMP VIEW single AS SELECT * FROM image WHERE {_single(tables)}"
+        f"CREATE TEMP VIEW IF NOT EXISTS single AS SELECT * FROM image WHERE {_single(tables)}"
     )
 
 

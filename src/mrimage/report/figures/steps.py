@@ -42,6 +42,9 @@ def _steps(job: Mapping[str, object]) -> Iterator[str]:
         yield _mapping(job, mapper)
     else:
         yield f"Grouped the images by {_in_a_row(_names(job.get('key')))}"
+    examples = job.get("examples")
+    if examples:
+        yield f"Labelled each image by the examples in {examples}"
     if isinstance(edits, Mapping):
         yield f"Edited each image: {', '.join(_edits(edits))}{_shards(job)}"
     elif edits:

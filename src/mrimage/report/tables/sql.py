@@ -45,8 +45,8 @@ def stream(
 ) -> Iterator[str]:
     """Yield the result of ``sql`` piece by piece, over the tables in the folder ``results``.
 
-    The views are catalogue, corrected, duplicates, findings, groups, members, outputs, quarantine,
-    removed, and image (the processed images of the catalogue, with a column ``pixels``). The result is an aligned
+    The views are catalogue, clusters, corrected, duplicates, findings, groups, members, neighbors,
+    outputs, quarantine, removed, and image (the processed images of the catalogue, with a column ``pixels``). The result is an aligned
     table, CSV with a header, or a JSON array with an object on each line. In CSV, a text that begins
     like a formula gets an apostrophe before it, unless ``quote_formulas`` is False.
 
@@ -104,8 +104,9 @@ def _errors_of(sql: str) -> Iterator[None]:
     except duckdb.Error as error:
         reason = text.cut(" ".join(str(error).split()), 400)
         raise UsageError(
-            f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, corrected, '
-            f"duplicates, findings, groups, members, outputs, quarantine and removed: {reason}"
+            f'DuckDB cannot run "{text.cut(sql)}" on the views catalogue, image, clusters, '
+            "corrected, duplicates, findings, groups, members, neighbors, outputs, quarantine and "
+            f"removed: {reason}"
         ) from error
 
 

@@ -26,6 +26,9 @@ _COLUMNS = {
     "duplicates": "cluster INTEGER, uri VARCHAR, keep BOOLEAN, reason VARCHAR, kind VARCHAR, "
     "score DOUBLE, rectangle INTEGER[], width INTEGER, height INTEGER, bytes BIGINT, saved BIGINT",
     "findings": "uri VARCHAR, kind VARCHAR, score DOUBLE, threshold DOUBLE, evidence VARCHAR",
+    "clusters": "cluster INTEGER, uri VARCHAR, name VARCHAR, distance DOUBLE, rank INTEGER, "
+    "x DOUBLE, y DOUBLE",
+    "neighbors": "uri VARCHAR, outlier DOUBLE, neighbors VARCHAR[], distances DOUBLE[]",
     "corrected": "key VARCHAR, method VARCHAR, uri VARCHAR, lightness_before DOUBLE, "
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
     "clipped DOUBLE",
@@ -71,8 +74,9 @@ class Tables:
     def __init__(self, results: Path, connection: Connection, prefix: str = "") -> None:
         self.results = results
         self.connection = connection
-        for name, columns in _COLUMNS.items():
-            _make_view(connection, prefix + name, _files(results, name), columns)
+        self._prefix = prefix
+        for name in _COLUMNS:
+            self.read_again(name)
         self.columns = self.columns_of(prefix + "catalogue")
         if not prefix:
             connection.execute(_DECADE_BIN)
@@ -105,6 +109,11 @@ class Tables:
         self.connection.execute(f"SET allowed_paths = {allowed_paths(files)}")
         for setting in _CONFINED:
             self.connection.execute(f"SET {setting}")
+
+    def read_again(self, name: str) -> None:
+        """Make the view of the table ``name``, of the files that there are now."""
+        files = _files(self.results, name)
+        _make_view(self.connection, self._prefix + name, files, _COLUMNS[name])
 
     @property
     def membership(self) -> str:
@@ -168,10 +177,13 @@ def _files(results: Path, name: str) -> list[str]:
 
 def _make_view(connection: Connection, name: str, files: list[str], columns: str) -> None:
     if files:
-        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {parquet_files(files)}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM {parquet_files(files)}"
+        )
         return
     fields = []
     for definition in columns.split(", "):
         column, kind = definition.split()
         fields.append(f"NULL::{kind} AS {column}")
-    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(fields)} WHERE false")
+    selected = ", ".join(fields)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {selected} WHERE false")
