@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from opened import DRAWN, Open
+from PIL import Image
 
 import mrimage as mr
-from mrimage import report
-from mrimage.demo import build
+from mrimage import demo, report
 from mrimage.flow.summary import Summary as Ended
 from mrimage.report.figures.figures import Figures
 
@@ -20,13 +20,15 @@ from mrimage.report.figures.figures import Figures
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """The demo's colours, damaged files, formats and turns, edited and grouped by two worker processes."""
     folder = tmp_path_factory.mktemp("demo")
-    build(folder / "photos")
+    folders = ("color/", "damaged/", "formats/", "orientation/")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "FILES", [f for f in demo.FILES if f.path.startswith(folders)])
+        demo.build(folder / "photos")
     job = mr.Job(
         key=("color_space",),
         extract=("content", "hash"),
         edits=mr.Edits(resize=(256, 256), fit="cover", to="srgb", format="webp"),
         group=("contact-sheet", "mean"),
-        include=("color/**", "damaged/**", "formats/**", "orientation/**"),
     )
     return mr.run(job, folder / "photos", folder / "out", workers=2)
 
@@ -104,7 +106,9 @@ def test_a_notebook_shows_a_real_run_with_charts(ended: Ended) -> None:
 def test_a_task_that_was_tried_again_is_told_with_what_happened(
     tmp_path: Path, open_page: Open
 ) -> None:
-    build(tmp_path / "photos")
+    (tmp_path / "photos").mkdir()
+    for number in range(6):
+        Image.new("RGB", (30, 20), (40 * number, 0, 0)).save(tmp_path / f"photos/{number}.png")
     marker = str(tmp_path / "died")
 
     def die_once(image: mr.Image) -> Iterator[tuple[str, int]]:
@@ -113,7 +117,7 @@ def test_a_task_that_was_tried_again_is_told_with_what_happened(
             os._exit(9)
         yield image.metadata.format, 1
 
-    job = mr.Job(map=die_once, include=("color/**",))
+    job = mr.Job(map=die_once)
     ended = mr.run(job, tmp_path / "photos", tmp_path / "out", workers=2, thumbnails=False)
     assert ended.quarantined == 0
     health = report.load(tmp_path / "out").health
