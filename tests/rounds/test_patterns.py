@@ -127,11 +127,11 @@ def neighbors_of(found: vectors.Array, overlap_cells: int) -> dict[int, list[int
         side = {"length": found.shape[1], "buckets": 1}
         if len(rows):
             compared += [made for _, made in neighbors.compare("", iter([value]), side)]
-    [(_, merged)] = neighbors.merge("", iter(compared), None)
-    owners, nearest, squared = neighbors._parsed(merged)
-    return {
-        int(owner): nearest[row][squared[row] >= 0].tolist() for row, owner in enumerate(owners)
-    }
+    made = {}
+    for _, merged in neighbors.merge("", iter(compared), None):
+        for owner, nearest, squared in zip(*neighbors._parsed(merged), strict=True):
+            made[int(owner)] = nearest[squared >= 0].tolist()
+    return made
 
 
 def test_neighbors_in_one_cell_are_exact_and_in_many_nearly_all_are_found() -> None:

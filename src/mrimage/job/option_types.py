@@ -14,6 +14,7 @@ from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
 from mrimage.image.sizes import SIZE_SETS, UnknownSetError
 from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
+from mrimage.job.name_template import read_template
 from mrimage.job.statistic import Statistic
 from mrimage.mappers.keys import SPLIT
 from mrimage.types import Edits
@@ -22,7 +23,7 @@ MOST = (1 << 62) - 1
 """The largest number of bytes or pixels that fits the tables."""
 
 
-MOST_CLUSTERS = 10_000
+MOST_CLUSTERS = 1_000
 """The most clusters: every image is compared with each of them."""
 
 
@@ -198,6 +199,12 @@ def _text(value: object) -> str:
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError
     return value
+
+
+def _template(value: object) -> str:
+    text = _text(value)
+    read_template(text)
+    return text
 
 
 def _suggest_set(error: ValueError) -> str:
@@ -378,6 +385,8 @@ KEYS_OF_IMAGES = OptionType(
     "a name, or several",
     "K[,K...]",
 )
+_NAME_WANTED = "a template such as {year}/{camera}/{stem}, with a name before and after each slash"
+NAME = OptionType(_template, _template, _NAME_WANTED, _NAME_WANTED, "TEMPLATE")
 TEXT = OptionType(_text, _text, "text", "text", "TEXT")
 _PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
 PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")

@@ -21,7 +21,7 @@ from mrimage.patterns.kmeans import (
     sums_of,
 )
 from mrimage.patterns.plane import Plane, plane_of
-from mrimage.patterns.sample import pass_on, pieces, sample_of, vector_column
+from mrimage.patterns.sample import chunks, pass_on, pieces, sample_of, vector_column
 from mrimage.patterns.vectors import UNIT, Array, restored, stored, whole_vectors
 from mrimage.rounds.programs import FoundTable
 from mrimage.rounds.round import Pairs, Round
@@ -38,6 +38,9 @@ NO_LABEL = "unsure"
 
 TYPICAL = 5
 """Typical and atypical members of each cluster that clusters.json names."""
+
+_ROW = 100
+"""Bytes of an image's uri, numbers and label, about."""
 
 Found = list[FoundTable | Output]
 
@@ -125,15 +128,19 @@ def place(key: str, batch: pa.RecordBatch, side: Any) -> Pairs:
     for piece in pieces(batch):
         vectors = whole_vectors(piece, side["column"])
         chosen, distances = nearest(vectors, centers)
-        value = {
-            "uris": piece.column("uri").to_pylist(),
-            "clusters": chosen.astype("<i4").tobytes(),
-            "distances": distances.astype("<i8").tobytes(),
-            "places": plane.places(vectors).astype("<f8").tobytes(),
-        }
-        if "label" in piece.schema.names:
-            value["labels"] = piece.column("label").to_pylist()
-        yield "images", value
+        places = plane.places(vectors)
+        uris = piece.column("uri").to_pylist()
+        labels = piece.column("label").to_pylist() if "label" in piece.schema.names else None
+        for part in chunks(len(uris), _ROW):
+            value: dict[str, Any] = {
+                "uris": uris[part],
+                "clusters": chosen[part].astype("<i4").tobytes(),
+                "distances": distances[part].astype("<i8").tobytes(),
+                "places": places[part].astype("<f8").tobytes(),
+            }
+            if labels is not None:
+                value["labels"] = labels[part]
+            yield "images", value
 
 
 def _plain(sums: Sums) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mrimage.patterns.kmeans import centers_of_sample
-from mrimage.patterns.sample import pass_on, pieces, sample_of, vector_column
+from mrimage.patterns.sample import chunks, pass_on, pieces, sample_of, vector_column
 from mrimage.patterns.vectors import (
     UNIT,
     Array,
@@ -48,6 +48,12 @@ CELL_ITERATIONS = 10
 
 BUCKET = 20_000
 """Images whose neighbors one reduce task merges, about."""
+
+_ROW = 8 + 16 * NEAREST
+"""Bytes of what is known of an image's neighbors."""
+
+_URI = 80
+"""Bytes of a uri, about."""
 
 _NONE = -1
 """The squared distance where an image has fewer neighbors."""
@@ -87,9 +93,10 @@ def send(key: str, batch: pa.RecordBatch, side: Any) -> Pairs:
         rows = order // cells.shape[1]
         starts = np.flatnonzero(np.diff(sorted_cells, prepend=-1))
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-            chosen = rows[start:end]
-            value = {"ids": ids[chosen].tobytes(), "vectors": stored(vectors[chosen])}
-            yield f"{sorted_cells[start]:06}", value
+            for part in chunks(end - start, 2 * side["length"]):
+                chosen = rows[start:end][part]
+                value = {"ids": ids[chosen].tobytes(), "vectors": stored(vectors[chosen])}
+                yield f"{sorted_cells[start]:06}", value
 
 
 def nearest_cells(vectors: Array, centers: Array) -> Array:
@@ -113,8 +120,10 @@ def compare(key: str, values: Iterator[Any], side: Any) -> Pairs:
     nearest, squared = nearest_of_all(ids, vectors)
     buckets = ids % np.uint64(side["buckets"])
     for bucket in np.unique(buckets):
-        chosen = buckets == bucket
-        yield f"{bucket:06}", _plain(ids[chosen], nearest[chosen], squared[chosen])
+        rows = np.flatnonzero(buckets == bucket)
+        for part in chunks(len(rows), _ROW):
+            chosen = rows[part]
+            yield f"{bucket:06}", _plain(ids[chosen], nearest[chosen], squared[chosen])
 
 
 def nearest_of_all(ids: Array, vectors: Array) -> tuple[Array, Array]:
@@ -170,12 +179,15 @@ def merge(key: str, values: Iterator[Any], side: Any) -> Pairs:
     distances = np.full((len(owners), NEAREST), _NONE, "<i8")
     nearest[owner[kept], rank[kept]] = others[kept]
     distances[owner[kept], rank[kept]] = squared[kept]
-    yield "neighbors", _plain(owners, nearest, distances)
+    for part in chunks(len(owners), _ROW):
+        yield "neighbors", _plain(owners[part], nearest[part], distances[part])
 
 
 def name(key: str, batch: pa.RecordBatch, side: Any) -> Pairs:
     """Yield the uris of a batch."""
-    yield "uris", batch.column("uri").to_pylist()
+    uris = batch.column("uri").to_pylist()
+    for part in chunks(len(uris), _URI):
+        yield "uris", uris[part]
 
 
 def _joined(values: Iterable[Any], length: int) -> tuple[Array, Array]:

@@ -20,6 +20,10 @@ SAMPLE = 20_000
 PIECE = 8_192
 """Images of a batch that are turned into numbers at once, so that little is held in memory."""
 
+RECORD = 8 << 10
+"""Bytes of a record's value, about. The shuffle sorts records a few thousand at a time, in little
+memory, so values must be small."""
+
 _HASHES = 1 << 64
 
 
@@ -67,22 +71,27 @@ def pick(key: str, batch: pa.RecordBatch, side: Any) -> Pairs:
     for piece in pieces(batch):
         places = hashes(piece.column("uri").to_pylist())
         chosen = places <= np.uint64(most)
-        if chosen.any():
-            vectors = whole_vectors(piece, side["column"])
-            yield (
-                "sample",
-                {
-                    "hashes": places[chosen].tobytes(),
-                    "vectors": stored(vectors[chosen]),
-                    "length": vectors.shape[1],
-                },
-            )
+        if not chosen.any():
+            continue
+        kept = places[chosen]
+        vectors = whole_vectors(piece, side["column"])[chosen]
+        length = vectors.shape[1]
+        for part in chunks(len(kept), 2 * length):
+            value = {"hashes": kept[part].tobytes(), "vectors": stored(vectors[part])}
+            yield "sample", value | {"length": length}
 
 
 def pass_on(key: str, values: Iterator[Any], side: Any) -> Pairs:
     """Yield what the mapper has yielded."""
     for value in values:
         yield key, value
+
+
+def chunks(rows: int, width: int) -> Iterator[slice]:
+    """Cut ``rows`` rows of ``width`` bytes into those of one record each."""
+    step = max(1, RECORD // width)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)
 
 
 def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -139,3 +139,23 @@ class Data:
     taken_from: str = ""
     taken_to: str = ""
     places_by_group: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MapDot:
+    """An image on the map: the place of its middle, and the number of the color of its cluster,
+    0 for those of small clusters."""
+
+    x: float
+    y: float
+    color: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapCluster:
+    """A cluster with a color of its own; ``name`` is empty if it has none."""
+
+    cluster: int
+    name: str
+    images: int
+    color: int

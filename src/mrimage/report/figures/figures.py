@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mrimage.report.figures.data import Data
+from mrimage.report.figures.data import Data, MapCluster, MapDot
 from mrimage.report.figures.job import Health, RunFigures
 
 SCHEMA_VERSION = 1
@@ -390,32 +390,12 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class MapDot:
-    """An image on the map: the place of its middle, and the number of the color of its cluster,
-    0 for those of small clusters."""
-
-    x: float
-    y: float
-    color: int
-
-
-@dataclass(frozen=True, slots=True)
 class MapPicture:
     """A picture on the map: the corner of its cell, and the color of its cluster."""
 
     picture: Picture
     x: int
     y: int
-    color: int
-
-
-@dataclass(frozen=True, slots=True)
-class MapCluster:
-    """A cluster with a color of its own; ``name`` is empty if it has none."""
-
-    cluster: int
-    name: str
-    images: int
     color: int
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from mrimage.report import text
-from mrimage.report.figures.figures import MapCluster, MapDot, MapPicture, Picture, PileMap
+from mrimage.report.figures.data import MapCluster, MapDot
+from mrimage.report.figures.figures import MapPicture, Picture, PileMap
 from mrimage.report.tables.views import Tables
 
 WIDTH = 1100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,18 @@ class Tables:
     def columns_of(self, view: str) -> frozenset[str]:
         """Return the names of the columns of ``view``."""
         return frozenset(name for name, *_ in self.rows(f"DESCRIBE {view}"))
+
+    @cached_property
+    def formats(self) -> frozenset[str]:
+        """The formats of the processed images, as far as the catalogue knows them."""
+        if not self.has("format"):
+            return frozenset()
+        return frozenset(name for (name,) in self.rows("SELECT DISTINCT format FROM image"))
+
+    @cached_property
+    def has_outputs(self) -> bool:
+        """Whether the run made any file. The queries on its outputs need not be asked otherwise."""
+        return bool(self.rows("SELECT 1 FROM outputs LIMIT 1"))
 
     def has(self, *columns: str) -> bool:
         """Return whether the catalogue has all these columns. Those of an extractor may be absent."""
