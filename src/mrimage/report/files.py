@@ -5,3 +5,6 @@ FACTS = "_run/facts.json"
 
 SUMMARY = "summary.json"
 """The figures of the report."""
+
+MARKS = ".marks.parquet"
+"""How the name of the user's marks ends: ``OUT.marks.parquet``, beside OUT and not in it."""

@@ -20,8 +20,5 @@ LISTS = "lists"
 FOUND = ("duplicates.parquet", "clusters.parquet", "neighbors.parquet", "findings.parquet")
 """Tables that only some jobs publish."""
 
-MARKS = ".marks.parquet"
-"""How the name of the user's marks ends: ``OUT.marks.parquet``, beside OUT and not in it."""
-
 FOLDERS = ("images", "groups", "catalogue", LISTS, ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")

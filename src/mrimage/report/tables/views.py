@@ -12,10 +12,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mrimage.report.files import MARKS
 from mrimage.report.tables.files import allowed_paths, parquet_files
 from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
-from mrimage.storage.layout import MARKS
 
 MEMORY_LIMIT = "1GB"
 """The most memory that DuckDB may use. A larger query spills to a temporary folder."""
