@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError, StoreError, UsageError
-from mrimage.report.files import MARKS as MARKS_SUFFIX
+from mrimage.report import files
 from mrimage.storage import Store, StoreSettings, open_store, redact
 from mrimage.storage.names import path_if_local
 
@@ -126,11 +126,11 @@ def marks_of(out: str, settings: StoreSettings) -> MarksFile:
     path = path_if_local(out)
     if path is not None:
         folder = Path(path).absolute()
-        return MarksFile(open_store(str(folder.parent), settings), f"{folder.name}{MARKS_SUFFIX}")
+        return MarksFile(open_store(str(folder.parent), settings), f"{folder.name}{files.MARKS}")
     parent, slash, name = out.rstrip("/").rpartition("/")
     if not slash or parent.endswith("/"):
         raise UsageError(f"{redact(out)} has nothing beside it, where marks could be kept.")
-    return MarksFile(open_store(parent, settings), f"{name}{MARKS_SUFFIX}")
+    return MarksFile(open_store(parent, settings), f"{name}{files.MARKS}")
 
 
 def _check_tag(tag: str) -> None:
