@@ -20,6 +20,7 @@ UNFILTERED = frozenset(
         "file",
         "sha256",
         "phash",
+        "picture_hash",
         "descriptor",
         "embedding",
         "mean_color",
