@@ -40,21 +40,27 @@ settings.load_profile("any-machine")
 ROOT = Path(__file__).parents[1]
 
 TOGETHER = {
-    "spark": ("tests/spark/",),
+    "spark": (
+        "tests/spark/test_cluster.py",
+        "tests/spark/test_machines.py",
+        "tests/spark/test_packed.py",
+    ),
     "engines": ("tests/engine/",),
     "s3": (
         "tests/storage/test_s3.py",
+        "tests/storage/test_faults.py",
         "tests/storage/test_races.py",
         "tests/storage/test_secrets.py",
         "tests/flow/test_apart.py",
         "tests/sink/test_remote_shards.py",
     ),
     "pages": ("tests/report/",),
+    "explore": ("tests/explore/",),
     "doctests": ("src/",),
 }
 """Files that share a server, a cluster or a browser: one worker runs them, and starts it once."""
 
-SLOW = ("spark", "soak", "storage", "engine", "faults", "report")
+SLOW = ("spark", "soak", "storage", "engine", "faults", "report", "explore", "docs")
 """Folders whose files take long, the slowest first."""
 
 

@@ -210,3 +210,14 @@ def test_importing_the_package_is_light() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout
     assert HEAVY.isdisjoint(loaded.split())
+
+
+def test_a_run_and_its_workers_load_no_compute_functions_of_arrow() -> None:
+    """They make a Python function of each kernel when they are imported, a tenth of a worker's start."""
+    program = (
+        "import sys, mrimage.cli.commands\n"
+        "from mrimage.flow.run import TASKS\n"
+        "for name in TASKS: __import__(name)\n"
+        "sys.exit('pyarrow.compute' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -236,5 +236,5 @@ def test_contributing_s_examples_do_what_it_says(tmp_path: Path) -> None:
         PYTHONPATH=str(tmp_path),
     )
     assert "3 passed" in said
-    told = run(tmp_path, "-m", "mrimage", "run", "--help", PYTHONPATH=str(tmp_path))
-    assert [name for name in ("hour", "negative", "largest") if name not in told] == []
+    help_text = run(tmp_path, "-m", "mrimage", "run", "--help", PYTHONPATH=str(tmp_path))
+    assert [name for name in ("hour", "negative", "largest") if name not in help_text] == []

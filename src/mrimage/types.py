@@ -11,11 +11,23 @@ Fit = Literal["cover", "contain", "pad", "stretch"]
 """How an image is fitted to the box of ``--resize``: fill it and cut the overhang, fit inside it,
 fit inside it and fill the rest with the background, or stretch to it."""
 
+CORNERS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "top-left": (0, 0),
+        "top-right": (1, 0),
+        "bottom-left": (0, 1),
+        "bottom-right": (1, 1),
+        "center": (0.5, 0.5),
+    }
+)
+"""Where ``--watermark`` goes: how far across and down, from 0 to 1."""
+
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-Resize = Size | str | Sequence[Size | str]
-"""What ``--resize`` may be: one size, the name of a set of sizes, or several of both."""
+Resize = Size | int | str | Sequence[Size | str]
+"""What ``--resize`` may be: one size, the name of a set of sizes, or several of both, of which each
+image gets one; or a size relative to the image: its longest side, ``"50%"`` or ``"2mp"``."""
 
 GROUP_CORRECTIONS = ("match-group", "match-histogram", "exposure-group", "deflicker")
 """The values of ``--correct`` that depend on an image's group."""
@@ -173,10 +185,16 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What happens to each image, in this order: orient, crop, resize, color, correct, encode.
+    """What happens to each image, in this order: orient, crop, resize, color, correct, sharpen,
+    watermark, encode.
 
     ``resize`` is a size (width, height) in pixels. If it is several sizes, or the name of a set
-    such as ``sdxl``, each image gets the one whose shape is nearest to its own. ``format`` is an
+    such as ``sdxl``, each image gets the one whose shape is nearest to its own. A number is the
+    longest side in pixels, ``"50%"`` a share of both sides, and ``"2mp"`` a number of megapixels;
+    the shape stays, so ``fit`` does not matter. ``sharpen`` is a strength from 0 to 10, of which 1
+    is libvips' own. ``watermark`` is the path or url of a picture that is laid over
+    ``watermark_corner`` (see ``CORNERS``), as large as fits into ``watermark_share`` (0..1) of both
+    sides of the result. ``format`` is an
     encoder's name or ``keep``; ``quality`` is 1..100, None for the encoder's default.
     ``background`` is sRGB, 0..255. ``correct`` names a color correction of ``image.correct`` or
     ``image.group``. ``metadata`` says which metadata of the source go into the output.
@@ -196,11 +214,20 @@ class Edits:
     background: tuple[int, int, int] = (255, 255, 255)
     metadata: Literal["keep", "copyright", "strip"] = "copyright"
     reference: str | None = None
+    sharpen: float | None = None
+    watermark: str | None = None
+    watermark_corner: str = "bottom-right"
+    watermark_share: float = 0.2
 
     @property
     def sees_group(self) -> bool:
         """Whether the edited image depends on the other images of its group."""
         return self.correct in GROUP_CORRECTIONS and self.reference is None
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether a step after the colors needs RGB or gray, as nearly all images have them."""
+        return bool(self.correct or self.sharpen or self.watermark)
 
 
 @dataclass(frozen=True, slots=True)

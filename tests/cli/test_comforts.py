@@ -18,6 +18,7 @@ from mrimage.cli.arguments import make_parser
 from mrimage.cli.color import RED, painted
 from mrimage.cli.completion import completion_script
 from mrimage.cli.main import main
+from mrimage.cli.manual import manual
 from mrimage.mappers.keys import KEYS
 
 
@@ -45,9 +46,9 @@ def test_repair_makes_missing_and_altered_outputs_again(
     assert main(["verify", str(out)]) == 1
     capsys.readouterr()
     assert main(["verify", str(out), "--repair", "--workers", "1"]) == 0
-    told = capsys.readouterr().out
-    assert f"missing: {names[0]}" in told
-    assert told.splitlines()[-1].endswith("11 images accounted for")
+    printed = capsys.readouterr().out
+    assert f"missing: {names[0]}" in printed
+    assert printed.splitlines()[-1].endswith("11 images accounted for")
     if output == "files":
         assert files_of(out) == before
     assert sum(1 for _ in mr.open(out).edited_images()) == 9
@@ -117,6 +118,24 @@ def test_every_option_is_completed_in_every_shell() -> None:
     for shell, prefix in (("bash", "--"), ("zsh", "--"), ("fish", "-l ")):
         script = completion_script(shell, parser)
         assert [name for name in options if f"{prefix}{name[2:]}" not in script] == []
+
+
+def test_the_manual_page_has_every_command_and_option_and_roff_takes_it() -> None:
+    parser = make_parser()
+    page = manual(parser)
+    [commands] = [
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    ]
+    for name, command in commands.choices.items():
+        section = page.partition(f".SS mrimage {name}\n")[2].partition(".SS ")[0]
+        written = section.replace("\\-", "-")
+        assert [option for option in command._option_string_actions if option not in written] == []
+    assert "%%" not in page
+    if shutil.which("groff"):
+        command = ["groff", "-man", "-Tutf8", "-ww"]
+        done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        assert "interrupted command: 130 for Ctrl-C." in done.stdout
 
 
 class Terminal(io.StringIO):

@@ -160,7 +160,7 @@ def test_a_wrong_value_in_python_is_bad_usage_that_names_the_field(
 
 @pytest.mark.parametrize("kind", [SIZES, CROP])
 @pytest.mark.parametrize(
-    "text", ["", "512", "x512", "512x", "0x5", "5x0", "-5x5", "5.5x5", "5 x 5", "123456x1", "５x５"]
+    "text", ["", "5m", "x512", "512x", "0x5", "5x0", "-5x5", "5.5x5", "5 x 5", "123456x1", "５x５"]
 )
 def test_a_size_that_is_none_is_refused(kind: OptionType, text: str) -> None:
     with pytest.raises(

@@ -62,10 +62,10 @@ def test_retry_imports_nothing_that_out_names(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["retry", "out", *QUICK]) == 2
-    told = capsys.readouterr().err
-    assert "own_job:by_width" in told
-    assert "--trust" in told
-    assert "--job" in told
+    printed = capsys.readouterr().err
+    assert "own_job:by_width" in printed
+    assert "--trust" in printed
+    assert "--job" in printed
     assert not (place / "mark").exists()
 
 

@@ -95,6 +95,6 @@ def test_an_output_that_would_be_a_file_and_a_folder_is_refused_on_every_store(
     writer.output(None, "k", "groups/k/other", b"2", None, None)
     writer.output(None, "k2", "groups/k2/a", b"3", None, None)
     file, member = sorted((first, second))
-    told = f"cannot be named both '{file}' and '{member}'"
-    with pytest.raises(JobError, match=re.escape(told)):
+    refusal = f"cannot be named both '{file}' and '{member}'"
+    with pytest.raises(JobError, match=re.escape(refusal)):
         writer.output(None, "k", second, b"4", None, None)

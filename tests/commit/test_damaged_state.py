@@ -93,16 +93,16 @@ def test_every_file_damaged_in_a_way(
         damage(out / name)
         command = commands(run)[(number + DAMAGES.index(damage)) % 6]
         status = main(command)
-        told = capsys.readouterr()
-        where = f"{command[0]} after {damage.__name__} of {name}: {told}"
+        printed = capsys.readouterr()
+        where = f"{command[0]} after {damage.__name__} of {name}: {printed}"
         assert status in (0, 1), where
-        assert "unexpected" not in told.err, where
-        assert "please report" not in told.err, where
-        assert told.err.count("\n") <= 1, where
+        assert "unexpected" not in printed.err, where
+        assert "please report" not in printed.err, where
+        assert printed.err.count("\n") <= 1, where
         if status == 1:
-            assert Path(name).name in told.err + told.out, where
+            assert Path(name).name in printed.err + printed.out, where
             assert re.search(
-                "--fresh|run the job again|remove what is there", told.err + told.out
+                "--fresh|run the job again|remove what is there", printed.err + printed.out
             ), where
 
 
@@ -121,12 +121,12 @@ def test_a_damaged_task_is_done_again_when_its_report_is_removed(
     path = min((out / "_run").glob(f"{table}.parquet"))
     damage(path)
     assert main(run) == 1
-    told = capsys.readouterr().err
-    assert f"{path} must be the file that a run wrote, but it is " in told
-    report = re.search(r"Remove (_run/\S+\.json) and run the job again", told)
+    printed = capsys.readouterr().err
+    assert f"{path} must be the file that a run wrote, but it is " in printed
+    report = re.search(r"Remove (_run/\S+\.json) and run the job again", printed)
     assert report
     if path.is_dir():
-        assert "a folder. Remove it. " in told
+        assert "a folder. Remove it. " in printed
         shutil.rmtree(path)
     (out / report[1]).unlink()
     assert main(run) == 0

@@ -31,8 +31,8 @@ ELSEWHERE = Holder(token="t", pid=1, host="elsewhere", place="another boot", sta
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Minutes are half seconds here."""
-    for name, seconds in {"BEAT": 0.05, "POLL": 0.02, "STALE": 0.5, "SETTLE": 0.1}.items():
+    """Minutes are seconds here. A busy machine may stop us for one, so a lock is stale only after more."""
+    for name, seconds in {"BEAT": 0.05, "POLL": 0.02, "STALE": 1.5, "SETTLE": 0.1}.items():
         monkeypatch.setattr(lease, name, seconds)
     with memory_backend():
         yield
@@ -64,7 +64,7 @@ def of_another_place(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> Non
     store.write(NAME, msgspec.structs.replace(holder_of(store), place="another boot").encode())
 
 
-def wait_for(happened: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(happened: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end
@@ -96,7 +96,7 @@ def test_a_renewed_lock_is_refused_and_the_message_says_when_it_may_be_taken_ove
     try:
         with (
             pytest.raises(
-                SinkError, match=r"process 1 on elsewhere .* after 0 s, at \d\d:\d\d:\d\d"
+                SinkError, match=r"process 1 on elsewhere .* after 2 s, at \d\d:\d\d:\d\d"
             ),
             locked(store),
         ):
@@ -138,7 +138,7 @@ def test_of_runs_that_take_a_stale_lock_over_at_once_one_has_it(
         try:
             with locked(view) as mine:
                 held.append(mine.lease)
-                finish.wait(10)
+                finish.wait(120)
         except SinkError as error:
             refused.append(str(error))
 
@@ -203,11 +203,11 @@ def test_a_renewal_that_arrives_late_does_not_take_the_lock_back(
     def on_its_way(action: str, path: str) -> None:
         if action == "replace":
             sent.set()
-            arrive.wait(10)
+            arrive.wait(120)
 
     with locked(slow) as first:
         slow.before = on_its_way
-        assert sent.wait(10)
+        assert sent.wait(120)
         of_another_place(store, monkeypatch)
         with locked(store) as second:
             arrive.set()
@@ -241,7 +241,7 @@ def test_a_killed_process_of_this_machine_is_known_to_be_dead(
     wait_for(lambda: has_died(holder_of(store)))  # before its parent has reaped it, too
     begun = time.monotonic()
     with locked(store):
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < lease.STALE
     child.communicate()
 
 

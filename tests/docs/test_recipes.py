@@ -41,13 +41,14 @@ def photograph(path: Path, size: tuple[int, int], seed: int, year: int | None = 
 
 @pytest.fixture
 def photos(working_folder: Path) -> Path:
-    """What the cookbook's recipes need: two years, a series, a copy, BMP, CMYK, and a bad file."""
+    """What the cookbook's recipes need: two years, a series, a copy, BMP, CMYK, and a dark one."""
     folder = working_folder / "photos"
     for number in range(2):
         photograph(folder / f"trip/{number}.jpg", (48, 32), number, 2016)
         photograph(folder / f"frames/{number}.jpg", (48, 32), 4 + number, 2017)
     photograph(folder / "scan.bmp", (32, 32), 8)
     Image.new("CMYK", (16, 16), (0, 90, 90, 10)).save(folder / "ink.jpg")
+    Image.new("RGB", (16, 16), (20, 20, 40)).save(folder / "night.png")
     (folder / "copy.jpg").write_bytes((folder / "trip/0.jpg").read_bytes())
     return folder
 

@@ -16,7 +16,7 @@ from mrimage.cli.arguments import make_parser
 from mrimage.image import EXTRACTORS
 from mrimage.reducers import GROUPS
 from mrimage.report.charts.sections import SUBSECTIONS
-from mrimage.tables import schemas
+from mrimage.tables import found, schemas
 
 MOST_BYTES = 60_000
 """The most bytes of a picture in the repository."""
@@ -65,6 +65,12 @@ def test_the_api_reference_documents_every_public_name(site: Path) -> None:
     assert missing == []
 
 
+def test_every_argument_has_a_help() -> None:
+    commands = next(action for action in make_parser()._actions if action.dest == "name")
+    for name, command in commands.choices.items():
+        assert [action.dest for action in command._actions if not action.help] == [], name
+
+
 def test_a_dead_link_and_a_foreign_script_are_reported(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text(
         '<h2 id="here"></h2><a href="#here"></a><a href="#gone"></a><a href="gone.html"></a>'
@@ -88,6 +94,8 @@ def test_a_dead_link_and_a_foreign_script_are_reported(tmp_path: Path) -> None:
         schemas.QUARANTINE,
         schemas.FINDINGS,
         schemas.DUPLICATES,
+        schemas.FOUND_DUPLICATES,
+        *found.SCHEMAS.values(),
     ],
 )
 def test_the_contract_names_every_column_with_its_type(schema: pa.Schema) -> None:
@@ -95,10 +103,14 @@ def test_the_contract_names_every_column_with_its_type(schema: pa.Schema) -> Non
     names[pa.list_(pa.float64())] = "list of float64"
     page = (DOCS / "contract.md").read_text()
     for column in schema:
-        kind = "float16" if pa.types.is_fixed_size_list(column.type) else names.get(column.type)
+        kind = names.get(column.type, str(column.type)).replace(
+            "list<item: int32>", "list of int32"
+        )
+        if pa.types.is_fixed_size_list(column.type):
+            kind = {"halffloat": "float16"}.get(str(column.type.value_type), "uint8")
         assert f"| `{column.name}` | " in page
         rows = [line for line in page.splitlines() if line.startswith(f"| `{column.name}` | ")]
-        assert any(f"{kind or column.type} |" in row for row in rows), column
+        assert any(f"{kind} |" in row for row in rows), column
 
 
 def test_the_gallery_shows_every_chart_of_the_demo_and_every_reducer() -> None:

@@ -278,6 +278,7 @@ class EngineContract:
         made = published(tmp_path / "out")
         assert len([name for name in made if name.endswith("sheet.jpg")]) == 3
         assert len(made["groups/rounds/records.json"]) > 1000
+        assert len([name for name in made if name.startswith("images/of 2/20x20/40x30 ")]) == 3
         assert made.keys() >= {"clusters.parquet", "duplicates.parquet", "neighbors.parquet"}
         assert made == EXPECTED.setdefault(self.has_processes, made)
 
@@ -306,12 +307,12 @@ class EngineContract:
         run(mr.Job(map=mapper), str(source), str(tmp_path / "once"), how)
         line = mapper.__code__.co_firstlineno + 1
         place = f"({__file__}, line {line}, in mapper)"
-        (told,) = pq.read_table(tmp_path / "once/quarantine.parquet").to_pylist()
-        assert (told["uri"], told["reason"]) == (str(source / "05.png"), "mapper-failed")
-        assert told["message"].endswith(
+        (failure,) = pq.read_table(tmp_path / "once/quarantine.parquet").to_pylist()
+        assert (failure["uri"], failure["reason"]) == (str(source / "05.png"), "mapper-failed")
+        assert failure["message"].endswith(
             f"ZeroDivisionError: integer division or modulo by zero {place}"
         )
-        assert f"mapper-failed: {told['uri']}: {told['message']}" in capsys.readouterr().err
+        assert f"mapper-failed: {failure['uri']}: {failure['message']}" in capsys.readouterr().err
         with pytest.raises(JobError) as caught:
             run(mr.Job(map=always), str(source), str(tmp_path / "always"), how)
         line = always.__code__.co_firstlineno + 1
@@ -400,7 +401,14 @@ def job_with(deadly: str) -> mr.Job:
     groups = ("contact-sheet", "mean")
     rules = [
         mr.Rule("of 1", copy=True),
-        mr.Rule("of 2", resize=((16, 12), (12, 16)), fit="cover", format="jpeg"),
+        mr.Rule(
+            "of 2",
+            resize="16x12,12x16+20x20",
+            fit="cover",
+            sharpen=1.5,
+            watermark=str(SOURCES[0] / "0.png"),
+            format="jpeg",
+        ),
     ]
     return mr.Job(
         map=mapper,
@@ -410,6 +418,7 @@ def job_with(deadly: str) -> mr.Job:
         group=groups,
         program=rounds,
         find=("clusters", "duplicates", "neighbors"),
+        output_name="{key}/{size}/{dimensions} {stem}",
     )
 
 

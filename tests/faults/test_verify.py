@@ -1,4 +1,4 @@
-"""``mrimage verify``: whatever is done to OUT is told in a line, and a run makes lost tables anew."""
+"""``mrimage verify``: whatever is done to OUT is reported in a line, and a run makes lost tables anew."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_missing_table_is_told_and_made_anew_by_the_next_run(
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("harm", [cut, flip])
-def test_a_table_that_was_harmed_is_told(
+def test_a_table_that_was_harmed_is_reported(
     out: Path,
     table: str,
     harm: Callable[[Path], None],
@@ -74,7 +74,7 @@ def test_a_table_that_was_harmed_is_told(
     assert [line.partition(";")[0] for line in lines] == [f"altered: {table}"]
 
 
-def test_one_flipped_bit_of_any_output_is_told_with_its_name(
+def test_one_flipped_bit_of_any_output_is_reported_with_its_name(
     out: Path, verified: Callable[[], tuple[int, list[str]]]
 ) -> None:
     outputs = [
@@ -97,7 +97,7 @@ def test_one_flipped_bit_of_any_output_is_told_with_its_name(
 @pytest.mark.parametrize(
     "place", ["stranger.txt", "images/x.png", "groups/png/x.txt", "catalogue/x.parquet"]
 )
-def test_a_foreign_file_is_told(
+def test_a_foreign_file_is_reported(
     out: Path, place: str, verified: Callable[[], tuple[int, list[str]]]
 ) -> None:
     (out / place).write_bytes(b"not ours")

@@ -91,14 +91,14 @@ def test_what_earlier_runs_made_below_a_source_is_left_out(
         summary = run(SMALLER, place, str(tmp_path / "result"), HERE)
         assert summary.images == 4
         assert set(summary.facts.earlier) == {"out", "deep/er/out"}
-    told = dict(summary.rows())["ignored"]
-    assert "files in deep/er/out/ and 1 more folder, which earlier runs wrote" in told
+    printed_row = dict(summary.rows())["ignored"]
+    assert "files in deep/er/out/ and 1 more folder, which earlier runs wrote" in printed_row
     assert summary.facts.ignored == sum(summary.facts.earlier.values())
     # Its process of its own cannot see a store in this one's memory.
     monkeypatch.setattr("mrimage.cli.dry_run._estimate", lambda *_: "")
     planned = dict(describe_plan(SMALLER, place, str(tmp_path / "planned"), HERE))
     assert planned["images"] == "4"
-    assert planned["ignored"] == told
+    assert planned["ignored"] == printed_row
 
 
 def test_the_images_of_an_earlier_run_can_be_named_as_a_source(place: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         ({"max_failure": 1}, 'Did you mean "max_failures"?'),
         ({"worker": 2}, 'Did you mean "workers"?'),
@@ -66,10 +66,10 @@ def test_the_keywords_of_run_are_those_of_the_table_with_their_defaults() -> Non
     ids=str,
 )
 def test_a_wrong_keyword_or_value_is_bad_usage_and_writes_nothing(
-    photos: Path, tmp_path: Path, given: dict[str, Any], told: str
+    photos: Path, tmp_path: Path, given: dict[str, Any], expected: str
 ) -> None:
     out = tmp_path / "out"
-    with pytest.raises(mr.UsageError, match=told):
+    with pytest.raises(mr.UsageError, match=expected):
         mr.run(**{"job": mr.Job(), "source": photos, "out": out, "workers": 1, **given})
     assert not out.exists()
 

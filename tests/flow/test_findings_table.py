@@ -99,14 +99,14 @@ def test_the_report_and_expectations_count_the_rows(pile: Path, tmp_path: Path, 
         out = tmp_path / extract
         job = mr.Job(key=("all",), extract=tuple(extract.split(",")))
         mr.run(job, pile, out, workers=1, thumbnails=False)
-        told = {finding["name"]: finding for finding in figures(out)["insights"]}
-        assert told["dark"]["count"] == count
+        by_name = {finding["name"]: finding for finding in figures(out)["insights"]}
+        assert by_name["dark"]["count"] == count
         assert main(["check", str(out), "--expect", f"dark = {count}"]) == 0
     assert main(["check", str(out), "--expect", "compressed <= 0%"]) == 0
     assert main(["check", str(tmp_path / "content"), "--expect", "compressed = 0"]) == 2
     assert "Run the job with --extract findings." in capsys.readouterr().err
     # The list is that of the rows, with their evidence.
-    assert main(["query", str(out), told["dark"]["sql"], "--format", "csv"]) == 0
+    assert main(["query", str(out), by_name["dark"]["sql"], "--format", "csv"]) == 0
     assert (
         "night.png,99 % of the pixels are at most at 17 % of white,0.8" in capsys.readouterr().out
     )

@@ -364,16 +364,16 @@ def test_match_histogram_to_a_reference_is_one_pass(series: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("edits", "told"),
+    ("edits", "expected"),
     [
         ({"reference": "none.png", "correct": "match-histogram"}, "can be read, but none.png"),
         ({"reference": "none.png"}, "--reference needs --correct match-histogram, but got none"),
     ],
 )
 def test_a_reference_that_is_of_no_use_is_refused(
-    series: Path, tmp_path: Path, edits: dict[str, str], told: str
+    series: Path, tmp_path: Path, edits: dict[str, str], expected: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=expected):
         run(mr.Job(edits=mr.Edits(**edits)), str(series), str(tmp_path / "out"), HERE)
 
 
@@ -441,7 +441,7 @@ def test_what_each_may_return(series: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("each", "told"),
+    ("each", "expected"),
     [
         (
             lambda *_: 7,
@@ -459,8 +459,8 @@ def test_what_each_may_return(series: Path, tmp_path: Path) -> None:
         (lambda *_: np.zeros((2, 2, 9)), "to return pixels, but bool, uint8"),
     ],
 )
-def test_an_each_that_fails_is_told_like_a_mapper(
-    series: Path, each: Callable[..., Any], told: str
+def test_an_each_that_fails_is_reported_like_a_mapper(
+    series: Path, each: Callable[..., Any], expected: str
 ) -> None:
     path = series / "a" / "0.png"
     member = Member("a", OWN, "", encode_value(None), None)
@@ -473,7 +473,7 @@ def test_an_each_that_fails_is_told_like_a_mapper(
     ).failure
     assert failure
     assert (failure.stage, failure.reason) == ("members", "mapper-failed")
-    assert told in failure.message
+    assert expected in failure.message
     assert "test_group_edits.py, line" in failure.message
 
 
@@ -557,18 +557,18 @@ def unfit(one: Any, other: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("statistic", "told"),
+    ("statistic", "expected"),
     [
         (mr.Statistic(not_plain, add), "Expected the statistic .*:not_plain to return plain data"),
         (mr.Statistic(brightness, never), "The merge .*:never failed on key 'a'. KeyError"),
         (mr.Statistic(brightness, unfit), "Expected the merge .*:unfit to return plain data"),
     ],
 )
-def test_a_statistic_that_is_of_no_use_is_told_with_its_line(
-    series: Path, tmp_path: Path, statistic: mr.Statistic, told: str
+def test_a_statistic_that_is_of_no_use_is_reported_with_its_line(
+    series: Path, tmp_path: Path, statistic: mr.Statistic, expected: str
 ) -> None:
     job = mr.Job(map=folder_of, statistic=statistic, each=to_the_mean)
-    with pytest.raises(JobError, match=told) as caught:
+    with pytest.raises(JobError, match=expected) as caught:
         run(job, str(series), str(tmp_path / "out"), GO_ON)
     assert "test_group_edits.py, line" in str(caught.value)
 
@@ -615,16 +615,16 @@ def test_the_merge_is_in_the_order_of_the_images_whatever_the_splits(
 
 
 @pytest.mark.parametrize(
-    ("job", "told"),
+    ("job", "expected"),
     [
         (mr.Job(statistic=MEAN), "statistic is for the job's own each"),
         (mr.Job(each=to_the_mean, edits=mr.Edits()), "each says what becomes of every image"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(
-    series: Path, tmp_path: Path, job: mr.Job, told: str
+    series: Path, tmp_path: Path, job: mr.Job, expected: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=expected):
         run(job, str(series), str(tmp_path / "out"), HERE)
 
 

@@ -317,11 +317,12 @@ def test_a_mended_reducer_keeps_the_map(
     how = RunOptions(workers=1, thumbnails=False, quiet=False)
     summary = run(mr.Job(map=over(1), reduce=write_better), str(photos), str(out), how)
     assert [task.phase for task in summary.facts.tasks] == ["reduce"]
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert (
-        "The job has the reducer test_identity:write_better instead of test_identity:write." in told
+        "The job has the reducer test_identity:write_better instead of test_identity:write."
+        in printed
     )
-    assert "What map has done is kept; all groups are reduced again." in told
+    assert "What map has done is kept; all groups are reduced again." in printed
     once(photos, fresh, map=over(1), reduce=write_better)
     files = [sorted(path.relative_to(of) for path in of.rglob("groups/*/*")) for of in (out, fresh)]
     assert files == [[Path("groups/k/better.txt")]] * 2

@@ -64,7 +64,7 @@ def bring_back(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State, State]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, State, State]:
     """Photographs, and what a run makes of them in a plain place, before and after they grew; and a folder beside, of which
     a neighbor of each OUT is made."""
     home = tmp_path_factory.mktemp("home")
@@ -89,9 +89,12 @@ def answer(out: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> list[dict
 # A bracket and an asterisk alone are in the pattern too, and test_query has them alone.
 @pytest.mark.parametrize("name", [name for name in ODD if name not in ("r[1]", "r*")])
 def test_every_command_on_an_out_with_an_odd_name(
-    name: str, told: tuple[Path, State, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    finished: tuple[Path, State, State],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    photos, before, after = told
+    photos, before, after = finished
     for neighbor in ("r1", "r2", "ra", "a", "!", "b"):
         (tmp_path / neighbor).symlink_to(photos.with_name("r1"))
     out = tmp_path / name
@@ -126,7 +129,7 @@ def test_a_source_with_an_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_backslash_beside_a_wildcard_is_refused(
-    told: tuple[Path, State, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: tuple[Path, State, State], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(options(told[0], tmp_path / "a\\[1]")) == 2
+    assert main(options(finished[0], tmp_path / "a\\[1]")) == 2
     assert "The name of OUT must not combine a backslash with *, ? or [" in capsys.readouterr().err

@@ -76,9 +76,9 @@ def test_an_error_names_the_line_of_the_user_s_code(
     said = f"the mapper own_jobs:sometimes raised KeyError: 'zero' ({jobs}, line 12, in sometimes)"
     assert {str(row["message"]) for row in rows(out, "quarantine")} == {said}
     assert summary.processed == 2 * TRIAL_IMAGES - 4
-    told = capsys.readouterr().err
-    assert told.count(said) == 1
-    assert f"mapper-failed: {many}/000.jpg: {said}" in told
+    printed = capsys.readouterr().err
+    assert printed.count(said) == 1
+    assert f"mapper-failed: {many}/000.jpg: {said}" in printed
     assert f"first cause  {many}/000.jpg: {said}" in str(summary)
 
 
@@ -100,11 +100,11 @@ def test_a_mapper_that_always_fails_stops_the_run_with_its_cause(
     (tmp_path / "good.toml").write_text('map = "own_jobs:sometimes"\n')
     capsys.readouterr()
     assert main([*command, str(tmp_path / "typo.toml")]) == 1
-    told = capsys.readouterr().err.strip().splitlines()[-1]
-    assert f"failed on each of the first {TRIAL_IMAGES} images" in told
+    printed = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"failed on each of the first {TRIAL_IMAGES} images" in printed
     assert (
         f"AttributeError: 'Metadata' object has no attribute 'camra' ({jobs}, line 5, in inner)"
-        in told
+        in printed
     )
     assert main([*command, str(tmp_path / "good.toml")]) == 0  # what never ran does not claim OUT
 

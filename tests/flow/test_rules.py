@@ -115,7 +115,7 @@ def test_a_key_may_have_colons() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("cmyk*: qualty=85", 'An option of rule "cmyk*" must be one of .*Did you mean "quality"'),
         ("cmyk*: quality=850", 'Rule "cmyk*": quality needs a whole number .*but got "850"'),
@@ -133,16 +133,16 @@ def test_a_key_may_have_colons() -> None:
     ],
 )
 def test_a_wrong_rule_is_bad_usage_that_names_the_rule(
-    text: str, told: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, expected: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", str(photos), str(tmp_path / "out"), "--rule", text]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert re.search(told.replace("cmyk*", r"cmyk\*"), line)
+    assert re.search(expected.replace("cmyk*", r"cmyk\*"), line)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"rules": "cmyk*: to=srgb"}, "Job.rules needs a rule such as mrimage.Rule"),
         ({"rules": mr.Rule("a", qualty=5)}, 'An option of rule "a" .*Did you mean "quality"'),
@@ -157,8 +157,8 @@ def test_a_wrong_rule_is_bad_usage_that_names_the_rule(
         ({"edits": 5}, "Job.edits needs mrimage.Edits.*, a mapping .*or a function, but got 5"),
     ],
 )
-def test_wrong_rules_in_python_are_bad_usage(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(mr.UsageError, match=told):
+def test_wrong_rules_in_python_are_bad_usage(fields: dict[str, object], expected: str) -> None:
+    with pytest.raises(mr.UsageError, match=expected):
         mr.Job(**fields)
 
 
@@ -289,24 +289,28 @@ def test_an_error_of_the_function_quarantines_the_image_and_names_the_line(
     ]
     assert str(failed["uri"]).endswith("ink.jpg")
     line = edits.__code__.co_firstlineno + 1
-    told = rf"the edits .*edits raised KeyError: 'cmyk' \(.*test_rules.py, line {line}, in edits\)"
-    assert re.fullmatch(told, str(failed["message"]))
+    expected = (
+        rf"the edits .*edits raised KeyError: 'cmyk' \(.*test_rules.py, line {line}, in edits\)"
+    )
+    assert re.fullmatch(expected, str(failed["message"]))
 
 
 @pytest.mark.parametrize(
-    ("result", "told"),
+    ("result", "expected"),
     [
         ("webp", "to return mrimage.Edits.* or None, but it returned 'webp'"),
         (mr.Edits(quality=500), "to return valid edits, but Edits.quality needs .*but got 500"),
     ],
 )
 def test_a_function_that_returns_something_else_stops_the_job(
-    photos: Path, tmp_path: Path, result: object, told: str
+    photos: Path, tmp_path: Path, result: object, expected: str
 ) -> None:
     def edits(key: str, metadata: object) -> object:
         return result
 
-    with pytest.raises(mr.JobError, match=f"failed on all of the 9 images.*{told}.*test_rules.py"):
+    with pytest.raises(
+        mr.JobError, match=f"failed on all of the 9 images.*{expected}.*test_rules.py"
+    ):
         run(mr.Job(edits=edits), str(photos), str(tmp_path / "out"), HERE)
 
 
@@ -402,12 +406,12 @@ def test_a_run_tells_what_each_rule_applied_to_and_so_does_one_that_is_resumed(
     job = mr.Job(key=("color_space",), edits=PLAIN, rules=RULES, group=("mean",))
     for _ in range(2):
         summary = run(job, str(photos), str(tmp_path / "out"), HERE)
-        told = dict(summary.rows())
-        assert told["rules"] == (
+        summarized = dict(summary.rows())
+        assert summarized["rules"] == (
             "cmyk*: 1 image, 1 output; gray: 4 images, 0 outputs; g*: 0 images, 0 outputs; "
             "all other keys: 4 images, 4 outputs"
         )
-        assert told["unused rules"].startswith("g*: matches no key")
+        assert summarized["unused rules"].startswith("g*: matches no key")
         assert counts(tmp_path / "out") == COUNTED
         assert "matched no image" in (tmp_path / "out/report.html").read_text()
         # As after a kill, just before the run was published.
@@ -421,11 +425,11 @@ def test_a_dry_run_counts_the_images_of_each_rule_by_their_headers(
     rules = [part for rule in COUNTED[:3] for part in ("--rule", rule[0])]
     command = ["run", str(photos), str(tmp_path / "out"), "--key", "color_space", "--dry-run"]
     assert main([*command, "--resize", "16x16", *rules]) == 0
-    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert told["rules"] == (
+    printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert printed["rules"] == (
         "cmyk*: 1; gray: 4; g*: 0; all other keys: 4; headers that cannot be read: 2"
     )
-    assert told["scale"] == "1 at 1, 4 at 1/2, 4 left out (first 11 images)"
+    assert printed["scale"] == "1 at 1, 4 at 1/2, 4 left out (first 11 images)"
     assert not (tmp_path / "out").exists()
 
 

@@ -224,8 +224,10 @@ def test_the_summary_names_the_outputs_that_went_and_none_that_was_made_again(
     assert not any((out / name).exists() for name in names)
     assert run(job, str(photos), str(out), HERE).facts.removed == 0
     del summary["run"]["removed_outputs"]
-    told = decode_summary(json.dumps(summary).encode(), str(out))
-    assert told.run.removed_outputs == (), "a summary of before there were names is still read"
+    summarized = decode_summary(json.dumps(summary).encode(), str(out))
+    assert summarized.run.removed_outputs == (), (
+        "a summary of before there were names is still read"
+    )
 
 
 def test_outputs_removed_by_a_run_that_was_killed_are_named_by_the_next(
@@ -356,7 +358,7 @@ def test_a_missing_and_an_empty_source_write_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"key": ("camra",)}, 'Did you mean "camera"'),
         ({"extract": ("hashes",)}, 'Did you mean "hash"'),
@@ -364,9 +366,9 @@ def test_a_missing_and_an_empty_source_write_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_unknown_names_are_bad_usage_with_the_nearest_one(
-    photos: Path, tmp_path: Path, fields, told: str
+    photos: Path, tmp_path: Path, fields, expected: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=expected):
         run(mr.Job(**fields), str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out").exists()
 

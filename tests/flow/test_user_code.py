@@ -44,7 +44,7 @@ class Careless:
 
 
 @pytest.mark.parametrize(
-    ("mapper", "told"),
+    ("mapper", "expected"),
     [
         (
             forgets_to_yield,
@@ -64,8 +64,8 @@ class Careless:
     ],
     ids=lambda value: value[-30:] if isinstance(value, str) else "",
 )
-def test_a_mapper_s_answer_that_is_none_is_told_in_quarantine(
-    photos: Path, tmp_path: Path, rows, mapper: Callable[..., Any], told: str
+def test_a_mapper_s_answer_that_is_none_is_reported_in_quarantine(
+    photos: Path, tmp_path: Path, rows, mapper: Callable[..., Any], expected: str
 ) -> None:
     summary = run(mr.Job(map=mapper), str(photos), str(tmp_path / "out"), GO_ON)
     assert summary.failures["mapper-failed"] == 9
@@ -76,7 +76,7 @@ def test_a_mapper_s_answer_that_is_none_is_told_in_quarantine(
     }
     for message in messages:
         assert message.startswith("Expected the mapper ")
-        assert told in message
+        assert expected in message
         assert "\n" not in message
         assert len(message) < 400
 
@@ -103,7 +103,7 @@ def raises(error: BaseException) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
-    ("mapper", "told"),
+    ("mapper", "expected"),
     [
         (raises(SystemExit(3)), "failing raised SystemExit: 3"),
         (raises(BaseException("a panic")), "failing raised BaseException: a panic"),
@@ -117,7 +117,7 @@ def test_whatever_a_mapper_raises_is_the_image_s_affair(
     rows,
     capfd: pytest.CaptureFixture[str],
     mapper: Callable[..., Any],
-    told: str,
+    expected: str,
     workers: int,
 ) -> None:
     how = RunOptions(workers=workers, thumbnails=False, max_failures="100%")
@@ -127,7 +127,7 @@ def test_whatever_a_mapper_raises_is_the_image_s_affair(
         [1],
     )
     assert all(
-        told in str(row["message"])
+        expected in str(row["message"])
         for row in rows(tmp_path / "out", "quarantine")
         if "mapper" in row["reason"]
     )
@@ -136,7 +136,7 @@ def test_whatever_a_mapper_raises_is_the_image_s_affair(
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (object(), "the value of key 'a' holds object; use numbers, text"),
         (in_circles(), "the value of key 'a' holds a value nested deeper than 200 levels"),
@@ -145,7 +145,7 @@ def test_whatever_a_mapper_raises_is_the_image_s_affair(
     ids=["object", "circle", "inside"],
 )
 def test_a_value_that_cannot_travel_is_refused_once_and_not_by_each_image(
-    photos: Path, tmp_path: Path, value: object, told: str, workers: int
+    photos: Path, tmp_path: Path, value: object, expected: str, workers: int
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(JobError) as caught:
@@ -158,7 +158,7 @@ def test_a_value_that_cannot_travel_is_refused_once_and_not_by_each_image(
     assert "Expected the mapper test_user_code:yields.<locals>.careless to yield plain data" in str(
         caught.value
     )
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     run(mr.Job(map=yields(("a", 1))), str(photos), str(out), HERE)  # OUT is free for the mended job
 
 
@@ -171,7 +171,7 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(
 
 
 @pytest.mark.parametrize(
-    ("reducer", "told"),
+    ("reducer", "expected"),
     [
         (forgets_to_yield, "It needs to yield mrimage.Output, but it returned None."),
         (Careless(), "It needs to yield mrimage.Output, but it returned None."),
@@ -202,12 +202,12 @@ def test_whatever_a_reducer_raises_names_it_and_its_key(
     ids=lambda value: value[-30:] if isinstance(value, str) else "",
 )
 def test_a_reducer_s_answer_that_is_none_stops_the_job_and_names_it(
-    photos: Path, tmp_path: Path, reducer: Callable[..., Any], told: str
+    photos: Path, tmp_path: Path, reducer: Callable[..., Any], expected: str
 ) -> None:
     with pytest.raises(JobError) as caught:
         run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
     message = str(caught.value)
-    assert told in message
+    assert expected in message
     named = "Careless" if isinstance(reducer, Careless) else reducer.__name__
     assert message.startswith("The reducer ")
     assert f"{named} failed on key 'jpeg'." in message
@@ -215,7 +215,7 @@ def test_a_reducer_s_answer_that_is_none_stops_the_job_and_names_it(
 
 
 @pytest.mark.parametrize(
-    ("pixels", "told"),
+    ("pixels", "expected"),
     [
         (np.zeros((2, 2, 7), np.complex64), "complex64, 2 x 2 x 7"),
         (np.zeros((2, 2, 3), int), "int64, 2 x 2 x 3; convert them"),
@@ -226,11 +226,12 @@ def test_a_reducer_s_answer_that_is_none_stops_the_job_and_names_it(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_pixels_of_another_kind_stop_the_job_at_once_and_are_not_tried_again(
-    photos: Path, tmp_path: Path, pixels: Any, told: str
+    photos: Path, tmp_path: Path, pixels: Any, expected: str
 ) -> None:
     reducer = yields(mr.Output("a.png", pixels))
     with pytest.raises(
-        JobError, match=f"careless failed on key 'jpeg'.*H x W x 1, 2, 3 or 4, but received {told}"
+        JobError,
+        match=f"careless failed on key 'jpeg'.*H x W x 1, 2, 3 or 4, but received {expected}",
     ):
         run(mr.Job(key="format", reduce=reducer), str(photos), str(tmp_path / "out"), HERE)
 
@@ -284,7 +285,7 @@ def test_a_reducer_s_name_may_not_be_one_of_a_built_in(photos: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("combiner", "told"),
+    ("combiner", "expected"),
     [
         (forgets_to_yield, "forgets_to_yield to yield values, but it returned None."),
         (
@@ -295,12 +296,12 @@ def test_a_reducer_s_name_may_not_be_one_of_a_built_in(photos: Path, tmp_path: P
     ],
 )
 def test_a_combiner_that_fails_stops_the_job_and_is_named(
-    photos: Path, tmp_path: Path, combiner: Callable[..., Any], told: str
+    photos: Path, tmp_path: Path, combiner: Callable[..., Any], expected: str
 ) -> None:
     job = mr.Job(key="format", combine=combiner, reduce=yields())
     with pytest.raises(JobError) as caught:
         run(job, str(photos), str(tmp_path / "out"), HERE)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_workers_and_the_command_line_tell_it_too(
@@ -320,9 +321,9 @@ def test_workers_and_the_command_line_tell_it_too(
             )
             == 1
         )
-        told = capsys.readouterr().err.strip().splitlines()[-1]
-        assert told.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
-        assert told.endswith("It needs to yield mrimage.Output, but it returned None.")
+        printed = capsys.readouterr().err.strip().splitlines()[-1]
+        assert printed.startswith("mrimage: The reducer broken_jobs:reducer failed on key ")
+        assert printed.endswith("It needs to yield mrimage.Output, but it returned None.")
 
 
 def test_a_combined_job_on_a_changed_source_equals_a_fresh_run(

@@ -30,7 +30,7 @@ FACTS = {
 }
 
 
-def told(tool: str, path: Path) -> dict[str, object]:
+def facts_by(tool: str, path: Path) -> dict[str, object]:
     found: dict[str, object] = json.loads(
         subprocess.run([tool, "-j", "-n", path], capture_output=True).stdout
     )[0]
@@ -62,7 +62,7 @@ def test_what_is_kept_is_read_by_others(
     path.write_bytes(
         image.edited(Edits(format=format, metadata="keep", resize=(40, 60), fit="stretch")).data
     )
-    found = told(exiftool, path)
+    found = facts_by(exiftool, path)
     assert {name: found.get(name) for name in FACTS} == FACTS
     assert found.get("Orientation") == 1
     assert not {"Warning", "Error", "ThumbnailImage"} & set(found)
@@ -71,11 +71,11 @@ def test_what_is_kept_is_read_by_others(
     )  # libvips writes that it is not said here, and the new size
     assert found.get("ExifImageWidth", 40) == 40
     path.write_bytes(image.edited(Edits(format=format)).data)
-    found = told(exiftool, path)
+    found = facts_by(exiftool, path)
     assert {name for name in FACTS if name in found} == {"Artist", "Copyright"}
     assert (found["Artist"], found["Copyright"]) == (FACTS["Artist"], FACTS["Copyright"])
     path.write_bytes(image.edited(Edits(format=format, metadata="strip")).data)
-    assert not set(FACTS) & set(told(exiftool, path))
+    assert not set(FACTS) & set(facts_by(exiftool, path))
 
 
 def test_a_makers_note_that_leaves_no_room_is_left_out() -> None:
@@ -99,7 +99,7 @@ def test_a_copyright_that_only_xmp_names_is_kept_as_exif_too(
     subprocess.run([exiftool, "-q", "-overwrite_original", *written, path], check=True)
     output = tmp_path / "output.jpg"
     output.write_bytes(opened(path.read_bytes()).edited(Edits(format="jpeg", metadata="keep")).data)
-    found = told(exiftool, output)
+    found = facts_by(exiftool, output)
     assert (found.get("Artist"), found.get("Copyright")) == ("Ann", "(c) Ann & Sons")
 
 
@@ -226,7 +226,7 @@ def test_the_author_and_the_copyright_of_a_png_stay(
     output.write_bytes(
         opened(saved(photograph(64, 43), "PNG", pnginfo=texts)).edited(Edits(format="jpeg")).data
     )
-    found = told(exiftool, output)
+    found = facts_by(exiftool, output)
     assert (found["Artist"], found["Copyright"]) == ("Ann Ämne", "(c) Ann")
     assert b"private" not in output.read_bytes()
 

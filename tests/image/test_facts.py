@@ -36,7 +36,7 @@ ORIGINAL, DIGITIZED, ISO = 0x9003, 0x9004, 0x8827
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 
 
-def told_by(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
+def reported_by(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
     path.write_bytes(content)
     answer = subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
     found: dict[str, object] = json.loads(answer)[0]
@@ -187,8 +187,8 @@ def test_the_reference_decides_the_hemisphere(
     found = facts(content)
     assert (found.latitude, found.longitude) == position
     if position[0] is not None:
-        told = told_by(exiftool, tmp_path / "photo.jpg", content)
-        assert (told["GPSLatitude"], told["GPSLongitude"]) == pytest.approx(position)
+        reported = reported_by(exiftool, tmp_path / "photo.jpg", content)
+        assert (reported["GPSLatitude"], reported["GPSLongitude"]) == pytest.approx(position)
 
 
 def raw_profile(name: str, body: bytes, said: int | None = None, more: bytes = b"\n") -> bytes:
@@ -314,19 +314,21 @@ def test_xmp_alone_gives_the_facts_in_every_format_that_holds_it(
     )
     content = path.read_bytes()
     found = facts(content)
-    told = told_by(exiftool, path, content)
+    reported = reported_by(exiftool, path, content)
     assert found.taken_at == datetime(2021, 7, 9, 10, 11, 12)
-    assert told["DateTimeOriginal"] == f"{found.taken_at:%Y:%m:%d %H:%M:%S}{found.taken_at_offset}"
+    assert (
+        reported["DateTimeOriginal"] == f"{found.taken_at:%Y:%m:%d %H:%M:%S}{found.taken_at_offset}"
+    )
     assert (found.camera_make, found.camera, found.lens) == (
-        told["Make"],
-        told["Model"],
-        told["LensModel"],
+        reported["Make"],
+        reported["Model"],
+        reported["LensModel"],
     )
     assert (found.latitude, found.longitude) == pytest.approx(
-        (told["GPSLatitude"], told["GPSLongitude"])
+        (reported["GPSLatitude"], reported["GPSLongitude"])
     )
-    assert (found.iso, found.exposure_time) == (told["ISO"], told["ExposureTime"])
-    assert (found.f_number, found.focal_length) == (told["FNumber"], told["FocalLength"])
+    assert (found.iso, found.exposure_time) == (reported["ISO"], reported["ExposureTime"])
+    assert (found.f_number, found.focal_length) == (reported["FNumber"], reported["FocalLength"])
     assert found.facts_from == "xmp"
 
 

@@ -1,4 +1,4 @@
-"""Every format is told by its content, decodes to what it shows, and becomes every output format."""
+"""Every format is recognized by its content, decodes to what it shows, and becomes every output format."""
 
 from __future__ import annotations
 

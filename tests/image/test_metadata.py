@@ -60,7 +60,7 @@ def test_every_column_agrees_with_exiftool(name: str, exiftool: str, tmp_path: P
     subprocess.run(
         [exiftool, "-q", "-overwrite_original", *written, path], check=True, capture_output=True
     )
-    told = json.loads(
+    reported = json.loads(
         subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
     )[0]
     metadata = opened(path.read_bytes()).metadata
@@ -69,41 +69,44 @@ def test_every_column_agrees_with_exiftool(name: str, exiftool: str, tmp_path: P
         ".avif"
     )  # AVIF turns by its own irot box, and EXIF's word is not followed
     size = (
-        (told["ImageWidth"], told["ImageHeight"])
+        (reported["ImageWidth"], reported["ImageHeight"])
         if upright_by_container
-        else (told["ImageHeight"], told["ImageWidth"])
+        else (reported["ImageHeight"], reported["ImageWidth"])
     )
     assert (metadata.width, metadata.height) == size
-    assert metadata.orientation == told["Orientation"]
-    assert metadata.camera_make == told["Make"]
-    assert metadata.camera == f"{told['Make']} {told['Model']}"
-    assert metadata.lens == told["LensModel"]
+    assert metadata.orientation == reported["Orientation"]
+    assert metadata.camera_make == reported["Make"]
+    assert metadata.camera == f"{reported['Make']} {reported['Model']}"
+    assert metadata.lens == reported["LensModel"]
     assert metadata.taken_at == datetime.strptime(
-        told["SubSecDateTimeOriginal"] + "0000", "%Y:%m:%d %H:%M:%S.%f"
+        reported["SubSecDateTimeOriginal"] + "0000", "%Y:%m:%d %H:%M:%S.%f"
     )
-    assert metadata.iso == told["ISO"]
-    assert metadata.exposure_time == told["ExposureTime"]
-    assert metadata.f_number == told["FNumber"]
-    assert metadata.focal_length == told["FocalLength"]
-    assert (metadata.latitude, metadata.longitude) == (told["GPSLatitude"], told["GPSLongitude"])
-    assert metadata.software == told["Software"]
-    assert metadata.dpi == told["XResolution"]
-    assert metadata.bands == told.get("ColorComponents", 3)
+    assert metadata.iso == reported["ISO"]
+    assert metadata.exposure_time == reported["ExposureTime"]
+    assert metadata.f_number == reported["FNumber"]
+    assert metadata.focal_length == reported["FocalLength"]
+    assert (metadata.latitude, metadata.longitude) == (
+        reported["GPSLatitude"],
+        reported["GPSLongitude"],
+    )
+    assert metadata.software == reported["Software"]
+    assert metadata.dpi == reported["XResolution"]
+    assert metadata.bands == reported.get("ColorComponents", 3)
     assert metadata.bit_depth == int(
-        str(told.get("BitsPerSample", told.get("BitDepth", 8))).split()[0]
+        str(reported.get("BitsPerSample", reported.get("BitDepth", 8))).split()[0]
     )
 
 
-def told_of(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
+def reported_of(exiftool: str, path: Path, content: bytes) -> dict[str, object]:
     path.write_bytes(content)
     said = subprocess.run([exiftool, "-j", "-n", path], check=True, capture_output=True).stdout
     found: dict[str, object] = json.loads(said)[0]
     return found
 
 
-def first_number(told: dict[str, object], *names: str) -> float | None:
+def first_number(reported: dict[str, object], *names: str) -> float | None:
     """The first number of the first of ``names`` that exiftool gives."""
-    value = next((told[name] for name in names if name in told), None)
+    value = next((reported[name] for name in names if name in reported), None)
     return None if value is None else float(str(value).split()[0])
 
 
@@ -134,32 +137,34 @@ NOT_COUNTED = {"moving.webp", "pages.tif"}
 def test_the_layout_of_every_format_agrees_with_exiftool(
     name: str, exiftool: str, tmp_path: Path
 ) -> None:
-    told = told_of(exiftool, tmp_path / name, sample(name))
+    reported = reported_of(exiftool, tmp_path / name, sample(name))
     found = opened(sample(name)).metadata
-    assert (found.width, found.height) == (told["ImageWidth"], told["ImageHeight"])
+    assert (found.width, found.height) == (reported["ImageWidth"], reported["ImageHeight"])
     if name not in NOT_COUNTED:
         assert found.frames == (
-            first_number(told, "AnimationFrames", "FrameCount", "NumberOfImages") or 1
+            first_number(reported, "AnimationFrames", "FrameCount", "NumberOfImages") or 1
         )
     bands = first_number(
-        told, "SamplesPerPixel", "ColorComponents", "NumberOfComponents", "NumChannels"
+        reported, "SamplesPerPixel", "ColorComponents", "NumberOfComponents", "NumChannels"
     )
     assert found.bands == (bands or found.bands)
     if found.format in ("jpeg", "png", "tiff", "psd", "avif"):
-        assert found.bit_depth == first_number(told, "BitDepth", "BitsPerSample", "ImagePixelDepth")
+        assert found.bit_depth == first_number(
+            reported, "BitDepth", "BitsPerSample", "ImagePixelDepth"
+        )
     if found.format == "png":
-        assert (found.color_space, found.has_alpha) == COLOR_TYPES[int(str(told["ColorType"]))]
-        assert found.progressive == bool(told["Interlace"])
+        assert (found.color_space, found.has_alpha) == COLOR_TYPES[int(str(reported["ColorType"]))]
+        assert found.progressive == bool(reported["Interlace"])
     if found.format == "jpeg":
         assert (
             found.color_space
-            == {1: "gray", 3: "srgb", 4: "cmyk"}[int(str(told["ColorComponents"]))]
+            == {1: "gray", 3: "srgb", 4: "cmyk"}[int(str(reported["ColorComponents"]))]
         )
-        assert found.progressive == (told["EncodingProcess"] in (2, 10))
+        assert found.progressive == (reported["EncodingProcess"] in (2, 10))
     if found.format == "tiff":
-        assert found.color_space == PHOTOMETRIC[int(str(told["PhotometricInterpretation"]))]
+        assert found.color_space == PHOTOMETRIC[int(str(reported["PhotometricInterpretation"]))]
     if found.format == "bmp":
-        assert found.dpi == round(float(str(told["PixelsPerMeterX"])) * 0.0254, 2)
+        assert found.dpi == round(float(str(reported["PixelsPerMeterX"])) * 0.0254, 2)
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -168,11 +173,11 @@ def test_profile_and_resolution_agree_with_exiftool(
 ) -> None:
     for profile in (built_in("p3"), built_in("srgb"), adobe_rgb()):
         content = saved(photograph(), format, icc_profile=profile, dpi=(240, 240))
-        told = told_of(exiftool, tmp_path / f"file.{format}", content)
+        reported = reported_of(exiftool, tmp_path / f"file.{format}", content)
         found = opened(content).metadata
-        assert found.icc_profile == told["ProfileDescription"]
+        assert found.icc_profile == reported["ProfileDescription"]
         if format in ("JPEG", "TIFF"):
-            assert found.dpi == told["XResolution"] == 240
+            assert found.dpi == reported["XResolution"] == 240
 
 
 def test_missing_facts_are_none() -> None:

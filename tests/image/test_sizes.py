@@ -142,7 +142,7 @@ def test_edits_take_a_size_several_and_the_name_of_a_set(resize: object) -> None
 
 
 @pytest.mark.parametrize(
-    ("resize", "told"),
+    ("resize", "expected"),
     [
         ("sdx", 'Did you mean "sdxl"'),
         ((5, 0), "resize must be a width and a height in pixels"),
@@ -153,6 +153,6 @@ def test_edits_take_a_size_several_and_the_name_of_a_set(resize: object) -> None
         ([(True, 5), (5, 5)], "resize must be"),
     ],
 )
-def test_wrong_sizes_are_bad_usage(resize: object, told: str) -> None:
-    with pytest.raises(mr.UsageError, match=told):
+def test_wrong_sizes_are_bad_usage(resize: object, expected: str) -> None:
+    with pytest.raises(mr.UsageError, match=expected):
         Image(Buffer(b"")).edited(Edits(resize=resize))

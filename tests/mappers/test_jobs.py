@@ -30,7 +30,7 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"key": 5}, "Job.key needs a name, or several, but got 5."),
         ({"key": ()}, "Job.key needs at least one name"),
@@ -104,9 +104,9 @@ def test_a_combiner_needs_a_reducer_of_its_own(job: mr.Job) -> None:
     ids=lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value)),
 )
 def test_a_value_that_is_none_is_bad_usage_and_not_the_fault_of_images(
-    photos: Path, tmp_path: Path, fields: dict[str, Any], told: str
+    photos: Path, tmp_path: Path, fields: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=expected):
         run(mr.Job(**fields), str(photos), str(tmp_path / "out"), HERE)
     assert not (tmp_path / "out").exists()
 

@@ -69,7 +69,7 @@ def test_an_open_file_is_named_wherever_a_function_holds_it(tmp_path: Path, way:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
         (threading.Lock, '"thing" in the function capturing.<locals>.mapper is a lock'),
         (threading.RLock, "is a lock"),
@@ -79,9 +79,9 @@ def test_an_open_file_is_named_wherever_a_function_holds_it(tmp_path: Path, way:
         (socket.socket, "is a socket.socket"),
     ],
 )
-def test_what_cannot_be_sent_is_named_by_its_kind(make: Callable[[], Any], told: str) -> None:
+def test_what_cannot_be_sent_is_named_by_its_kind(make: Callable[[], Any], expected: str) -> None:
     thing = make()
-    with pytest.raises(mr.UsageError, match=told):
+    with pytest.raises(mr.UsageError, match=expected):
         dumps(mr.Job(map=capturing(thing)))
     if hasattr(thing, "close"):
         thing.close()

@@ -65,7 +65,7 @@ def clusters(records: list[Record]) -> list[dict[str, object]]:
     return table.to_pylist()
 
 
-def told(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
+def shortened(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
     return [
         (row["cluster"], str(row["uri"])[1:-4], row["keep"], row["kind"], row["distance"])
         for row in rows
@@ -86,7 +86,7 @@ def test_a_worked_example() -> None:
             record("rich", ~FULL & (2**64 - 1) ^ 0b111111, "rich", 400, 30),
         ]
     )
-    assert told(rows) == [
+    assert shortened(rows) == [
         (0, "a copy", True, None, 0),
         (0, "whole", False, "exact", 0),
         (0, "small copy", False, "near", 2),
@@ -108,7 +108,7 @@ def test_names_of_one_file_are_no_copies_and_a_link_is_never_kept_over_its_file(
             record("z hard", FULL, "x", 100, 10, file="1:7"),
         ]
     )
-    assert told(rows) == [
+    assert shortened(rows) == [
         (0, "copy", True, None, 0),
         (0, "elsewhere", False, "exact", 0),
         (0, "real", False, "exact", 0),
@@ -191,7 +191,7 @@ def test_images_that_others_connect_are_one_cluster() -> None:
         record(str(number), FULL ^ (2 ** (5 * number) - 1), str(number), 9 - number, 1)
         for number in range(4)
     ]
-    assert told(clusters(chain)) == [
+    assert shortened(clusters(chain)) == [
         (0, "0", True, None, 0),
         (0, "1", False, "near", 5),
         (0, "2", False, "near", 10),
@@ -208,7 +208,7 @@ def test_pictures_without_structure_are_duplicates_only_when_their_bytes_are_equ
             record("rot", flat, "red", 1, 1),
         ]
     )
-    assert told(rows) == [(0, "red", True, None, 0), (0, "rot", False, "exact", 0)]
+    assert shortened(rows) == [(0, "red", True, None, 0), (0, "rot", False, "exact", 0)]
 
 
 def test_several_records_of_one_image_are_no_duplicates() -> None:
@@ -332,8 +332,8 @@ def test_it_extracts_hashes_and_the_dry_run_says_why(photos: Path, tmp_path: Pat
     assert (
         main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicates", "--dry-run"]) == 0
     )
-    told = capsys.readouterr().out
-    assert "decoded for hash (needed by --group duplicates)\n" in told
-    assert "phash, sha256" in told
+    printed = capsys.readouterr().out
+    assert "decoded for hash (needed by --group duplicates)\n" in printed
+    assert "phash, sha256" in printed
     assert main(["run", str(photos), str(tmp_path / "out"), "--group", "duplicate"]) == 2
     assert 'Did you mean "duplicates"?' in capsys.readouterr().err

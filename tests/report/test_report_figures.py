@@ -202,22 +202,22 @@ def test_the_report_s_own_pictures_are_no_stragglers_and_all_that_are_count(plai
     assert {moment.phase for moment in health.throughput} == {"map", "reduce"}
 
 
-def test_a_finding_that_the_edits_settled_is_told_as_such(tmp_path: Path) -> None:
+def test_a_finding_that_the_edits_settled_is_reported_as_such(tmp_path: Path) -> None:
     facts = fabricate(tmp_path / "out", 600, pictures=False)
 
-    def told(**edits: object) -> dict[str, tuple[str, str]]:
+    def advised(**edits: object) -> dict[str, tuple[str, str]]:
         job = {**facts.job, "edits": edits or None}
         figures = report.build(tmp_path / "out", replace(facts, job=job)).figures
         return {insight.name: (insight.level, insight.next) for insight in figures.insights}
 
-    bare, made = told(), told(to="srgb", metadata="copyright")
+    bare, made = advised(), advised(to="srgb", metadata="copyright")
     assert {bare[name][0] for name in ("located", "cmyk")} == {"warning"}
     assert {made[name][0] for name in ("located", "cmyk", "turned", "wide_gamut")} == {"info"}
     assert (
         made["located"][1]
         == "Their GPS position is removed from outputs unless you pass --metadata keep."
     )
-    assert told(metadata="keep")["located"] == bare["located"]
+    assert advised(metadata="keep")["located"] == bare["located"]
 
     # With rules by key, each that applies to an image has to settle it.
     srgb, kept = {"to": "srgb"}, {"to": "srgb", "metadata": "keep"}

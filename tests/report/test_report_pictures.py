@@ -36,7 +36,7 @@ def change(out: Path, sql: str) -> None:
     connection.execute(f"COPY (FROM t ORDER BY uri) TO '{part}'")
 
 
-def told(out: Path) -> dict[str, Insight]:
+def insights_of(out: Path) -> dict[str, Insight]:
     return {insight.name: insight for insight in report.build(out).figures.insights}
 
 
@@ -44,11 +44,11 @@ def test_hidden_pixels_are_not_judged(tmp_path: Path) -> None:
     out = tmp_path / "out"
     fabricate(out, 200, pictures=False)
     change(out, "true AS has_alpha, 0.97 AS brightness, 0.001 AS contrast")
-    assert not {"bright", "flat", "dark", "blurred"} & set(told(out))
+    assert not {"bright", "flat", "dark", "blurred"} & set(insights_of(out))
     with open_tables(out) as tables:
         assert "brightest" not in {gallery.name for gallery in select(tables)[0].extremes}
     change(out, "uri LIKE '%5.%' AS has_alpha")
-    found = told(out)
+    found = insights_of(out)
     with open_tables(out) as tables:
         visible = tables.row("SELECT count(*) FROM image WHERE NOT has_alpha")[0]
     assert found["bright"].count == found["flat"].count == visible
@@ -65,9 +65,9 @@ def test_a_finding_has_its_first_pictures_and_its_whole_list(plain: Path) -> Non
         uris = [picture.uri for picture in insight.pictures]
         assert len(uris) <= evidence.PICTURES
         assert set(uris) <= {row[0] for row in rows}, insight.name
-    located = told(plain)["located"]
+    located = insights_of(plain)["located"]
     assert not any("°" in one.note or "latitude" in one.note for one in located.pictures)
-    assert len(told(plain)["lookalikes"].pictures) >= 6
+    assert len(insights_of(plain)["lookalikes"].pictures) >= 6
 
 
 def test_the_largest_image_has_a_frame_if_it_is_too_large_to_show(tmp_path: Path) -> None:

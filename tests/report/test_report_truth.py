@@ -224,15 +224,15 @@ def test_the_findings_say_what_is_in_the_tables(
 ) -> None:
     expected = {name: found for name, found in _findings(images, outputs) if found[0]}
     assert {"blurred", "copies", "enlarged", "lookalikes"} <= set(expected)
-    told = {insight.name: insight for insight in truth.figures.insights}
-    assert {name: told[name].count for name in expected} == {
+    reported = {insight.name: insight for insight in truth.figures.insights}
+    assert {name: reported[name].count for name in expected} == {
         name: count for name, (count, _) in expected.items()
     }
     for name, (_, words) in expected.items():
-        assert words in told[name].text, name
+        assert words in reported[name].text, name
     known = {*expected, "quarantined", "savings_bmp", "savings_tiff", "stragglers", "single_groups"}
-    assert set(told) <= known
-    assert f"{read_facts(out).quarantined} images" in told["quarantined"].text
+    assert set(reported) <= known
+    assert f"{read_facts(out).quarantined} images" in reported["quarantined"].text
 
 
 def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tuple[int, str]]]:
@@ -310,10 +310,12 @@ def _findings(images: list[Row], outputs: list[Row]) -> Iterator[tuple[str, tupl
 
 def test_the_job_s_health_is_that_of_its_tasks(truth: report.Report, out: Path) -> None:
     facts, health = read_facts(out), truth.figures.health
-    for phase, told in zip(facts.phases, health.phases, strict=True):
+    for phase, reported in zip(facts.phases, health.phases, strict=True):
         mine = [task for task in facts.tasks if task.phase == phase.name]
-        assert told.task_seconds == pytest.approx(sum(task.seconds for task in mine))
-        assert told.share == pytest.approx(phase.seconds / sum(one.seconds for one in facts.phases))
+        assert reported.task_seconds == pytest.approx(sum(task.seconds for task in mine))
+        assert reported.share == pytest.approx(
+            phase.seconds / sum(one.seconds for one in facts.phases)
+        )
         rate = sum(
             m.images_per_second * m.seconds for m in health.throughput if m.phase == phase.name
         )

@@ -429,7 +429,7 @@ def yields(value: object) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("mapper", "told"),
+    ("mapper", "expected"),
     [
         (returns(None), "It needs to yield (key, value), but it returned None."),
         (returns("text"), "It needs to yield (key, value), but it returned 'text'."),
@@ -440,7 +440,7 @@ def yields(value: object) -> Any:
     ],
 )
 def test_what_a_function_of_a_round_yields_is_checked(
-    laboratory: Laboratory, mapper: Any, told: str
+    laboratory: Laboratory, mapper: Any, expected: str
 ) -> None:
     laboratory.commit("one", LETTERS[:1])
 
@@ -449,7 +449,7 @@ def test_what_a_function_of_a_round_yields_is_checked(
 
     with pytest.raises(JobError) as caught:
         laboratory.found(program)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def fails_later(table: mr.Table) -> Rounds:
@@ -463,7 +463,7 @@ def exits(table: mr.Table) -> Rounds:
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "expected"),
     [
         (fails_later, r"fails_later failed after round 1. RuntimeError: out of ideas \(.*line \d+"),
         (exits, r"exits failed. SystemExit: 3"),
@@ -480,14 +480,14 @@ def exits(table: mr.Table) -> Rounds:
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )
-def test_what_a_program_does_wrong_is_told(
-    laboratory: Laboratory, program: Any, told: str | None
+def test_what_a_program_does_wrong_is_reported(
+    laboratory: Laboratory, program: Any, expected: str | None
 ) -> None:
     laboratory.commit("one", LETTERS[:3])
-    if told is None:
+    if expected is None:
         laboratory.finish(program)
         return
-    with pytest.raises(JobError, match=told) as caught:
+    with pytest.raises(JobError, match=expected) as caught:
         laboratory.finish(program)
     assert "\n" not in str(caught.value)
 
@@ -501,7 +501,7 @@ def test_a_program_that_yields_nothing_and_returns_nothing_is_done(laboratory: L
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ((7, same, gather), "Round.over needs a table of the program, or several, but got 7"),
         (((), same, gather), "Round.over needs a table"),
@@ -514,12 +514,12 @@ def test_a_program_that_yields_nothing_and_returns_nothing_is_done(laboratory: L
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
 def test_a_round_is_checked_when_it_is_made(
-    laboratory: Laboratory, arguments: tuple[Any, ...], told: str
+    laboratory: Laboratory, arguments: tuple[Any, ...], expected: str
 ) -> None:
     laboratory.commit("one", LETTERS[:1])
     table = laboratory.runner().tables.mapped()
     given = [table if argument == "TABLE" else argument for argument in arguments]
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=expected):
         mr.Round(*given)
 
 
@@ -558,7 +558,7 @@ def test_many_small_parts_become_few(
     assert [number for _, (number,) in found[0]] == list(range(60))
 
 
-def test_a_damaged_result_is_told_with_the_way_out(laboratory: Laboratory) -> None:
+def test_a_damaged_result_is_reported_with_the_way_out(laboratory: Laboratory) -> None:
     from mrimage.commit.damage import explain_damage
     from mrimage.storage import open_store
 

@@ -203,9 +203,9 @@ def test_rounds_have_rows_in_the_report_and_a_run_with_them_is_verified(
     damaged.write_bytes(damaged.read_bytes()[:-9])
     capsys.readouterr()
     assert main(["verify", str(out)]) == 1
-    told = capsys.readouterr().out
-    assert damaged.name in told
-    assert "so that it is done again" in told
+    printed = capsys.readouterr().out
+    assert damaged.name in printed
+    assert "so that it is done again" in printed
 
 
 def names(table: mr.Table) -> Rounds:

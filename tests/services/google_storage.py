@@ -184,28 +184,28 @@ def _handler(server: Google) -> type[Handler]:
             found = server.find(bucket, key)
             if self.headers.get("If-Match", found.etag) != found.etag:
                 raise Refusal(412, "PreconditionFailed")
-            told = _told(found) | {"Last-Modified": formatdate(1767225600, usegmt=True)}
+            fields = _headers(found) | {"Last-Modified": formatdate(1767225600, usegmt=True)}
             asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if not asked:
-                self._send(200, found.data, told)
+                self._send(200, found.data, fields)
                 return
             size = len(found.data)
             first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
             if first >= size:
                 raise Refusal(416, "InvalidRange")
-            told["Content-Range"] = f"bytes {first}-{last}/{size}"
-            self._send(206, found.data[first : last + 1], told)
+            fields["Content-Range"] = f"bytes {first}-{last}/{size}"
+            self._send(206, found.data[first : last + 1], fields)
 
         _head = _get
 
         def _put(self, bucket: str, key: str, query: dict[str, str], body: bytes) -> None:
             if "uploadId" in query:
                 server.uploads[query["uploadId"]].parts[int(query["partNumber"])] = body
-                self._send(200, headers=_told(_Object(body, 0)))
+                self._send(200, headers=_headers(_Object(body, 0)))
                 return
             self._send(
                 200,
-                headers=_told(
+                headers=_headers(
                     server.put(bucket, key, body, self.headers.get("x-goog-if-generation-match"))
                 ),
             )
@@ -229,7 +229,7 @@ def _handler(server: Google) -> type[Handler]:
             found = server.put(bucket, key, data, self.headers.get("x-goog-if-generation-match"))
             text = f"<Bucket>{bucket}</Bucket><Key>{escape(key)}</Key><ETag>{escape(found.etag)}</ETag>"
             answer = f"<CompleteMultipartUploadResult>{text}</CompleteMultipartUploadResult>"
-            self._send(200, answer.encode(), _told(found))
+            self._send(200, answer.encode(), _headers(found))
 
         def _delete(self, bucket: str, key: str, query: dict[str, str], body: bytes) -> None:
             if "uploadId" in query:
@@ -243,5 +243,5 @@ def _handler(server: Google) -> type[Handler]:
     return Api
 
 
-def _told(found: _Object) -> dict[str, str]:
+def _headers(found: _Object) -> dict[str, str]:
     return {"ETag": found.etag, "x-goog-generation": str(found.generation)}

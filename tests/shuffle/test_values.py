@@ -176,7 +176,7 @@ CIRCLE.append(CIRCLE)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "expected"),
     [
         (object(), "object; use numbers, text"),
         (Color.RED, "Color; use value.value"),
@@ -193,11 +193,11 @@ CIRCLE.append(CIRCLE)
     ],
     ids=lambda value: "" if isinstance(value, str) else type(value).__name__,
 )
-def test_what_cannot_travel_names_its_type_and_what_to_do(value: object, told: str) -> None:
+def test_what_cannot_travel_names_its_type_and_what_to_do(value: object, expected: str) -> None:
     for sent in (value, {"x": [value]}):
         with pytest.raises(UnfitValue) as caught:
             encode_value(sent)
-        assert told in str(caught.value)
+        assert expected in str(caught.value)
 
 
 def test_sets_are_the_same_bytes_in_every_process() -> None:

@@ -175,7 +175,7 @@ def test_an_image_of_pillow_s_with_a_profile_is_converted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pixels", "told"),
+    ("pixels", "expected"),
     [
         (flat(300.0, kind=np.float64), "floats from 0.0 to 1.0, but received 300 to 300"),
         (flat(float("nan"), kind=np.float64), "floats from 0.0 to 1.0, but received nan"),
@@ -195,10 +195,10 @@ def test_an_image_of_pillow_s_with_a_profile_is_converted() -> None:
     ],
     ids=["above", "nan", "int64", "I", "list", "table"],
 )
-def test_other_pixels_are_refused_with_what_to_do(pixels: Any, told: str) -> None:
+def test_other_pixels_are_refused_with_what_to_do(pixels: Any, expected: str) -> None:
     with pytest.raises(JobError) as caught:
         mr.Output("a.png", pixels).encoded()
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 ROWS = [
@@ -301,7 +301,7 @@ def test_plain_data_is_json_with_numpy_s_numbers_as_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "expected"),
     [
         ("t.xlsx", pa.table({"a": [1]}), "a table must end in .parquet, .csv, .tsv, .arrow"),
         ("n.json", {"a": 1j}, "got dict (JSON cannot hold a value of type complex)"),
@@ -313,7 +313,9 @@ def test_plain_data_is_json_with_numpy_s_numbers_as_numbers() -> None:
         ("t.parquet", [{"a": 1}, {"a": "x"}], "must have values of one type in each column"),
     ],
 )
-def test_data_that_does_not_fit_the_name_says_what_would(name: str, data: Any, told: str) -> None:
+def test_data_that_does_not_fit_the_name_says_what_would(
+    name: str, data: Any, expected: str
+) -> None:
     with pytest.raises(JobError) as caught:
         mr.Output(name, data).encoded()
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

@@ -237,9 +237,9 @@ def verified(
     def problems() -> list[str]:
         capsys.readouterr()
         status = main(["verify", str(out)])
-        told = capsys.readouterr().out.splitlines()
-        assert status == (0 if "verified" in told[-1] else 1)
-        return [line for line in told if "verified" not in line]
+        printed = capsys.readouterr().out.splitlines()
+        assert status == (0 if "verified" in printed[-1] else 1)
+        return [line for line in printed if "verified" not in line]
 
     return out, problems
 
@@ -249,9 +249,9 @@ def test_verify_finds_one_flipped_bit_of_an_image(verified) -> None:
     assert problems() == []
     [shard] = (out / "images").iterdir()
     flip_image_bit(shard)
-    [told] = problems()
-    assert told.startswith(f"altered: images/{shard.name}!/png/")
-    assert "07~png.png" in told
+    [problem] = problems()
+    assert problem.startswith(f"altered: images/{shard.name}!/png/")
+    assert "07~png.png" in problem
 
 
 def test_verify_finds_an_altered_fact(verified) -> None:
@@ -266,9 +266,9 @@ def test_verify_finds_an_altered_fact(verified) -> None:
         pq.write_table(
             table.set_column(table.column_names.index("width"), table.field("width"), width), shard
         )
-    [told] = problems()
-    assert told.startswith("altered: the facts of images/")
-    assert "07~png.png" in told
+    [problem] = problems()
+    assert problem.startswith("altered: the facts of images/")
+    assert "07~png.png" in problem
 
 
 def test_verify_finds_missing_and_foreign_shards_and_images(verified) -> None:

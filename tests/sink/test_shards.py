@@ -138,7 +138,7 @@ def test_the_same_run_makes_the_same_shards(photos: Path, tmp_path: Path, output
     for name, how in (
         ("one", HERE),
         ("two", RunOptions(workers=1, thumbnails=False)),
-        ("pool", RunOptions(workers=2)),
+        ("pool", RunOptions(workers=2, thumbnails=False)),
     ):
         run(job(output, 12_000), str(photos), str(tmp_path / name), how)
     assert shards_of(tmp_path / "one") == shards_of(tmp_path / "two")

@@ -75,13 +75,15 @@ def run_on(
     arguments = ["mutants", str(source), str(out), engine, "2"]
     with Process(arguments, environment, log) as process:
         status, line = process.result()
-    told = _quarantined(out)
-    internal = [f"{row['uri']}: {row['message']}" for row in told if row["reason"] == "internal"]
+    quarantined = _quarantined(out)
+    internal = [
+        f"{row['uri']}: {row['message']}" for row in quarantined if row["reason"] == "internal"
+    ]
     if internal:
         raise FailedError(f"{len(internal)} internal: {internal[0]}")
     if status != 0:
         raise FailedError(f"the run ended with status {status}: {line}")
-    return _accounted(out, told, len(numbers))
+    return _accounted(out, quarantined, len(numbers))
 
 
 def _quarantined(out: Path) -> list[dict[str, str]]:

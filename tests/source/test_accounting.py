@@ -90,8 +90,8 @@ def test_every_row_of_a_list_is_accounted_for(folder: Path, tmp_path: Path, name
     assert summary.images == summary.processed + summary.quarantined
     totals = json.loads((tmp_path / "out/summary.json").read_text())["totals"]
     assert (totals["listed"], totals["repeated"], totals["ignored_reasons"]) == expected
-    told = str(summary)
-    assert ("repeated" in told, "ignored" in told) == (bool(expected[1]), bool(expected[2]))
+    printed = str(summary)
+    assert ("repeated" in printed, "ignored" in printed) == (bool(expected[1]), bool(expected[2]))
     again = outcome(folder / name, tmp_path)
     assert (counts(again), again.facts.reused) == (expected, expected[0])
 

@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_listed_stops_the_run(tree: Callable[..., Path])
         (folder / "closed").chmod(0o700)
 
 
-def test_a_source_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_source_that_is_not_there_is_reported(tmp_path: Path) -> None:
     for place in (
         tmp_path / "none",
         tmp_path / "none.tar",
@@ -192,7 +192,7 @@ def test_credentials_in_the_source_are_refused_before_they_are_written(tmp_path:
 
 
 def test_a_version_is_compared_and_never_read(tree: Callable[..., Path]) -> None:
-    """Etags may hold anything, also what once told where a member lies or what is wrong."""
+    """Etags may hold anything, also what once reported where a member lies or what is wrong."""
     folder = tree("a.jpg")
     status = (folder / "a.jpg").stat()
     plain, _ = listed(folder)

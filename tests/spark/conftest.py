@@ -189,6 +189,7 @@ def published(out: Path) -> dict[str, bytes]:
         "outputs.parquet",
         "quarantine.parquet",
         "clusters.parquet",
+        "duplicates.parquet",
         "neighbors.parquet",
     )
     found = [

@@ -79,11 +79,11 @@ def test_outputs_of_the_faults_corpus_are_those_of_the_embedded_engine(
     fill(tmp_path / "faults")
     summary = run(chaotic.JOB, str(tmp_path / "faults"), str(tmp_path / "out"), ON_SPARK)
     assert (summary.processed, summary.quarantined) == (SOUND, len(POISONS))
-    told = {
+    reasons = {
         Path(row["uri"]).name.partition("-")[0]: row["reason"]
         for row in rows(tmp_path / "out", "quarantine")
     }
-    assert told == POISONS
+    assert reasons == POISONS
     same_as_local(chaotic.JOB, tmp_path / "faults", tmp_path / "out", workers=2)
 
 

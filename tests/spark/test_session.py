@@ -39,7 +39,7 @@ def test_a_machine_without_java_is_told_what_to_install(photos: Path, tmp_path: 
     assert "Java 17" in ended.stderr
 
 
-def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_master_that_is_not_there_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from pyspark import SparkContext
 
     monkeypatch.setattr(SparkContext, "_active_spark_context", None)
@@ -49,7 +49,7 @@ def test_a_master_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         open_engine(f"spark://127.0.0.1:{port}", EngineOptions())
 
 
-def test_a_master_that_keeps_silent_is_told_in_time(photos: Path, tmp_path: Path) -> None:
+def test_a_master_that_keeps_silent_is_reported_in_time(photos: Path, tmp_path: Path) -> None:
     """Somebody listens there, but speaks no Spark."""
     assert session.CONNECT + session.PATIENCE < 30
     script = (
@@ -85,7 +85,7 @@ def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             "ModuleNotFoundError: No module named 'mrimage'",
@@ -101,7 +101,7 @@ def test_without_pyspark_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch
         ),
     ],
 )
-def test_a_failed_job_is_told_in_one_line(text: str, told: str) -> None:
+def test_a_failed_job_is_reported_in_one_line(text: str, expected: str) -> None:
     message = str(session.explain(RuntimeError(text)))
-    assert told in message
+    assert expected in message
     assert "\n" not in message

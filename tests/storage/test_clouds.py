@@ -195,11 +195,11 @@ def test_what_is_wrong_is_one_line_that_says_what_to_set(
     for source, out in ((place, str(tmp_path / "out")), (str(photos), place)):
         monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "1")
         assert main(["run", source, out, "--workers", "1", "--quiet"]) == 1
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1, told
-        assert all(word in told for word in words), told
-        assert "wrong-secret" not in told
-        assert "d3Jvbmctc2Vj" not in told
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1, printed
+        assert all(word in printed for word in words), printed
+        assert "wrong-secret" not in printed
+        assert "d3Jvbmctc2Vj" not in printed
 
 
 def test_a_public_bucket_of_google_needs_no_account(
@@ -221,7 +221,7 @@ def test_a_place_that_names_its_azure_account_is_told_where_the_account_goes(
     )
     for source, out in ((place, str(tmp_path / "out")), (photos, place)):
         assert main(["run", source, out, "--quiet"]) == 2
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1, told
-        assert "az://container/folder" in told
-        assert "its account in AZURE_STORAGE_ACCOUNT_NAME" in told
+        printed = capsys.readouterr().err
+        assert printed.count("\n") == 1, printed
+        assert "az://container/folder" in printed
+        assert "its account in AZURE_STORAGE_ACCOUNT_NAME" in printed

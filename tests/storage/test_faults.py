@@ -130,10 +130,10 @@ def test_a_server_that_never_recovers_ends_the_run_and_the_same_command_goes_on(
     proxy.policy = from_reduce_on
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "0.3")
     assert main(command) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1, told
-    assert proxy.url in told
-    assert s3_folder in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1, printed
+    assert proxy.url in printed
+    assert s3_folder in printed
     proxy.policy = healthy
     monkeypatch.delenv("MRIMAGE_RETRY_SECONDS")
     # The first run could not remove its lock.
@@ -191,7 +191,7 @@ def test_the_seconds_of_trying_again_are_the_users(
 
 
 @pytest.mark.parametrize("fate", ["lost", "409", "400", "500", "cut"])
-def test_of_a_creation_that_is_tried_again_the_truth_is_told(
+def test_of_a_creation_that_is_tried_again_the_truth_is_reported(
     fate: str, proxy: Faulty, s3_folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "30")

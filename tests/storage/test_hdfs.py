@@ -202,7 +202,7 @@ def test_a_namenode_that_keeps_silent_is_told_soon(monkeypatch: pytest.MonkeyPat
                 use()
 
 
-def test_a_place_without_a_host_is_told_with_the_one_of_the_configuration(
+def test_a_place_without_a_host_is_reported_with_the_one_of_the_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "core-site.xml").write_text(
@@ -241,6 +241,6 @@ def test_what_is_wrong_is_one_line_that_says_where_and_what_to_do(
         monkeypatch.setenv("HADOOP_USER_NAME", user)
     monkeypatch.setenv("MRIMAGE_RETRY_SECONDS", "1")
     assert main(["run", *arguments, "--workers", "1", "--quiet"]) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert all(word in told for word in words), told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert all(word in printed for word in words), printed

@@ -65,7 +65,7 @@ def test_whole_files_and_ranges_are_read_whatever_fails_at_first(kind: str, web:
         ("to/file:///etc/passwd", DeniedError),
     ],
 )
-def test_what_does_not_pass_is_told_in_one_line(
+def test_what_does_not_pass_is_reported_in_one_line(
     kind: str, error: type[Exception], web: Web
 ) -> None:
     with pytest.raises(error) as caught:
@@ -135,9 +135,9 @@ def test_a_web_server_that_goes_away_stops_the_run_and_the_same_command_goes_on(
                "0", "--no-thumbnails", "--quiet"]  # fmt: skip
     web.left = 40
     assert main(command) == 1
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert web.url in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert web.url in printed
     web.left = None
     assert main(command) == 0
     assert len(web.requests) == 200
@@ -228,7 +228,7 @@ def test_a_list_on_the_web_names_its_neighbours_and_nothing_of_this_machine(
 
 
 @pytest.mark.parametrize("name", ["urls.txt", "shard.tar", "image.jpg"])
-def test_a_source_that_cannot_be_reached_is_told(name: str, web: Web, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_reached_is_reported(name: str, web: Web, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="404"):
         run(mr.Job(), f"{web.url}/status/404/{name}", str(tmp_path / "out"), HOW)
     with pytest.raises(SourceError, match="refused"):

@@ -175,14 +175,14 @@ def test_what_is_wrong_is_one_line_that_says_where_and_what_to_do(
         monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
     for arguments in ([source, str(tmp_path / "out")], [str(photos), source]):
         status = main(["run", *arguments, "--workers", "1", "--quiet"])
-        told = capsys.readouterr().err
+        printed = capsys.readouterr().err
         if case == "a bucket that is not there" and arguments[1] == source:
             continue  # this server makes a bucket for whoever may write
-        assert status == 1, told
-        assert told.count("\n") == 1
-        assert all(word in told for word in expected), told
-        assert "http://" in told
-        assert "wrong-secret" not in told
+        assert status == 1, printed
+        assert printed.count("\n") == 1
+        assert all(word in printed for word in expected), printed
+        assert "http://" in printed
+        assert "wrong-secret" not in printed
 
 
 def test_a_reader_may_read_and_is_told_that_it_may_not_write(

@@ -19,6 +19,8 @@ from mrimage.mappers.keys import KEY_NAMES
 from mrimage.patterns import PATTERNS
 from mrimage.reducers import GROUPS
 
+OUT_HELP = "the folder with the results of a run, here or in a store"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that raises UsageError, where argparse would print its usage and exit."""
@@ -77,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     inspect = _command(
         commands, "inspect", "show images' metadata as a mapper sees it", "inspect_files"
     )
-    inspect.add_argument("files", nargs="+", metavar="FILE")
+    inspect.add_argument("files", nargs="+", metavar="FILE", help="an image")
     inspect.add_argument("--json", action="store_true", help="one line of JSON for each file")
 
     _add_similar(commands)
@@ -91,13 +93,16 @@ def make_parser() -> argparse.ArgumentParser:
     completion = _command(
         commands, "completion", "print a script that completes commands in a shell", "complete"
     )
-    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
     completion.set_defaults(parser=parser)
+
+    manual = _command(commands, "man", "print the manual page", "print_manual")
+    manual.set_defaults(parser=parser)
 
     demo = _command(
         commands, "demo", "make a folder of real photographs to try things on", "make_demo"
     )
-    demo.add_argument("folder", metavar="DIR")
+    demo.add_argument("folder", metavar="DIR", help="the folder, which is new or a demo's")
     for command in commands.choices.values():
         command.set_defaults(known=sorted(command._option_string_actions))
     return parser
@@ -126,7 +131,9 @@ def _add_run(commands: Commands) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="a folder, an archive or a list of images, here or in a store",
+        nargs="+",
+        help="a folder, an archive or a list of images, here or in a store; several make one OUT; - "
+        "reads the names of images from standard input",
     )
     parser.add_argument("out", metavar="OUT", help="a folder for the results, here or in a store")
     parser.add_argument(
@@ -144,7 +151,7 @@ def _add_run(commands: Commands) -> None:
 
 def _add_retry(commands: Commands) -> None:
     parser = _command(commands, "retry", "try the quarantined images of OUT again", "retry_images")
-    parser.add_argument("out", metavar="OUT")
+    parser.add_argument("out", metavar="OUT", help=OUT_HELP)
     parser.add_argument(
         "--reason", action="append", help="only images quarantined for this reason; repeatable"
     )
@@ -174,7 +181,7 @@ def _add_job_of_out(parser: argparse.ArgumentParser) -> None:
 
 def _add_commands_on_results(commands: Commands) -> None:
     report = _command(commands, "report", "make OUT's report again", "make_report")
-    report.add_argument("out", metavar="OUT")
+    report.add_argument("out", metavar="OUT", help=OUT_HELP)
     _add_store_options(report)
     report.add_argument(
         "--against", metavar="OTHER", help="also show what changed since the run in OTHER"
@@ -190,7 +197,7 @@ def _add_commands_on_results(commands: Commands) -> None:
     report.add_argument("--png", metavar="DIR", help="also write every chart as an image into DIR")
 
     check = _command(commands, "check", "test what a pipeline expects of OUT", "check_expectations")
-    check.add_argument("out", metavar="OUT")
+    check.add_argument("out", metavar="OUT", help=OUT_HELP)
     check.add_argument(
         "--expect",
         action="append",
@@ -209,10 +216,15 @@ def _add_commands_on_results(commands: Commands) -> None:
         "run SQL on OUT's tables: catalogue, groups, outputs, quarantine",
         "run_query",
     )
-    query.add_argument("out", metavar="OUT")
-    query.add_argument("sql", metavar="SQL")
+    query.add_argument("out", metavar="OUT", help=OUT_HELP)
+    query.add_argument("sql", metavar="SQL", help="a query in DuckDB's SQL")
     _add_store_options(query)
-    query.add_argument("--format", choices=["table", "csv", "json"], default="table")
+    query.add_argument(
+        "--format",
+        choices=["table", "csv", "json"],
+        default="table",
+        help="how the answer is printed (default: table)",
+    )
     query.add_argument(
         "--no-quote-formulas",
         dest="quote_formulas",
@@ -232,7 +244,7 @@ def _add_commands_on_results(commands: Commands) -> None:
         "look through OUT's images in a browser: filter, compare, select",
         "explore_out",
     )
-    explore.add_argument("out", metavar="OUT")
+    explore.add_argument("out", metavar="OUT", help=OUT_HELP)
     explore.add_argument(
         "--port", type=int, default=0, metavar="N", help="the server's port (default: a free one)"
     )
@@ -253,7 +265,7 @@ def _add_commands_on_results(commands: Commands) -> None:
     verify = _command(
         commands, "verify", "re-hash OUT's outputs and re-check its accounting", "verify_out"
     )
-    verify.add_argument("out", metavar="OUT")
+    verify.add_argument("out", metavar="OUT", help=OUT_HELP)
     _add_store_options(verify)
     verify.add_argument(
         "--repair",
@@ -272,8 +284,8 @@ def _add_similar(commands: Commands) -> None:
         "there",
         "find_similar",
     )
-    similar.add_argument("out", metavar="OUT")
-    similar.add_argument("files", nargs="*", metavar="FILE")
+    similar.add_argument("out", metavar="OUT", help=OUT_HELP)
+    similar.add_argument("files", nargs="*", metavar="FILE", help="a picture to look for")
     similar.add_argument(
         "--against", metavar="OUT", help="look for all images of this other run instead of files"
     )
@@ -323,11 +335,31 @@ def _add_fields(parser: argparse._ActionsContainer, fields: Iterable[Field]) -> 
             action = parser.add_argument(
                 field.flag,
                 dest=field.name,
-                action="append" if field.repeatable else "store",
+                action=_action_of(field),
                 metavar=field.metavar or field.type.metavar,
                 help=text,
             )
             vars(action)["completions"] = list(describe_values(field))
+
+
+def _action_of(field: Field) -> str | type[argparse.Action]:
+    """What argparse does with the values of an option."""
+    if not field.joined:
+        return "append" if field.repeatable else "store"
+
+    class Join(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: object,
+            option: str | None = None,
+        ) -> None:
+            earlier = getattr(namespace, self.dest, None)
+            joined = values if earlier is None else f"{earlier}{field.joined}{values}"
+            setattr(namespace, self.dest, joined)
+
+    return Join
 
 
 def describe(field: Field) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ import msgspec
 from mrimage.cli.color import BOLD, YELLOW, painted
 from mrimage.cli.dry_run import describe_plan
 from mrimage.commit.damage import explain_damage
+from mrimage.commit.names import split_names
 from mrimage.commit.out_folder import temporary_folder
 from mrimage.errors import ImageError, StoreError, UsageError
 from mrimage.flow.process import stdout_to_stderr
@@ -46,13 +47,34 @@ def run_job(options: argparse.Namespace) -> int:
     base = load_job(options.job) if options.job else None
     job = build_job(_given(options, JOB_FIELDS), base)
     run_options = _run_options(options)
+    names = _names_on_stdin(options.source)
     if options.dry_run:
-        _print_rows(describe_plan(job, options.source, options.out, run_options))
+        _print_rows(describe_plan(job, options.source, options.out, run_options, names))
         return 0
     with stdout_to_stderr():
-        summary = run(job, options.source, options.out, run_options)
+        summary = run(job, options.source, options.out, run_options, names)
     _print_summary(summary, options)
     return 0
+
+
+def _names_on_stdin(sources: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the names of images that standard input has, if it is the source; None if it is not.
+
+    Raises UsageError if there are none, and if there is another source.
+    """
+    if "-" not in sources:
+        return None
+    if len(sources) > 1:
+        raise UsageError(
+            "SOURCE - reads the names of all images from standard input, but there are other "
+            "SOURCEs as well. Leave out one of the two."
+        )
+    names = split_names(sys.stdin.buffer.read())
+    if not any(names):
+        raise UsageError(
+            "SOURCE - needs the names of images on standard input, one on each line, but got none."
+        )
+    return names
 
 
 def retry_images(options: argparse.Namespace) -> int:
@@ -67,7 +89,7 @@ def retry_images(options: argparse.Namespace) -> int:
     if not options.quiet:
         print(f"{forgotten} quarantined images will be tried again", file=sys.stderr)
     with stdout_to_stderr():
-        summary = run(job, plan.source, options.out, _run_options(options))
+        summary = run(job, plan.sources, options.out, _run_options(options), plan.names)
     _print_summary(summary, options)
     return 0
 
@@ -239,7 +261,7 @@ def _repair(options: argparse.Namespace, problems: list[Problem]) -> None:
         **_converted(options, ["engine", "workers"]),
     )
     with stdout_to_stderr():
-        run(plan.job, plan.source, options.out, run_options)
+        run(plan.job, plan.sources, options.out, run_options, plan.names)
 
 
 def inspect_files(options: argparse.Namespace) -> int:
@@ -322,6 +344,14 @@ def complete(options: argparse.Namespace) -> int:
     from mrimage.cli.completion import completion_script
 
     print(completion_script(options.shell, options.parser), end="")
+    return 0
+
+
+def print_manual(options: argparse.Namespace) -> int:
+    """``mrimage man``."""
+    from mrimage.cli.manual import manual
+
+    print(manual(options.parser), end="")
     return 0
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 
 from mrimage.commit.inventory import Inventory
 from mrimage.commit.model_copy import write_model_copy
-from mrimage.commit.out_folder import check_apart, require_usable, temporary_folder
+from mrimage.commit.out_folder import require_usable, temporary_folder
 from mrimage.engine import require_engine
 from mrimage.errors import ImageError, StoreError
 from mrimage.flow.earlier import Earlier, earlier_of
 from mrimage.flow.examples import with_examples
 from mrimage.flow.listing import ListingCounts, entries_of, require_images
 from mrimage.flow.prepare import prepare_job
+from mrimage.flow.run import sources_of
 from mrimage.flow.splitting import split_limits
 from mrimage.flow.summary import describe_ignored
 from mrimage.guard.guard import Guard
@@ -29,6 +30,7 @@ from mrimage.job.description import describe
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.functions import name_function
 from mrimage.job.job import Job, Plan, RunOptions
+from mrimage.job.references import with_references
 from mrimage.job.rules import NoEdit, first_match
 from mrimage.mappers.keys import needs_extractor
 from mrimage.patterns import pattern_of, programs_of
@@ -52,12 +54,19 @@ RULE_SAMPLE = 10_000
 """How many headers are read to count the images of each rule."""
 
 
-def describe_plan(job: Job, source: str, out: str, options: RunOptions) -> list[tuple[str, str]]:
+def describe_plan(
+    job: Job,
+    source: Sequence[str],
+    out: str,
+    options: RunOptions,
+    names: tuple[str, ...] | None = None,
+) -> list[tuple[str, str]]:
     """Return the plan as (label, text) pairs. Writes nothing, and maps only a few images."""
-    job = with_examples(prepare_job(job), options.stores)
+    job = with_references(prepare_job(job), options.stores)
+    job = with_examples(job, options.stores)
     require_engine(options.engine)
-    check_apart(source, out)
-    plan = Plan(job, source, out, options.stores)
+    sources = sources_of(source, out)
+    plan = Plan(job, sources[0], out, options.stores, others=sources[1:], names=names)
     counts = ListingCounts()
     with earlier_of(plan) as earlier, temporary_folder() as folder:
         require_images(plan, options.strict, earlier.columns if earlier else ())
@@ -131,7 +140,7 @@ def _estimate(plan: Plan, sample: list[Entry], images: int, workers: int | None)
                 continue
             if number > 0:
                 seconds += time.monotonic() - started
-                written += sum(len(made.data) for made in mapped.outputs.values())
+                written += sum(len(output.made.data) for output in mapped.outputs)
                 has_members |= bool(mapped.members)
                 done += 1
     finally:
@@ -201,6 +210,8 @@ def _describe_extractor(job: Job, extractor: str) -> str:
 
 def _describe_scales(job: Job, sample: list[Entry], stores: StoreSettings) -> str:
     """Say how many images of the sample would be decoded at which scale."""
+    if job.copies_originals:
+        return "none: the originals are copied"
     if not job.edits_images:
         if any(EXTRACTORS[name].pixels for name in job.built_in):
             return f"the lowest that leaves {ANALYSIS_SIDE} pixels"

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from mrimage.commit.lock import locked
+from mrimage.commit.names import read_names
 from mrimage.commit.out_folder import JOB, read_job
 from mrimage.commit.quarantine import try_again
 from mrimage.errors import REASONS, SinkError, UsageError, brief, unknown
@@ -33,7 +34,8 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     trusted, cannot be imported or has changed.
     """
     facts = dict(_read_description(store).facts)
-    source = str(facts.pop("source"))
+    source = facts.pop("source")
+    sources = source if isinstance(source, list) else [str(source)]
     functions = {
         role: _find_function(role, facts.pop(role, None), named, trust)
         for role in FUNCTIONS
@@ -48,7 +50,8 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     merge = functions.pop("merge")
     if callable(of) and callable(merge):
         functions["statistic"] = Statistic(of, merge)
-    facts.pop("references", None)  # The run reads them again.
+    for name in ("references", "watermarks"):
+        facts.pop(name, None)  # The run reads them again.
     rules = JOB_FIELDS["rules"].type.from_text("rules", facts.pop("rules", ()))
     facts["extract"] = _find_extractors(facts.pop("extract"), named, trust)
     limits = Limits(
@@ -64,7 +67,7 @@ def read_plan(store: Store, out: str, named: Job | None, trust: bool) -> Plan:
     }
     # mypy cannot know that a description has the fields of a Job.
     job = Job(rules=rules, limits=limits, **functions, **rest)  # type: ignore[arg-type]
-    return Plan(job, source, out)
+    return Plan(job, sources[0], out, others=tuple(sources[1:]), names=read_names(store))
 
 
 def _read_edits(described: Mapping[str, Any]) -> Edits:

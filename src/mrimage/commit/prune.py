@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.commit.ledger import (
@@ -115,6 +114,8 @@ def outdate(store: Store, committed: Committed, task: str, uris: list[str]) -> N
     The next run removes them and maps them again, like images that have changed. A kill in
     between cannot lose the mark.
     """
+    import pyarrow.compute as pc
+
     for name in tables_of(committed, "catalogue", task):
         table = read_table(store, name)
         versions = pc.if_else(_is_among(table, "uri", uris), OUTDATED, table.column("version"))
@@ -166,6 +167,8 @@ def stale_keys(store: Store, name: str, weighed: Path, scratch: Path) -> list[st
 
 def _prune_partition(store: Store, reduced: Committed, name: str, stale: list[str]) -> None:
     """Remove the groups ``stale`` from the reduce task that has the groups table ``name``."""
+    import pyarrow.compute as pc
+
     task = task_of(name)
     forget_all = table_path("reduce", task, "quarantine") in reduced.tables("quarantine")
     outputs = table_path("reduce", task, "outputs")
@@ -212,11 +215,15 @@ def _output_names(lineage: pa.Table) -> list[str]:
 
 def _is_among(table: pa.Table, column: str, values: list[str]) -> Any:
     """A mask of the rows whose cell in the column is one of ``values``."""
+    import pyarrow.compute as pc
+
     return pc.is_in(table.column(column), value_set=pa.array(values, pa.string()))
 
 
 def _without(table: pa.Table, column: str, values: list[str]) -> pa.Table:
     """The table without the rows whose cell in the column is one of ``values``."""
+    import pyarrow.compute as pc
+
     return table.filter(pc.invert(_is_among(table, column, values)))
 
 

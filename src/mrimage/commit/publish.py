@@ -169,7 +169,7 @@ class Publisher:
         self._write_corrected()
         self._publish_found()
         unclean = exists(self._store, UNCLEAN)
-        if unclean or job.output != "files":
+        if unclean or job.in_shards:
             self._sweep(everything=unclean)
             self._store.delete(UNCLEAN)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import duckdb
@@ -11,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mrimage.job.edit_facts import describe_edits
 from mrimage.job.fields import RULE_OPTIONS
 from mrimage.job.rules import NoEdit, Rule, first_match
 from mrimage.tables.duck import batches, connect, read_parquet
@@ -58,7 +58,7 @@ def _described(edits: Edits | NoEdit | None) -> dict[str, object] | None:
     if not isinstance(edits, Edits):
         return None
     # Encoded and decoded, so that it equals the facts that an earlier run has stored.
-    described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(asdict(edits)))
+    described: dict[str, object] = msgspec.json.decode(msgspec.json.encode(describe_edits(edits)))
     return described
 
 

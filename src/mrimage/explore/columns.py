@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -28,6 +28,9 @@ UNFILTERED = frozenset(
         "taken_at_offset",
         "camera_make",
         "confidence",
+        # Where the map has the image.
+        "x",
+        "y",
         # Each has a share or a score in the table of findings.
         *MEASURED,
         *OF_PILE,
@@ -65,6 +68,12 @@ _UNITS = {
 
 FOLDER = "CASE WHEN contains(path, '/') THEN regexp_replace(path, '/[^/]*$', '') ELSE '' END"
 """The folder of an image below its source, in SQL."""
+
+DUPLICATE = (
+    "CASE WHEN uri IN (SELECT uri FROM duplicates WHERE keep) THEN 'keep' "
+    "WHEN uri IN (SELECT uri FROM duplicates) THEN 'drop' END"
+)
+"""Whether an image is the one to keep of its duplicates, in SQL."""
 
 _FIRST = (
     "keys",
@@ -111,16 +120,16 @@ def columns_of(schema: pa.Schema, tables: Sequence[str]) -> list[Column]:
     found = [
         Column(field.name, title_of(field.name), kind, _quoted(field.name), _unit(field.name))
         for field in schema
-        if field.name not in UNFILTERED and (kind := _kind(field.type)) is not None
+        for kind in _kinds(field)
     ]
     if "path" in schema.names:
         found.append(Column("folder", "Folder", "category", FOLDER))
     if "findings" in tables:
         found.append(Column("findings", "Findings", "many", "findings"))
     if "duplicates" in tables:
-        found.append(Column("duplicate", "Duplicate", "category", "duplicate"))
-    if "clusters" in tables:
-        found.append(Column("cluster", "Cluster", "category", "cluster"))
+        # Copies within groups are in files of their own, which SQL does not see.
+        sql = DUPLICATE if "all duplicates" in tables else ""
+        found.append(Column("duplicate", "Duplicate", "category", sql))
     places = {name: place for place, name in enumerate(_FIRST)}
     return sorted(found, key=lambda column: places.get(column.name, len(places)))
 
@@ -139,13 +148,20 @@ def _quoted(name: str) -> str:
     return name if name.isidentifier() else '"' + name.replace('"', '""') + '"'
 
 
-def _kind(type_: pa.DataType) -> Kind | None:
+def _kinds(field: Any) -> list[Kind]:
+    """The kind of the column's filter; none if it has no filter."""
+    if field.name in UNFILTERED:
+        return []
+    if field.name == "cluster":
+        # Numbers that only name something.
+        return ["category"]
+    type_ = field.type
     if pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_boolean(type_):
-        return "category"
+        return ["category"]
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
-        return "number"
+        return ["number"]
     if pa.types.is_timestamp(type_):
-        return "date"
+        return ["date"]
     if pa.types.is_list(type_) and pa.types.is_string(type_.value_type):
-        return "many"
-    return None
+        return ["many"]
+    return []

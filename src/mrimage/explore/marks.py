@@ -13,14 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mrimage.errors import NotFoundError, StoreError, UsageError
-from mrimage.storage import Store, StoreSettings, open_store, redact
+from mrimage.storage import Store, StoreSettings, layout, open_store, redact
 from mrimage.storage.names import path_if_local
 
 MARKS = pa.schema([("uri", pa.string()), ("mark", pa.string()), ("tags", pa.list_(pa.string()))])
 """One row for each image that has a mark, null for none, or a tag. Sorted by uri."""
-
-SUFFIX = ".marks.parquet"
-"""How the name of the file ends; OUT's own name comes before it."""
 
 WORDS = ("accept", "reject")
 
@@ -128,11 +125,11 @@ def marks_of(out: str, settings: StoreSettings) -> MarksFile:
     path = path_if_local(out)
     if path is not None:
         folder = Path(path).absolute()
-        return MarksFile(open_store(str(folder.parent), settings), f"{folder.name}{SUFFIX}")
+        return MarksFile(open_store(str(folder.parent), settings), f"{folder.name}{layout.MARKS}")
     parent, slash, name = out.rstrip("/").rpartition("/")
     if not slash or parent.endswith("/"):
         raise UsageError(f"{redact(out)} has nothing beside it, where marks could be kept.")
-    return MarksFile(open_store(parent, settings), f"{name}{SUFFIX}")
+    return MarksFile(open_store(parent, settings), f"{name}{layout.MARKS}")
 
 
 def _check_tag(tag: str) -> None:

@@ -45,6 +45,8 @@ def start(pile: Pile, *, live: bool, marks_path: str = "") -> dict[str, Any]:
         "hasNear": bool(names & set(VECTORS)),
         "hasCopies": bool(len(pile.copies)),
         "marksPath": marks_path,
+        # SQL sees marks beside a local OUT.
+        "marksInSql": marks_path.startswith("/"),
     }
 
 

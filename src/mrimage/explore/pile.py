@@ -78,6 +78,8 @@ class Pile:
         tables = [name for name in ("findings",) if self.database.wrote(name)]
         if len(self.copies):
             tables.append("duplicates")
+        if self.database.wrote("duplicates"):
+            tables.append("all duplicates")
         return columns_of(self.schema, tables)
 
     def column(self, name: str) -> Column:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from mrimage.flow.arguments import path_or_url, store_settings
+from mrimage.flow.arguments import path_or_url, paths_or_urls, store_settings
 from mrimage.flow.process import prints_to_stderr, restored_signals
 from mrimage.flow.run import run as run_job
 from mrimage.flow.summary import Summary
@@ -16,7 +17,7 @@ from mrimage.job.keywords import checks_keywords
 @checks_keywords("mrimage.run")
 def run(
     job: Job,
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
     engine: str = "local",
@@ -37,7 +38,8 @@ def run(
 ) -> Summary:
     """Do ``job`` on every image of ``source``, and write the results to ``out``.
 
-    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. The results of an earlier
+    ``source`` and ``out`` are paths or urls; ``~`` is the home folder. Several sources are a list:
+    the paths of their images begin with the names of the sources. The results of an earlier
     run of the same job in ``out`` are kept and reused.
 
     - ``engine``: ``local``, ``spark``, ``ray``, a Spark master such as ``spark://HOST:PORT``, or
@@ -84,7 +86,7 @@ def run(
         owner=owner,
         stores=stores,
     )
-    source = path_or_url("source", source)
+    sources = paths_or_urls("source", source)
     out = path_or_url("out", out)
     with restored_signals(), prints_to_stderr():
-        return run_job(job, source, out, options)
+        return run_job(job, sources, out, options)

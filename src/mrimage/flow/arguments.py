@@ -28,7 +28,12 @@ def path_or_url(name: str, given: object) -> str:
     if isinstance(given, str):
         # Path.expanduser() would turn s3://bucket into s3:/bucket.
         return os.path.expanduser(given)  # noqa: PTH111
-    advice = ""
-    if isinstance(given, list | tuple | set):
-        advice = " Name several in a list such as images.txt, or run once for each."
-    raise UsageError(f"{name} needs one path or url, but got {brief(given)}.{advice}")
+    raise UsageError(f"{name} needs one path or url, but got {brief(given)}.")
+
+
+def paths_or_urls(name: str, given: object) -> tuple[str, ...]:
+    """Return one path or url, or several in a list, as text. Raises UsageError for anything
+    else."""
+    if isinstance(given, list | tuple):
+        return tuple(path_or_url(name, each) for each in given)
+    return (path_or_url(name, given),)

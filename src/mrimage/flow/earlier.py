@@ -56,10 +56,11 @@ def earlier_of(plan: Plan) -> Iterator[Earlier | None]:
     with temporary_folder() as folder:
         with explain_damage(store):
             facts = read_facts(store)
-            if facts.source != plan.source:
+            source = ", ".join(plan.sources)
+            if facts.source != source:
                 raise UsageError(
                     f"--from needs the OUT of an earlier run of the same source, but {job.from_out} "
-                    f"was made from {facts.source}, and this run has {plan.source}."
+                    f"was made from {facts.source}, and this run has {source}."
                 )
             with results_folder(store, folder) as results:
                 earlier = _choose(plan, results, folder / "chosen.parquet")

@@ -131,7 +131,9 @@ class Results:
         """Yield the images that the job's edits made, sorted by name; with ``key``, those of a
         group."""
         is_edited = pc.starts_with(self.outputs["output"], "images/")
+        # Sidecars of originals have no width.
         chosen = self.outputs.filter(is_edited)
+        chosen = chosen.filter(pc.is_valid(chosen["width"]))
         if key is not None:
             chosen = chosen.filter(pc.field("key") == key)
         for output in sorted(map(str, chosen["output"].to_pylist())):

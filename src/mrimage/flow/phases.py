@@ -365,7 +365,7 @@ class RunPhases:
         listed = execution.listed - published.ignored
         ignored = self.counts.ignored + Counter({"not an image": published.ignored})
         return RunFacts(
-            source=self.plan.source,
+            source=", ".join(self.plan.sources),
             out=self.plan.out,
             command=redact(self.options.command),
             job=self.description.job,

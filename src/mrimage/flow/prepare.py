@@ -7,13 +7,15 @@ from dataclasses import replace
 from mrimage.errors import UsageError
 from mrimage.image.network import ModelOptions
 from mrimage.image.network.network import NETWORK_EXTRACTORS
+from mrimage.image.sizes import each_size, relative_size
+from mrimage.job.edit_facts import require_one_size
 from mrimage.job.fields import JOB_FIELDS
 from mrimage.job.job import MODEL_FIELDS, Job
 from mrimage.mappers.keys import by_keys
 from mrimage.patterns import with_columns
 from mrimage.reducers import with_needs
 from mrimage.sink import check_sink
-from mrimage.types import Edits
+from mrimage.types import Edits, Resize
 
 
 def prepare_job(job: Job) -> Job:
@@ -25,6 +27,9 @@ def prepare_job(job: Job) -> Job:
     by_keys(job.key, job.plain_edits, job.built_in)
     check_sink(job)
     _check_fits(job)
+    _check_watermark(job)
+    for edits in job.known_edits:
+        require_one_size(edits)
     _check_members(job)
     if job.combine:
         _check_combine(job)
@@ -98,16 +103,46 @@ def _check_fits(job: Job) -> None:
     plain = job.plain_edits
     options = [dict(rule.options) for rule in job.rules]
     rules_resize = any(each.get("resize") for each in options)
+    if plain:
+        _require_box(plain.fit, plain.resize, "--fit")
     if plain and plain.resize is None and not rules_resize:
         _require_no_fit(plain.fit, plain.enlarge, "--fit", "--no-enlarge", "--resize")
     for rule, given in zip(job.rules, options, strict=True):
         edits = rule.applied_to(plain)
+        if "fit" in given and isinstance(edits, Edits):
+            _require_box(edits.fit, edits.resize, f'fit in rule "{rule.key}"')
         if isinstance(edits, Edits) and edits.resize is None:
             rule_name = f'rule "{rule.key}"'
             fit = given.get("fit", "contain")
             _require_no_fit(
                 fit, given.get("enlarge", True), "fit", "enlarge=false", f"resize in {rule_name}"
             )
+
+
+def _check_watermark(job: Job) -> None:
+    """Raise UsageError for the place of a watermark that nothing lays there."""
+    edits = list(job.known_edits)
+    if any(found.watermark for found in edits):
+        return
+    for name in ("watermark_corner", "watermark_share"):
+        if any(getattr(found, name) != getattr(Edits(), name) for found in edits):
+            flag = JOB_FIELDS[name].flag
+            raise UsageError(
+                f"{flag} needs --watermark FILE, but there is none. Add it, or leave out {flag}."
+            )
+
+
+def _require_box(fit: str, resize: Resize | None, fit_name: str) -> None:
+    """Raise UsageError for a fit to a size that keeps the shape of the image."""
+    sizes = each_size(resize) if fit != "contain" and resize is not None else ()
+    for size in sizes:
+        relative = relative_size(size)
+        if relative is None:
+            continue
+        raise UsageError(
+            f"{fit_name} {fit} needs a box such as 512x512, but got the size {relative}, which keeps "
+            f"the shape of each image. Leave out {fit_name}, or give both sides."
+        )
 
 
 def _require_no_fit(

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.commit.ledger import (
@@ -125,6 +124,8 @@ class RoundRunner:
     def _exchange(self, step: Step) -> Exchange:
         """Weigh the keys that map has emitted, and plan the partitions of those that are not
         reduced yet."""
+        import pyarrow.compute as pc
+
         names = Committed(self.store, phase_of(step.name, "map")).tables("records")
         paths = localize(self.store, names, self.scratch)
         weighed = self.scratch / f"{step.name}-weighed.parquet"

@@ -4,7 +4,7 @@ publish, report."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
@@ -12,9 +12,11 @@ from mrimage import report
 from mrimage.commit.damage import explain_damage
 from mrimage.commit.ledger import exists
 from mrimage.commit.lock import locked
+from mrimage.commit.names import write_names
 from mrimage.commit.out_folder import check_apart, claim, scratch_folder
 from mrimage.commit.publish import PUBLISHED
 from mrimage.engine import EngineOptions, open_engine
+from mrimage.errors import UsageError
 from mrimage.flow.budget import Budget
 from mrimage.flow.earlier import earlier_of
 from mrimage.flow.examples import with_examples
@@ -25,11 +27,12 @@ from mrimage.flow.prepare import prepare_job
 from mrimage.flow.progress import choose_progress
 from mrimage.flow.summary import Summary
 from mrimage.job.description import describe, identities, note_uses
-from mrimage.job.job import Job, Plan
+from mrimage.job.job import Job, Plan, absolute
 from mrimage.job.job import RunOptions as RunOptions
 from mrimage.job.pickling import dumps
 from mrimage.job.references import with_references
 from mrimage.patterns import programs_of
+from mrimage.source import check_sources
 from mrimage.storage import open_store
 from mrimage.storage.local import system_errors
 
@@ -47,11 +50,12 @@ PICTURES = "pictures"
 
 def run(
     job: Job,
-    source: str,
+    source: str | Sequence[str],
     out: str,
     options: RunOptions = RunOptions(),  # noqa: B008 - it is frozen
+    names: tuple[str, ...] | None = None,
 ) -> Summary:
-    """Do ``job`` on every image of ``source``, and write the results to ``out``. The results of an
+    """Do ``job`` on every image of ``source``, or of several sources, and write the results to ``out``. The results of an
     earlier run of the same job are kept and reused.
 
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
@@ -63,9 +67,9 @@ def run(
     if options.workers != 1 or options.engine != "local":
         # Refuse a job that cannot be sent to workers before anything is written.
         dumps(replace(job, program=None))
-    check_apart(source, out)
+    sources = sources_of(source, out)
     budget = Budget.parse(options.max_failures)
-    plan = Plan(job, source, out, options.stores)
+    plan = Plan(job, sources[0], out, options.stores, others=sources[1:], names=names)
     with system_errors(out), ExitStack() as stack:
         has_work = options.fresh or not exists(open_store(out, plan.stores), PUBLISHED)
         engine = open_engine(options.engine, _engine_options(job, options, warm=has_work))
@@ -80,6 +84,8 @@ def run(
         stack.callback(note_uses, job, identities(job))
         description = describe(plan)
         change = claim(store, plan, description, options.fresh)
+        if names is not None:
+            write_names(store, names)
         scratch = stack.enter_context(scratch_folder(store))
         # Workers write to scratch, so they have to end before it is deleted.
         stack.callback(engine.close)
@@ -116,6 +122,17 @@ def run(
         summary = phases.report(published)
         execution.require_no_internal_failures()
         return summary
+
+
+def sources_of(source: str | Sequence[str], out: str) -> tuple[str, ...]:
+    """Return all sources. Raises SourceError if one contains another or OUT, or lies in it."""
+    sources = (source,) if isinstance(source, str) else tuple(source)
+    if not sources:
+        raise UsageError("A run needs a SOURCE, but got none.")
+    for each in sources:
+        check_apart(each, out)
+    check_sources(tuple(map(absolute, sources)))
+    return sources
 
 
 def _engine_options(job: Job, options: RunOptions, *, warm: bool) -> EngineOptions:

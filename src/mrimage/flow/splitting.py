@@ -23,7 +23,7 @@ def split_limits(job: Job, images: int, size: int, workers: int) -> tuple[int, i
         share = images // (4 * workers)
         return UNBOUNDED, min(most, max(fewest, share))
     smallest, largest = PIXEL_SPLIT
-    if job.output != "files":
+    if job.in_shards:
         # A shard is no larger than what one task makes, so the tasks of shards are larger.
         share = size // (2 * workers)
         return min(2 * largest, max(smallest, share)), 10 * most

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrimage.image.blocks import Buffer
 from mrimage.image.extractors import EXTRACTORS, Extractor, Vector
-from mrimage.image.format_table import EXTENSIONS, FormatRow, formats
+from mrimage.image.format_table import EXTENSIONS, RAW_EXTENSIONS, FormatRow, formats
 from mrimage.image.handle import Image
 from mrimage.image.metadata import Metadata
 from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES
@@ -60,6 +60,7 @@ __all__ = [
     "ENCODERS",
     "EXTENSIONS",
     "EXTRACTORS",
+    "RAW_EXTENSIONS",
     "Buffer",
     "Encoded",
     "Extractor",

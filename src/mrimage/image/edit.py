@@ -1,9 +1,10 @@
 """The edits of one image, in the order the pixels meet them: orient, crop, resize, color, correct,
-encode."""
+sharpen, watermark, encode."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrimage.errors import ImageError
@@ -33,6 +34,7 @@ from mrimage.image.geometry import Geometry, as_stored, geometry_of, jpeg_shrink
 from mrimage.image.header.model import Header
 from mrimage.image.notebook import html_of_facts, html_of_file
 from mrimage.image.resample import resampled
+from mrimage.image.sharpen import sharpened
 from mrimage.image.stages import stages
 from mrimage.image.tags.directory import Tree, tree_of
 from mrimage.image.tags.exif import TagFacts
@@ -77,13 +79,15 @@ class Opened:
     """An image in memory: its bytes, its header, and the facts that its tags give.
 
     ``decoded`` keeps what was decoded, by its shrink, for an image that is edited several times.
-    None keeps nothing.
+    None keeps nothing. ``watermarks`` are the pictures of ``Edits.watermark`` by name: PNG, 8-bit
+    sRGB with alpha.
     """
 
     data: bytes
     header: Header
     facts: TagFacts
     decoded: dict[int, Picture] | None = None
+    watermarks: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def orientation(self) -> int:
@@ -156,7 +160,7 @@ def _kept_gain_map(
     """
     scaled = (geometry.width, geometry.height)
     has_padding = geometry.canvas is not None and geometry.canvas != scaled
-    if format != "jpeg" or edits.correct is not None or has_padding:
+    if format != "jpeg" or edits.correct is not None or edits.watermark or has_padding:
         return None
     if _changes_colors(opened, edits):
         return None
@@ -207,6 +211,12 @@ def _prepared(
         image, change = matched(image, edits, matching)
     elif edits.correct is not None:
         image = _corrected(image, edits.correct)
+    if edits.sharpen:
+        image = sharpened(image, edits.sharpen)
+    if edits.watermark is not None:
+        from mrimage.image.watermark import watermarked
+
+        image = watermarked(image, opened.watermarks[edits.watermark], edits, profile)
     # Padding comes after the correction, whose statistics must not count it.
     if geometry.canvas is not None:
         image = padded(image, geometry.canvas, edits.background, profile)
@@ -344,7 +354,7 @@ def _colored(
         # All images of a group have to be in one space.
         is_gray = colors_of(standard(image)) == 1
         return converted(image, profile, "gray" if is_gray else "srgb")
-    if format == "tiff" and edits.correct is None:
+    if format == "tiff" and not edits.changes_pixels:
         return image, profile
     image = standard(image)
     if _needs_srgb(colors_of(image), profile, edits, ENCODERS[format]):
@@ -353,11 +363,11 @@ def _colored(
 
 
 def _needs_srgb(colors: int, profile: bytes | None, edits: Edits, encoder: Encoder) -> bool:
-    """Whether the encoder or the correction cannot take a picture of ``colors`` color bands."""
+    """Whether the encoder or a later step cannot take a picture of ``colors`` color bands."""
     if colors == 1:
         return not encoder.gray and bool(profile)
     if colors == 4:
-        return not encoder.cmyk or edits.correct is not None
+        return not encoder.cmyk or edits.changes_pixels
     return colors != 3
 
 

@@ -42,10 +42,11 @@ class Format:
         return f'the decoder for {self.high_depth} is not installed: pip install "mrimage[deep]"'
 
 
-_RAW_EXTENSIONS = (
-    "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 "
-    "srf srw x3f"
+RAW_EXTENSIONS = (
+    *("3fr", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "kdc", "mef", "mos"),
+    *("mrw", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
 )
+"""Extensions of camera RAW files."""
 
 FORMATS = {
     format.name: format
@@ -95,7 +96,7 @@ FORMATS = {
             module="pillow_jxl",
             high_depth="JPEG XL of more than 8 bits",
         ),
-        Format("raw", tuple(_RAW_EXTENSIONS.split()), "rawpy", extra="raw", module="rawpy"),
+        Format("raw", RAW_EXTENSIONS, "rawpy", extra="raw", module="rawpy"),
     )
 }
 """Every known format, by its name in the catalog's ``format`` column."""

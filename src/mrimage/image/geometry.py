@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mrimage.errors import ImageError
-from mrimage.image.sizes import sizes_of
+from mrimage.image.sizes import relative_size, size_relative_to, sizes_of
 from mrimage.types import Crop, Edits, Fit, Size
 
 
@@ -58,17 +58,23 @@ def geometry_of(width: int, height: int, edits: Edits) -> Geometry:
     crop = _crop(width, height, edits.crop)
     if edits.resize is None:
         return Geometry(crop, crop.width, crop.height)
+    relative = relative_size(edits.resize)
+    if relative is not None:
+        # The box has the shape of the image, so every fit fills it.
+        enlarge = edits.enlarge
+        return Geometry(crop, *size_relative_to(crop.width, crop.height, relative, enlarge=enlarge))
     size = nearest_size(crop.width, crop.height, sizes_of(edits.resize))
     return _fitted(crop, *size, edits.fit, edits.enlarge)
 
 
 def chosen_size(width: int, height: int, edits: Edits) -> Size | None:
-    """Return the size that an oriented image of ``width`` x ``height`` pixels is resized to, after
-    the crop; None if ``edits`` do not resize.
+    """Return the size of the box that an oriented image of ``width`` x ``height`` pixels is fitted
+    to, after the crop; None if ``edits`` have none: they do not resize, or to a size relative to
+    the image.
 
     Raises ImageError ``unsupported`` if the crop lies outside the image.
     """
-    if edits.resize is None:
+    if edits.resize is None or relative_size(edits.resize) is not None:
         return None
     crop = _crop(width, height, edits.crop)
     return nearest_size(crop.width, crop.height, sizes_of(edits.resize))

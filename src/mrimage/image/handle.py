@@ -55,18 +55,21 @@ class Image:
         *,
         whole: bool = False,
         fields: Mapping[str, Any] = NO_FIELDS,
+        watermarks: Mapping[str, bytes] = NO_FIELDS,
     ) -> None:
         """``path`` is the image's name below its source, with forward slashes. ``fields`` is what
         the source says about it, by the names of the catalogue's columns.
 
         ``whole`` says that the whole file will be read anyway, so that the metadata include the
-        chunks after the pixels of a PNG.
+        chunks after the pixels of a PNG. ``watermarks`` are the pictures that edits may name, as
+        the job has read them.
         """
         self.path = path
         self.fields = fields
         self._source = source
         self._limits = limits
         self._whole = whole or isinstance(source, Buffer)
+        self._watermarks = watermarks
         self._model_columns: dict[str, object] = {}
 
     @property
@@ -111,7 +114,7 @@ class Image:
             from mrimage.image.header.raw import as_developed
 
             header = as_developed(header, data)
-        return Opened(data, header, self._facts)
+        return Opened(data, header, self._facts, watermarks=self._watermarks)
 
     def features(self, names: Sequence[str]) -> dict[str, object]:
         """Return the columns of the extractors ``names``, by name, from one small decode.
@@ -177,7 +180,7 @@ class Image:
         """Apply ``edits``, and return the result as a file. Raises UsageError for invalid edits, and
         for a correction that needs the other images of a group."""
         check_edits(edits)
-        check_alone(edits)
+        check_alone(edits, self._watermarks)
         with own_faults():
             from mrimage.image.edit import edited
 
@@ -193,6 +196,7 @@ class Image:
             return [self.edited(all_edits[0])]
         for edits in all_edits:
             check_edits(edits)
+            check_alone(edits, self._watermarks)
         with own_faults():
             from mrimage.image.edit import edited
 
@@ -226,7 +230,7 @@ class Image:
         edits, and for a correction that needs the other images of a group.
         """
         check_edits(edits)
-        check_alone(edits)
+        check_alone(edits, self._watermarks)
         with own_faults():
             from mrimage.image.edit import edited_pixels
 
@@ -249,6 +253,17 @@ class Image:
             from mrimage.image.thumbnail import thumbnail
 
             return thumbnail(self._opened(), edits, self._limits)
+
+    def watermark(self) -> bytes:
+        """Return the picture as a watermark: PNG, upright, 8-bit sRGB with alpha, scaled down if it
+        is large."""
+        with own_faults():
+            from mrimage.image.encoding import encode
+            from mrimage.image.thumbnail import with_alpha
+            from mrimage.image.watermark import LONGEST
+
+            edits = Edits(resize=LONGEST, enlarge=False)
+            return encode(with_alpha(self._opened(), edits, self._limits), "png")
 
     def __repr__(self) -> str:
         return f"<mrimage.Image {self.uri}>"

@@ -1,8 +1,12 @@
-"""Standard sizes: the named sets of ``--resize``, and the sizes that ``Edits.resize`` stands for."""
+"""What ``Edits.resize`` stands for: sizes in pixels, named sets of them, and sizes relative to the
+image."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
@@ -12,6 +16,16 @@ from mrimage.types import Resize, Size
 LONGEST_SIDE = 65_535
 """Largest width or height of a result, in pixels: the longest side that the output formats can
 hold."""
+
+
+MOST_PERCENT = 1000
+"""Largest size in percent of the image's own."""
+
+MOST_MEGAPIXELS = 4000
+"""Largest size in megapixels: about the square of LONGEST_SIDE."""
+
+_RELATIVE = re.compile(r"([0-9]{1,5})|([0-9]{1,4}(?:\.[0-9]{1,3})?)(%|mp)")
+"""A longest side, a percentage or megapixels as text."""
 
 
 class UnknownSetError(ValueError):
@@ -70,6 +84,120 @@ def sizes_of(resize: Resize) -> tuple[Size, ...]:
     if _is_plain(resize):
         return _known_sizes(resize)
     return _read_sizes(resize)
+
+
+def relative_size(resize: object) -> int | str | None:
+    """Return a size that depends on the image in canonical form: the longest side in pixels as an
+    int, ``"50%"`` of both sides, or ``"2mp"`` megapixels. None if ``resize`` is no such size.
+
+    Raises ValueError for a number outside the range.
+
+    >>> relative_size("2048"), relative_size("50.0%"), relative_size("2MP"), relative_size("hd")
+    (2048, '50%', '2mp', None)
+    """
+    if _is_number(resize):
+        return _side(resize)
+    match = _RELATIVE.fullmatch(resize.lower()) if isinstance(resize, str) else None
+    if match is None:
+        return None
+    side, number, unit = match.groups()
+    if side:
+        return _side(int(side))
+    most = MOST_PERCENT if unit == "%" else MOST_MEGAPIXELS
+    if not 0 < Decimal(number) <= most:
+        raise ValueError
+    return f"{Decimal(number).normalize():f}{unit}"
+
+
+EACH = "+"
+"""Joins sizes of which each image gets one result each: ``320+1280``."""
+
+
+def each_size(resize: Resize) -> tuple[Resize, ...]:
+    """Return what an image is resized to, for one result each; nearly always ``resize`` alone.
+
+    >>> each_size("320+640x480"), each_size("2mp"), each_size((512, 512))
+    ((320, (640, 480)), ('2mp',), ((512, 512),))
+    """
+    if not isinstance(resize, str) or EACH not in resize:
+        return (resize,)
+    return _read_each(resize)
+
+
+@lru_cache(maxsize=64)
+def _read_each(text: str) -> tuple[Resize, ...]:
+    return tuple(dict.fromkeys(map(read_size, text.split(EACH))))
+
+
+def read_size(text: str) -> Resize:
+    """Read one size, one of several, or the name of a set, as on a command line. Raises
+    ValueError."""
+    relative = relative_size(text)
+    if relative is not None:
+        return relative
+    sizes = sizes_of([_read_box(item.strip()) for item in text.split(",")])
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _read_box(text: str) -> Size | str:
+    """Width and height; the text itself if it may be the name of a set."""
+    match = re.fullmatch("([0-9]{1,5})[xX]([0-9]{1,5})", text)
+    if match:
+        return int(match[1]), int(match[2])
+    if re.fullmatch("[a-z][a-z0-9-]*", text):
+        return text
+    raise ValueError
+
+
+def size_relative_to(width: int, height: int, resize: int | str, *, enlarge: bool) -> Size:
+    """Return the size that a canonical relative size gives an image of ``width`` x ``height``.
+
+    The shape stays, up to rounding, and no result has more pixels than asked for. Without
+    ``enlarge``, a smaller image keeps its size.
+
+    >>> size_relative_to(6000, 4000, 2048, enlarge=True)
+    (2048, 1365)
+    >>> size_relative_to(6000, 4000, "2mp", enlarge=True)
+    (1732, 1154)
+    """
+    if isinstance(resize, int):
+        longest = max(width, height)
+        made = (_scaled(width, resize, longest), _scaled(height, resize, longest))
+    elif resize.endswith("%"):
+        numerator, denominator = Decimal(resize[:-1]).as_integer_ratio()
+        made = (
+            _scaled(width, numerator, 100 * denominator),
+            _scaled(height, numerator, 100 * denominator),
+        )
+    else:
+        area = int(Decimal(resize[:-2]) * 1_000_000)
+        made = (
+            max(1, math.isqrt(area * width // height)),
+            max(1, math.isqrt(area * height // width)),
+        )
+    is_larger = made[0] * made[1] > width * height
+    return (width, height) if is_larger and not enlarge else made
+
+
+def _is_number(value: object) -> bool:
+    """Whether ``value`` is a whole number, of Python or of numpy; arrays of numpy are not."""
+    return hasattr(value, "__index__") and not getattr(value, "shape", ())
+
+
+def _scaled(side: int, numerator: int, denominator: int) -> int:
+    """``side`` times a fraction, rounded to a whole number from 1."""
+    return max(1, (2 * side * numerator + denominator) // (2 * denominator))
+
+
+def show_resize(resize: Resize | int) -> str:
+    """Write what ``Edits.resize`` holds in canonical form, as on a command line.
+
+    >>> show_resize(2048), show_resize(((300, 200), (200, 300)))
+    ('2048', '300x200,200x300')
+    """
+    if isinstance(resize, int | str):
+        return str(resize)
+    return ",".join(map(show_size, sizes_of(resize)))
 
 
 def _is_plain(resize: object) -> bool:

@@ -41,6 +41,25 @@ def thumbnail(opened: Opened, edits: Edits, limits: Limits, *, keep_alpha: bool 
     return pixels
 
 
+def with_alpha(opened: Opened, edits: Edits, limits: Limits) -> Pixels:
+    """Return the image as uint8 H x W x 4 after the resizing of ``edits``: sRGB and straight alpha,
+    255 where the image has none. Raises ImageError."""
+    geometry = geometry_of(*opened.displayed, edits)
+
+    def decoded() -> Picture:
+        return decoded_for(opened, geometry, limits)
+
+    def prepared() -> Picture:
+        image = resized(opened, geometry, limits)
+        image, _ = converted(image, source_profile(opened.header, opened.facts), "srgb")
+        image = eight_bits(image)
+        return image if image.hasalpha() else image.bandjoin(255)
+
+    with stages(opened.data, opened.header, decoded, prepared):
+        pixels: Pixels = to_array(prepared())
+    return pixels
+
+
 def analysis_picture(
     opened: Opened, side: int, limits: Limits, *, keep_alpha: bool = False
 ) -> Pixels:

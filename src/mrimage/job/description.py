@@ -78,7 +78,7 @@ def describe(plan: Plan) -> Description:
     code: dict[str, Any] = {"python": PYTHON}
     for name, identity in identities(plan.job).items():
         code[name] = dict(identity.parts)
-    facts = plan.job.describe() | {"source": plan.source}
+    facts = plan.job.describe() | {"source": plan.describe_source()}
     return Description(facts, code)
 
 

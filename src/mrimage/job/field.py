@@ -15,7 +15,8 @@ class Field:
     """One option. ``owner`` is the dataclass that has a field of this ``name``.
 
     ``option`` is the name on the command line, or ``""`` if the option is not there. None means
-    that it is derived from ``name``. ``default`` describes the default in words if the default
+    that it is derived from ``name``. Its values are collected in a list if it is ``repeatable``, or
+    as one text if they are ``joined`` by something. ``default`` describes the default in words if the default
     value itself does not explain it.
     """
 
@@ -27,6 +28,7 @@ class Field:
     metavar: str = ""
     default: str = ""
     repeatable: bool = False
+    joined: str = ""
 
     @property
     def flag(self) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 from mrimage.errors import UsageError, brief
 from mrimage.image.extractors import EXTRACTORS
-from mrimage.image.names import COLOR_SPACES, CORRECTION_NAMES, ENCODER_NAMES, FORMAT_ALIASES
+from mrimage.job.edit_fields import EDITS
 from mrimage.job.field import Field, Section
 from mrimage.job.model_fields import MODEL
 from mrimage.job.option_types import (
@@ -22,6 +22,7 @@ from mrimage.job.option_types import (
     FUNCTION,
     KEYS_OF_IMAGES,
     MOST,
+    NAME,
     PATTERNS,
     SECONDS,
     SHARE,
@@ -33,11 +34,12 @@ from mrimage.job.option_types import (
     whole,
 )
 from mrimage.job.own_extractor import EXTRACT
-from mrimage.job.picture_options import COLOR, CROP, SIZES
 from mrimage.job.rule_options import RuleOptions
-from mrimage.types import Fit
 
-OUTPUTS = ("files", "webdataset", "parquet")
+ORIGINALS = "originals"
+"""The value of ``--output`` that copies the originals."""
+
+OUTPUTS = ("files", ORIGINALS, "webdataset", "parquet")
 """The values of ``--output``."""
 
 MOST_WORKERS = 4096
@@ -171,69 +173,6 @@ FILES = Section(
     ),
 )
 
-EDITS = Section(
-    "edits",
-    (
-        Field("crop", CROP, "cut out a rectangle; without +X+Y, in the middle", "Edits"),
-        Field(
-            "resize",
-            SIZES,
-            "fit the image to a box of W x H pixels; of several, to the one nearest to its shape",
-            "Edits",
-        ),
-        Field("fit", one_of(*get_args(Fit), metavar="FIT"), "how --resize fits", "Edits"),
-        Field(
-            "enlarge",
-            FLAG,
-            "leave images smaller than the box at their size",
-            "Edits",
-            option="--no-enlarge",
-        ),
-        Field(
-            "to",
-            one_of(*COLOR_SPACES, metavar="SPACE"),
-            "convert the colors to this color space",
-            "Edits",
-            default="unchanged",
-        ),
-        Field(
-            "correct",
-            one_of(*CORRECTION_NAMES, metavar="METHOD", installed="corrections"),
-            "correct the colors",
-            "Edits",
-        ),
-        Field(
-            "reference",
-            TEXT,
-            "image that --correct match-histogram matches, in place of the group",
-            "Edits",
-            metavar="FILE",
-            default="the group",
-        ),
-        Field(
-            "format",
-            one_of(*ENCODER_NAMES, metavar="FORMAT", aliases=FORMAT_ALIASES),
-            "encode as",
-            "Edits",
-        ),
-        Field(
-            "quality",
-            whole(1, 100),
-            "quality of a lossy format, from 1 to 100",
-            "Edits",
-            default="85 for JPEG, 80 for WebP, 60 for AVIF",
-        ),
-        Field("background", COLOR, "color behind transparency and around --fit pad", "Edits"),
-        Field(
-            "metadata",
-            one_of("keep", "copyright", "strip", metavar="WHICH"),
-            "which metadata of the source the output keeps",
-            "Edits",
-        ),
-    ),
-    note="applied to each image in this order: orient, crop, resize, color, correct, encode",
-)
-
 RULE_OPTIONS = RuleOptions(EDITS.fields)
 
 RULES = Section(
@@ -260,12 +199,19 @@ RULES = Section(
 )
 
 SINK = Section(
-    "where edited images go",
+    "where images go",
     (
         Field(
             "output",
             one_of(*OUTPUTS, metavar="SINK"),
-            "one file per image, or shards in tar or Parquet files",
+            "one file per image, the originals as they are, or shards in tar or Parquet files",
+        ),
+        Field(
+            "output_name",
+            NAME,
+            "name of each output, such as {year}/{camera}/{stem}, of any columns of the catalogue",
+            option="--name",
+            default="<key>/<path>",
         ),
         Field("shard_size", BYTES, "approximate maximum size of a shard", default="256MB"),
         Field(

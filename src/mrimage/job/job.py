@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,10 +14,11 @@ from mrimage.errors import UsageError, brief
 from mrimage.image.example_set import ExampleSet
 from mrimage.image.network import Network
 from mrimage.job.columns import check_own_columns, taken_names
+from mrimage.job.edit_facts import Watermark, describe_edits, require_one_size
 from mrimage.job.fields import (
     JOB_FIELDS,
+    ORIGINALS,
     RULE_OPTIONS,
-    RUN_FIELDS,
     check_fields,
     require_instance,
 )
@@ -25,10 +26,11 @@ from mrimage.job.functions import describe_function
 from mrimage.job.keywords import checks_constructor
 from mrimage.job.model_fields import MODEL
 from mrimage.job.own_extractor import OwnExtractor
+from mrimage.job.places import absolute as absolute
 from mrimage.job.rules import Rule, rules_of
+from mrimage.job.run_options import RunOptions as RunOptions
 from mrimage.job.statistic import Statistic
 from mrimage.mappers.keys import check_keys, reads_content
-from mrimage.storage.names import local_uri, path_if_local, scheme
 from mrimage.storage.settings import StoreSettings
 from mrimage.tables.column_types import Columns
 from mrimage.types import Edits, Limits
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from mrimage.image import Image, Metadata
     from mrimage.rounds.round import Program
     from mrimage.sink.output import Output
-
 Value = Any
 """A record's value: plain data (None, bool, int, float, str, bytes, datetime, list or dict), but
 never pixels."""
@@ -101,7 +102,9 @@ class Job:
     of its images that ``where`` selects, a condition in SQL over its catalogue. Its columns are keys
     and columns to carry, too.
     ``output`` names the sink of edited images: ``files``, or ``webdataset`` or ``parquet`` for
-    shards of about ``shard_size`` bytes at most. Shards have the columns ``carry`` of the catalogue
+    shards of about ``shard_size`` bytes at most; ``originals`` copies the images as they are.
+    ``output_name`` is a template of their names below ``images/``, such as
+    ``"{year}/{camera}/{stem}"``. Shards have the columns ``carry`` of the catalogue
     beside the images. ``shuffle``, a seed, puts the images into the shards in random order.
 
     ``model`` is a file with the neural network for the extractors ``embedding`` and ``labels``, by
@@ -137,6 +140,7 @@ class Job:
     shard_size: int | None = None
     carry: tuple[str, ...] = ()
     shuffle: int | None = None
+    output_name: str | None = None
     limit: int | None = None
     sample: str | None = None
     from_out: str | None = None
@@ -165,6 +169,8 @@ class Job:
     ``group``."""
     references: tuple[tuple[str, tuple[int, ...]], ...] = field(default=(), repr=False)
     """The statistic of each reference image that the edits name. A run sets this."""
+    watermarks: tuple[Watermark, ...] = field(default=(), repr=False)
+    """The watermarks that the edits name. A run sets this."""
 
     def __post_init__(self) -> None:
         values = check_fields(self, JOB_FIELDS.values(), "Job.")
@@ -227,8 +233,22 @@ class Job:
 
     @property
     def edits_images(self) -> bool:
-        """Whether any image may get an output of its own."""
-        return self.edits is not None or any(not rule.skip for rule in self.rules)
+        """Whether any image may get an output of its own in map."""
+        return (
+            self.copies_originals
+            or self.edits is not None
+            or any(not rule.skip for rule in self.rules)
+        )
+
+    @property
+    def copies_originals(self) -> bool:
+        """Whether the outputs are the originals."""
+        return self.output == ORIGINALS
+
+    @property
+    def in_shards(self) -> bool:
+        """Whether the outputs go into shards."""
+        return self.output not in ("files", ORIGINALS)
 
     @property
     def makes_images(self) -> bool:
@@ -245,6 +265,11 @@ class Job:
             edits = rule.applied_to(plain)
             if isinstance(edits, Edits):
                 yield edits
+
+    @property
+    def watermark_files(self) -> Mapping[str, bytes]:
+        """The pictures of the watermarks by name."""
+        return {watermark.name: watermark.png for watermark in self.watermarks}
 
     @property
     def has_members(self) -> bool:
@@ -287,7 +312,8 @@ class Job:
         functions = ("map", "reduce", "combine", "program", "each")
         left_out = (
             *(*functions, "edits", "rules"),
-            *("record_extractors", "statistic", "references", "network", "example_set"),
+            *("record_extractors", "statistic", "references", "watermarks", "network"),
+            "example_set",
         )
         facts = {name: value for name, value in vars(self).items() if name not in left_out}
         for name in functions:
@@ -297,22 +323,21 @@ class Job:
         ]
         facts["edits"] = describe_function(self.edits_function)
         if self.plain_edits:
-            edits = asdict(self.plain_edits)
-            if not edits["reference"]:
-                del edits["reference"]  # An older OUT has none either.
-            facts["edits"] = edits
+            facts["edits"] = describe_edits(self.plain_edits)
         if self.rules:
             facts["rules"] = [RULE_OPTIONS.show(rule) for rule in self.rules]
         if self.statistic:
             facts["statistic"] = describe_function(self.statistic.of)
             facts["merge"] = describe_function(self.statistic.merge)
         optional = ("find", "needs", "program", "each", "carry", "shuffle", "limit", "sample")
-        for name in (*optional, "from_out", "where", "examples"):
+        for name in (*optional, "from_out", "where", "examples", "output_name"):
             if not facts[name] and facts[name] != 0:
                 # An OUT that was made before this field existed still belongs to this job.
                 del facts[name]
         if self.references:
             facts["references"] = [f"{name} ({_digest(found)})" for name, found in self.references]
+        if self.watermarks:
+            facts["watermarks"] = [f"{made.name} ({made.digest})" for made in self.watermarks]
         for name in (*MODEL_FIELDS, "clusters"):
             if facts[name] == _DEFAULTS[name]:
                 del facts[name]
@@ -336,8 +361,11 @@ def _digest(numbers: Iterable[int]) -> str:
 
 
 def checked_edits(edits: Edits) -> Edits:
-    """Return ``edits`` in canonical form. Raises UsageError for a value of the wrong type."""
-    return replace(edits, **check_fields(edits, JOB_FIELDS.values(), "Edits."))
+    """Return ``edits`` in canonical form. Raises UsageError for a value of the wrong type, and for
+    values that do not go together."""
+    checked = replace(edits, **check_fields(edits, JOB_FIELDS.values(), "Edits."))
+    require_one_size(checked)
+    return checked
 
 
 def _checked_edits_and_rules(edits: Any, rules: tuple[Rule, ...]) -> dict[str, Any]:
@@ -384,66 +412,37 @@ class Plan:
     stores: StoreSettings = field(default_factory=StoreSettings)
     lease: str = ""
     columns: Columns = ()
+    others: tuple[str, ...] = ()
+    """Further sources."""
+    names: tuple[str, ...] | None = None
+    """The names of the images on standard input, relative to the folder of ``source``. Tasks get
+    an empty tuple in their place."""
     pictures: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", absolute(self.source))
+        object.__setattr__(self, "others", tuple(map(absolute, self.others)))
         object.__setattr__(self, "out", absolute(self.out))
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All sources."""
+        return (self.source, *self.others)
+
+    def describe_source(self) -> str | list[str]:
+        """Return the source as plain data: a list if there are several."""
+        return list(self.sources) if self.others else self.source
+
     def for_tasks(self) -> Plan:
-        """Return the plan as tasks get it: without the program, which stays in the driver."""
+        """Return the plan as tasks get it: without the program and the names, which stay in the
+        driver."""
+        names = None if self.names is None else ()
         if self.job.program is None:
-            return self
-        return replace(self, job=replace(self.job, program=None))
+            return replace(self, names=names)
+        return replace(self, job=replace(self.job, program=None), names=names)
 
     def hash(self) -> str:
         """Return the hash of the job and its source: 16 hexadecimal digits."""
-        facts = {**self.job.describe(), "source": self.source}
+        facts = {**self.job.describe(), "source": self.describe_source()}
         data = msgspec.json.encode(facts, order="sorted")
         return hashlib.blake2b(data, digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a job runs, as opposed to what it does: nothing here changes a result.
-
-    ``fields.RUN`` explains the options. ``max_failures`` is a number of images or a share such
-    as ``"5%"``. ``command`` is what the user typed, for the report. Raises UsageError for a
-    value of the wrong type.
-    """
-
-    engine: str = "local"
-    workers: int | None = None
-    retries: int = 3
-    speculate: bool = True
-    fresh: bool = False
-    max_failures: int | str | None = None
-    quiet: bool = True
-    thumbnails: bool = True
-    strict: bool = False
-    title: str = ""
-    owner: str = ""
-    command: str = ""
-    stores: StoreSettings = field(default_factory=StoreSettings)
-
-    def __post_init__(self) -> None:
-        for name, value in check_fields(self, RUN_FIELDS.values()).items():
-            object.__setattr__(self, name, value)
-
-
-def absolute(place: str) -> str:
-    """Return a path or url that means the same from any working directory. ``photos``,
-    ``photos/`` and ``file:///home/me/photos`` all become ``/home/me/photos``.
-
-    >>> absolute("/a/../photos/"), absolute("s3://bucket/photos/")
-    ('/photos', 's3://bucket/photos')
-    """
-    if not place:
-        raise UsageError("SOURCE and OUT need a path or a url, but got an empty text.")
-    path = path_if_local(place)
-    if path is not None:
-        # Path.resolve() would follow links.
-        return local_uri(os.path.abspath(path))  # noqa: PTH100
-    if scheme(place) in ("http", "https"):
-        return place
-    return place.rstrip("/")

@@ -14,6 +14,7 @@ from mrimage.errors import UsageError, brief, did_you_mean, quoted, unknown
 from mrimage.image.sizes import SIZE_SETS, UnknownSetError
 from mrimage.installed import Kind, installed
 from mrimage.job.importing import load_object
+from mrimage.job.name_template import read_template
 from mrimage.job.statistic import Statistic
 from mrimage.mappers.keys import SPLIT
 from mrimage.types import Edits
@@ -200,6 +201,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _template(value: object) -> str:
+    text = _text(value)
+    read_template(text)
+    return text
+
+
 def _suggest_set(error: ValueError) -> str:
     """Suggest the nearest set of sizes if a set's name was wrong."""
     return did_you_mean(error.name, SIZE_SETS) if isinstance(error, UnknownSetError) else ""
@@ -378,6 +385,8 @@ KEYS_OF_IMAGES = OptionType(
     "a name, or several",
     "K[,K...]",
 )
+_NAME_WANTED = "a template such as {year}/{camera}/{stem}, with a name before and after each slash"
+NAME = OptionType(_template, _template, _NAME_WANTED, _NAME_WANTED, "TEMPLATE")
 TEXT = OptionType(_text, _text, "text", "text", "TEXT")
 _PATTERNS_WANTED = "a pattern, or several, in valid Unicode (write ? for any other byte)"
 PATTERNS = OptionType(_accept_names, _accept_names, _PATTERNS_WANTED, _PATTERNS_WANTED, "GLOB")

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
-from mrimage.image.sizes import LONGEST_SIDE, SIZE_SETS, show_size, sizes_of
+from mrimage.image.sizes import (
+    EACH,
+    LONGEST_SIDE,
+    SIZE_SETS,
+    read_size,
+    relative_size,
+    show_resize,
+    show_size,
+    sizes_of,
+)
 from mrimage.job.option_types import MOST, OptionType, matched, numbers, parse_names
-from mrimage.types import Crop, Size
+from mrimage.types import Crop, Resize, Size
+
+STRONGEST = 10
+"""The largest strength of ``--sharpen``."""
 
 COLORS = {"white": "#ffffff", "black": "#000000", "gray": "#808080"}
 
 _DECIMAL = r"-?[0-9]{1,9}(\.[0-9]{1,18})?"
 
 
-def _parse_sizes(value: object) -> Size | tuple[Size, ...]:
-    """Read sizes and names of sets: ``512x512``, ``sdxl``, ``1152x896,896x1152`` or a list."""
-    if isinstance(value, str) and "," not in value:
-        return _accept_sizes([_parse_size(value)])
-    return _accept_sizes([_parse_size(item) for item in parse_names(value)])
+def _parse_sizes(value: object) -> Resize:
+    """Read sizes and names of sets: ``512x512``, ``sdxl``, ``1152x896,896x1152`` or a list; or a
+    size relative to the image: ``2048``, ``50%`` or ``2mp``; or several of all these, joined by
+    ``+``."""
+    if isinstance(value, str):
+        return _joined(tuple(map(read_size, value.split(EACH))))
+    if isinstance(value, list):
+        return _accept_sizes([read_size(item) for item in parse_names(value)])
+    return _accept_sizes(value)
 
 
-def _parse_size(item: str) -> Size | str:
-    """Return one size, or the text itself if it may be the name of a set."""
-    if re.fullmatch("[a-z][a-z0-9-]*", item):
-        return item
-    return _parse_one_size(item)
-
-
-def _accept_sizes(value: Any) -> Size | tuple[Size, ...]:
-    """Return one size as it is, and several as a tuple of sizes."""
+def _accept_sizes(value: Any) -> Resize:
+    """Return one size as it is, several as a tuple of sizes, a relative size in canonical form, and
+    sizes that are joined as text."""
+    if isinstance(value, str) and EACH in value:
+        return _parse_sizes(value)
+    relative = relative_size(value)
+    if relative is not None:
+        return relative
     sizes = sizes_of(value)
     return sizes[0] if len(sizes) == 1 else sizes
+
+
+def _joined(sizes: tuple[Resize, ...]) -> Resize:
+    different = tuple(dict.fromkeys(sizes))
+    return different[0] if len(different) == 1 else EACH.join(map(show_resize, different))
 
 
 def _parse_one_size(value: object) -> Size:
@@ -47,10 +66,6 @@ def _accept_one_size(value: Any) -> Size:
         raise ValueError
     [size] = sizes_of(value)
     return size
-
-
-def _show_sizes(value: Size | tuple[Size, ...]) -> str:
-    return ",".join(map(show_size, sizes_of(value)))
 
 
 def _show_crop(crop: Crop) -> str:
@@ -131,6 +146,17 @@ def _accept_probability(value: object) -> float:
     return number
 
 
+def _parse_strength(value: object) -> float:
+    return _accept_strength(float(matched(_DECIMAL, value)[0]))
+
+
+def _accept_strength(value: object) -> float:
+    number = _accept_number(value)
+    if not 0 <= number <= STRONGEST:
+        raise ValueError
+    return number
+
+
 def _show_number(number: float) -> str:
     return f"{number:g}"
 
@@ -148,11 +174,13 @@ SIZES = OptionType(
     _parse_sizes,
     _accept_sizes,
     f"a size such as 512x512, each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
-    f"set ({_SET_NAMES})",
+    f"set ({_SET_NAMES}), or a longest side such as 2048, or 50%, or 2mp; "
+    "or several of these joined by +, for a result of each",
     f"a size such as (512, 512), each side from 1 to {LONGEST_SIDE}, or several, or the name of a "
-    f"set ({_SET_NAMES})",
-    "WxH[,WxH...]|NAME",
-    show=_show_sizes,
+    f'set ({_SET_NAMES}), or a longest side such as 2048, or "50%", or "2mp"; '
+    'or several of these as text, "320+1280", for a result of each',
+    "WxH[,WxH...]|NAME|N|P%|Nmp",
+    show=show_resize,
 )
 CROP = OptionType(
     _parse_crop,
@@ -184,5 +212,13 @@ PROBABILITY = OptionType(
     "a number from 0 to 1",
     "a number from 0 to 1",
     "P",
+    show=_show_number,
+)
+STRENGTH = OptionType(
+    _parse_strength,
+    _accept_strength,
+    f"a number from 0 to {STRONGEST}",
+    f"a number from 0 to {STRONGEST}",
+    "STRENGTH",
     show=_show_number,
 )

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from mrimage.errors import UsageError, quoted, unknown
 from mrimage.image.geometry import chosen_size
-from mrimage.image.sizes import show_size
+from mrimage.image.sizes import each_size, relative_size, show_size
 from mrimage.installed import is_installed, load_installed
-from mrimage.types import ASPECT_TOLERANCE, ASPECTS, LONG_ASPECT, Edits
+from mrimage.types import ASPECT_TOLERANCE, ASPECTS, LONG_ASPECT, Edits, Resize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -196,6 +196,10 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 )
 
 
+KEYS_OF_HEADERS = frozenset(KEYS) - {"folder", "hue", "label"}
+"""The keys that need the columns of the header alone."""
+
+
 EXTRACTOR_OF_KEY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"label": ("labels", "examples")}
 )
@@ -330,7 +334,7 @@ def key_named(name: str, edits: Edits | None = None, extract: Sequence[str] = ()
 
 
 def _key_of_edits(name: str, edits: Edits | None) -> Key:
-    if edits is None or edits.resize is None:
+    if edits is None or edits.resize is None or not _has_boxes(edits.resize):
         raise UsageError(
             f"The key {name} needs the sizes of --resize, but there are none. Add --resize, for "
             "example --resize sdxl, or choose another key. Sizes of a rule do not count, because a "
@@ -338,6 +342,11 @@ def _key_of_edits(name: str, edits: Edits | None) -> Key:
         )
     function = KEYS_OF_EDITS[name]
     return lambda image: function(image, edits)
+
+
+def _has_boxes(resize: Resize) -> bool:
+    """Whether each image is fitted to one box, of one size or several."""
+    return len(each_size(resize)) == 1 and relative_size(resize) is None
 
 
 def _field(name: str, image: Image) -> str:

@@ -46,6 +46,12 @@ shares of it.
 PATCH = 16
 """A window is compared in this many pixels a side."""
 
+COARSE = 8
+"""And in so many when all windows are tried."""
+
+PROMISING = 0.72
+"""Only windows that are as much alike are moved and compared in detail."""
+
 SCALES = (0.92, 0.85, 0.78, 0.71, 0.64, 0.57, 0.5)
 """Sides of the windows that are tried, as shares of the larger picture."""
 
@@ -177,10 +183,21 @@ def _try_windows(edges: Array, rows: Array, lies: int, outer: Array, inner: Arra
     small = _shrunk(inner)
     alike = np.full(len(rows), -1.0)
     boxes = np.zeros((len(rows), 4))
+    coarse_outer = _shrunk(outer)
+    coarse_small = _shrunk(small)
     for scale in SCALES:
-        _try_scale(outer, small, scale, alike, boxes)
-    _refine(outer, small, alike, boxes)
-    windows = np.stack([_window(picture, *box) for picture, box in zip(outer, boxes, strict=True)])
+        _try_scale(coarse_outer, coarse_small, scale, alike, boxes)
+    promising = alike >= PROMISING
+    rows = rows[promising]
+    if not len(rows):
+        return
+    outer = outer[promising]
+    small = small[promising]
+    boxes = boxes[promising]
+    alike = _refined(outer, small, boxes)
+    windows = np.stack(
+        [_window(picture, *box.tolist()) for picture, box in zip(outer, boxes, strict=True)]
+    )
     detail = _correlations(_details(windows), _details(small))
     better = detail > edges["detail"][rows]
     chosen = rows[better]
@@ -191,14 +208,16 @@ def _try_windows(edges: Array, rows: Array, lies: int, outer: Array, inner: Arra
 
 
 def _shrunk(pictures: Array) -> Array:
-    """Pictures N x 32 x 32 as N x 16 x 16."""
-    half: Array = pictures.reshape(-1, PATCH, 2, PATCH, 2).mean(axis=(2, 4))
+    """Pictures N x H x H as N x H/2 x H/2."""
+    side = pictures.shape[1] // 2
+    half: Array = pictures.reshape(-1, side, 2, side, 2).mean(axis=(2, 4))
     return half
 
 
 def _try_scale(outer: Array, small: Array, scale: float, alike: Array, boxes: Array) -> None:
     offsets = _offsets(scale)
-    weights = np.stack([_samples(offset, scale) for offset in offsets])
+    side = outer.shape[1]
+    weights = np.stack([_samples(offset, scale, side, COARSE) for offset in offsets])
     columns = np.einsum("nhw,jqw->njhq", outer, weights)
     for top, rows in zip(offsets, weights, strict=True):
         windows = np.einsum("ph,njhq->njpq", rows, columns)
@@ -214,18 +233,18 @@ def _try_scale(outer: Array, small: Array, scale: float, alike: Array, boxes: Ar
 
 @lru_cache(maxsize=16)
 def _offsets(scale: float) -> tuple[float, ...]:
-    """Where windows of this size begin: about a pixel and a half apart."""
+    """Where windows of this size begin: about two pixels of the miniature apart."""
     free = 1 - scale
-    count = max(2, round(free * SIDE / 1.5) + 1)
+    count = max(2, round(free * SIDE / 2) + 1)
     return tuple(round(free * number / (count - 1), 4) for number in range(count))
 
 
 @lru_cache(maxsize=4096)
-def _samples(start: float, length: float) -> Array:
-    """How much each of 32 pixels counts for each of 16 in a window, by the area that they share;
-    shape (16, 32)."""
-    edges = (start + length * np.arange(PATCH + 1) / PATCH) * SIDE
-    pixels = np.arange(SIDE)
+def _samples(start: float, length: float, side: int, patch: int) -> Array:
+    """How much each of ``side`` pixels counts for each of ``patch`` in a window, by the area that they
+    share; shape (patch, side)."""
+    edges = (start + length * np.arange(patch + 1) / patch) * side
+    pixels = np.arange(side)
     upper = np.minimum(edges[1:, None], pixels + 1)
     lower = np.maximum(edges[:-1, None], pixels)
     shares = np.clip(upper - lower, 0, None)
@@ -234,19 +253,25 @@ def _samples(start: float, length: float) -> Array:
 
 
 def _window(picture: Array, left: float, top: float, width: float, height: float) -> Array:
-    window: Array = _samples(top, height) @ picture @ _samples(left, width).T
+    rows = _samples(top, height, SIDE, PATCH)
+    columns = _samples(left, width, SIDE, PATCH)
+    window: Array = rows @ picture @ columns.T
     return window
 
 
-def _refine(outer: Array, small: Array, alike: Array, boxes: Array) -> None:
-    """Improve each box by small steps, as long as the pictures become more alike."""
-    for row in np.flatnonzero(alike > 0.8).tolist():
-        for step in (0.02, 0.01):
-            for _ in range(4):
+def _refined(outer: Array, small: Array, boxes: Array) -> Array:
+    """Improve each box by small steps, as long as the pictures become more alike; return how much they
+    are."""
+    alike = np.empty(len(outer))
+    for row in range(len(outer)):
+        alike[row] = _correlations(_window(outer[row], *boxes[row].tolist()), small[row])
+        for step in (0.03, 0.015, 0.0075):
+            for _ in range(6):
                 found = _step(outer[row], small[row], alike[row], boxes[row], step)
                 if found is None:
                     break
                 alike[row], boxes[row] = found
+    return alike
 
 
 def _step(

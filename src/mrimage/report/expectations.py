@@ -20,9 +20,9 @@ from mrimage.errors import REASONS, UsageError
 from mrimage.report import text
 from mrimage.report.figures.copies import count_copies
 from mrimage.report.figures.gather import count_totals
-from mrimage.report.figures.insights import count_rules
 from mrimage.report.figures.rules import RULES
 from mrimage.report.figures.scores import SCORES, count_scores
+from mrimage.report.figures.survey import count_rules
 from mrimage.report.tables.sql import refuse_copy
 from mrimage.report.tables.views import Tables, open_tables
 from mrimage.types import RunFacts

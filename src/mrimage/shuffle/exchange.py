@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.shuffle.planning import sorted_records
@@ -159,6 +158,8 @@ def _pull(
 
 def _read_range(store: Store, first: str, last: str, table: SortedTable) -> pa.Table:
     """Read the rows of ``table`` with a key from ``first`` to ``last``."""
+    import pyarrow.compute as pc
+
     if table.size <= SMALL:
         source: Any = io.BytesIO(store.read(table.name))
     else:

@@ -71,17 +71,24 @@ def image_name(path: str, extension: str) -> str:
     """
     folders, name = _split_path(path)
     stem, old = _split_extension(name)
-    if old.lower() in ALIASES.get(extension, {extension}):
-        tail = f".{old}"
-    else:
-        tail = f"~{_old_extension(old)}.{extension}"
-    file = component(stem) + tail
+    file = component(stem) + extension_tail(old, extension)
     if len(file.encode()) > MAX_BYTES + 40:
-        file = _cut(name, extension)
+        file = cut_name(name, extension)
     whole = "/".join([*folders, file])
     if len(whole.encode()) > MAX_NAME:
-        return _cut(path, extension)
+        return cut_name(path, extension)
     return whole
+
+
+def extension_tail(old: str, extension: str) -> str:
+    """The end of a name whose extension was ``old``: it stays if it means the same format.
+
+    >>> extension_tail("JPEG", "jpg"), extension_tail("png", "jpg")
+    ('.JPEG', '~png.jpg')
+    """
+    if old.lower() in ALIASES.get(extension, {extension}):
+        return f".{old}"
+    return f"~{_old_extension(old)}.{extension}"
 
 
 def _split_path(path: str) -> tuple[list[str], str]:
@@ -108,7 +115,7 @@ def _old_extension(old: str) -> str:
     return component(old) if old else ""
 
 
-def _cut(text: str, extension: str) -> str:
+def cut_name(text: str, extension: str) -> str:
     """A single component for a name that is too long.
 
     The padding makes ``component`` cut it and add a hash even where the text itself would fit.
@@ -134,13 +141,25 @@ def source_extension(path: str, format: str) -> str:
     return known.extensions[0] if known else format
 
 
-def image_path(key: str, path: str, extension: str) -> str:
-    """``images/<key>/<name>.<extension>``, for the image made from the source ``path``."""
-    return f"images/{component(key)}/{image_name(path, extension)}"
+def image_path(key: str, path: str, extension: str, size: str = "") -> str:
+    """``images/<key>/<name>.<extension>``, for the image made from the source ``path``.
+
+    Of several sizes, each has a folder ``~<size>`` above the keys, none of which begins like that.
+
+    >>> image_path("srgb", "a/b.jpg", "jpg", "50%")
+    'images/~50pct/srgb/a/b.jpg'
+    """
+    name = f"{component(key)}/{image_name(path, extension)}"
+    return f"images/{size_folder(size)}{name}"
 
 
-def sample_name(key: str, path: str, extension: str) -> str:
-    """``<key>/<name>.<extension>``: the name in a shard of the image made from the source ``path``.
+def size_folder(size: str) -> str:
+    """The folder of one of several sizes with its slash; empty without a ``size``."""
+    return f"~{component(size.replace('%', 'pct'), unsafe='.')}/" if size else ""
+
+
+def sample_name(key: str, path: str, extension: str, size: str = "") -> str:
+    """``<key>/<name>.<extension>``, below the folder of its size if there are several: the name in a shard of the image made from the source ``path``.
 
     Readers of WebDataset take everything before a name's first dot as the name of the sample, and
     the rest as the name of a field. So the only dot of the last component is the extension's. The
@@ -158,7 +177,7 @@ def sample_name(key: str, path: str, extension: str) -> str:
     file = f"{component(stem, unsafe='.')}~{_old_extension(old)}"
     if len(file.encode()) > MAX_BYTES:
         file = component(name + " " * MAX_BYTES, unsafe=".")
-    return "/".join([top, *folders, f"{file}.{extension}"])
+    return size_folder(size) + "/".join([top, *folders, f"{file}.{extension}"])
 
 
 def group_path(key: str, name: str) -> str:

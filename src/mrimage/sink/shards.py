@@ -107,10 +107,17 @@ class ShardSink:
         self._number = 0
         self._open: ShardWriter | None = None
 
-    def name(self, key: str, path: str, extension: str) -> str:
+    def name(
+        self,
+        key: str,
+        path: str,
+        extension: str,
+        extras: Mapping[str, object] = NO_EXTRAS,
+        size: str = "",
+    ) -> str:
         if self._keyed_by_folder:
             path = posixpath.basename(path)
-        return sample_name(key, path, extension)
+        return sample_name(key, path, extension, size)
 
     def put(self, row: OutputRow, data: bytes, extras: Mapping[str, object] = NO_EXTRAS) -> str:
         cost = self._format.shard.cost(row, data, extras)

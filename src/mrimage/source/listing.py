@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mrimage.errors import (
@@ -15,11 +16,12 @@ from mrimage.errors import (
     UsageError,
 )
 from mrimage.source.earlier import EarlierRuns, OnEarlier, ignore_earlier
-from mrimage.source.rows import list_rows
+from mrimage.source.rows import list_names, list_rows
 from mrimage.source.scan import OnIgnored, Scan
 from mrimage.source.selection import EXTENSIONS, Selection
 from mrimage.source.shards import list_shard
-from mrimage.storage import Item, open_object, open_store, redact
+from mrimage.source.sidecars import sidecar_fields, with_sidecars
+from mrimage.storage import Item, Store, open_object, open_store, redact
 from mrimage.storage.lists import TEXT_SUFFIXES, is_list
 from mrimage.storage.local import LocalStore, file_identity, file_version
 from mrimage.storage.names import (
@@ -47,8 +49,10 @@ def list_entries(
     settings: StoreSettings = DEFAULT,
     on_unlisted: OnUnlisted | None = None,
     on_earlier: OnEarlier = ignore_earlier,
+    names: Iterable[str] | None = None,
 ) -> Iterator[Entry]:
-    """Yield every image of ``source``, in no particular order.
+    """Yield every image of ``source``, in no particular order; with ``names``, those that they
+    name, relative to the folder of ``source``.
 
     A source is a folder, an object store's prefix, an HDFS directory, a list, an archive, or a
     single image. An archive in a folder counts as a folder itself: its members are entries.
@@ -63,7 +67,11 @@ def list_entries(
     """
     _require_no_credentials(source)
     try:
-        yield from _list(source, Scan(selection, on_ignored, settings, on_unlisted, on_earlier))
+        scan = Scan(selection, on_ignored, settings, on_unlisted, on_earlier)
+        if names is None:
+            yield from _list(source, scan)
+        else:
+            yield from list_names(source, names, scan)
     except (StoreError, ImageError) as error:
         advice = ""
         if isinstance(error, DeniedError):
@@ -141,16 +149,26 @@ def _list_folder(folder: str, scan: Scan) -> Iterator[Entry]:
         scan.on_ignored(path, "special file")
 
     found = store.walk(enter=scan.selection.enters, skipped=skipped, unlisted=scan.on_unlisted)
-    for item in found:
-        if earlier.wrote(item.path):
-            continue
+    kept = (item for item in found if not earlier.wrote(item.path))
+    for item, sidecar in with_sidecars(kept, by_folder=True):
         entry = _entry(item, local_uri(f"{prefix}/{item.path}"), plain_path(item.path))
-        if is_shard(item.path):
-            yield from _enter_shard(entry, scan)
-        elif scan.selection.takes(item.path):
-            yield entry
-        else:
-            scan.on_ignored(item.path, scan.selection.why_not(item.path))
+        yield from _list_file(entry, sidecar, store, scan)
+
+
+def _list_file(entry: Entry, sidecar: Item | None, store: Store, scan: Scan) -> Iterator[Entry]:
+    """List a file of a folder or a store: an image with its sidecar, an archive, or neither."""
+    if is_shard(entry.path):
+        yield from _enter_shard(entry, scan)
+    elif scan.selection.takes(entry.path):
+        fields = {} if sidecar is None else sidecar_fields(sidecar, store.read)
+        yield replace(entry, fields=fields) if fields else entry
+    else:
+        scan.on_ignored(entry.path, scan.selection.why_not(entry.path))
+        if sidecar is not None:
+            scan.on_ignored(sidecar.path, scan.selection.why_not(sidecar.path))
+        return
+    if sidecar is not None:
+        scan.on_ignored(sidecar.path, "sidecar")
 
 
 def _list_remote(source: str, scan: Scan) -> Iterator[Entry]:
@@ -173,18 +191,16 @@ def _list_prefix(source: str, scan: Scan) -> Iterator[Entry]:
     store = open_store(source, scan.settings)
     selection = scan.selection
     earlier = EarlierRuns(store, scan.on_earlier)
-    for item in store.list(unlisted=scan.on_unlisted):
-        # Object stores list everything below a prefix, so what is in a folder that the selection
-        # excludes is skipped here, and not reported file by file.
-        if not selection.reaches(item.path) or earlier.wrote(item.path):
-            continue
+    # Object stores list everything below a prefix, so what is in a folder that the selection
+    # excludes is skipped here, and not reported file by file.
+    kept = (
+        item
+        for item in store.list(unlisted=scan.on_unlisted)
+        if selection.reaches(item.path) and not earlier.wrote(item.path)
+    )
+    for item, sidecar in with_sidecars(kept, by_folder=False):
         entry = _entry(item, store.uri(item.path), item.path)
-        if is_shard(item.path):
-            yield from _enter_shard(entry, scan)
-        elif selection.takes(item.path):
-            yield entry
-        else:
-            scan.on_ignored(item.path, selection.why_not(item.path))
+        yield from _list_file(entry, sidecar, store, scan)
 
 
 def _stat(source: str, settings: StoreSettings) -> Entry:

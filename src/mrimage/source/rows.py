@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from mrimage.source.named import broken, named_entry, public_fields
 from mrimage.source.scan import Scan
 from mrimage.source.shards import list_shard
 from mrimage.storage import open_uri
-from mrimage.storage.lists import read_rows, split_column
+from mrimage.storage.lists import Row, read_rows, split_column
 from mrimage.storage.names import is_shard, path_if_local
 from mrimage.types import Entry
 
@@ -27,15 +27,30 @@ def list_rows(source: str, scan: Scan) -> Iterator[Entry]:
     if path is not None:
         list_uri = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
     file = open_uri(list_uri, scan.settings)
-    for row in read_rows(file, column):
-        row_uri = f"{file.uri}!/{row.number}"
+    yield from _entries_of(read_rows(file, column), file.uri, column, scan)
+
+
+def list_names(source: str, names: Iterable[str], scan: Scan) -> Iterator[Entry]:
+    """Yield the entries of names on standard input, as of the rows of a list at ``source``."""
+    rows = (
+        Row(number, name) if name else Row(number, name, ignored="empty row")
+        for number, name in enumerate(names)
+    )
+    yield from _entries_of(rows, source, None, scan)
+
+
+def _entries_of(
+    rows: Iterable[Row], list_uri: str, column: str | None, scan: Scan
+) -> Iterator[Entry]:
+    for row in rows:
+        row_uri = f"{list_uri}!/{row.number}"
         if row.ignored:
             scan.on_ignored(row_uri, row.ignored)
             continue
         if row.fault:
             yield broken(row_uri, str(row.number), "", row.fault)
             continue
-        entry = named_entry(file.uri, column, row.number, row.text)
+        entry = named_entry(list_uri, column, row.number, row.text)
         if not scan.selection.allows(entry.path):
             scan.on_ignored(entry.path, "excluded")
         elif is_shard(entry.uri) and not entry.fault:

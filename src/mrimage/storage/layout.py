@@ -8,6 +8,9 @@ ROOT = "_run"
 JOB = f"{ROOT}/job.json"
 """The description of the job. A folder with this file is the OUT of a run."""
 
+NAMES = f"{ROOT}/names.txt"
+"""The names of images that the run got on standard input."""
+
 HISTORY = f"{ROOT}/history.jsonl"
 """A line for each finished run. It stays when the results of a run are removed."""
 
@@ -16,6 +19,9 @@ LISTS = "lists"
 
 FOUND = ("duplicates.parquet", "clusters.parquet", "neighbors.parquet", "findings.parquet")
 """Tables that only some jobs publish."""
+
+MARKS = ".marks.parquet"
+"""How the name of the user's marks ends: ``OUT.marks.parquet``, beside OUT and not in it."""
 
 FOLDERS = ("images", "groups", "catalogue", LISTS, ROOT)
 FILES = ("groups.parquet", "outputs.parquet", "quarantine.parquet", "report.html", "summary.json")

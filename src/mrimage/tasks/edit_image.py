@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mrimage.image import Image
+from mrimage.job.edit_facts import edits_of_each_size
 from mrimage.job.edits_by_key import edits_for
 from mrimage.job.job import Job
-from mrimage.job.references import matching_of
+from mrimage.job.references import matching_of, require_watermark
 from mrimage.job.rules import NoEdit
 from mrimage.sink.naming import source_extension
 from mrimage.tasks.statistics import MemberStatistic, group_member, own_members
@@ -22,16 +23,25 @@ if TYPE_CHECKING:
     from mrimage.image import Encoded
 
 
+@dataclass(frozen=True, slots=True)
+class ImageOutput:
+    """What was made of an image under a key. ``size`` names one of several sizes."""
+
+    key: str
+    made: Encoded
+    size: str = ""
+
+
 Keep = Callable[[Edits, "NDArray[Any]"], None]
 """Keeps the pixels that the edits make of an image, for the second pass."""
 
 
 @dataclass
 class EditedImage:
-    """The outputs of an image by their keys, and what the second pass needs to edit it under other
+    """The outputs of an image, and what the second pass needs to edit it under other
     keys, where the result depends on the group."""
 
-    outputs: dict[str, Encoded] = field(default_factory=dict)
+    outputs: list[ImageOutput] = field(default_factory=list)
     members: list[MemberStatistic] = field(default_factory=list)
 
 
@@ -47,17 +57,23 @@ def edit_image(job: Job, image: Image, keys: Iterable[str], keep: Keep) -> Edite
         return edited
     if not job.edits_images:
         return edited
-    wanted: dict[str, Edits | NoEdit] = {}
+    wanted: list[tuple[str, str, Edits | NoEdit]] = []
     for key in keys:
         edits = edits_for(job, key, image.metadata)
+        if edits is None and job.copies_originals:
+            edits = NoEdit.COPY
         if edits is None or edits is NoEdit.SKIP:
             continue
-        if isinstance(edits, Edits) and edits.sees_group:
+        if not isinstance(edits, Edits):
+            wanted.append((key, "", edits))
+            continue
+        require_watermark(job, edits)
+        if edits.sees_group:
             edited.members.append(group_member(image, key, edits, partial(keep, edits)))
         else:
-            wanted[key] = edits
-    made = _made_each(job, image, list(dict.fromkeys(wanted.values())))
-    edited.outputs = {key: made[edits] for key, edits in wanted.items()}
+            wanted += [(key, size, one) for size, one in edits_of_each_size(edits)]
+    made = _made_each(job, image, list(dict.fromkeys(edits for _, _, edits in wanted)))
+    edited.outputs = [ImageOutput(key, made[edits], size) for key, size, edits in wanted]
     return edited
 
 
@@ -81,7 +97,7 @@ def _made_each(
 
 def gain_map_kept(image: Image, edited: EditedImage) -> bool | None:
     """Whether every output has the HDR gain map of its source; None if there is none to have."""
-    kept = {output.gain_map_kept for output in edited.outputs.values()}
+    kept = {output.made.gain_map_kept for output in edited.outputs}
     if any(member.method for member in edited.members) and image.metadata.gain_map:
         # It does not go with other colors, so a group correction drops it.
         kept.add(False)

@@ -89,7 +89,14 @@ def edit_member_image(plan: Plan, image: ImageMembers, source: ByteSource) -> Ed
     job = plan.job
     entry = image.entry
     fields = named_columns(entry.fields, job.taken)
-    opened = Image(source, job.limits, entry.path, whole=True, fields=fields)
+    opened = Image(
+        source,
+        job.limits,
+        entry.path,
+        whole=True,
+        fields=fields,
+        watermarks=job.watermark_files,
+    )
     try:
         edited = tuple(_edit(plan, entry, opened, member) for member in image.members)
     except Exception as error:  # noqa: BLE001  # a bug of ours is recorded as one
@@ -165,7 +172,7 @@ def _from_output(job: Job, each: Each, output: Output) -> OwnResult:
         data, width, height = output.encoded()
     except JobError as error:
         raise _bad(each, "an Output that can be written", str(error).removesuffix(".")) from None
-    if width is None and job.output != "files":
+    if width is None and job.in_shards:
         received = f"it returned {brief(output.name)}, which is none"
         raise _bad(each, f"images, because --output {job.output} holds only these", received)
     return OwnResult(data, width, height, extension)

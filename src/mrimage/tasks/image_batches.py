@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.rounds.table import BATCH
@@ -44,6 +43,8 @@ def read_images(
 
 
 def _read_processed(store: Store, path: str, columns: Sequence[str]) -> pa.Table:
+    import pyarrow.compute as pc
+
     names = _with_uri(columns)
     read = list(dict.fromkeys([*names, "status"]))
     table = pq.read_table(io.BytesIO(store.read(path)), columns=read)

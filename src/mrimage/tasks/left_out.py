@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mrimage.job.job import Value
 from mrimage.shuffle.records import Record, make_record
@@ -62,6 +61,8 @@ def without(value: Any, uris: set[str]) -> Any:
       list is a tuple about the image, such as (uri, score), and is removed as a whole. So is a
       real tuple.
     """
+    import pyarrow.compute as pc
+
     if isinstance(value, str):
         return GONE if value in uris else value
     if isinstance(value, pa.RecordBatch):

@@ -22,7 +22,7 @@ from mrimage.storage.fields import encode_fields
 from mrimage.storage.names import is_unicode
 from mrimage.tables.fitting import misfits
 from mrimage.tables.source_columns import named_columns
-from mrimage.tasks.edit_image import edit_image, gain_map_kept
+from mrimage.tasks.edit_image import ImageOutput, edit_image, gain_map_kept
 from mrimage.tasks.kept_pictures import KeptPictures
 from mrimage.tasks.own_code import own_columns
 from mrimage.tasks.statistics import MemberStatistic
@@ -31,13 +31,13 @@ from mrimage.types import ByteSource, Entry, Failure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mrimage.image import Encoded, Metadata
+    from mrimage.image import Metadata
     from mrimage.image.network.session import Model
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What map makes of one image: its catalogue row, its records, its outputs by their keys, and
+    """What map makes of one image: its catalogue row, its records, its outputs, and
     what the second pass needs to edit it under other keys.
 
     With a ``failure``, the row's status is ``quarantined`` and there are no records. A row with the
@@ -47,7 +47,7 @@ class Mapped:
     entry: Entry
     row: dict[str, object]
     records: list[Record]
-    outputs: dict[str, Encoded]
+    outputs: list[ImageOutput]
     members: list[MemberStatistic]
     failure: Failure | None
 
@@ -88,7 +88,14 @@ def begin_image(job: Job, entry: Entry, source: ByteSource) -> Begun:
     """
     row = _row(entry)
     fields = named_columns(entry.fields, job.taken)
-    image = Image(source, job.limits, entry.path, whole=job.decodes, fields=fields)
+    image = Image(
+        source,
+        job.limits,
+        entry.path,
+        whole=job.decodes,
+        fields=fields,
+        watermarks=job.watermark_files,
+    )
     try:
         row |= _facts_of(image.metadata)
         row |= image.features([name for name in job.built_in if not EXTRACTORS[name].model])
@@ -154,7 +161,7 @@ def _failure(entry: Entry, row: dict[str, object], error: Exception) -> Failure:
 def quarantined(entry: Entry, row: dict[str, object], failure: Failure) -> Mapped:
     """The result for an image that failed, with as much of its catalogue ``row`` as is known."""
     row = _row(entry) | row | {"status": "quarantined", "reason": failure.reason}
-    return Mapped(entry, row, [], {}, [], failure)
+    return Mapped(entry, row, [], [], [], failure)
 
 
 def _facts_of(metadata: Metadata) -> dict[str, object]:

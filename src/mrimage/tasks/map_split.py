@@ -18,12 +18,14 @@ from mrimage.job.job import Job, Plan
 from mrimage.reducers.context import Context, running
 from mrimage.shuffle.records import Spill
 from mrimage.sink import open_sink
+from mrimage.source import beside
 from mrimage.tasks.each_image import ImageWork, handle_alone, handle_images
 from mrimage.tasks.extras import carried_values, extras_of, extras_schema
 from mrimage.tasks.faults import Faults
 from mrimage.tasks.map_image import Mapped, map_image, mapper_of, quarantined
 from mrimage.tasks.model_batches import map_in_batches, model_of
 from mrimage.tasks.own_code import in_batches, set_up
+from mrimage.tasks.sidecars import sidecar_of
 from mrimage.tasks.statistics import StatisticsWriter
 from mrimage.tasks.strays import Strays
 from mrimage.tasks.trial import Trial
@@ -62,8 +64,13 @@ def map_split(plan: Plan, split: Split, attempt: Attempt, first: str = "") -> Ta
             carried = carried_values(job, mapped.row)
             statistics.add(mapped.entry, mapped.members, carried)
             extras = extras_of(plan, mapped.entry, carried)
-            for key, made in mapped.outputs.items():
-                writer.image(mapped.entry, key, made, extras)
+            sidecar = sidecar_of(plan, mapped.entry) if mapped.outputs else None
+            for output in mapped.outputs:
+                key = output.key
+                path = writer.image(mapped.entry, key, output.made, extras, output.size)
+                if sidecar is not None:
+                    name = beside(path, mapped.entry.path, sidecar.path)
+                    writer.output(mapped.entry.uri, key, name, sidecar.data, None, None)
     tables = {"catalogue": pa.Table.from_pylist(rows, mapped_catalogue_of(job))}
     return writer.commit(len(rows), split.size, tables | spill.rest() | statistics.rest())
 

@@ -93,4 +93,4 @@ def _map_record(
         arguments = (record.key, left, step.side)
         return run_function(failed_on, mapper, *arguments, entry=made_for)
 
-    return list(run_passes(context, plan.source, lacks, make))
+    return list(run_passes(context, plan.sources, lacks, make))

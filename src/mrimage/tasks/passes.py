@@ -30,7 +30,7 @@ T = TypeVar("T", bound=HasData)
 
 def run_passes(
     context: Context,
-    source: str,
+    sources: tuple[str, ...],
     lacks: Callable[[], str],
     make: Callable[[set[str]], Iterable[T]],
 ) -> Iterator[T]:
@@ -60,7 +60,7 @@ def run_passes(
                 if error is None:
                     yield from pending.read()
                 else:
-                    _give_up(context, source, lacks(), error)
+                    _give_up(context, sources, lacks(), error)
                 return
         finally:
             pending.close()
@@ -113,7 +113,7 @@ def _unpickled(file: IO[bytes]) -> Iterator[T]:
         yield item
 
 
-def _give_up(context: Context, source: str, lacks: str, error: JobError) -> None:
+def _give_up(context: Context, sources: tuple[str, ...], lacks: str, error: JobError) -> None:
     """Go on without what the function makes, if an image is to blame for ``error``.
 
     This is so if the function opens a failed image again, although no value names it, and does not
@@ -125,7 +125,7 @@ def _give_up(context: Context, source: str, lacks: str, error: JobError) -> None
     if not isinstance(error.__cause__, ImageError) or not context.failed_in_pass:
         raise error
     failure = next(reversed(context.failed_in_pass.values()))
-    if not failure.uri.startswith(source):
+    if not failure.uri.startswith(sources):
         raise JobError(
             f"{error} The image {failure.uri} is outside the source and cannot be read "
             f"({failure.reason}): repair it, or catch mrimage.ImageError in the reducer."

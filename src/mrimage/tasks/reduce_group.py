@@ -53,7 +53,7 @@ def reduce_group(
         records = without_images(group.read(), failed, combined=combined)
         return _run_reducer(reducer, key, records)
 
-    return run_passes(context, plan.source, lacks, make)
+    return run_passes(context, plan.sources, lacks, make)
 
 
 def _run_reducer(

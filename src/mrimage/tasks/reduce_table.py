@@ -79,4 +79,4 @@ def _reduce_key(
         values = (record.value for record in members)
         return run_function(failed_on, step.reduce, key, values, step.side)
 
-    return run_passes(context, plan.source, lacks, make)
+    return run_passes(context, plan.sources, lacks, make)

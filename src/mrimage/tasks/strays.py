@@ -15,7 +15,8 @@ class Strays:
     def __init__(self, plan: Plan) -> None:
         job = plan.job
         self._selection = Selection(job.include, job.exclude, job.all_files)
-        self._is_named = names_its_images(plan.source)
+        self._is_named = plan.names is not None or all(map(names_its_images, plan.sources))
+        self._has_labels = bool(plan.others)
 
     def mark_ignored(self, mapped: Mapped) -> Mapped:
         """Return ``mapped``, with the status ``ignored`` if it is a stray file.
@@ -28,6 +29,8 @@ class Strays:
             return mapped
         entry = mapped.entry
         is_in_table = entry.place is not None and entry.place.column
-        if is_in_table or not self._selection.guesses(entry.path):
+        # Several sources have their names before the paths, which patterns do not know.
+        path = entry.path.partition("/")[2] if self._has_labels else entry.path
+        if is_in_table or not self._selection.guesses(path):
             return mapped
         return replace(mapped, row=mapped.row | {"status": "ignored"}, failure=None)

@@ -194,12 +194,14 @@ def _require_folders(plan: Plan) -> None:
     this machine that is never read.
     """
     missing = []
-    source = path_if_local(plan.source)
-    if source is not None:
+    for name in plan.sources if plan.names is None else ():
+        source = path_if_local(name)
+        if source is None:
+            continue
         # An archive may be followed by a member's name: photos.zip#folder.
         archive = source.partition("#")[0]
         if not Path(source).exists() and not Path(archive).exists():
-            missing.append(plan.source)
+            missing.append(name)
     out = path_if_local(plan.out)
     if out is not None and not Path(out, JOB).exists():
         missing.append(plan.out)

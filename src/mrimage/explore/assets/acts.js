@@ -113,10 +113,35 @@ export class Acts {
   }
 }
 
-// The columns of the filters "Mark" and "Tags".
-export const markFilters = (marks) => [
-  { name: "mark", title: "Mark", kind: "category", sql: "", unit: "", useful: marks.codes.some((code) => code !== NO_MARK), values: MARKS, edges: [], codes: marks.codes },
-  { name: "tags", title: "Tags", kind: "many", sql: "", unit: "", useful: marks.rows.length > 0, values: marks.tags, edges: [], rows: marks.rows, codes: marks.tagCodes },
+const MARK_SQL =
+  "CASE WHEN uri IN (SELECT uri FROM marks WHERE mark = 'accept') THEN 'accept' " +
+  "WHEN uri IN (SELECT uri FROM marks WHERE mark = 'reject') THEN 'reject' END";
+
+// The filters "Mark" and "Tags". SQL knows them only where it can read the user's file.
+export const markFilters = (marks, isInSql) => [
+  {
+    name: "mark",
+    title: "Mark",
+    kind: "category",
+    sql: isInSql ? MARK_SQL : "",
+    unit: "",
+    useful: marks.codes.some((code) => code !== NO_MARK),
+    values: MARKS,
+    edges: [],
+    codes: marks.codes,
+  },
+  {
+    name: "tags",
+    title: "Tags",
+    kind: "many",
+    sql: isInSql ? "tags" : "",
+    unit: "",
+    useful: marks.rows.length > 0,
+    values: marks.tags,
+    edges: [],
+    rows: marks.rows,
+    codes: marks.tagCodes,
+  },
 ];
 
 export const countWords = (count, all) => (count === all ? plural(all, "image") : `${number(count)} of ${plural(all, "image")}`);

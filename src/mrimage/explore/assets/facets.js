@@ -22,7 +22,7 @@ export class Facets {
         hidden: true,
       });
       chip.setAttribute("aria-label", `Clear the filter ${filter.title}`);
-      const summary = make("summary", {}, make("h3", {}, filter.title));
+      const summary = make("summary", {}, make("h2", {}, filter.title));
       const body = make("div", { className: "facet-body" });
       const details = make("details", { className: "facet" }, summary, chip, body);
       details.dataset.filter = filter.name;

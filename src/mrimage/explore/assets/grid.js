@@ -167,7 +167,8 @@ export class Grid {
     const mark = this.actions.markOf(row);
     tile.dataset.mark = mark;
     const known = this.#known.get(row);
-    tile.setAttribute("aria-label", known ? `${cut(known[1], 120)}${mark ? `, ${mark}ed` : ""}` : "");
+    const words = known ? [cut(known[1], 120), known[4], mark && `${mark}ed`] : [];
+    tile.setAttribute("aria-label", words.filter(Boolean).join(", "));
     if (known && !tile.lastChild.firstChild) {
       tile.lastChild.append(name(known[1].split("/").at(-1), 80));
       tile.title = cut(known[1], 400);

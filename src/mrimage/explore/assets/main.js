@@ -339,7 +339,7 @@ const acts = new Acts(source, {
 });
 
 function useMarks(marks) {
-  for (const column of markFilters(marks)) {
+  for (const column of markFilters(marks, start.marksInSql)) {
     const filter = filterOf(column.name);
     Object.assign(filter, column);
     if (!cross.has(column.name)) cross.add(column.name, filter);
@@ -352,7 +352,7 @@ function setUp() {
   document.title = `${visible(title)}: mrimage`;
   byId("title").textContent = visible(title);
   document.body.classList.toggle("exported", !start.live);
-  const sortable = filters.filter((one) => one.sql && one.kind !== "many" && !["duplicate", "cluster"].includes(one.name));
+  const sortable = filters.filter((one) => one.sql && one.kind !== "many" && !["duplicate", "mark"].includes(one.name));
   byId("sort").append(make("option", { value: "" }, "as listed"), make("option", { value: "name" }, "Name"));
   for (const one of sortable) byId("sort").append(make("option", { value: one.name }, one.title));
   byId("sort").addEventListener("change", () => change({ sort: byId("sort").value }));
@@ -374,9 +374,10 @@ function setUp() {
   });
   byId("dialog-close").addEventListener("click", () => byId("dialog").close());
   byId("show-side").addEventListener("click", () => {
-    const isOpen = byId("side").classList.toggle("open");
+    const isOpen = byId("side").classList.toggle("shown");
     byId("show-side").setAttribute("aria-expanded", isOpen);
   });
+  byId("hide-side").addEventListener("click", () => byId("show-side").click());
   setUpTheme();
   document.addEventListener("keydown", keys);
   window.addEventListener("popstate", () => {
@@ -417,7 +418,7 @@ function keys(event) {
     byId("query").select();
     event.preventDefault();
   } else if (event.key === "Escape") {
-    if (byId("side").classList.contains("open")) byId("show-side").click();
+    if (byId("side").classList.contains("shown")) byId("show-side").click();
     else unselect();
   } else if ((event.key === "a" || event.key === "r") && state.view === "pictures") {
     const rows = grid.selected.size ? [...grid.selected] : [grid.rows[grid.focus]];
@@ -429,7 +430,7 @@ setUp();
 if (start.live) {
   const after = filters.findIndex((one) => one.name === "format");
   const none = { codes: new Uint8Array(start.count).fill(255), rows: new Uint32Array(0), tagCodes: new Uint8Array(0), tags: [] };
-  filters.splice(Math.max(after, 0), 0, ...markFilters(none));
+  filters.splice(Math.max(after, 0), 0, ...markFilters(none, start.marksInSql));
   // Pictures first; marks follow.
   useMarks(none);
   acts.marks = none;

@@ -83,7 +83,7 @@ async function showCodes(host, page, filter, titleOf, order) {
   const items = [...samples].map(([code, rows]) => ({ code, rows, count: counts[code] })).sort(order);
   const draw = (item) => {
     const open = button(titleOf(item.code), () => page.only(filter.name, item.code), { className: "quiet" });
-    const heading = make("h3", {}, open, " ", make("span", { className: "muted" }, plural(item.count, "image")));
+    const heading = make("h2", {}, open, " ", make("span", { className: "muted" }, plural(item.count, "image")));
     return make("article", { className: "card" }, heading, strip(page.source, item.rows, page.open));
   };
   await paged(host, items, (some) => some.map(draw), "No image passes the filters.");
@@ -123,12 +123,12 @@ export async function showDuplicates(host, page) {
       figure.append(make("figcaption", {}, badge, name((its.path ?? its.uri).split("/").at(-1), 50), make("span", {}, member.relation || "the best")));
       if (page.source.start.live) {
         const keep = button("Keep this", () => page.keep(cluster.members.map(({ row }) => row), member.row));
-        keep.setAttribute("aria-label", `Keep ${cut(its.path ?? its.uri, 100)}, reject the others`);
+        keep.setAttribute("aria-label", `Keep this, reject the others: ${cut(its.path ?? its.uri, 100)}`);
         figure.append(keep);
       }
       list.append(figure);
     });
-    card.append(make("h3", {}, plural(cluster.members.length, "image"), make("span", { className: "frees" }, `frees ${bytes(cluster.frees)}`)), list);
+    card.append(make("h2", {}, plural(cluster.members.length, "image"), make("span", { className: "frees" }, `frees ${bytes(cluster.frees)}`)), list);
     card.append(differences(facts.map((one) => one.facts)));
     if (cluster.members.length > COMPARED) card.append(make("p", {}, `and ${number(cluster.members.length - COMPARED)} more`));
     return card;
@@ -177,7 +177,7 @@ export async function showQuarantine(host, page) {
   for (const [code, rows] of [...byReason].sort((a, b) => b[1].length - a[1].length)) {
     const reason = reasons.values[code] ?? "others";
     const meaning = page.source.start.reasons[reason] ?? "";
-    const card = make("article", { className: "card" }, make("h3", {}, name(reason), " ", make("span", { className: "count" }, number(rows.length))));
+    const card = make("article", { className: "card" }, make("h2", {}, name(reason), " ", make("span", { className: "count" }, number(rows.length))));
     card.append(make("p", {}, meaning && `${meaning[0].toUpperCase()}${meaning.slice(1)}.`));
     card.append(command(`mrimage retry ${shell(page.source.start.out)} --reason ${shell(reason)}`));
     const list = make("div", { className: "failed" });

@@ -44,21 +44,22 @@ function ofBins(filter, chosen) {
   return parts;
 }
 
+// Columns that are tables of their own, each with the condition on one of its rows.
+const TABLES = {
+  findings: ["findings", (values) => `kind IN (${listed(values)})`, "true"],
+  tags: ["marks", (values) => `list_has_any(tags, [${listed(values)}])`, "len(tags) > 0"],
+};
+
 function ofMany(filter, chosen) {
   const values = filter.values.filter((_, code) => chosen.has(code));
-  const isTable = filter.name === "findings";
+  const [table, has, any] = TABLES[filter.name] ?? [];
+  const uris = (condition) => `(SELECT uri FROM ${table} WHERE ${condition})`;
   const parts = [];
   if (values.length) {
-    parts.push(
-      isTable
-        ? `uri IN (SELECT uri FROM findings WHERE kind IN (${listed(values)}))`
-        : `list_has_any(${filter.sql}, [${listed(values)}])`,
-    );
+    parts.push(table ? `uri IN ${uris(has(values))}` : `list_has_any(${filter.sql}, [${listed(values)}])`);
   }
   if (chosen.has(MISSING)) {
-    parts.push(
-      isTable ? "uri NOT IN (SELECT uri FROM findings)" : `coalesce(len(${filter.sql}), 0) = 0`,
-    );
+    parts.push(table ? `uri NOT IN ${uris(any)}` : `coalesce(len(${filter.sql}), 0) = 0`);
   }
   return parts;
 }

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from mrimage.report.figures import evidence, galleries
 from mrimage.report.figures.figures import Duplicates, Galleries, Insight, Picture
-from mrimage.report.figures.insights import Survey, survey
 from mrimage.report.figures.made import find_duplicates
+from mrimage.report.figures.survey import Survey, survey
 from mrimage.report.tables.views import Tables
 
 

@@ -12,6 +12,8 @@ LISTED = 50
 
 def list_corrections(tables: Tables) -> tuple[CorrectionFigures, ...]:
     """Return the figures of the largest corrected groups, the largest first."""
+    if not tables.wrote("corrected"):
+        return ()
     before = _spread("before")
     after = _spread("after")
     found = tables.rows(

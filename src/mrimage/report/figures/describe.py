@@ -74,11 +74,8 @@ _ROW = "floor(log2(height) * 4)::INTEGER"
 def describe(tables: Tables, *, places: bool) -> Data:
     """Return all figures of the section on data; ``places`` adds the map of GPS positions."""
     filters = _make_grouped(tables)
-    located = 0
-    if tables.has("latitude", "longitude"):
-        located = tables.row("SELECT count(latitude) FROM image")[0]
+    located, taken_from, taken_to = _where_and_when(tables)
     cells = _places(tables) if places and located else None
-    taken_from, taken_to = _taken(tables)
     return Data(
         distributions=count_all(tables, filters),
         dimensions=_dimensions(tables, filters),
@@ -93,12 +90,15 @@ def describe(tables: Tables, *, places: bool) -> Data:
     )
 
 
-def _taken(tables: Tables) -> tuple[str, str]:
-    """Return the first and the last date taken, without those that cannot be right, or ""."""
-    if not tables.has("taken_at"):
-        return "", ""
-    first, last = tables.row(f"SELECT min(taken_at), max(taken_at) FROM image WHERE NOT {MISDATED}")
-    return (f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}") if first else ("", "")
+def _where_and_when(tables: Tables) -> tuple[int, str, str]:
+    """Return how many images have a GPS position, and the first and the last date taken, without
+    dates that cannot be right, or ""."""
+    located = "count(latitude)" if tables.has("latitude", "longitude") else "0"
+    taken = "CASE WHEN NOT " + MISDATED + " THEN taken_at END" if tables.has("taken_at") else "NULL"
+    count, first, last = tables.row(f"SELECT {located}, min({taken}), max({taken}) FROM image")
+    if first is None:
+        return count, "", ""
+    return count, f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"
 
 
 def _make_grouped(tables: Tables) -> list[str]:

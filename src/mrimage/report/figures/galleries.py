@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from mrimage.report import text
 from mrimage.report.figures.figures import Galleries, Gallery, Pair, Picture
-from mrimage.report.figures.prices import look_up, make_priced_view
+from mrimage.report.figures.prices import MAX_COST, TOO_LARGE, make_priced_view
 from mrimage.report.tables.views import Tables
 
 PictureKind = Literal[
@@ -241,29 +241,43 @@ def _extremes(tables: Tables) -> tuple[Gallery, ...]:
     images = tables.row("SELECT count(*) FROM priced")[0]
     if images <= EXTREME_PICTURES:
         return ()
+    known = [extreme for extreme in EXTREMES if tables.has(*extreme.needs)]
+    # One query for all, because a query takes milliseconds even on an empty catalogue.
+    found = tables.rows(
+        " UNION ALL ".join(
+            f"({_first_of(tables, extreme, place)})" for place, extreme in enumerate(known)
+        )
+        + " ORDER BY gallery, turn"
+    )
     galleries = []
-    for extreme in EXTREMES:
-        if not tables.has(*extreme.needs):
-            continue
-        gallery = _extreme(tables, extreme)
-        if gallery.pictures:
-            galleries.append(gallery)
+    for place, extreme in enumerate(known):
+        rows = [row for row in found if row[0] == place]
+        pictures = _extreme_pictures(rows)
+        if pictures:
+            galleries.append(Gallery(extreme.name, extreme.title, pictures))
     return tuple(galleries)
 
 
-def _extreme(tables: Tables, extreme: Extreme) -> Gallery:
-    look = "phash" if tables.has("phash") else "NULL"
+def _extreme_pictures(rows: Sequence[tuple[Any, ...]]) -> tuple[Picture, ...]:
+    """Return the pictures of an extreme, of the rows of its query."""
+    cheap = {uri: is_cheap for _, _, uri, _, _, is_cheap in rows}
+    chosen = _without_lookalikes([(uri, note, look) for _, _, uri, note, look, _ in rows])
+    return tuple(
+        named(uri, note, "" if cheap[uri] else TOO_LARGE) for uri, note in chosen[:EXTREME_PICTURES]
+    )
+
+
+def _first_of(tables: Tables, extreme: Extreme, place: int) -> str:
+    """Return the query for the candidates of an extreme, the ``place``-th gallery."""
+    look = "phash" if tables.has("phash") else "NULL::VARCHAR"
     condition = f"{extreme.needs[0]} IS NOT NULL"
     if extreme.opaque and tables.has("has_alpha"):
         condition += " AND NOT coalesce(has_alpha, false)"
-    found = tables.rows(
-        f"SELECT uri, {extreme.note}, {look} FROM priced WHERE {condition} "
-        f"ORDER BY {extreme.order}, uri LIMIT {EXTREME_PICTURES * CANDIDATES}"
+    return (
+        f"SELECT {place} AS gallery, row_number() OVER (ORDER BY {extreme.order}, uri) AS turn, "
+        f"uri, {extreme.note} AS note, {look} AS look, cost <= {MAX_COST} AS is_cheap "
+        f"FROM priced WHERE {condition} ORDER BY turn LIMIT {EXTREME_PICTURES * CANDIDATES}"
     )
-    chosen = _without_lookalikes(found)[:EXTREME_PICTURES]
-    looks = look_up(tables, [uri for uri, _ in chosen])
-    pictures = tuple(named(uri, note, looks[uri].unseen) for uri, note in chosen)
-    return Gallery(extreme.name, extreme.title, pictures)
 
 
 def _without_lookalikes(found: Sequence[tuple[str, str, str | None]]) -> list[tuple[str, str]]:
@@ -332,6 +346,8 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
 
     Outputs of another size than their source come first, because there is more to see.
     """
+    if not tables.has_outputs:
+        return ()
     found = tables.rows(
         f"""WITH pair AS (
             SELECT key, uri, output, o.width AS w, o.height AS h, o.bytes AS b,
@@ -359,6 +375,8 @@ def _pairs(tables: Tables, keys: Sequence[str]) -> tuple[Pair, ...]:
 
 def _corrected(tables: Tables) -> tuple[Pair, ...]:
     """Return the images that group corrections changed most, of different groups first."""
+    if not tables.wrote("corrected"):
+        return ()
     found = tables.rows(
         f"""WITH moved AS (
             SELECT c.*, o.output, sqrt(pow(lightness_after - lightness_before, 2)
@@ -390,6 +408,8 @@ def _change(before: int, after: int) -> str:
 
 def _sheets(tables: Tables) -> tuple[Picture, ...]:
     """Return the pictures that group reducers made of the largest groups."""
+    if not tables.has_outputs:
+        return ()
     found = tables.rows(
         f"""SELECT output, key, width, height FROM outputs LEFT JOIN groups USING (key)
         WHERE outputs.uri IS NULL AND {_PICTURE_FILES}

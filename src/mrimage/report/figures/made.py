@@ -58,6 +58,8 @@ _KINDS = {None: "the best", "exact": "same bytes", "near": "alike", "same-file":
 def wanted_files(tables: Tables) -> list[tuple[str, str]]:
     """Return the paths below OUT and the keys of the files to read, those of the largest groups
     first."""
+    if not tables.has_outputs:
+        return []
     found = tables.rows(
         f"""SELECT output, key, outputs.bytes FROM outputs LEFT JOIN groups USING (key)
         WHERE outputs.uri IS NULL AND {_READABLE}
@@ -104,12 +106,12 @@ def find_duplicates(tables: Tables) -> Duplicates | None:
     if whole:
         return whole
     name = "duplicates.parquet"
-    files = tables.row(
-        f"SELECT count(*) FROM outputs WHERE uri IS NULL AND ends_with(output, '/{name}')"
-    )[0]
     found = [file for file in _local_files(tables) if file.output.endswith(f"/{name}")]
     if not found:
         return None
+    files = tables.row(
+        f"SELECT count(*) FROM outputs WHERE uri IS NULL AND ends_with(output, '/{name}')"
+    )[0]
     try:
         return _read_duplicates(tables, found, files)
     except duckdb.Error:

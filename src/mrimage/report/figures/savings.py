@@ -57,7 +57,7 @@ def choose_conversion_samples(tables: Tables) -> list[str]:
     They are a few images of each wasteful format with many bytes, unless the run has converted
     enough images of that format.
     """
-    if not tables.has("format", "width", "height"):
+    if not _may_waste(tables):
         return []
     _make_single_view(tables)
     # Chance is the hash of the uri, so that a repeated report chooses the same images.
@@ -80,9 +80,14 @@ def choose_conversion_samples(tables: Tables) -> list[str]:
     return [uri for (uri,) in found]
 
 
+def _may_waste(tables: Tables) -> bool:
+    """Whether there are images in a wasteful format, with the columns that measure them."""
+    return tables.has("width", "height") and not tables.formats.isdisjoint(WASTEFUL)
+
+
 def find_savings(tables: Tables) -> Iterator[Insight]:
     """Yield a finding for each wasteful format: what conversion of its images would save."""
-    if not tables.has("format", "width", "height"):
+    if not _may_waste(tables):
         return
     _make_single_view(tables)
     measured = _CONVERTED

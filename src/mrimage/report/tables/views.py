@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mrimage.report.tables.files import allowed_paths, parquet_files
 from mrimage.report.tables.interrupts import interrupts_raised
 from mrimage.report.tables.spill import temporary_folder
+from mrimage.storage.layout import MARKS
 
 MEMORY_LIMIT = "1GB"
 """The most memory that DuckDB may use. A larger query spills to a temporary folder."""
@@ -33,6 +37,7 @@ _COLUMNS = {
     "a_before DOUBLE, b_before DOUBLE, lightness_after DOUBLE, a_after DOUBLE, b_after DOUBLE, "
     "clipped DOUBLE",
     "removed": "output VARCHAR",
+    "marks": "uri VARCHAR, mark VARCHAR, tags VARCHAR[]",
     "thumbnails": "uri VARCHAR, width INTEGER, height INTEGER, jpeg BLOB",
 }
 """The columns that each view has even if the run did not write its table."""
@@ -93,6 +98,18 @@ class Tables:
     def columns_of(self, view: str) -> frozenset[str]:
         """Return the names of the columns of ``view``."""
         return frozenset(name for name, *_ in self.rows(f"DESCRIBE {view}"))
+
+    @cached_property
+    def formats(self) -> frozenset[str]:
+        """The formats of the processed images, as far as the catalogue knows them."""
+        if not self.has("format"):
+            return frozenset()
+        return frozenset(name for (name,) in self.rows("SELECT DISTINCT format FROM image"))
+
+    @cached_property
+    def has_outputs(self) -> bool:
+        """Whether the run made any file. The queries on its outputs need not be asked otherwise."""
+        return bool(self.rows("SELECT 1 FROM outputs LIMIT 1"))
 
     def has(self, *columns: str) -> bool:
         """Return whether the catalogue has all these columns. Those of an extractor may be absent."""
@@ -172,7 +189,20 @@ def _files(results: Path, name: str) -> list[str]:
     if name == "catalogue":
         return [str(path) for path in sorted((results / "catalogue").glob("*.parquet"))]
     path = results / _FILES.get(name, f"{name}.parquet")
+    if name == "marks":
+        # The explorer keeps them beside OUT, because it writes nothing into it.
+        path = Path(f"{results.absolute()}{MARKS}")
+        return [str(path)] if _is_parquet(path) else []
     return [str(path)] if path.exists() else []
+
+
+def _is_parquet(path: Path) -> bool:
+    """Return whether the user's own file can be read, so that a bad one spoils no report."""
+    try:
+        names = pq.read_schema(path).names
+    except (OSError, pa.ArrowException):
+        return False
+    return {"uri", "mark", "tags"} <= set(names)
 
 
 def _make_view(connection: Connection, name: str, files: list[str], columns: str) -> None:

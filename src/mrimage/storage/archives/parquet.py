@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mrimage.errors import ImageError
@@ -78,6 +77,8 @@ class ParquetArchive:
     def _members_of_column(self, table: _Table, column: str, prefix: str) -> Iterator[Member]:
         # Parquet does not store the lengths of values, so listing decodes them all, a few rows
         # at a time.
+        import pyarrow.compute as pc
+
         plain = plain_columns(table.file.schema_arrow)
         row = 0
         total = 0
@@ -374,6 +375,8 @@ def _is_text(column_type: pa.DataType) -> bool:
 
 def _bytes_and_paths(values: pa.Array[Any]) -> tuple[pa.Array[Any], list[str | None]]:
     """The bytes in a column, and the path next to each of them, or None."""
+    import pyarrow.compute as pc
+
     if not pa.types.is_struct(values.type):
         return values.cast(pa.large_binary()), [None] * len(values)
     bytes_index = values.type.get_field_index("bytes")
