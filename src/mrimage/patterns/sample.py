@@ -20,8 +20,8 @@ SAMPLE = 20_000
 PIECE = 8_192
 """Images of a batch that are turned into numbers at once, so that little is held in memory."""
 
-RECORD = 8 << 10
-"""Bytes of a record's value, about. The shuffle sorts records a few thousand at a time, in little
+RECORD = 2 << 10
+"""Bytes of a record's value, about. The shuffle sorts records ten thousand at a time, in little
 memory, so values must be small."""
 
 _HASHES = 1 << 64
