@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Some machines forbid Python to keep compiled modules: then each of the many processes that the
+# tests start compiles all of mrimage again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test soak lint docs pictures services bench clean env env-dev env-docs
 
 env: $(VENV)/ready
