@@ -71,7 +71,7 @@ def test_an_error_of_a_run_can_be_caught_by_its_public_name() -> None:
         ["run"],
         ["rum"],
         ["run", "a", "b", "--no-such-option"],
-        ["run", "a", "b", "--resize", "512"],
+        ["run", "a", "b", "--resize", "512x"],
         ["run", "a", "b", "--format", "jpgg"],
         ["retry", "a", "--workers", "0"],
     ],

@@ -76,7 +76,7 @@ def test_what_a_job_prints_is_no_part_of_the_answer(
     ("options", "status", "told"),
     [
         (["--key", "camra"], 2, 'Did you mean "camera"?'),
-        (["--resize", "512"], 2, "--resize needs a size such as 512x512"),
+        (["--resize", "512x"], 2, "--resize needs a size such as 512x512"),
         (["--format", "wepb"], 2, 'Did you mean "webp"?'),
         (["--engine", "lokal"], 2, 'Did you mean "local"?'),
         (["--quality", "101"], 2, "from 1 to 100"),
@@ -200,7 +200,7 @@ def test_a_job_from_toml(photos: Path, tmp_path: Path, capsys) -> None:
     job.write_text('key = ["color_space"]\nresize = "9x9"\nfit = "stretch"\nformat = "png"\n')
     assert main(["run", str(photos), str(tmp_path / "out"), "--job", str(job), *QUICK]) == 0
     assert len(list((tmp_path / "out" / "images").rglob("*.png"))) == 9
-    job.write_text('kee = "camera"\n')
+    job.write_text('kye = "camera"\n')
     assert main(["run", str(photos), str(tmp_path / "out2"), "--job", str(job), *QUICK]) == 2
     assert 'Did you mean "key"?' in capsys.readouterr().err
 

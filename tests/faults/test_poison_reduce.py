@@ -244,7 +244,7 @@ def test_a_reducer_that_crashes_by_itself_is_not_held_against_an_image(
 
 def test_all_that_a_reducer_can_ask_of_an_image_is_guarded(corpus: Path, tmp_path: Path) -> None:
     public = {name for name in vars(mr.Image) if not name.startswith("_")}
-    of_tasks = {"group_statistic", "keep_model_columns", "matched", "model_input"}
+    of_tasks = {"group_statistic", "keep_model_columns", "matched", "model_input", "watermark"}
     assert public - of_tasks <= set(vars(TaskImage)) | {"path"}
 
     def ask_all(key: str, values: Iterable[dict[str, str]]) -> Iterator[mr.Output]:

@@ -32,6 +32,8 @@ _PLACED = f"""(
 def map_pictures(tables: Tables) -> Iterator[tuple[str, int, int, int]]:
     """Yield uri, cluster, column and row of the picture of each cell that has images: the most
     typical one of its cluster."""
+    if not tables.is_known("clusters"):
+        return
     columns = WIDTH // CELL
     rows = HEIGHT // CELL
     yield from tables.rows(
@@ -46,6 +48,8 @@ def map_pictures(tables: Tables) -> Iterator[tuple[str, int, int, int]]:
 def draw_map(tables: Tables, available: Collection[str]) -> PileMap | None:
     """Return the map of a run that looked for clusters; None of any other. ``available`` are the
     uris of pictures with a thumbnail."""
+    if not tables.is_known("clusters"):
+        return None
     images, total = tables.row("SELECT count(*), count(DISTINCT cluster) FROM clusters")
     if images < 2:
         return None

@@ -38,7 +38,7 @@ class ImagesOfRun:
         columns = {name: f'c."{_escaped(name)}"' for name in sorted(tables.columns)}
         joins = []
         for table in _FOUND:
-            if not tables.wrote(table):
+            if not tables.wrote(table) or "uri" not in tables.columns_of(table):
                 continue
             in_catalogue = _IN_CATALOGUE.get(table, set())
             for name in sorted(tables.columns_of(table) - {"uri"} - in_catalogue):

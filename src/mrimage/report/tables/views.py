@@ -99,6 +99,14 @@ class Tables:
         """Return the names of the columns of ``view``."""
         return frozenset(name for name, *_ in self.rows(f"DESCRIBE {view}"))
 
+    def is_known(self, view: str) -> bool:
+        """Return whether ``view`` has the columns of its table, whether or not the run wrote one.
+
+        A program of the job's own may publish others under the same name.
+        """
+        names = {column.split()[0] for column in _COLUMNS[view].split(", ")}
+        return self.columns_of(view) >= names
+
     @cached_property
     def formats(self) -> frozenset[str]:
         """The formats of the processed images, as far as the catalogue knows them."""

@@ -208,7 +208,7 @@ def test_a_picture_is_looked_up_in_a_run_and_two_runs_are_compared(
 
 
 def test_the_report_shows_copies_side_by_side_and_groups_that_share_pictures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, real_report: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copies_of(scene(0), tmp_path / "photos" / "a")
     (tmp_path / "photos/b").mkdir()
