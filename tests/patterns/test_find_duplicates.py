@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 import mrimage as mr
 from mrimage.cli.main import main
+from mrimage.flow import rounds
 from mrimage.flow.run import RunOptions, run
 
 HERE = RunOptions(workers=1, thumbnails=False)
@@ -228,4 +229,15 @@ def test_the_report_shows_copies_side_by_side_and_groups_that_share_pictures(
     assert "Groups that share pictures" in page
     assert main(["query", str(out), "SELECT count(*) AS n FROM duplicates", "--format", "csv"]) == 0
     assert capsys.readouterr().out.split()[-1] == "9"
+    assert main(["verify", str(out)]) == 0
+
+
+def test_a_program_leaves_the_compacted_tables_of_another_one_alone(
+    tmp_path: Path, plain_report: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "is_worth_compacting", lambda parts, *_: parts > 0)
+    copies_of(scene(0), tmp_path / "photos" / "a")
+    out = tmp_path / "out"
+    run(mr.Job(find=("duplicates", "clusters")), str(tmp_path / "photos"), str(out), HERE)
+    assert len(list(out.glob("_run/rounds/*/table-*"))) > 1
     assert main(["verify", str(out)]) == 0

@@ -114,11 +114,16 @@ class CommittedRounds:
         tasks = {item.path for phase in self.phases() for item in phase.all_items()}
         return [item for item in everything if item.path not in tasks]
 
-    def clean(self, used: Collection[str]) -> None:
-        """Delete the compacted tables that are not among the paths ``used``: those of an earlier
-        run, whose records have changed since."""
+    def clean(self, names: Iterable[str], used: Collection[str]) -> None:
+        """Delete the compacted tables of the rounds ``names`` that are not among the paths ``used``:
+        those of an earlier run, whose records have changed since.
+
+        The other rounds may be those of another program.
+        """
+        folders = tuple(f"{ROOT}/{FOLDER}/{name}/" for name in names)
         tables = [item.path for item in self.others() if item.path.endswith(".parquet")]
-        delete_all(self.store, [path for path in tables if path not in used])
+        gone = [path for path in tables if path.startswith(folders) and path not in used]
+        delete_all(self.store, gone)
 
     def forget(self, names: Iterable[str]) -> None:
         """Delete everything of the rounds ``names``: first the results, then the commits, so that

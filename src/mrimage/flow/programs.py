@@ -137,7 +137,7 @@ def _write(program: NamedProgram, task: str, found: object, runner: RoundRunner)
                 f"both have made {path!r}. Rename the program or the output."
             )
         writer.output(output.uri, program.name, path, data, width, height)
-    CommittedRounds(store).clean(runner.paths)
+    CommittedRounds(store).clean(runner.used, runner.paths)
     used = list(dict.fromkeys(runner.used))
     rounds = pa.table({"round": used}, PROGRAM_ROUNDS)
     return writer.commit(0, 0, {"rounds": rounds})
