@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0
 """Seconds after which a run hangs."""
 
+LINGER = 20.0
+"""Seconds after which a process has outlived its run."""
+
+LINGER_OF_RAY = 120.0
+"""The same for Ray's own agents: it takes them a minute to see that what they serve was killed."""
+
 PAUSE = 0.3
 """Seconds that a stopped process stays stopped, at least."""
 
@@ -79,9 +85,10 @@ class Process:
         if one of its processes outlives it."""
         while self.is_running():
             time.sleep(0.02)
-        end = time.monotonic() + 20.0
+        ended = time.monotonic()
         while left := [each for each in self._session() if _status(each) != psutil.STATUS_ZOMBIE]:
-            if time.monotonic() > end:
+            patience = LINGER_OF_RAY if all(map(_is_of_ray, left)) else LINGER
+            if time.monotonic() > ended + patience:
                 raise FailedError(f"processes outlive their run: {left}")
             time.sleep(0.05)
         return self._process.returncode, self._last_line()
@@ -97,6 +104,14 @@ class Process:
                 if os.getsid(pid) == self._process.pid:
                     found.append(psutil.Process(pid))
         return found
+
+
+def _is_of_ray(process: psutil.Process) -> bool:
+    """Whether it is one of Ray's own, or has ended by now."""
+    try:
+        return process.name().startswith("ray::")
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _status(process: psutil.Process) -> str:
