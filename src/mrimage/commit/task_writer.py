@@ -70,7 +70,8 @@ class TaskWriter:
         size: str = "",
     ) -> str:
         """Write what was made of an entry under ``key``, named after the entry. Shards have the
-        ``extras`` beside it, and a template of names has its values there. ``size`` names one of several sizes. Returns the name."""
+        ``extras`` beside it, and a template of names has its values there. ``size`` names one of
+        several sizes. Returns the name."""
         path = self._sink.name(key, entry.path, made.extension, extras, size)
         self.output(entry.uri, key, path, made.data, made.width, made.height, extras)
         return path

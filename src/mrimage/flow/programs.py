@@ -32,7 +32,9 @@ T = TypeVar("T")
 
 
 def run_programs(programs: Sequence[NamedProgram], new_runner: Callable[[], RoundRunner]) -> None:
-    """Run the programs over what map has made, unless they have finished with the very same; then forget the rounds that none of them has used.
+    """Run the programs over what map has made, unless they have finished with the very same.
+
+    Then forget the rounds that none of them has used.
 
     ``new_runner`` makes the runner of one program. Raises JobError if a program fails, or yields or
     returns anything else than it should.

@@ -55,7 +55,8 @@ def run(
     options: RunOptions = RunOptions(),  # noqa: B008 - it is frozen
     names: tuple[str, ...] | None = None,
 ) -> Summary:
-    """Do ``job`` on every image of ``source``, or of several sources, and write the results to ``out``. The results of an
+    """Do ``job`` on every image of ``source``, or of several sources, and write the results to
+    ``out``. The results of an
     earlier run of the same job are kept and reused.
 
     Raises UsageError for a job that is not well-formed, and JobError (see ``errors``) if it fails.
